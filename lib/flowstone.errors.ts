@@ -1,0 +1,81 @@
+// The one error type of FlowStone and the catalogue of its codes.
+// Codes are grouped by room; docs/errors.md says for each what it means and what to do (a test ties the two).
+
+/**
+ * Who has to act on an error:
+ * - `declaration`: the application is declared wrongly; raised at boot, all mistakes at once.
+ * - `request`: a caller asked for something impossible; nothing was changed.
+ * - `user-code`: an asset, resource or I/O manager of the host threw; the cause is attached.
+ * - `infrastructure`: database, queue, storage or worker failed; trying again may help.
+ */
+export type ErrorFamily = 'declaration' | 'request' | 'user-code' | 'infrastructure';
+
+interface CatalogueEntry {
+  readonly family: ErrorFamily;
+  readonly retryable: boolean;
+}
+
+const declaration = { family: 'declaration', retryable: false } as const;
+const request = { family: 'request', retryable: false } as const;
+const userCode = { family: 'user-code', retryable: false } as const;
+const retryableUserCode = { family: 'user-code', retryable: true } as const;
+const infrastructure = { family: 'infrastructure', retryable: true } as const;
+const permanentInfrastructure = { family: 'infrastructure', retryable: false } as const;
+
+/** Every code FlowStone can raise, with its family and whether trying again may help. */
+export const ERROR_CATALOGUE = {
+  // module and options
+  FLOWSTONE_OPTIONS_INVALID: declaration,
+  FLOWSTONE_PACKAGE_MISSING: declaration,
+  // assets
+  FLOWSTONE_DECLARATION_INVALID: declaration,
+  FLOWSTONE_CONTEXT_UNAVAILABLE: request,
+  // partitions
+  // graph
+  FLOWSTONE_GRAPH_CYCLE: declaration,
+  // planning
+  // runs
+  FLOWSTONE_RUN_FAILED: userCode,
+  FLOWSTONE_RUN_CANCELLED: request,
+  FLOWSTONE_RUN_NOT_FOUND: request,
+  FLOWSTONE_EXECUTE_FAILED: retryableUserCode,
+  FLOWSTONE_EXECUTE_TIMEOUT: retryableUserCode,
+  FLOWSTONE_WORKER_LOST: infrastructure,
+  // io
+  // ledger
+  FLOWSTONE_LEDGER_UNAVAILABLE: infrastructure,
+  FLOWSTONE_LEDGER_SCHEMA_TOO_NEW: permanentInfrastructure,
+} as const satisfies Record<string, CatalogueEntry>;
+
+/** A code of {@link ERROR_CATALOGUE}. */
+export type FlowStoneErrorCode = keyof typeof ERROR_CATALOGUE;
+
+/** What an error may carry beside code and message. */
+export interface FlowStoneErrorDetails {
+  /** Names and values that locate the error (asset, partition, run, ...). Plain JSON. */
+  readonly context?: Readonly<Record<string, unknown>>;
+  readonly cause?: unknown;
+  /** Overrides the catalogue, e.g. for user code that declared its own error as final. */
+  readonly retryable?: boolean;
+}
+
+/**
+ * Every failure FlowStone reports. `code` is stable and documented in docs/errors.md; the message names
+ * the asset and partition and says what to do next.
+ */
+export class FlowStoneError extends Error {
+  readonly code: FlowStoneErrorCode;
+  readonly family: ErrorFamily;
+  readonly retryable: boolean;
+  readonly context: Readonly<Record<string, unknown>>;
+
+  constructor(code: FlowStoneErrorCode, message: string, details: FlowStoneErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = 'FlowStoneError';
+    this.code = code;
+    const entry: CatalogueEntry = ERROR_CATALOGUE[code];
+    this.family = entry.family;
+    this.retryable = details.retryable ?? entry.retryable;
+    this.context = details.context ?? {};
+  }
+}
