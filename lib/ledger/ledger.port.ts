@@ -1,0 +1,321 @@
+// The port of the ledger: every durable fact of FlowStone goes through these operations, each of them atomic.
+// Implementations stand in memory/ and sql/; one conformance suite (test/conformance/ledger) holds for both.
+import type { EntityManager } from 'typeorm';
+import type {
+  ConsumedInput,
+  ErrorRecord,
+  EventRecord,
+  HeadRecord,
+  JsonObject,
+  MaterializationRecord,
+  MaterializationStatus,
+  NewRun,
+  RunRecord,
+  ValueRecord,
+} from './records.js';
+
+export type { EntityManager } from 'typeorm';
+
+/** A process of the application that uses the ledger, for as long as its lease is renewed. */
+export interface ProcessRegistration {
+  /** Unique per start (boot id). */
+  readonly id: string;
+  readonly host: string;
+  readonly pid: number;
+  /** Whether it executes materializations. */
+  readonly worker: boolean;
+  /** Milliseconds without a renewal after which its work is given to others. */
+  readonly lease: number;
+}
+
+/** An asset as one process declares it. */
+export interface AssetRegistration {
+  readonly key: string;
+  readonly formerly: readonly string[];
+  /** Hash of all that is declared. */
+  readonly hash: string;
+  readonly partitioned: boolean;
+  /** Upstream asset keys, sorted and joined by commas (planning: declaredUpstreams). */
+  readonly upstreams: string;
+  /** The declaration as data, for processes that do not have the class. */
+  readonly definition: JsonObject;
+}
+
+/** The definition of an asset that counts now (semantics, Planning and running 15). */
+export interface CurrentDefinition {
+  readonly key: string;
+  readonly hash: string;
+  readonly definition: JsonObject;
+  /** Whether a live process with workers declares it. */
+  readonly live: boolean;
+}
+
+/**
+ * The rows of a plan, in topological order, entry i depending on `edges.upstreams[edges.starts[i] .. starts[i + 1])`,
+ * which are indices of earlier entries.
+ */
+export interface PlanRows {
+  readonly size: number;
+  assetAt(index: number): string;
+  partitionAt(index: number): string;
+  forcedAt(index: number): boolean;
+  /** Why this entry cannot run: it is recorded as failed, and what depends on it as upstream_failed. */
+  blockedAt(index: number): ErrorRecord | undefined;
+  readonly edges: { readonly starts: Int32Array; readonly upstreams: Int32Array };
+}
+
+/** What a process asks for when it claims work. */
+export interface ClaimRequest {
+  readonly process: string;
+  /** Only these assets: what the process declares and whose definition is current. */
+  readonly assets: readonly string[];
+  readonly limit: number;
+}
+
+/** A materialization this process may execute: the fence of its attempt is `epoch`. */
+export interface Claim {
+  readonly id: number;
+  readonly run: number;
+  readonly asset: string;
+  readonly partition: string;
+  readonly epoch: number;
+  /** 1 for the first. */
+  readonly attempt: number;
+  /** How often infrastructure failed it (lost worker, outage). */
+  readonly rescues: number;
+  readonly forced: boolean;
+  readonly priority: number;
+  readonly requestedBy: string | null;
+  readonly tags: Readonly<Record<string, string>>;
+  /** The materialization it waited for, if it did, and how that ended (null error unless it failed). */
+  readonly joined: {
+    readonly id: number;
+    readonly status: MaterializationStatus;
+    readonly error: ErrorRecord | null;
+  } | null;
+  /** The head at the time of the claim, undefined where (asset, partition) has none. */
+  readonly head: HeadRecord | undefined;
+}
+
+interface Fenced {
+  readonly id: number;
+  /** The epoch of the attempt that speaks. The outcome counts only if the row is `running` at this epoch. */
+  readonly epoch: number;
+}
+
+/** How an attempt ended. */
+export type Outcome =
+  | (Fenced & {
+      readonly kind: 'success';
+      readonly value: ValueRecord | null;
+      readonly dataVersion: string;
+      readonly codeVersion: string | null;
+      readonly inputs: string;
+      readonly upstreams: string;
+      /** Ids of the materializations consumed: they become its lineage, replacing the edges known at plan time. */
+      readonly consumed: readonly number[];
+      readonly metadata: JsonObject | null;
+      readonly startedAt: Date;
+    })
+  | (Fenced & { readonly kind: 'skipped'; readonly reason: 'fresh' | 'joined'; readonly joined: number | null })
+  | (Fenced & { readonly kind: 'failed'; readonly error: ErrorRecord; readonly startedAt: Date | null })
+  /** Another attempt after `delay` ms. `infrastructure`: counts as a rescue, not as an attempt of the asset. */
+  | (Fenced & {
+      readonly kind: 'retry';
+      readonly error: ErrorRecord;
+      readonly delay: number;
+      readonly infrastructure: boolean;
+    })
+  /** Given back untouched (shutdown): ready at once, no attempt used. */
+  | (Fenced & { readonly kind: 'handed_back' })
+  | (Fenced & { readonly kind: 'cancelled' });
+
+/** `committed`; `fenced`: another attempt or a cancel won, nothing was written; `expired`: past its deadline. */
+export type Verdict = 'committed' | 'fenced' | 'expired';
+
+/** What settling outcomes brought about. */
+export interface Settled {
+  /** One per outcome, in its order. */
+  readonly verdicts: readonly Verdict[];
+  /** Runs that ended in this transaction. */
+  readonly endedRuns: readonly number[];
+  /** Whether anything became ready. */
+  readonly released: boolean;
+}
+
+/** A run whose planning this process holds. */
+export interface PlanningClaim {
+  readonly run: RunRecord;
+  readonly epoch: number;
+}
+
+/** An attempt whose deadline (timeout, or grace after a cancel) has passed: the caller settles it. */
+export interface DueDeadline {
+  readonly kind: 'timeout' | 'cancel';
+  readonly id: number;
+  readonly epoch: number;
+  readonly run: number;
+  readonly asset: string;
+  readonly partition: string;
+  readonly attempt: number;
+}
+
+/** One page of a listing, newest first. */
+export interface Page<T> {
+  readonly items: readonly T[];
+  /** Pass as `before` for the next page; null at the end. */
+  readonly next: number | null;
+}
+
+export interface PageRequest {
+  readonly limit: number;
+  readonly before?: number | undefined;
+}
+
+/** Which partitions of an asset an act names. */
+export interface AssetPartitions {
+  readonly asset: string;
+  readonly partitions: 'all' | readonly string[];
+}
+
+/** Who acts and why, for the events. */
+export interface Act {
+  readonly actor: string | null;
+  readonly reason: string | null;
+}
+
+/** An act that joins the caller's own open transaction on the ledger's database (SQL only). */
+export interface Transactional {
+  readonly manager?: EntityManager | undefined;
+}
+
+/** Which ledger rows an unpartitioned asset has: exactly one partition with this key. */
+export const WHOLE_PARTITION = '';
+
+export interface Ledger {
+  /** Whether values in memory can vanish while the ledger stays (any ledger that outlives the process). */
+  readonly durable: boolean;
+  /** Connects; migrates if so configured; refuses a schema that is newer than this library. */
+  open(): Promise<void>;
+  close(): Promise<void>;
+  /** The ledger's clock: the only one that decides. */
+  now(): Promise<Date>;
+
+  // -- processes and definitions ----------------------------------------------------------------------------------
+  /**
+   * Enters a process with what it declares. Renames assets found under a `formerly` key. Refuses
+   * (FLOWSTONE_LEDGER_PARTITIONING_CHANGED) an asset that was partitioned and is not now, or the reverse, all at once.
+   * A ledger that cannot be shared (embedded, memory) hands back whatever is found running by earlier processes.
+   */
+  register(process: ProcessRegistration, assets: readonly AssetRegistration[]): Promise<void>;
+  /** Renews the lease. False: it was given up, its work may be running elsewhere; abort all and register anew. */
+  renew(
+    process: string,
+  ): Promise<{ readonly alive: boolean; readonly cancelled: readonly { id: number; epoch: number }[] }>;
+  /** Leaves: hands back whatever the process still holds. */
+  unregister(process: string): Promise<void>;
+  /** Gives the work of processes whose lease has expired to others. Returns how many materializations. */
+  rescue(): Promise<number>;
+  currentDefinitions(): Promise<readonly CurrentDefinition[]>;
+
+  // -- requests ---------------------------------------------------------------------------------------------------
+  /**
+   * Records a run: with `plan`, planned at once, in the same transaction; else `planning`. With `claim`, claims
+   * what of it is ready for that process, in the same transaction. A known `runKey` returns that run
+   * (`created: false`), or fails with FLOWSTONE_RUN_KEY_CONFLICT if it was another request; so does a `retryOf` whose
+   * retry is still open.
+   */
+  insertRun(
+    run: NewRun,
+    options?: Transactional & { readonly plan?: PlanRows; readonly claim?: ClaimRequest },
+  ): Promise<{ readonly run: RunRecord; readonly created: boolean; readonly claims: readonly Claim[] }>;
+  /** The oldest run of highest priority that waits for planning, or whose planner was lost. */
+  claimPlanning(process: string): Promise<PlanningClaim | undefined>;
+  /** Records the plan, all or nothing. False: fenced (another planner, or cancelled). An empty plan ends the run. */
+  commitPlan(claim: PlanningClaim, plan: PlanRows): Promise<boolean>;
+  /** Ends a run that cannot be planned. */
+  failPlanning(claim: PlanningClaim, error: ErrorRecord): Promise<boolean>;
+
+  // -- work -------------------------------------------------------------------------------------------------------
+  /**
+   * Takes ready materializations, highest priority first, then oldest: `running`, epoch + 1, and the lock of
+   * (asset, partition). Where another materialization holds that lock, the row records it (`waitingFor`) and is not
+   * ready until the holder has ended.
+   */
+  claim(request: ClaimRequest): Promise<readonly Claim[]>;
+  /** Records that user code begins; `timeout` (ms) sets the deadline and its timer. Returns the ids still held. */
+  start(attempts: readonly { id: number; epoch: number; timeout: number | null }[]): Promise<ReadonlySet<number>>;
+  /** Commits outcomes with all their effects in one transaction: heads, lineage, dependents, waiters, runs, events. */
+  settle(outcomes: readonly Outcome[]): Promise<Settled>;
+  /** Makes due retries ready, and returns what else is due. `next`: when to come again, null if nothing waits. */
+  fireTimers(): Promise<{
+    readonly released: number;
+    readonly due: readonly DueDeadline[];
+    readonly next: Date | null;
+  }>;
+  /** Whether anything is ready among these assets (poll of a lost doorbell). */
+  hasReady(assets: readonly string[]): Promise<boolean>;
+
+  // -- acts -------------------------------------------------------------------------------------------------------
+  /** Cancels what is pending at once, flags what runs; those that ignore it are fenced after `grace` ms. */
+  cancelRun(
+    run: number,
+    act: Act & { readonly grace: number },
+  ): Promise<{
+    readonly accepted: boolean;
+    readonly running: readonly { id: number; epoch: number }[];
+    readonly ended: boolean;
+    readonly released: boolean;
+  }>;
+  /** Marks heads as invalidated; returns how many. */
+  invalidate(targets: readonly AssetPartitions[], act: Act & Transactional): Promise<number>;
+  /** Forgets heads; returns the values to be deleted. Refused (FLOWSTONE_ASSET_BUSY) while one is active. */
+  deleteHeads(
+    targets: readonly AssetPartitions[],
+    act: Act,
+  ): Promise<readonly { asset: string; partition: string; value: ValueRecord }[]>;
+  /** Records a version of an external asset; returns its materialization. */
+  reportVersion(
+    report: { asset: string; partition: string; dataVersion: string; metadata: JsonObject | null },
+    act: Act & Transactional,
+  ): Promise<number>;
+  /** Returns those that were not there (or were retired). */
+  addPartitions(name: string, keys: readonly string[], act: Act & Transactional): Promise<readonly string[]>;
+  /** Retires keys; returns those that were there. */
+  removePartitions(name: string, keys: readonly string[], act: Act & Transactional): Promise<readonly string[]>;
+
+  // -- reads ------------------------------------------------------------------------------------------------------
+  dynamicPartitions(name: string): Promise<readonly string[]>;
+  /** Heads by asset, keyed by partition; one result per query. */
+  heads(queries: readonly AssetPartitions[]): Promise<readonly ReadonlyMap<string, HeadRecord>[]>;
+  /** What each materialization consumed. */
+  consumed(materializations: readonly number[]): Promise<ReadonlyMap<number, readonly ConsumedInput[]>>;
+  run(id: number): Promise<RunRecord | undefined>;
+  runByKey(runKey: string): Promise<RunRecord | undefined>;
+  runs(
+    filter: { readonly status?: readonly RunRecord['status'][]; readonly asset?: string },
+    page: PageRequest,
+  ): Promise<Page<RunRecord>>;
+  materialization(id: number): Promise<MaterializationRecord | undefined>;
+  /** Those of a run, in plan order (`before` pages by id, descending). */
+  materializations(
+    filter: {
+      readonly run?: number;
+      readonly asset?: string;
+      readonly partition?: string;
+      readonly status?: readonly MaterializationStatus[];
+    },
+    page: PageRequest,
+  ): Promise<Page<MaterializationRecord>>;
+  /** What of a run did not succeed, as a plan: failed, upstream_failed, cancelled and open ones, with their edges. */
+  leftovers(run: number): Promise<PlanRows>;
+  /** Assets that have ready materializations in the run (to tell `running` from `waiting`), and whether all wait. */
+  progressOf(
+    run: number,
+  ): Promise<{
+    readonly readyAssets: readonly string[];
+    readonly waitsFor: readonly number[];
+    readonly timers: number;
+  }>;
+  events(filter: { readonly run?: number; readonly asset?: string }, page: PageRequest): Promise<Page<EventRecord>>;
+}
