@@ -205,7 +205,7 @@ export interface Ledger {
   /**
    * Enters a process with what it declares. Renames assets found under a `formerly` key. Refuses
    * (FLOWSTONE_LEDGER_PARTITIONING_CHANGED) an asset that was partitioned and is not now, or the reverse, all at once.
-   * A ledger that cannot be shared (embedded, memory) hands back whatever is found running by earlier processes.
+   * A ledger that cannot be shared (embedded) hands back whatever is found running by earlier processes.
    */
   register(process: ProcessRegistration, assets: readonly AssetRegistration[]): Promise<void>;
   /** Renews the lease. False: it was given up, its work may be running elsewhere; abort all and register anew. */

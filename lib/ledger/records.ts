@@ -146,11 +146,30 @@ export interface ConsumedInput {
   readonly dataVersion: string;
 }
 
+/** The kinds of events a ledger writes, each in the transaction of what it tells. */
+export type EventKind =
+  | 'run.requested'
+  | 'run.planned'
+  | 'run.cancel_requested'
+  | 'run.ended'
+  | 'materialization.success'
+  | 'materialization.failed'
+  | 'materialization.upstream_failed'
+  | 'materialization.skipped'
+  | 'materialization.cancelled'
+  | 'materialization.retrying'
+  | 'materialization.rescued'
+  | 'asset.invalidated'
+  | 'asset.deleted'
+  | 'asset.version_reported'
+  | 'partitions.added'
+  | 'partitions.removed';
+
 /** A fact worth telling: what happened to a run, a materialization or an asset, by whom. */
 export interface EventRecord {
   readonly id: number;
   readonly at: Date;
-  readonly kind: string;
+  readonly kind: EventKind;
   readonly run: number | null;
   readonly materialization: number | null;
   readonly asset: string | null;
