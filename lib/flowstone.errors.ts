@@ -43,6 +43,10 @@ export const ERROR_CATALOGUE = {
   FLOWSTONE_WORKER_LOST: infrastructure,
   // io
   // ledger
+  FLOWSTONE_RUN_KEY_CONFLICT: request,
+  FLOWSTONE_ASSET_BUSY: request,
+  FLOWSTONE_NOT_A_LEDGER_TRANSACTION: request,
+  FLOWSTONE_LEDGER_PARTITIONING_CHANGED: declaration,
   FLOWSTONE_LEDGER_UNAVAILABLE: infrastructure,
   FLOWSTONE_LEDGER_SCHEMA_TOO_NEW: permanentInfrastructure,
 } as const satisfies Record<string, CatalogueEntry>;

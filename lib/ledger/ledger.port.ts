@@ -310,9 +310,7 @@ export interface Ledger {
   /** What of a run did not succeed, as a plan: failed, upstream_failed, cancelled and open ones, with their edges. */
   leftovers(run: number): Promise<PlanRows>;
   /** Assets that have ready materializations in the run (to tell `running` from `waiting`), and whether all wait. */
-  progressOf(
-    run: number,
-  ): Promise<{
+  progressOf(run: number): Promise<{
     readonly readyAssets: readonly string[];
     readonly waitsFor: readonly number[];
     readonly timers: number;

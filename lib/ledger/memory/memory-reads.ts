@@ -1,0 +1,138 @@
+// Reads of the in-memory ledger: records are copied out, so that no caller holds a live row.
+import type { AssetPartitions, CurrentDefinition, Ledger, Page, PageRequest, PlanRows } from '../ledger.port.js';
+import type { ConsumedInput, EventRecord, HeadRecord, MaterializationRecord, RunRecord } from '../records.js';
+import type { MemoryState, Row, RunRow } from './memory-state.js';
+
+export function runRecord({ planningEpoch: _, planner: _p, rows: _r, counts, ...run }: RunRow): RunRecord {
+  return { ...run, counts: { ...counts } };
+}
+
+export function materializationRecord(row: Row): MaterializationRecord {
+  const { id, run, asset, partition, status, forced, epoch, attempts, process, waitingFor, skipped, error } = row;
+  const { codeVersion, dataVersion, value, metadata, createdAt, startedAt, completedAt } = row;
+  return {
+    ...{ id, run, asset, partition, status, forced, epoch, attempts, process, waitingFor, skipped, error },
+    ...{ codeVersion, dataVersion, value, metadata, createdAt, startedAt, completedAt },
+  };
+}
+
+export function currentDefinitions(state: MemoryState): CurrentDefinition[] {
+  const workers = [...state.processes.values()].filter((process) => process.worker);
+  return [...state.definitions].map(([key, known]) => {
+    const live = new Set(workers.map((process) => process.assets.get(key)?.hash));
+    const all = [...known.values()].sort((a, b) => b.first - a.first);
+    const current = all.find(({ hash }) => live.has(hash));
+    const { hash, definition } = current ?? all[0]!;
+    return { key, hash, definition, live: current !== undefined };
+  });
+}
+
+export function dynamicPartitions(state: MemoryState, name: string): string[] {
+  return [...(state.dynamic.get(name) ?? [])].filter(([, { retired }]) => !retired).map(([key]) => key);
+}
+
+export function heads(state: MemoryState, { asset, partitions }: AssetPartitions): Map<string, HeadRecord> {
+  const known = state.heads.get(asset);
+  const found = new Map<string, HeadRecord>();
+  for (const partition of partitions === 'all' ? (known?.keys() ?? []) : partitions) {
+    const head = known?.get(partition);
+    if (head) found.set(partition, state.headRecord(partition, head));
+  }
+  return found;
+}
+
+export function consumed(state: MemoryState, ids: readonly number[]): Map<number, ConsumedInput[]> {
+  return new Map(
+    ids.map((id) => {
+      const edges = state.rows.get(id)?.edges ?? [];
+      return [
+        id,
+        edges.map((upstream) => {
+          const { asset, partition, dataVersion } = state.rows.get(upstream)!;
+          return { materialization: upstream, asset, partition, dataVersion: dataVersion! };
+        }),
+      ];
+    }),
+  );
+}
+
+export function runs(state: MemoryState, filter: Parameters<Ledger['runs']>[0], page: PageRequest): Page<RunRecord> {
+  const found = [...state.runs.values()].filter(
+    (run) =>
+      (!filter.status || filter.status.includes(run.status)) &&
+      (!filter.asset || run.rows.some((id) => state.rows.get(id)!.asset === filter.asset)),
+  );
+  return pageOf(found, page, runRecord);
+}
+
+export function materializations(
+  state: MemoryState,
+  filter: Parameters<Ledger['materializations']>[0],
+  page: PageRequest,
+): Page<MaterializationRecord> {
+  const found = [...state.rows.values()].filter(
+    (row) =>
+      (filter.run === undefined || row.run === filter.run) &&
+      (filter.asset === undefined || row.asset === filter.asset) &&
+      (filter.partition === undefined || row.partition === filter.partition) &&
+      (!filter.status || filter.status.includes(row.status)),
+  );
+  return pageOf(found, page, materializationRecord);
+}
+
+export function events(
+  state: MemoryState,
+  filter: Parameters<Ledger['events']>[0],
+  page: PageRequest,
+): Page<EventRecord> {
+  const found = state.events.filter(
+    (event) =>
+      (filter.run === undefined || event.run === filter.run) &&
+      (filter.asset === undefined || event.asset === filter.asset),
+  );
+  return pageOf(found, page, (event) => event);
+}
+
+function pageOf<R extends { readonly id: number }, T>(
+  ascending: readonly R[],
+  page: PageRequest,
+  record: (row: R) => T,
+): Page<T> {
+  const older = ascending.filter(({ id }) => page.before === undefined || id < page.before).sort((a, b) => b.id - a.id);
+  const items = older.slice(0, page.limit);
+  return { items: items.map(record), next: older.length > page.limit ? items.at(-1)!.id : null };
+}
+
+export function leftovers(state: MemoryState, id: number): PlanRows {
+  const left = (state.runs.get(id)?.rows ?? [])
+    .map((row) => state.rows.get(row)!)
+    .filter(({ status }) => status !== 'success' && status !== 'skipped');
+  const indexOf = new Map(left.map((row, index) => [row.id, index]));
+  const starts = new Int32Array(left.length + 1);
+  const upstreams: number[] = [];
+  left.forEach((row, index) => {
+    for (const upstream of row.edges) {
+      const at = indexOf.get(upstream);
+      if (at !== undefined) upstreams.push(at);
+    }
+    starts[index + 1] = upstreams.length;
+  });
+  return {
+    size: left.length,
+    assetAt: (index) => left[index]!.asset,
+    partitionAt: (index) => left[index]!.partition,
+    forcedAt: (index) => left[index]!.forced,
+    blockedAt: () => undefined,
+    edges: { starts, upstreams: Int32Array.from(upstreams) },
+  };
+}
+
+export async function progressOf(state: MemoryState, id: number): ReturnType<Ledger['progressOf']> {
+  const rows = (state.runs.get(id)?.rows ?? []).map((row) => state.rows.get(row)!);
+  const pending = rows.filter(({ status }) => status === 'pending');
+  return {
+    readyAssets: [...new Set(pending.filter(({ ready }) => ready).map(({ asset }) => asset))],
+    waitsFor: [...new Set(pending.flatMap(({ waitingFor }) => waitingFor ?? []))],
+    timers: pending.filter((row) => state.timers.has(`${row.id}:retry`)).length,
+  };
+}

@@ -1,0 +1,344 @@
+// The rows of the in-memory ledger and the one way a row ends. Everything is synchronous, hence atomic.
+import { isTerminal, NO_COUNTS, openCount, plannedRunStatus } from '../transitions.js';
+import type { AssetRegistration, Claim, ProcessRegistration } from '../ledger.port.js';
+import type {
+  ErrorRecord,
+  EventKind,
+  EventRecord,
+  HeadRecord,
+  MaterializationRecord,
+  MaterializationStatus,
+  RunRecord,
+} from '../records.js';
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** A materialization with what only the scheduler needs. */
+export interface Row extends Mutable<MaterializationRecord> {
+  rescues: number;
+  priority: number;
+  /** Upstream rows of the same run that have not ended. */
+  blockers: number;
+  ready: boolean;
+  /** The holder it last waited for. */
+  waitedFor: number | null;
+  inputs: string | null;
+  upstreams: string | null;
+  /** Upstream materializations: planned ones until success, then those consumed. */
+  edges: readonly number[];
+  deadline: number | null;
+  cancelRequested: boolean;
+}
+
+export interface Head {
+  materialization: number | null;
+  active: number | null;
+  invalidated: boolean;
+  failed: boolean;
+}
+
+export interface RunRow extends Mutable<RunRecord> {
+  counts: Mutable<RunRecord['counts']>;
+  planningEpoch: number;
+  planner: string | null;
+  rows: number[];
+}
+
+export interface Timer {
+  readonly kind: 'retry' | 'timeout' | 'cancel';
+  readonly owner: number;
+  readonly epoch: number;
+  readonly firesAt: number;
+}
+
+interface ProcessRow extends ProcessRegistration {
+  leaseUntil: number;
+  readonly assets: ReadonlyMap<string, AssetRegistration>;
+}
+
+/** A definition and when it was first seen, as a sequence number. */
+interface DefinitionRow extends AssetRegistration {
+  readonly first: number;
+}
+
+export class MemoryState {
+  readonly rows = new Map<number, Row>();
+  readonly runs = new Map<number, RunRow>();
+  readonly runKeys = new Map<string, { readonly request: string; readonly run: number }>();
+  readonly heads = new Map<string, Map<string, Head>>();
+  readonly processes = new Map<string, ProcessRow>();
+  readonly definitions = new Map<string, Map<string, DefinitionRow>>();
+  readonly dynamic = new Map<string, Map<string, { retired: boolean }>>();
+  readonly timers = new Map<string, Timer>();
+  readonly events: EventRecord[] = [];
+  readonly #ready = new Map<number, Set<number>>();
+  readonly #dependents = new Map<number, number[]>();
+  readonly #waiters = new Map<number, Set<number>>();
+  #lastId = 0;
+  #lastRun = 0;
+
+  constructor(readonly clock: () => number) {}
+
+  nextId(): number {
+    return ++this.#lastId;
+  }
+
+  nextRunId(): number {
+    return ++this.#lastRun;
+  }
+
+  tell(kind: EventKind, about: Partial<Omit<EventRecord, 'id' | 'at' | 'kind'>>): void {
+    this.events.push({
+      id: this.events.length + 1,
+      at: new Date(this.clock()),
+      kind,
+      run: null,
+      materialization: null,
+      asset: null,
+      partition: null,
+      actor: null,
+      detail: null,
+      ...about,
+    });
+  }
+
+  head(asset: string, partition: string): Head {
+    let ofAsset = this.heads.get(asset);
+    if (!ofAsset) this.heads.set(asset, (ofAsset = new Map()));
+    let head = ofAsset.get(partition);
+    if (!head)
+      ofAsset.set(partition, (head = { materialization: null, active: null, invalidated: false, failed: false }));
+    return head;
+  }
+
+  headRecord(partition: string, head: Head): HeadRecord {
+    const row = head.materialization === null ? undefined : this.rows.get(head.materialization);
+    return {
+      partition,
+      materialization: head.materialization,
+      dataVersion: row?.dataVersion ?? null,
+      codeVersion: row?.codeVersion ?? null,
+      inputs: row?.inputs ?? null,
+      upstreams: row?.upstreams ?? null,
+      invalidated: head.invalidated,
+      failed: head.failed,
+      value: row?.value ?? null,
+      completedAt: row?.completedAt ?? null,
+      active: head.active,
+    };
+  }
+
+  insertRow(fields: Pick<Row, 'id' | 'run' | 'asset' | 'partition' | 'forced' | 'priority'> & Partial<Row>): Row {
+    const row: Row = {
+      status: 'pending',
+      epoch: 0,
+      attempts: 0,
+      rescues: 0,
+      process: null,
+      waitingFor: null,
+      waitedFor: null,
+      skipped: null,
+      error: null,
+      codeVersion: null,
+      dataVersion: null,
+      inputs: null,
+      upstreams: null,
+      value: null,
+      metadata: null,
+      createdAt: new Date(this.clock()),
+      startedAt: null,
+      completedAt: null,
+      blockers: 0,
+      ready: false,
+      edges: [],
+      deadline: null,
+      cancelRequested: false,
+      ...fields,
+    };
+    this.rows.set(row.id, row);
+    return row;
+  }
+
+  linkUpstreams(row: Row, upstreams: readonly number[]): void {
+    row.edges = upstreams;
+    for (const upstream of upstreams) {
+      const list = this.#dependents.get(upstream);
+      if (list) list.push(row.id);
+      else this.#dependents.set(upstream, [row.id]);
+    }
+  }
+
+  setReady(row: Row, ready: boolean): void {
+    row.ready = ready;
+    let ofPriority = this.#ready.get(row.priority);
+    if (!ofPriority) this.#ready.set(row.priority, (ofPriority = new Set()));
+    if (ready) ofPriority.add(row.id);
+    else ofPriority.delete(row.id);
+  }
+
+  /** Ready rows, highest priority first, then in the order in which they became ready. */
+  *ready(): Iterable<Row> {
+    for (const priority of [...this.#ready.keys()].sort((a, b) => b - a)) {
+      for (const id of this.#ready.get(priority)!) yield this.rows.get(id)!;
+    }
+  }
+
+  /** The row waits for the holder of its (asset, partition), which inherits a higher priority. */
+  waitFor(row: Row, holder: Row): void {
+    this.setReady(row, false);
+    row.waitingFor = holder.id;
+    let waiters = this.#waiters.get(holder.id);
+    if (!waiters) this.#waiters.set(holder.id, (waiters = new Set()));
+    waiters.add(row.id);
+    if (holder.status === 'pending' && holder.priority < row.priority) {
+      const { ready } = holder;
+      this.setReady(holder, false);
+      holder.priority = row.priority;
+      this.setReady(holder, ready);
+    }
+  }
+
+  move(row: Row, status: MaterializationStatus): void {
+    const run = row.run === null ? undefined : this.runs.get(row.run);
+    if (run) {
+      run.counts[row.status]--;
+      run.counts[status]++;
+    }
+    row.status = status;
+  }
+
+  setTimer(timer: Timer): void {
+    this.timers.set(`${timer.owner}:${timer.kind}`, timer);
+  }
+
+  clearTimers(id: number): void {
+    for (const kind of ['retry', 'timeout', 'cancel']) this.timers.delete(`${id}:${kind}`);
+  }
+
+  /** Back to pending, free for any process; the lock of (asset, partition) stays with it. */
+  giveBack(row: Row, ready: boolean): void {
+    this.clearTimers(row.id);
+    this.move(row, 'pending');
+    row.process = null;
+    row.deadline = null;
+    row.startedAt = null;
+    this.setReady(row, ready);
+  }
+
+  /** A row reaches a terminal status: lock, waiters, dependents and run follow. Returns runs that ended by it. */
+  end(row: Row, status: MaterializationStatus, error: ErrorRecord | null = null): number[] {
+    const ended: number[] = [];
+    const unreachable: Row[] = [];
+    this.#endOne(row, status, error, unreachable);
+    // A worklist, not a recursion: a chain may be as long as a plan.
+    for (let next = unreachable.pop(); next; next = unreachable.pop())
+      this.#endOne(next, 'upstream_failed', null, unreachable);
+    const run = row.run === null ? undefined : this.runs.get(row.run);
+    if (run && status === 'failed' && run.failFast) ended.push(...this.cancelPending(run));
+    if (run && this.endRunIfDone(run)) ended.push(run.id);
+    return ended;
+  }
+
+  cancelPending(run: RunRow): number[] {
+    const pending = run.rows
+      .map((id) => this.rows.get(id)!)
+      .filter((row) => !isTerminal(row.status) && row.status !== 'running');
+    // Marked first, so that ending one does not make its dependents upstream_failed.
+    for (const row of pending) row.blockers = Number.POSITIVE_INFINITY;
+    return pending.flatMap((row) => this.end(row, 'cancelled'));
+  }
+
+  endRunIfDone(run: RunRow): boolean {
+    if (run.completedAt !== null || run.status !== 'running' || openCount(run.counts) > 0) return false;
+    run.status = plannedRunStatus(run.counts, run.cancelRequested !== null);
+    run.completedAt = new Date(this.clock());
+    this.tell('run.ended', { run: run.id, detail: { status: run.status } });
+    return true;
+  }
+
+  claimOf(row: Row, run: RunRow): Claim {
+    const head = this.head(row.asset, row.partition);
+    const joined = row.waitedFor === null ? undefined : this.rows.get(row.waitedFor);
+    return {
+      id: row.id,
+      run: run.id,
+      asset: row.asset,
+      partition: row.partition,
+      epoch: row.epoch,
+      attempt: row.attempts + 1,
+      rescues: row.rescues,
+      forced: row.forced,
+      priority: row.priority,
+      requestedBy: run.requestedBy,
+      tags: run.tags,
+      joined: joined ? { id: joined.id, status: joined.status, error: joined.error } : null,
+      head: this.headRecord(row.partition, head),
+    };
+  }
+
+  #release(row: Row, head: Head): void {
+    head.active = null;
+    for (const id of this.#waiters.get(row.id) ?? []) {
+      const waiter = this.rows.get(id)!;
+      waiter.waitingFor = null;
+      waiter.waitedFor = row.id;
+      this.setReady(waiter, true);
+    }
+    this.#waiters.delete(row.id);
+  }
+
+  #endOne(row: Row, status: MaterializationStatus, error: ErrorRecord | null, unreachable: Row[]): void {
+    if (isTerminal(row.status)) return;
+    this.clearTimers(row.id);
+    this.setReady(row, false);
+    this.move(row, status);
+    row.error = error;
+    row.completedAt = new Date(this.clock());
+    if (row.waitingFor !== null) this.#waiters.get(row.waitingFor)?.delete(row.id);
+    row.waitingFor = null;
+    this.tell(`materialization.${status}` as EventKind, {
+      run: row.run,
+      materialization: row.id,
+      asset: row.asset,
+      partition: row.partition,
+    });
+    const head = this.head(row.asset, row.partition);
+    if (status === 'failed' || status === 'upstream_failed') head.failed = true;
+    if (status === 'success' || status === 'skipped') head.failed = false;
+    if (head.active === row.id) this.#release(row, head);
+    for (const id of this.#dependents.get(row.id) ?? []) {
+      const dependent = this.rows.get(id)!;
+      if (dependent.status !== 'pending' || dependent.blockers === Number.POSITIVE_INFINITY) continue;
+      if (status !== 'success' && status !== 'skipped') unreachable.push(dependent);
+      else if (--dependent.blockers === 0) this.setReady(dependent, true);
+    }
+    this.#dependents.delete(row.id);
+  }
+}
+
+/** A run that is about to be planned. */
+export function newRunRow(
+  id: number,
+  run: Omit<
+    RunRow,
+    'id' | 'status' | 'counts' | 'cancelRequested' | 'error' | 'completedAt' | 'planningEpoch' | 'planner' | 'rows'
+  >,
+): RunRow {
+  return {
+    ...run,
+    id,
+    status: 'planning',
+    counts: { ...NO_COUNTS },
+    cancelRequested: null,
+    error: null,
+    completedAt: null,
+    planningEpoch: 0,
+    planner: null,
+    rows: [],
+  };
+}
+
+/** Whether partitions `all` or a list names this one. */
+export function names(partitions: 'all' | readonly string[], partition: string): boolean {
+  return partitions === 'all' || partitions.includes(partition);
+}
