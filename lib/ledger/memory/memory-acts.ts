@@ -21,6 +21,7 @@ export function refuseTransaction({ manager }: Transactional): void {
 }
 
 export function register(state: MemoryState, process: ProcessRegistration, assets: readonly AssetRegistration[]): void {
+  refuseChangedPartitioning(state, assets);
   for (const asset of assets) {
     const former = asset.formerly.find((key) => state.definitions.has(key));
     if (former !== undefined && !state.definitions.has(asset.key)) rename(state, former, asset.key);
