@@ -16,6 +16,9 @@ const NEXT: Readonly<Record<MaterializationStatus, readonly MaterializationStatu
   cancelled: [],
 };
 
+/** Infrastructure failures of one materialization that are forgiven before it fails for good. */
+export const RESCUE_CAP = 20;
+
 /** A terminal status absorbs: nothing leaves it. */
 export function isTerminal(status: MaterializationStatus): boolean {
   return !OPEN.has(status);

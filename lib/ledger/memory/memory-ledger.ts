@@ -29,13 +29,10 @@ import type {
   NewRun,
   RunRecord,
 } from '../records.js';
-import { isTerminal } from '../transitions.js';
+import { isTerminal, RESCUE_CAP } from '../transitions.js';
 import * as acts from './memory-acts.js';
 import * as reads from './memory-reads.js';
 import { MemoryState, newRunRow, type Row, type RunRow } from './memory-state.js';
-
-/** How often infrastructure may fail a materialization before it is given up. */
-const RESCUE_CAP = 20;
 
 export class MemoryLedger implements Ledger {
   readonly durable = false;

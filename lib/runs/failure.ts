@@ -1,0 +1,56 @@
+// The one boundary between errors of user code and those of FlowStone, and what is recorded of an error.
+import { FlowStoneError } from '../flowstone.errors.js';
+import type { ErrorRecord, JsonObject } from '../ledger/records.js';
+
+const STACK_LIMIT = 4000;
+
+/** Where an attempt was when it failed. */
+export interface FailurePlace {
+  readonly run: number;
+  readonly asset: string;
+  readonly partition: string | undefined;
+  readonly attempt: number;
+}
+
+/** A failure as the host's hook sees it. */
+export interface Failure extends FailurePlace {
+  readonly error: FlowStoneError;
+  /** Whether another attempt follows. */
+  readonly retrying: boolean;
+}
+
+/** How an asset and its partition are named in messages. */
+export function placeName({ asset, partition }: Pick<FailurePlace, 'asset' | 'partition'>): string {
+  return partition === undefined ? asset : `${asset}[${partition}]`;
+}
+
+/**
+ * Wraps what an asset threw. User code may mark its own error as final with a property `retryable: false`.
+ * FlowStone's own errors (values that cannot be loaded or stored) pass as they are.
+ */
+export function wrapUserError(thrown: unknown, place: FailurePlace): FlowStoneError {
+  if (thrown instanceof FlowStoneError) return thrown;
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  const final = typeof thrown === 'object' && thrown !== null && 'retryable' in thrown && thrown.retryable === false;
+  return new FlowStoneError('FLOWSTONE_EXECUTE_FAILED', `${placeName(place)} failed: ${message}`, {
+    cause: thrown,
+    context: { ...place },
+    ...(final && { retryable: false }),
+  });
+}
+
+/** What the ledger keeps of an error: code, message and the stack nearest to the user's code. */
+export function errorRecord(error: FlowStoneError): ErrorRecord {
+  const { code, family, message, retryable } = error;
+  const stack = error.cause instanceof Error ? error.cause.stack : error.stack;
+  // Through JSON, since context and messages must fit jsonb: no undefined, no NUL characters.
+  const plain = { code, family, message, retryable, stack: stack?.slice(0, STACK_LIMIT), context: error.context };
+  return JSON.parse(JSON.stringify(plain).replaceAll('\\u0000', '\\ufffd')) as ErrorRecord & { context: JsonObject };
+}
+
+/** Anything thrown outside user code, as a FlowStone error. */
+export function asFlowStoneError(thrown: unknown): FlowStoneError {
+  if (thrown instanceof FlowStoneError) return thrown;
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  return new FlowStoneError('FLOWSTONE_LEDGER_UNAVAILABLE', message, { cause: thrown });
+}
