@@ -1,0 +1,28 @@
+// Named places at which a test lets the process die, to prove that nothing is lost there. Free when not asked for.
+
+/** Every point, in the order in which a materialization passes them. */
+export const CRASH_POINTS = [
+  'after-request',
+  'before-plan-commit',
+  'after-plan-commit',
+  'after-claim',
+  'before-execute',
+  'after-execute',
+  'after-value',
+  'before-commit',
+  'after-commit',
+  'before-timers',
+  'before-rescue',
+  'before-hand-back',
+] as const;
+
+export type CrashPoint = (typeof CRASH_POINTS)[number];
+
+// `name` or `name:n` for the n-th passage. Read once: an environment variable is not for changing behaviour at run time.
+const [armed, passage = '1'] = (process.env['FLOWSTONE_CRASH_AT'] ?? '').split(':');
+let passages = 0;
+
+/** Kills the process here, as SIGKILL does, if FLOWSTONE_CRASH_AT names this point. */
+export function crashPoint(point: CrashPoint): void {
+  if (armed === point && ++passages === Number(passage)) process.kill(process.pid, 'SIGKILL');
+}
