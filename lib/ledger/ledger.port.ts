@@ -139,7 +139,7 @@ export interface Settled {
   readonly verdicts: readonly Verdict[];
   /** Runs that ended in this transaction. */
   readonly endedRuns: readonly number[];
-  /** Whether anything became ready. */
+  /** Whether there may be work to claim: something became ready, or a run with `maxConcurrency` has a free place. */
   readonly released: boolean;
 }
 

@@ -1,0 +1,244 @@
+// The beat of one process: settle what has finished, claim what is ready, plan what was requested, fire what is due.
+// What to execute and how stands elsewhere (claim.desk.ts, attempt.ts); this file only keeps the loop fed.
+import type { Claim, DueDeadline, Ledger, Outcome } from '../ledger/ledger.port.js';
+import type { WorkQueue } from '../queue/queue.port.js';
+import { crashPoint } from './crash-points.js';
+import type { Membership } from './membership.js';
+import { withPatience } from './patience.js';
+import type { RunSignals } from './run.signals.js';
+
+/** Outcomes settled in one transaction at most. */
+const SETTLE_AT_MOST = 256;
+/** Longest sleep between looks at the timers. */
+const TIMER_LOOK = 1000;
+
+/** A claim that is to be executed; `run` never rejects. */
+export interface Execution {
+  readonly claim: Claim;
+  run(signal: AbortSignal): Promise<Outcome>;
+}
+
+/** An outcome on its way to the ledger, and whose run is to be told of it. */
+export interface Finished {
+  readonly outcome: Outcome;
+  readonly run: number;
+}
+
+/** What is done with claims: those to execute, and outcomes for those that need not be. */
+export interface ClaimDesk {
+  examine(claims: readonly Claim[]): Promise<{ executions: readonly Execution[]; settled: readonly Finished[] }>;
+  /** What becomes of an attempt whose timeout passed without a word from it. */
+  afterTimeout(due: DueDeadline): Outcome;
+}
+
+/** What happens and someone may want to tell. */
+export interface CoordinatorNews {
+  runEnded(run: number): void;
+  /** The ledger cannot be reached; tried again after `pause` ms. */
+  outage(error: unknown, pause: number): void;
+  /** A bug or a broken ledger: the beat goes on at the next ring. */
+  broken(error: unknown): void;
+}
+
+export interface CoordinatorOptions {
+  /** Executions at once. */
+  readonly concurrency: number;
+}
+
+interface InHand {
+  readonly execution: Execution;
+  readonly controller: AbortController;
+}
+
+export class Coordinator {
+  readonly #inHand = new Map<number, InHand>();
+  readonly #waiting: InHand[] = [];
+  #finished: Finished[] = [];
+  #running = 0;
+  /** Whether there may be ready work that was not claimed. */
+  #more = true;
+  #timer: NodeJS.Timeout | undefined;
+  #drained: (() => void) | undefined;
+  readonly #stopping = new AbortController();
+
+  constructor(
+    private readonly ledger: Ledger,
+    private readonly membership: Membership,
+    private readonly queue: WorkQueue,
+    private readonly desk: ClaimDesk,
+    private readonly plan: () => Promise<boolean>,
+    private readonly signals: RunSignals,
+    private readonly news: CoordinatorNews,
+    private readonly options: CoordinatorOptions,
+  ) {}
+
+  start(): void {
+    this.queue.start(async () => {
+      this.#more = true;
+      await this.#beat().catch((error: unknown) => this.news.broken(error));
+    });
+    this.#lookAtTimers(0);
+  }
+
+  /** There may be work. */
+  ring(): void {
+    this.queue.ring();
+  }
+
+  /** Slots a requester may claim for what it inserts. */
+  get free(): number {
+    return this.#stopping.signal.aborted ? 0 : Math.max(0, this.options.concurrency - this.#inHand.size);
+  }
+
+  /** Takes claims: those of the beat, and those made with the insertion of their run. */
+  async accept(claims: readonly Claim[]): Promise<void> {
+    if (claims.length === 0) return;
+    if (this.#stopping.signal.aborted) return this.#handBack(claims);
+    const { executions, settled } = await this.#patiently(() => this.desk.examine(claims));
+    if (this.#stopping.signal.aborted) return this.#handBack(claims);
+    for (const execution of executions) {
+      const inHand = { execution, controller: new AbortController() };
+      this.#inHand.set(execution.claim.id, inHand);
+      this.#waiting.push(inHand);
+    }
+    this.#finish(...settled);
+    this.#startWaiting();
+  }
+
+  /** Aborts executions whose run was cancelled. */
+  abort(attempts: readonly { id: number; epoch: number }[], reason: Error): void {
+    for (const { id, epoch } of attempts) {
+      const inHand = this.#inHand.get(id);
+      if (inHand?.execution.claim.epoch === epoch) inHand.controller.abort(reason);
+    }
+  }
+
+  /** The process lost its lease: nothing in hand can commit any more. */
+  abortAll(reason: Error): void {
+    for (const { controller } of this.#inHand.values()) controller.abort(reason);
+  }
+
+  /** Claims nothing more. */
+  close(): void {
+    this.#stopping.abort();
+    clearTimeout(this.#timer);
+    this.#handBack(this.#waiting.splice(0).map(({ execution }) => execution.claim));
+  }
+
+  /** After close(): resolves when what runs has ended and is settled, or after `deadline` ms. */
+  async drain(deadline: number, reason: Error): Promise<void> {
+    if (this.#inHand.size > 0) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(() => {
+          this.abortAll(reason);
+          resolve();
+        }, deadline);
+        this.#drained = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+    await this.queue.stop();
+    while (this.#finished.length > 0) await this.#settle();
+  }
+
+  async #beat(): Promise<void> {
+    for (;;) {
+      if (this.#finished.length > 0) await this.#settle();
+      const wanted = this.#wanted();
+      if (this.#more && wanted > 0) {
+        this.#more = false;
+        if (await this.#patiently(this.plan)) this.#more = true;
+        const claims = await this.#patiently(() =>
+          this.ledger.claim({ process: this.membership.id, assets: this.membership.claimable(), limit: wanted }),
+        );
+        if (claims.length > 0) crashPoint('after-claim');
+        if (claims.length === wanted) this.#more = true;
+        await this.accept(claims);
+      }
+      if (this.#finished.length === 0 && !(this.#more && this.#wanted() > 0)) return;
+    }
+  }
+
+  /** Twice the concurrency in hand keeps the slots busy while a statement is in flight. */
+  #wanted(): number {
+    return this.#stopping.signal.aborted ? 0 : 2 * this.options.concurrency - this.#inHand.size;
+  }
+
+  async #settle(): Promise<void> {
+    const batch = this.#finished.slice(0, SETTLE_AT_MOST);
+    crashPoint('before-commit');
+    const { endedRuns, released } = await this.#patiently(() =>
+      this.ledger.settle(batch.map(({ outcome }) => outcome)),
+    );
+    crashPoint('after-commit');
+    // An attempt that is `expired` is left to its timer, one that is `fenced` has nothing to say any more.
+    this.#finished = this.#finished.slice(batch.length);
+    if (released) this.#more = true;
+    for (const run of new Set(batch.map((finished) => finished.run))) this.signals.changed(run);
+    for (const run of endedRuns) this.news.runEnded(run);
+  }
+
+  #finish(...finished: readonly Finished[]): void {
+    if (finished.length === 0) return;
+    this.#finished.push(...finished);
+    this.queue.ring();
+  }
+
+  #handBack(claims: readonly Claim[]): void {
+    for (const { id } of claims) this.#inHand.delete(id);
+    this.#finish(
+      ...claims.map(({ id, epoch, run }) => ({ run, outcome: { kind: 'handed_back', id, epoch } as const })),
+    );
+  }
+
+  #startWaiting(): void {
+    while (this.#running < this.options.concurrency && this.#waiting.length > 0) {
+      const inHand = this.#waiting.shift()!;
+      this.#running++;
+      void this.#execute(inHand);
+    }
+  }
+
+  async #execute({ execution, controller }: InHand): Promise<void> {
+    const outcome = await execution.run(controller.signal);
+    this.#running--;
+    this.#inHand.delete(execution.claim.id);
+    this.#finish({ outcome, run: execution.claim.run });
+    this.#startWaiting();
+    if (this.#inHand.size === 0) this.#drained?.();
+  }
+
+  #lookAtTimers(delay: number): void {
+    if (this.#stopping.signal.aborted) return;
+    this.#timer = setTimeout(() => {
+      void this.#fireTimers()
+        .catch((error: unknown) => {
+          this.news.outage(error, TIMER_LOOK);
+          return TIMER_LOOK;
+        })
+        .then((next) => this.#lookAtTimers(next));
+    }, delay).unref();
+  }
+
+  async #fireTimers(): Promise<number> {
+    crashPoint('before-timers');
+    const { released, due, next } = await this.ledger.fireTimers();
+    for (const deadline of due) {
+      const { id, epoch, run, kind } = deadline;
+      this.abort([deadline], new Error(kind));
+      this.#finish({
+        run,
+        outcome: kind === 'cancel' ? { kind: 'cancelled', id, epoch } : this.desk.afterTimeout(deadline),
+      });
+    }
+    if (released > 0) this.queue.ring();
+    if (next === null) return TIMER_LOOK;
+    return Math.min(TIMER_LOOK, Math.max(0, next.getTime() - (await this.ledger.now()).getTime()));
+  }
+
+  #patiently<T>(operation: () => Promise<T>): Promise<T> {
+    return withPatience(operation, this.#stopping.signal, (error, pause) => this.news.outage(error, pause));
+  }
+}
