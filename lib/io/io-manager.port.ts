@@ -1,0 +1,79 @@
+// What FlowStone asks of whatever stores and loads values. The registry and the managers stand beside it.
+import type { JsonValue } from '../ledger/records.js';
+
+/**
+ * Which attempt a value belongs to. A manager makes the location a pure function of it, so that a location is
+ * never reused and an orphan can be told from its name. Keys may hold any string, `/` and `..` included.
+ */
+export interface ValueAddress {
+  readonly namespace: string;
+  readonly asset: string;
+  /** The canonical partition key; undefined for an unpartitioned asset (the empty string is a key). */
+  readonly partition: string | undefined;
+  readonly materialization: number;
+  readonly epoch: number;
+  /** What `@Asset` says for this manager. */
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
+/** A value about to be stored. When `signal` aborts, `store` rejects with its reason and leaves no value behind. */
+export interface StoreContext extends ValueAddress {
+  readonly signal: AbortSignal;
+}
+
+/** Where a value went and what it is; recorded with the materialization. */
+export interface StoredValue {
+  /** What `load` needs to find it again. */
+  readonly location: JsonValue;
+  /** Bytes as stored. */
+  readonly size: number;
+  /** SHA-256 (hex) of the canonical value, see data-version.ts; null makes every materialization a new version. */
+  readonly hash: string | null;
+  /** Number of rows; null where the value is not rows. */
+  readonly rows: number | null;
+  readonly format?: string;
+}
+
+/** A stored value to load, look at or delete. */
+export interface LoadContext {
+  readonly namespace: string;
+  readonly asset: string;
+  readonly partition: string | undefined;
+  readonly location: JsonValue;
+  readonly options: Readonly<Record<string, unknown>>;
+  /** Only these columns of rows are wanted; a manager that cannot read less narrows what it read. */
+  readonly columns?: readonly string[];
+}
+
+/**
+ * Stores and loads values. A location that holds nothing is `FLOWSTONE_IO_VALUE_NOT_FOUND`, anything else that
+ * goes wrong `FLOWSTONE_IO_FAILED` or another error; an error thrown by the rows being stored passes unchanged.
+ * `runIoConformance` of nestjs-flowstone/testing checks an implementation.
+ */
+export interface IoManager {
+  /** `kept`: each stored value stays until deleted. `head`: storing replaces the partition's previous value. */
+  readonly versions: 'kept' | 'head';
+
+  /** Stores any supported value, or rows from an async iterable as they come. Durable once it resolves. */
+  store(context: StoreContext, value: unknown): Promise<StoredValue>;
+
+  /** The value as it was stored; what was stored from an async iterable comes back as `Rows`. */
+  load(context: LoadContext): Promise<unknown>;
+
+  /** Deleting what is not there succeeds. */
+  delete(context: LoadContext): Promise<void>;
+
+  exists?(context: LoadContext): Promise<boolean>;
+
+  /** A small extract for people. */
+  preview?(context: LoadContext): Promise<JsonValue>;
+
+  /** What is wrong with an asset's options for this manager, one sentence each; asked at boot. */
+  optionProblems?(options: Readonly<Record<string, unknown>>): string[];
+
+  /** Called once before the first value. */
+  open?(): Promise<void>;
+
+  /** Called once after the last value. */
+  close?(): Promise<void>;
+}
