@@ -1,0 +1,281 @@
+// What forRoot() takes: every option once, with its type, default, environment variable and meaning.
+// docs/configuration.md is generated from the catalogue (npm run docs).
+import type { DataSource } from 'typeorm';
+import { parseDuration, type Duration } from './assets/duration.js';
+import { FlowStoneError } from './flowstone.errors.js';
+import { closest } from './graph/did-you-mean.js';
+import type { IoManager } from './io/io-manager.port.js';
+import type { Failure } from './runs/failure.js';
+
+/** PostgreSQL (15 or newer) by url, with a DataSource of FlowStone's own. */
+export interface PostgresStorage {
+  readonly url: string;
+  /** Connections at most. */
+  readonly poolSize?: number;
+}
+
+/** A DataSource of the host's, connected to PostgreSQL; the host closes it after the application. */
+export interface DataSourceStorage {
+  readonly dataSource: DataSource;
+}
+
+export type Storage = 'embedded' | 'memory' | PostgresStorage | DataSourceStorage;
+
+/** What `FlowStoneModule.forRoot()` takes. Every option has a default; durations are ms or `'10s' | '2m' | '1d'`. */
+export interface FlowStoneOptions {
+  storage?: Storage;
+  directory?: string;
+  schema?: string;
+  migrate?: boolean;
+  namespace?: string;
+  worker?: boolean;
+  concurrency?: number;
+  io?: string;
+  managers?: Readonly<Record<string, IoManager>>;
+  maxPlanSize?: number;
+  pollInterval?: Duration;
+  lease?: Duration;
+  heartbeat?: Duration;
+  sweep?: Duration;
+  cancelGrace?: Duration;
+  shutdownGrace?: Duration;
+  drainDeadline?: Duration;
+  onFailure?: (failure: Failure) => void;
+}
+
+/** Options with every default filled in; durations in ms. */
+export interface ResolvedOptions {
+  readonly storage: Storage;
+  readonly directory: string;
+  readonly schema: string;
+  readonly migrate: boolean;
+  readonly namespace: string;
+  readonly worker: boolean;
+  readonly concurrency: number;
+  readonly io: string;
+  readonly managers: Readonly<Record<string, IoManager>>;
+  readonly maxPlanSize: number;
+  readonly pollInterval: number;
+  readonly lease: number;
+  readonly heartbeat: number;
+  readonly sweep: number;
+  readonly cancelGrace: number;
+  readonly shutdownGrace: number;
+  readonly drainDeadline: number;
+  readonly onFailure: (failure: Failure) => void;
+}
+
+interface OptionEntry<T> {
+  readonly type: string;
+  readonly default: T | ((resolved: { readonly storage: Storage }) => T);
+  /** The default in words, where it is not plain data. */
+  readonly defaultText?: string;
+  readonly environment?: string;
+  readonly description: string;
+  /** The value, or what is wrong with it as an Error. */
+  readonly read: (given: unknown) => T;
+}
+
+function wrong(expected: string): never {
+  throw new TypeError(expected);
+}
+
+const word = (given: unknown): string =>
+  typeof given === 'string' && /^[a-z][a-z0-9_]{0,62}$/.test(given)
+    ? given
+    : wrong('lower-case letters, digits and _, beginning with a letter, at most 63');
+const text = (given: unknown): string =>
+  typeof given === 'string' && given !== '' ? given : wrong('a non-empty string');
+const flag = (given: unknown): boolean =>
+  given === true || given === 'true' ? true : given === false || given === 'false' ? false : wrong('true or false');
+const count =
+  (least: number) =>
+  (given: unknown): number => {
+    const value = typeof given === 'string' ? Number(given) : given;
+    return Number.isSafeInteger(value) && (value as number) >= least
+      ? (value as number)
+      : wrong(`a whole number of at least ${least}`);
+  };
+const duration = (given: unknown): number => parseDuration(given as Duration);
+
+function storage(given: unknown): Storage {
+  if (given === 'embedded' || given === 'memory') return given;
+  if (typeof given === 'string') return /^postgres(ql)?:\/\//.test(given) ? { url: given } : storageProblem();
+  if (typeof given !== 'object' || given === null) return storageProblem();
+  return 'url' in given || 'dataSource' in given ? (given as Storage) : storageProblem();
+}
+
+const storageProblem = (): never => wrong("'embedded', 'memory', { url: 'postgres://...' } or { dataSource }");
+
+/** The catalogue. Its order is the order of docs/configuration.md. */
+export const OPTION_CATALOGUE: { readonly [K in keyof ResolvedOptions]: OptionEntry<ResolvedOptions[K]> } = {
+  storage: {
+    type: "'embedded' | 'memory' | { url, poolSize? } | { dataSource }",
+    default: 'embedded',
+    environment: 'FLOWSTONE_STORAGE',
+    description:
+      'Where the ledger lives: an embedded PostgreSQL below `directory`, memory (nothing on disk), a PostgreSQL server (15 or newer), or a DataSource of yours. The environment takes `embedded`, `memory` or a postgres:// url.',
+    read: storage,
+  },
+  directory: {
+    type: 'string',
+    default: './.flowstone',
+    environment: 'FLOWSTONE_DIRECTORY',
+    description: 'Where the embedded database and the values of the filesystem manager are kept.',
+    read: text,
+  },
+  schema: {
+    type: 'string',
+    default: 'flowstone',
+    environment: 'FLOWSTONE_SCHEMA',
+    description: "PostgreSQL schema of FlowStone's own tables.",
+    read: word,
+  },
+  migrate: {
+    type: 'boolean',
+    default: true,
+    environment: 'FLOWSTONE_MIGRATE',
+    description: 'Whether to bring the schema up to date at boot; false: refuse to boot on an older schema.',
+    read: flag,
+  },
+  namespace: {
+    type: 'string',
+    default: 'default',
+    environment: 'FLOWSTONE_NAMESPACE',
+    description:
+      'What this application owns in a shared database: two applications with different namespaces never meet.',
+    read: word,
+  },
+  worker: {
+    type: 'boolean',
+    default: true,
+    environment: 'FLOWSTONE_WORKER',
+    description: 'Whether this process executes materializations.',
+    read: flag,
+  },
+  concurrency: {
+    type: 'number',
+    default: 8,
+    environment: 'FLOWSTONE_CONCURRENCY',
+    description: 'How many materializations this process executes at once.',
+    read: count(1),
+  },
+  io: {
+    type: 'string',
+    default: ({ storage: chosen }) => (chosen === 'memory' ? 'memory' : 'filesystem'),
+    defaultText: "`'filesystem'`, or `'memory'` with `storage: 'memory'`",
+    environment: 'FLOWSTONE_IO',
+    description: 'I/O manager of assets that name none.',
+    read: text,
+  },
+  managers: {
+    type: 'Record<string, IoManager>',
+    default: {},
+    description: 'I/O managers of your own, by the name assets use for them.',
+    read: (given) =>
+      typeof given === 'object' && given !== null ? (given as Record<string, IoManager>) : wrong('an object'),
+  },
+  maxPlanSize: {
+    type: 'number',
+    default: 1_000_000,
+    environment: 'FLOWSTONE_MAX_PLAN_SIZE',
+    description: 'Materializations a run may hold; a larger plan is refused.',
+    read: count(1),
+  },
+  pollInterval: {
+    type: 'duration',
+    default: 1000,
+    environment: 'FLOWSTONE_POLL_INTERVAL',
+    description: 'How often to look for work that no news was heard of.',
+    read: duration,
+  },
+  lease: {
+    type: 'duration',
+    default: 15_000,
+    environment: 'FLOWSTONE_LEASE',
+    description: 'How long a process may be silent before its work is given to others.',
+    read: duration,
+  },
+  heartbeat: {
+    type: 'duration',
+    default: 5000,
+    environment: 'FLOWSTONE_HEARTBEAT',
+    description: 'How often a process renews its lease.',
+    read: duration,
+  },
+  sweep: {
+    type: 'duration',
+    default: 5000,
+    environment: 'FLOWSTONE_SWEEP',
+    description: 'How often each process looks for work of lost ones.',
+    read: duration,
+  },
+  cancelGrace: {
+    type: 'duration',
+    default: 10_000,
+    environment: 'FLOWSTONE_CANCEL_GRACE',
+    description: 'How long a cancelled attempt may take to end by itself before it is fenced off.',
+    read: duration,
+  },
+  shutdownGrace: {
+    type: 'duration',
+    default: 0,
+    environment: 'FLOWSTONE_SHUTDOWN_GRACE',
+    description: 'How long readiness is refused before the process stops to claim work, for load balancers.',
+    read: duration,
+  },
+  drainDeadline: {
+    type: 'duration',
+    default: 20_000,
+    environment: 'FLOWSTONE_DRAIN_DEADLINE',
+    description: 'How long a shutdown waits for running materializations before it hands them back.',
+    read: duration,
+  },
+  onFailure: {
+    type: '(failure: Failure) => void',
+    default: () => () => undefined,
+    defaultText: 'none',
+    description: 'Sees every failed attempt, for an error tracker. What it throws is logged and ignored.',
+    read: (given) => (typeof given === 'function' ? (given as ResolvedOptions['onFailure']) : wrong('a function')),
+  },
+};
+
+/**
+ * Options, else environment, else defaults. Throws FLOWSTONE_OPTIONS_INVALID naming every wrong option at once.
+ */
+export function resolveOptions(
+  options: FlowStoneOptions,
+  environment: NodeJS.ProcessEnv = process.env,
+): ResolvedOptions {
+  const names = Object.keys(OPTION_CATALOGUE) as (keyof ResolvedOptions)[];
+  const problems = Object.keys(options)
+    .filter((name) => !Object.hasOwn(OPTION_CATALOGUE, name))
+    .map((name) => {
+      const near = closest(name, names);
+      return `unknown option "${name}"${near === undefined ? '' : `, did you mean "${near}"?`}`;
+    });
+  const resolved: Record<string, unknown> = {};
+  for (const name of names) {
+    const entry: OptionEntry<unknown> = OPTION_CATALOGUE[name];
+    const given = options[name] ?? (entry.environment === undefined ? undefined : environment[entry.environment]);
+    try {
+      if (given !== undefined) resolved[name] = entry.read(given);
+      else
+        resolved[name] =
+          typeof entry.default === 'function' ? entry.default(resolved as { storage: Storage }) : entry.default;
+    } catch (error) {
+      const source = options[name] === undefined ? entry.environment : name;
+      problems.push(`${source} must be ${error instanceof FlowStoneError ? error.message : (error as Error).message}`);
+    }
+  }
+  const found = resolved as unknown as ResolvedOptions;
+  if (found.heartbeat * 2 > found.lease) problems.push('heartbeat must be at most half of lease');
+  if (problems.length === 0) return found;
+  throw new FlowStoneError(
+    'FLOWSTONE_OPTIONS_INVALID',
+    `FlowStone's options are wrong:\n${problems.map((problem) => `- ${problem}`).join('\n')}`,
+    {
+      context: { problems },
+    },
+  );
+}

@@ -1,0 +1,122 @@
+// What materialize() returns: a run to wait for, to watch and to cancel, from whichever process.
+import { FlowStoneError } from '../flowstone.errors.js';
+import type { RunCounts, RunStatus } from '../ledger/records.js';
+import type { RunSignals } from './run.signals.js';
+import { hasEnded, type RunResult, type RunView, type RunViews } from './run.view.js';
+
+/** How often a run of another process is looked at, ms. */
+const POLL = 500;
+
+/** A moment of a run. */
+export interface RunProgress {
+  readonly id: number;
+  readonly status: RunStatus;
+  readonly counts: RunCounts;
+}
+
+export interface WaitOptions {
+  /** `settled`: return as well when the run only waits for people or absent workers. Default `ended`. */
+  readonly until?: 'ended' | 'settled';
+  /** Give up waiting after so many ms (FLOWSTONE_RUN_WAIT_TIMEOUT); the run goes on. */
+  readonly timeout?: number;
+}
+
+/** The run ended `failed`. */
+export class RunFailed extends FlowStoneError {
+  constructor(readonly result: RunResult) {
+    const { id, counts, failures, error } = result;
+    const why = error?.message ?? failures.map((failure) => failure.error?.message).join('; ');
+    super(
+      'FLOWSTONE_RUN_FAILED',
+      `Run ${id} failed: ${counts.failed} failed, ${counts.upstream_failed} could not run, of ${counts.total}. ${why} Mend the cause, then retry(${id}).`,
+      { context: { run: id } },
+    );
+    this.name = 'RunFailed';
+  }
+}
+
+/** The run ended `cancelled`. */
+export class RunCancelled extends FlowStoneError {
+  constructor(readonly result: RunResult) {
+    const { id, cancelRequested } = result;
+    const by = cancelRequested?.by == null ? '' : ` by ${cancelRequested.by}`;
+    const reason = cancelRequested?.reason == null ? '' : `: ${cancelRequested.reason}`;
+    super('FLOWSTONE_RUN_CANCELLED', `Run ${id} was cancelled${by}${reason}. retry(${id}) takes up what is left.`, {
+      context: { run: id },
+    });
+    this.name = 'RunCancelled';
+  }
+}
+
+export interface RunHandleParts {
+  readonly views: RunViews;
+  readonly signals: RunSignals;
+  readonly cancel: (id: number, reason: string | null) => Promise<void>;
+  /** Throws while the run is not committed yet (requested in an open transaction). */
+  readonly requireCommitted: () => void;
+}
+
+export class RunHandle {
+  constructor(
+    readonly id: number,
+    private readonly parts: RunHandleParts,
+  ) {}
+
+  /** The run as it is now. */
+  async view(): Promise<RunView> {
+    this.parts.requireCommitted();
+    const view = await this.parts.views.view(this.id);
+    if (view) return view;
+    throw new FlowStoneError(
+      'FLOWSTONE_RUN_NOT_FOUND',
+      `There is no run ${this.id}. runs() lists those that are kept.`,
+      {
+        context: { run: this.id },
+      },
+    );
+  }
+
+  /**
+   * Resolves to the result when the run ended `success`; rejects with {@link RunFailed} or {@link RunCancelled},
+   * which carry it.
+   */
+  async wait({ until = 'ended', timeout }: WaitOptions = {}): Promise<RunResult> {
+    const deadline = timeout === undefined ? Infinity : Date.now() + timeout;
+    for (;;) {
+      const next = this.parts.signals.next(this.id, Math.max(0, Math.min(POLL, deadline - Date.now())));
+      const view = await this.view();
+      if (hasEnded(view.status) || (until === 'settled' && view.status === 'waiting')) {
+        const result = await this.parts.views.result(view);
+        if (view.status === 'failed') throw new RunFailed(result);
+        if (view.status === 'cancelled') throw new RunCancelled(result);
+        return result;
+      }
+      if (Date.now() >= deadline) {
+        throw new FlowStoneError(
+          'FLOWSTONE_RUN_WAIT_TIMEOUT',
+          `Run ${this.id} is ${view.status} after ${timeout} ms. It goes on: wait again, or cancel it.`,
+          { context: { run: this.id, status: view.status } },
+        );
+      }
+      await next;
+    }
+  }
+
+  /** Each change of the run, the newest only if the consumer is slow; ends with the ended (or waiting) run. */
+  async *progress(): AsyncGenerator<RunProgress> {
+    for (let shown = ''; ;) {
+      const next = this.parts.signals.next(this.id, POLL);
+      const { id, status, counts } = await this.view();
+      const now = JSON.stringify([status, counts]);
+      if (now !== shown) yield { id, status, counts };
+      shown = now;
+      if (hasEnded(status)) return;
+      await next;
+    }
+  }
+
+  /** Cancels what has not begun at once, what runs through its signal; ended runs stay as they are. */
+  async cancel(reason: string | null = null): Promise<void> {
+    await this.parts.cancel(this.id, reason);
+  }
+}

@@ -1,0 +1,59 @@
+// A run as it is shown: the stored record, and `waiting` derived from what is left of it.
+import type { CurrentDefinition, Ledger } from '../ledger/ledger.port.js';
+import type { MaterializationRecord, RunRecord, RunStatus } from '../ledger/records.js';
+
+/** Failures that a result carries; the rest is a query away. */
+const FAILURES_SHOWN = 10;
+/** Runs that wait for runs that wait ...: looked at so far, deeper counts as running. */
+const WAIT_DEPTH = 5;
+
+/** A run with its status of now. */
+export interface RunView extends Omit<RunRecord, 'status'> {
+  readonly status: RunStatus;
+}
+
+/** A run that has ended, or (until: 'settled') waits. */
+export interface RunResult extends RunView {
+  /** The first materializations that failed by themselves, at most ten. */
+  readonly failures: readonly MaterializationRecord[];
+}
+
+/** Whether nothing changes a run any more. */
+export function hasEnded(status: RunStatus): boolean {
+  return status === 'success' || status === 'failed' || status === 'cancelled';
+}
+
+export class RunViews {
+  constructor(
+    private readonly ledger: Ledger,
+    private readonly definitions: () => ReadonlyMap<string, CurrentDefinition>,
+  ) {}
+
+  /** Undefined: no such run. */
+  async view(id: number): Promise<RunView | undefined> {
+    const run = await this.ledger.run(id);
+    return run && { ...run, status: (await this.#waits(run, WAIT_DEPTH)) ? 'waiting' : run.status };
+  }
+
+  async result(view: RunView): Promise<RunResult> {
+    const failures =
+      view.counts.failed === 0
+        ? []
+        : (await this.ledger.materializations({ run: view.id, status: ['failed'] }, { limit: FAILURES_SHOWN })).items;
+    return { ...view, failures };
+  }
+
+  /** Only approvals, absent workers, or runs that wait themselves are left (semantics, Planning and running 5). */
+  async #waits(run: RunRecord, depth: number): Promise<boolean> {
+    if (run.status !== 'running' || run.counts.running > 0 || depth === 0) return false;
+    const { readyAssets, waitsFor, timers } = await this.ledger.progressOf(run.id);
+    const definitions = this.definitions();
+    if (timers > 0 || readyAssets.some((asset) => definitions.get(asset)?.live)) return false;
+    for (const holder of waitsFor) {
+      const held = (await this.ledger.materialization(holder))?.run;
+      const other = held == null ? undefined : await this.ledger.run(held);
+      if (other && !hasEnded(other.status) && !(await this.#waits(other, depth - 1))) return false;
+    }
+    return readyAssets.length + waitsFor.length + run.counts.waiting_approval > 0;
+  }
+}
