@@ -82,8 +82,8 @@ export class RunHandle {
    */
   async wait({ until = 'ended', timeout }: WaitOptions = {}): Promise<RunResult> {
     const deadline = timeout === undefined ? Infinity : Date.now() + timeout;
+    using watch = this.parts.signals.watch(this.id);
     for (;;) {
-      const next = this.parts.signals.next(this.id, Math.max(0, Math.min(POLL, deadline - Date.now())));
       const view = await this.view();
       if (hasEnded(view.status) || (until === 'settled' && view.status === 'waiting')) {
         const result = await this.parts.views.result(view);
@@ -98,7 +98,7 @@ export class RunHandle {
           { context: { run: this.id, status: view.status } },
         );
       }
-      await next;
+      await watch.changed(Math.min(POLL, deadline - Date.now()));
     }
   }
 
@@ -111,7 +111,7 @@ export class RunHandle {
       if (now !== shown) yield { id, status, counts };
       shown = now;
       if (hasEnded(status)) return;
-      await next;
+      await watch.changed(POLL);
     }
   }
 

@@ -1,6 +1,12 @@
 // News about runs within this process, so that waiting for a run costs no polling. Other processes are heard by poll.
 import { EventEmitter } from 'node:events';
 
+/** One watcher of one run. Close it, or its listener stays. */
+export interface RunWatch extends Disposable {
+  /** Resolves when something changed since the last call (or the start), or after `poll` ms. */
+  changed(poll: number): Promise<void>;
+}
+
 export class RunSignals {
   readonly #emitter = new EventEmitter().setMaxListeners(0);
 
@@ -9,16 +15,32 @@ export class RunSignals {
     this.#emitter.emit(String(run));
   }
 
-  /** Resolves at the next change of the run in this process, or after `poll` ms. */
-  next(run: number, poll: number): Promise<void> {
-    return new Promise((resolve) => {
-      const done = (): void => {
-        clearTimeout(timer);
-        this.#emitter.off(String(run), done);
-        resolve();
-      };
-      const timer = setTimeout(done, poll);
-      this.#emitter.on(String(run), done);
-    });
+  watch(run: number): RunWatch {
+    let heard = false;
+    let wake: (() => void) | undefined;
+    const listen = (): void => {
+      heard = true;
+      wake?.();
+    };
+    this.#emitter.on(String(run), listen);
+    return {
+      changed: async (poll) => {
+        if (!heard) {
+          await new Promise<void>((resolve) => {
+            const timer = setTimeout(resolve, poll);
+            wake = () => {
+              clearTimeout(timer);
+              resolve();
+            };
+          });
+        }
+        heard = false;
+        wake = undefined;
+      },
+      [Symbol.dispose]: () => {
+        this.#emitter.off(String(run), listen);
+        wake?.();
+      },
+    };
   }
 }
