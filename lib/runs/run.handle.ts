@@ -104,8 +104,8 @@ export class RunHandle {
 
   /** Each change of the run, the newest only if the consumer is slow; ends with the ended (or waiting) run. */
   async *progress(): AsyncGenerator<RunProgress> {
+    using watch = this.parts.signals.watch(this.id);
     for (let shown = ''; ;) {
-      const next = this.parts.signals.next(this.id, POLL);
       const { id, status, counts } = await this.view();
       const now = JSON.stringify([status, counts]);
       if (now !== shown) yield { id, status, counts };
