@@ -18,11 +18,12 @@ export interface RankedAirport {
   lateShare: number;
 }
 
+/** Each day's key with its figures; a list of them serves as well as a stream. */
+export type Days =
+  AsyncIterable<readonly [string, readonly AirportDelays[]]> | Iterable<readonly [string, readonly AirportDelays[]]>;
+
 /** One row per airport any flight left from, busiest first. */
-export async function rankAirports(
-  days: AsyncIterable<readonly [string, readonly AirportDelays[]]>,
-  airports: readonly Airport[],
-): Promise<RankedAirport[]> {
+export async function rankAirports(days: Days, airports: readonly Airport[]): Promise<RankedAirport[]> {
   const known = new Map(airports.map((airport) => [airport.code, airport]));
   return (await totalsByAirport(days)).map((total, index) => ({
     rank: index + 1,
@@ -44,7 +45,7 @@ interface Totals {
   late: number;
 }
 
-async function totalsByAirport(days: AsyncIterable<readonly [string, readonly AirportDelays[]]>): Promise<Totals[]> {
+async function totalsByAirport(days: Days): Promise<Totals[]> {
   const totals = new Map<string, Totals>();
   for await (const [, delays] of days) {
     for (const { airport, flights, meanDelay, lateShare } of delays) {

@@ -19,64 +19,56 @@ export interface ReportSource {
 
 /** The report of one month as Markdown. */
 export async function writeReport({ month, network, days, airports }: ReportSource): Promise<string> {
-  const seen: DayFigures[] = [];
-  const ranking = await rankAirports(watched(days, seen), airports);
-  const late = ranking.reduce((sum, airport) => sum + airport.lateShare * airport.flights, 0) / network.flights;
-  const delay = ranking.reduce((sum, airport) => sum + airport.meanDelay * airport.flights, 0) / network.flights;
-  const { origin, destination, flights } = network.busiest;
+  const figures: (readonly [string, readonly AirportDelays[]])[] = [];
+  for await (const day of days) figures.push(day);
+  const ranking = await rankAirports(figures, airports);
   return [
     `# Flights in ${monthName(month)}`,
     '',
     `${counted(network.flights, 'flight')} left ${counted(ranking.length, 'airport')} on ${counted(network.routes, 'route')}` +
-      ` over ${counted(seen.length, 'day')}, ${whole(network.averageDistance)} miles long on average.` +
-      ` On average a flight was ${punctuality(delay)}; ${percent(late)} were more than 15 minutes late.`,
+      ` over ${counted(figures.length, 'day')}, ${whole(network.averageDistance)} miles long on average.` +
+      ` On average a flight was ${punctuality(mean(ranking, 'meanDelay'))};` +
+      ` ${percent(mean(ranking, 'lateShare'))} were more than 15 minutes late.`,
     '',
-    `The busiest route was ${placeOf(origin, airports)} to ${placeOf(destination, airports)}, flown ${whole(flights)} ${flights === 1 ? 'time' : 'times'}.` +
-      ` ${worstDay(seen)}`,
+    [busiestRoute(network, airports), ...worstDay(figures)].join(' '),
     '',
     '## Busiest airports',
     '',
     ...table(ranking.slice(0, AIRPORTS_SHOWN)),
     '',
-    '## Most punctual',
-    '',
-    ranking.length > PUNCTUAL_AMONG
-      ? `Of the ${PUNCTUAL_AMONG} busiest airports, by the share of flights that were late.`
-      : 'By the share of flights that were late.',
-    '',
-    ...table(
-      ranking
-        .slice(0, PUNCTUAL_AMONG)
-        .sort((a, b) => a.lateShare - b.lateShare || a.rank - b.rank)
-        .slice(0, AIRPORTS_SHOWN),
-    ),
+    ...mostPunctual(ranking),
     '',
   ].join('\n');
 }
 
-interface DayFigures {
-  day: string;
-  flights: number;
-  lateShare: number;
+function busiestRoute({ busiest: { origin, destination, flights } }: Network, airports: readonly Airport[]): string {
+  const times = flights === 1 ? 'once' : `${whole(flights)} times`;
+  return `The busiest route was ${placeOf(origin, airports)} to ${placeOf(destination, airports)}, flown ${times}.`;
 }
 
-/** Passes the days on and notes each day's totals, so that the days are read once. */
-async function* watched(
-  days: ReportSource['days'],
-  seen: DayFigures[],
-): AsyncGenerator<readonly [string, readonly AirportDelays[]]> {
-  for await (const [day, delays] of days) {
-    const flights = delays.reduce((sum, airport) => sum + airport.flights, 0);
-    const late = delays.reduce((sum, airport) => sum + airport.lateShare * airport.flights, 0);
-    seen.push({ day, flights, lateShare: flights === 0 ? 0 : late / flights });
-    yield [day, delays];
-  }
+/** No sentence where there is no other day to compare with. */
+function worstDay(days: readonly (readonly [string, readonly AirportDelays[]])[]): string[] {
+  if (days.length < 2) return [];
+  const shares = days.map(([day, delays]) => ({ day, lateShare: mean(delays, 'lateShare'), flights: total(delays) }));
+  const worst = shares.reduce((a, b) => (b.lateShare > a.lateShare ? b : a));
+  return [
+    `The worst day was ${dayName(worst.day)}, when ${percent(worst.lateShare)} of ${counted(worst.flights, 'flight')} were late.`,
+  ];
 }
 
-function worstDay(days: readonly DayFigures[]): string {
-  const [worst] = days.toSorted((a, b) => b.lateShare - a.lateShare || (a.day < b.day ? -1 : 1));
-  if (worst === undefined || days.length === 1) return '';
-  return `The latest day was ${dayName(worst.day)}, when ${percent(worst.lateShare)} of ${counted(worst.flights, 'flight')} were late.`;
+function mostPunctual(ranking: readonly RankedAirport[]): string[] {
+  if (ranking.length <= PUNCTUAL_AMONG) return [];
+  const punctual = ranking
+    .slice(0, PUNCTUAL_AMONG)
+    .sort((a, b) => a.lateShare - b.lateShare || a.rank - b.rank)
+    .slice(0, AIRPORTS_SHOWN);
+  return [
+    '## Most punctual',
+    '',
+    `Of the ${PUNCTUAL_AMONG} busiest airports, those with the fewest late flights.`,
+    '',
+    ...table(punctual),
+  ];
 }
 
 function table(airports: readonly RankedAirport[]): string[] {
@@ -95,6 +87,21 @@ function cell(text: string): string {
   return text.replaceAll(/[\r\n]+/g, ' ').replaceAll('|', '\\|');
 }
 
+interface Punctuality {
+  flights: number;
+  meanDelay: number;
+  lateShare: number;
+}
+
+function total(figures: readonly Punctuality[]): number {
+  return figures.reduce((sum, { flights }) => sum + flights, 0);
+}
+
+/** The mean over all flights of figures that are each a mean over some of them. */
+function mean(figures: readonly Punctuality[], figure: 'meanDelay' | 'lateShare'): number {
+  return figures.reduce((sum, row) => sum + row[figure] * row.flights, 0) / total(figures);
+}
+
 function placeOf(code: string, airports: readonly Airport[]): string {
   const city = airports.find((airport) => airport.code === code)?.city;
   return city ? `${city} (${code})` : code;
@@ -105,7 +112,7 @@ function punctuality(minutes: number): string {
 }
 
 function percent(share: number): string {
-  return `${(share * 100).toFixed(1)} %`;
+  return `${(share * 100).toFixed(1)}%`;
 }
 
 function whole(value: number): string {

@@ -4,20 +4,19 @@ import { dirname, join } from 'node:path';
 import { Injectable } from '@nestjs/common';
 import { readAirports, type Airport } from './airports.file.js';
 import { FlightsFile } from './flights.file.js';
-import type { RawFlight } from './flight.js';
 
 // The package exports its entry only, so its data is found beside that.
 const DATA = join(dirname(createRequire(import.meta.url).resolve('vega-datasets')), '..', 'data');
 
-/** The two files the sample starts from, lent to the assets that read them. Opened when first needed. */
+/** The two files the sample starts from, lent to the assets that read them. */
 @Injectable()
 export class DataFiles {
   private file: Promise<FlightsFile> | undefined;
 
-  /** The flights of one UTC day (`2001-03-04`), as the file has them. */
-  async *flights(day: string): AsyncGenerator<RawFlight> {
+  /** The flights, by day. Opened at the first call; every call gets the same file, and shares what it decoded. */
+  flights(): Promise<FlightsFile> {
     this.file ??= FlightsFile.open(join(DATA, 'flights-3m.parquet'));
-    yield* (await this.file).day(day);
+    return this.file;
   }
 
   /** All airports. */

@@ -1,0 +1,17 @@
+// The flights of a day as the file has them.
+import { Asset, Requires, type AssetContext } from 'nestjs-flowstone';
+import { DataFiles } from '../source/data-files.js';
+import type { RawFlight } from '../source/flight.js';
+import { DAILY } from './partitions.js';
+
+const resources = { files: DataFiles };
+
+/** Rows are streamed from the file to the store: a day is never in memory as a whole. */
+@Asset({ description: 'Flights of the day, as recorded', group: 'flights', partitions: DAILY, codeVersion: '1' })
+@Requires(resources)
+export class RawFlights {
+  async execute({ partition, resources }: AssetContext<typeof resources>): Promise<AsyncIterable<RawFlight>> {
+    const flights = await resources.files.flights();
+    return flights.day(partition.key);
+  }
+}
