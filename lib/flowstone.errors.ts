@@ -29,6 +29,9 @@ export const ERROR_CATALOGUE = {
   FLOWSTONE_PACKAGE_MISSING: declaration,
   // assets
   FLOWSTONE_DECLARATION_INVALID: declaration,
+  FLOWSTONE_ASSET_DURATION_INVALID: declaration,
+  FLOWSTONE_ASSET_UNKNOWN: request,
+  FLOWSTONE_CONTEXT_NO_WINDOW: request,
   FLOWSTONE_CONTEXT_UNAVAILABLE: request,
   // partitions
   // graph

@@ -1,0 +1,72 @@
+// What is declared of an asset, as plain data: all that the other rooms know of a class.
+// How it is read from the decorators stands in declaration.reader.ts.
+import type { MappingSpec } from '../partitions/mapping.js';
+import type { PartitionScheme } from '../partitions/partitions.js';
+
+/** Any class, also an abstract one; what identifies an asset or a resource in code. */
+// oxlint-disable-next-line typescript/no-explicit-any -- a constraint that every class meets, whatever it is constructed with
+export type AssetClass = abstract new (...args: any[]) => any;
+
+/** Everything declared of one asset, defaults filled in. Frozen. */
+export interface AssetDefinition {
+  /** Unique name: segments of `a-z0-9_` starting with a letter, joined by `.`. */
+  readonly key: string;
+  readonly target: AssetClass;
+  /** Computed elsewhere: never executed here, versions are reported. */
+  readonly external: boolean;
+  readonly description?: string;
+  readonly group?: string;
+  readonly owners: readonly string[];
+  readonly tags: readonly string[];
+  readonly kinds: readonly string[];
+  /** Name of the I/O manager; `undefined`: the application's default one. */
+  readonly io: string | undefined;
+  /** The options that belong to the I/O manager. */
+  readonly ioOptions: Readonly<Record<string, unknown>>;
+  /** `undefined`: unpartitioned. `'inherit'` is already resolved. */
+  readonly scheme: PartitionScheme | undefined;
+  readonly codeVersion: string | undefined;
+  /** `undefined`: one attempt. */
+  readonly retry: RetryPolicy | undefined;
+  /** Milliseconds an attempt may take; `undefined`: no limit. */
+  readonly timeout: number | undefined;
+  readonly pool: string;
+  /** Higher goes first. */
+  readonly priority: number;
+  readonly metadata: Readonly<Record<string, unknown>>;
+  /** Keys this asset had before; their heads and history are its own. */
+  readonly formerly: readonly string[];
+  readonly dependencies: readonly DependencyDefinition[];
+  /** Resource classes by alias. */
+  readonly resources: Readonly<Record<string, AssetClass>>;
+  /** SHA-256 (hex) of all that is declared, the same in every process that declares the same; without class identity. */
+  readonly hash: string;
+}
+
+/** One declared dependency. */
+export interface DependencyDefinition {
+  readonly alias: string;
+  /** The upstream's key; the asset's own for `previous`. */
+  readonly upstream: string;
+  readonly mapping: MappingSpec;
+  /** Never planned in; its input may be `undefined`. */
+  readonly optional: boolean;
+  /** `after`: orders, and is no input. */
+  readonly ordering: boolean;
+  /** The columns that are read; `undefined`: all. */
+  readonly columns: readonly string[] | undefined;
+}
+
+/** How often and when an attempt that failed is repeated. */
+export interface RetryPolicy {
+  /** Attempts in all, the first included. */
+  readonly attempts: number;
+  /** Milliseconds before the second attempt. */
+  readonly delay: number;
+  /** By how much each further delay is longer. */
+  readonly factor: number;
+  /** Longest delay in milliseconds. */
+  readonly max: number;
+  /** Share (0 to 1) by which a delay varies at random. */
+  readonly jitter: number;
+}
