@@ -84,6 +84,8 @@ export interface Claim {
   /** How often infrastructure failed it (lost worker, outage). */
   readonly rescues: number;
   readonly forced: boolean;
+  /** Of the request (RunRequest.forceMaxAge). */
+  readonly forceMaxAge: number | null;
   readonly priority: number;
   readonly requestedBy: string | null;
   readonly tags: Readonly<Record<string, string>>;
@@ -93,8 +95,10 @@ export interface Claim {
     readonly status: MaterializationStatus;
     readonly error: ErrorRecord | null;
   } | null;
-  /** The head at the time of the claim, undefined where (asset, partition) has none. */
-  readonly head: HeadRecord | undefined;
+  /** The head at the time of the claim. */
+  readonly head: HeadRecord;
+  /** The ledger's time of the claim. */
+  readonly claimedAt: Date;
 }
 
 interface Fenced {

@@ -51,6 +51,8 @@ export interface RunRequest {
   readonly upstream: 'stale' | 'all' | 'none';
   readonly downstream: boolean;
   readonly force: boolean;
+  /** With `force`: a head committed within so many ms before the claim meets it as well (ensure). Null: none does. */
+  readonly forceMaxAge: number | null;
 }
 
 /** A run that is about to be recorded. */

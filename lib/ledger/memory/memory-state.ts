@@ -268,11 +268,13 @@ export class MemoryState {
       attempt: row.attempts + 1,
       rescues: row.rescues,
       forced: row.forced,
+      forceMaxAge: run.request.forceMaxAge,
       priority: row.priority,
       requestedBy: run.requestedBy,
       tags: run.tags,
       joined: joined ? { id: joined.id, status: joined.status, error: joined.error } : null,
       head: this.headRecord(row.partition, head),
+      claimedAt: new Date(this.clock()),
     };
   }
 
