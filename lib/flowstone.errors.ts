@@ -46,6 +46,12 @@ export const ERROR_CATALOGUE = {
   FLOWSTONE_EXECUTE_TIMEOUT: retryableUserCode,
   FLOWSTONE_WORKER_LOST: infrastructure,
   // io
+  FLOWSTONE_IO_VALUE_NOT_FOUND: permanentInfrastructure,
+  FLOWSTONE_IO_VALUE_CORRUPT: permanentInfrastructure,
+  FLOWSTONE_IO_VALUE_UNSUPPORTED: userCode,
+  FLOWSTONE_IO_PATH_REFUSED: permanentInfrastructure,
+  FLOWSTONE_IO_FAILED: infrastructure,
+  FLOWSTONE_IO_MANAGER_UNKNOWN: request,
   // ledger
   FLOWSTONE_RUN_KEY_CONFLICT: request,
   FLOWSTONE_ASSET_BUSY: request,
