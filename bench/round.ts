@@ -1,0 +1,54 @@
+// Runs the parts of a case in fresh processes and collects their figures, round by round.
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { BenchCase, Figures } from './bench.case.js';
+import type { Sample } from './sample.process.js';
+
+/** A part that has not ended by then hangs. */
+const PART_TIMEOUT_MS = 15 * 60_000;
+
+/** Every figure of every round, by name, in the order of the rounds. */
+export type Runs = Readonly<Record<string, readonly number[]>>;
+
+/** Measures all rounds of a case. Rejects when a part fails. */
+export async function measureRounds(name: string, bench: BenchCase, rounds: number): Promise<Runs> {
+  const runs: Record<string, number[]> = {};
+  for (let round = 0; round < rounds; round += 1) {
+    for (const [figure, value] of Object.entries(await measureRound(name, bench))) (runs[figure] ??= []).push(value);
+  }
+  return runs;
+}
+
+async function measureRound(name: string, bench: BenchCase): Promise<Figures> {
+  const figures: Record<string, number> = {};
+  for (const part of Object.keys(bench.parts)) {
+    const sample = await measurePart(name, part, bench.nodeOptions ?? []);
+    Object.assign(figures, sample.figures, { [`${part}.memory`]: sample.memory });
+  }
+  return { ...figures, ...bench.derive?.(figures) };
+}
+
+async function measurePart(name: string, part: string, nodeOptions: readonly string[]): Promise<Sample> {
+  const directory = await mkdtemp(join(tmpdir(), 'flowstone-bench-'));
+  try {
+    const sampler = fork(join(import.meta.dirname, 'sample.process.js'), [name, part, directory], {
+      execArgv: [...process.execArgv, ...nodeOptions],
+      timeout: PART_TIMEOUT_MS,
+      // What a part prints is no result: standard output belongs to the report.
+      stdio: ['ignore', process.stderr, process.stderr, 'ipc'],
+    });
+    let sample: Sample | undefined;
+    sampler.on('message', (message) => {
+      sample = message as Sample;
+    });
+    const [code, signal] = await once(sampler, 'exit');
+    if (code !== 0 || sample === undefined)
+      throw new Error(`Part "${part}" of "${name}" ended with ${signal ?? code}.`);
+    return sample;
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
