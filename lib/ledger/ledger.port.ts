@@ -59,6 +59,8 @@ export interface PlanRows {
   assetAt(index: number): string;
   partitionAt(index: number): string;
   forcedAt(index: number): boolean;
+  /** Priority of the run and of the asset together. */
+  priorityAt(index: number): number;
   /** Why this entry cannot run: it is recorded as failed, and what depends on it as upstream_failed. */
   blockedAt(index: number): ErrorRecord | undefined;
   readonly edges: { readonly starts: Int32Array; readonly upstreams: Int32Array };

@@ -328,7 +328,7 @@ export class MemoryLedger implements Ledger {
         asset: plan.assetAt(i),
         partition: plan.partitionAt(i),
         forced: plan.forcedAt(i),
-        priority: run.priority,
+        priority: plan.priorityAt(i),
       });
       run.rows.push(row.id);
       state.head(row.asset, row.partition);

@@ -122,6 +122,7 @@ export function leftovers(state: MemoryState, id: number): PlanRows {
     assetAt: (index) => left[index]!.asset,
     partitionAt: (index) => left[index]!.partition,
     forcedAt: (index) => left[index]!.forced,
+    priorityAt: (index) => left[index]!.priority,
     blockedAt: () => undefined,
     edges: { starts, upstreams: Int32Array.from(upstreams) },
   };
