@@ -50,14 +50,11 @@ export class FlightsFile {
   }
 
   /** The flights of one UTC day (`2001-03-04`) in the order of the file; none for a day outside the file. */
-  async *day(day: string): AsyncGenerator<RawFlight> {
+  async day(day: string): Promise<AsyncIterable<RawFlight>> {
     const start = Date.parse(`${day}T00:00:00Z`);
     const end = start + MS_PER_DAY;
-    for (const group of this.groups) {
-      if (group.earliest >= end || group.latest < start) continue;
-      const columns = await this.columnsOf(group);
-      yield* flightsBetween(columns, firstAtOrAfter(columns.date, start), firstAtOrAfter(columns.date, end));
-    }
+    const groups = this.groups.filter(({ earliest, latest }) => earliest < end && latest >= start);
+    return stream(flightsBetween(await Promise.all(groups.map((group) => this.columnsOf(group))), start, end));
   }
 
   /** A group's columns, decoded once for all who ask meanwhile; the least recently asked for is forgotten. */
@@ -123,23 +120,36 @@ function firstAtOrAfter(dates: ArrayLike<number>, moment: number): number {
   return low;
 }
 
-function* flightsBetween(columns: Columns, first: number, end: number): Generator<RawFlight> {
+function* flightsBetween(groups: readonly Columns[], start: number, end: number): Generator<RawFlight, undefined> {
   let moment = Number.NaN;
   let date = '';
-  for (let row = first; row < end; row++) {
-    // Neighbours mostly leave in the same minute, and making the text is the dearest part of a row.
-    if (columns.date[row]! !== moment) {
-      moment = columns.date[row]!;
-      date = new Date(moment).toISOString().slice(0, 19);
+  for (const columns of groups) {
+    const endRow = firstAtOrAfter(columns.date, end);
+    for (let row = firstAtOrAfter(columns.date, start); row < endRow; row++) {
+      // Neighbours mostly leave in the same minute, and making the text is the dearest part of a row.
+      if (columns.date[row]! !== moment) {
+        moment = columns.date[row]!;
+        date = new Date(moment).toISOString().slice(0, 19);
+      }
+      yield {
+        date,
+        delay: columns.delay[row]!,
+        distance: columns.distance[row]!,
+        origin: columns.origin[row]!,
+        destination: columns.destination[row]!,
+      };
     }
-    yield {
-      date,
-      delay: columns.delay[row]!,
-      distance: columns.distance[row]!,
-      origin: columns.origin[row]!,
-      destination: columns.destination[row]!,
-    };
   }
+}
+
+/** The rows as an asset yields them. By hand, since an async generator over millions of rows costs seconds. */
+function stream<T>(rows: Generator<T, undefined>): AsyncIterable<T> {
+  return {
+    [Symbol.asyncIterator]: () => ({
+      next: () => Promise.resolve(rows.next()),
+      return: () => Promise.resolve(rows.return(undefined)),
+    }),
+  };
 }
 
 /** The file's 64-bit integers as numbers: minutes and miles are far below 2^53. */

@@ -1,0 +1,53 @@
+// The program behind `npm start`: reads the command line, boots the application, does what was asked, says how it went.
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { NestFactory } from '@nestjs/core';
+import { FlowStoneError, FlowStoneService } from 'nestjs-flowstone';
+import { HELP, parseCommandLine, UsageError, type Command } from './command-line.js';
+import { FlightsModule } from './flights.module.js';
+import { build } from './terminal/build.js';
+import { printPlan } from './terminal/plan.js';
+import { printValue } from './terminal/print.js';
+
+const ROOT = dirname(createRequire(import.meta.url).resolve('nestjs-flowstone/package.json'));
+const DIRECTORY = process.env.FLOWSTONE_DIRECTORY ?? join(ROOT, '.flowstone');
+
+async function run(command: Exclude<Command, { kind: 'help' }>): Promise<void> {
+  const app = await NestFactory.createApplicationContext(FlightsModule.keptIn(DIRECTORY), {
+    // The progress line and printed values stay readable; what goes wrong is still told.
+    logger: ['error', 'fatal'],
+    abortOnError: false,
+  });
+  // Ctrl-C ends what is running properly, keeps what is done, and leaves the rest to the next start.
+  app.enableShutdownHooks(['SIGINT', 'SIGTERM']);
+  try {
+    const flowstone = app.get(FlowStoneService);
+    if (command.kind === 'print') await printValue(flowstone, command, process.stdout);
+    else if (command.kind === 'plan') await printPlan(flowstone, command, process.stdout);
+    else await build(flowstone, command, DIRECTORY, process.stdout);
+  } finally {
+    await app.close();
+  }
+}
+
+/** Tells what went wrong on the error output; returns the exit code. */
+function explain(error: unknown): number {
+  if (error instanceof UsageError) {
+    console.error(`${error.message}\n\n${HELP}`);
+    return 2;
+  }
+  if (error instanceof FlowStoneError) {
+    console.error(`${error.message} (${error.code})`);
+    return error.family === 'request' ? 2 : 1;
+  }
+  console.error(error);
+  return 1;
+}
+
+try {
+  const command = parseCommandLine(process.argv.slice(2));
+  if (command.kind === 'help') console.log(HELP);
+  else await run(command);
+} catch (error) {
+  process.exitCode = explain(error);
+}

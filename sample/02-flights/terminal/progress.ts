@@ -1,0 +1,37 @@
+// Shows a run while it goes on: one line drawn over and over on a terminal, a line at every tenth elsewhere.
+import { setTimeout } from 'node:timers/promises';
+import type { RunProgress } from 'nestjs-flowstone';
+import { seconds } from './format.js';
+
+const BAR_WIDTH = 30;
+/** Ten pictures a second are live enough; asking for more would take time from the work. */
+const MS_BETWEEN_PICTURES = 100;
+
+/** Resolves when the run has ended, however it ended. */
+export async function showProgress(progress: AsyncIterable<RunProgress>, out: NodeJS.WriteStream): Promise<void> {
+  const started = performance.now();
+  let tenth = 0;
+  for await (const { status, counts } of progress) {
+    const total = counts.total;
+    if (total === 0) continue;
+    const done = total - counts.pending - counts.running - counts.waiting_approval;
+    // While it is being planned the total still grows.
+    const line = status === 'planning' ? `planning: ${total}` : pictureOf(done, total, counts.failed, started);
+    if (out.isTTY) {
+      out.write(`\r\x1b[K${line}`);
+      await setTimeout(MS_BETWEEN_PICTURES);
+    } else if (status !== 'planning' && Math.floor((done / total) * 10) > tenth) {
+      tenth = Math.floor((done / total) * 10);
+      out.write(`${line}\n`);
+    }
+  }
+  if (out.isTTY) out.write('\r\x1b[K');
+}
+
+function pictureOf(done: number, total: number, failed: number, started: number): string {
+  const filled = Math.floor((done / total) * BAR_WIDTH);
+  const bar = '█'.repeat(filled) + '░'.repeat(BAR_WIDTH - filled);
+  const percent = String(Math.floor((done / total) * 100)).padStart(3);
+  const failures = failed === 0 ? '' : `  ${failed} failed`;
+  return `${bar} ${percent}%  ${done} of ${total}  ${seconds(performance.now() - started)}${failures}`;
+}
