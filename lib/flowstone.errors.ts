@@ -36,12 +36,18 @@ export const ERROR_CATALOGUE = {
   // partitions
   // graph
   FLOWSTONE_GRAPH_CYCLE: declaration,
+  FLOWSTONE_GRAPH_INVALID: declaration,
+  FLOWSTONE_SELECTION_INVALID: request,
+  FLOWSTONE_SELECTION_UNKNOWN: request,
   // planning
   // runs
   FLOWSTONE_RUN_FAILED: userCode,
   FLOWSTONE_RUN_CANCELLED: request,
   FLOWSTONE_RUN_NOT_FOUND: request,
   FLOWSTONE_RUN_WAIT_TIMEOUT: request,
+  FLOWSTONE_INPUT_KEY_UNKNOWN: userCode,
+  FLOWSTONE_INPUT_MISSING: request,
+  FLOWSTONE_INPUT_WITHOUT_VALUE: declaration,
   FLOWSTONE_EXECUTE_FAILED: retryableUserCode,
   FLOWSTONE_EXECUTE_TIMEOUT: retryableUserCode,
   FLOWSTONE_WORKER_LOST: infrastructure,
@@ -59,6 +65,7 @@ export const ERROR_CATALOGUE = {
   FLOWSTONE_LEDGER_PARTITIONING_CHANGED: declaration,
   FLOWSTONE_LEDGER_UNAVAILABLE: infrastructure,
   FLOWSTONE_LEDGER_SCHEMA_TOO_NEW: permanentInfrastructure,
+  FLOWSTONE_LEDGER_SCHEMA_OUTDATED: permanentInfrastructure,
 } as const satisfies Record<string, CatalogueEntry>;
 
 /** A code of {@link ERROR_CATALOGUE}. */

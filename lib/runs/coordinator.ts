@@ -2,6 +2,7 @@
 // What to execute and how stands elsewhere (claim.desk.ts, attempt.ts); this file only keeps the loop fed.
 import type { Claim, DueDeadline, Ledger, Outcome } from '../ledger/ledger.port.js';
 import type { WorkQueue } from '../queue/queue.port.js';
+import { Aborted } from './abort.js';
 import { crashPoint } from './crash-points.js';
 import type { Membership } from './membership.js';
 import { withPatience } from './patience.js';
@@ -106,7 +107,7 @@ export class Coordinator {
   }
 
   /** Aborts executions whose run was cancelled. */
-  abort(attempts: readonly { id: number; epoch: number }[], reason: Error): void {
+  abort(attempts: readonly { id: number; epoch: number }[], reason: Aborted): void {
     for (const { id, epoch } of attempts) {
       const inHand = this.#inHand.get(id);
       if (inHand?.execution.claim.epoch === epoch) inHand.controller.abort(reason);
@@ -114,7 +115,7 @@ export class Coordinator {
   }
 
   /** The process lost its lease: nothing in hand can commit any more. */
-  abortAll(reason: Error): void {
+  abortAll(reason: Aborted): void {
     for (const { controller } of this.#inHand.values()) controller.abort(reason);
   }
 
@@ -126,11 +127,11 @@ export class Coordinator {
   }
 
   /** After close(): resolves when what runs has ended and is settled, or after `deadline` ms. */
-  async drain(deadline: number, reason: Error): Promise<void> {
+  async drain(deadline: number): Promise<void> {
     if (this.#inHand.size > 0) {
       await new Promise<void>((resolve) => {
         const timer = setTimeout(() => {
-          this.abortAll(reason);
+          this.abortAll(new Aborted('shutdown'));
           resolve();
         }, deadline);
         this.#drained = () => {
@@ -225,17 +226,19 @@ export class Coordinator {
   async #fireTimers(): Promise<number> {
     crashPoint('before-timers');
     const { released, due, next } = await this.ledger.fireTimers();
-    for (const deadline of due) {
-      const { id, epoch, run, kind } = deadline;
-      this.abort([deadline], new Error(kind));
-      this.#finish({
-        run,
-        outcome: kind === 'cancel' ? { kind: 'cancelled', id, epoch } : this.desk.afterTimeout(deadline),
-      });
-    }
+    for (const deadline of due) this.#passed(deadline);
     if (released > 0) this.queue.ring();
     if (next === null) return TIMER_LOOK;
     return Math.min(TIMER_LOOK, Math.max(0, next.getTime() - (await this.ledger.now()).getTime()));
+  }
+
+  #passed(deadline: DueDeadline): void {
+    const { id, epoch, run, kind } = deadline;
+    const ours = this.#inHand.get(id)?.execution.claim.epoch === epoch;
+    this.abort([deadline], new Aborted(kind === 'cancel' ? 'cancelled' : 'timeout'));
+    if (kind === 'cancel') this.#finish({ run, outcome: { kind: 'cancelled', id, epoch } });
+    // An attempt of this process ends by its own abort; one of another process may never answer.
+    else if (!ours) this.#finish({ run, outcome: this.desk.afterTimeout(deadline) });
   }
 
   #patiently<T>(operation: () => Promise<T>): Promise<T> {

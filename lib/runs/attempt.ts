@@ -1,0 +1,200 @@
+// One attempt at one materialization: load, execute, store, and say how it ended. It never touches the record itself.
+import type { AssetDefinition } from '../assets/asset.definition.js';
+import {
+  contextPartition,
+  runInContext,
+  type AssetContext,
+  type ContextLogger,
+  type ContextReport,
+} from '../assets/asset.context.js';
+import { FlowStoneError } from '../flowstone.errors.js';
+import type { StoredValue } from '../io/io-manager.port.js';
+import type { Claim, Ledger, Outcome } from '../ledger/ledger.port.js';
+import type { JsonObject, ValueRecord } from '../ledger/records.js';
+import { Aborted, abortKind, orAborted } from './abort.js';
+import { decideAfterFailure, NO_RETRY } from './attempt.machine.js';
+import type { Execution } from './coordinator.js';
+import { crashPoint } from './crash-points.js';
+import { errorRecord, placeName, wrapUserError, type Failure, type FailurePlace } from './failure.js';
+import { loadInputs, type PinLoader, type PinnedDependency } from './input.loader.js';
+
+/** What an asset's class is to the worker. */
+export interface Executable {
+  execute(context: AssetContext, inputs: Readonly<Record<string, unknown>>): unknown;
+}
+
+/** What all attempts of a process share. */
+export interface AttemptHost {
+  readonly namespace: string;
+  readonly cancelGrace: number;
+  readonly ledger: Pick<Ledger, 'start'>;
+  readonly loader: PinLoader;
+  /** Stores with the manager the asset declares; returns that manager's name too. */
+  store(
+    definition: AssetDefinition,
+    claim: Claim,
+    value: unknown,
+    signal: AbortSignal,
+  ): Promise<StoredValue & { io: string }>;
+  resourcesOf(definition: AssetDefinition): Readonly<Record<string, unknown>>;
+  loggerOf(name: string): ContextLogger;
+  progress(claim: Claim, done: number, total: number | undefined): void;
+  failed(failure: Failure): void;
+  random(): number;
+}
+
+/** A claim with what the look-again found it consumes. */
+export interface Prepared {
+  readonly claim: Claim;
+  readonly definition: AssetDefinition;
+  readonly executable: Executable;
+  readonly dependencies: readonly PinnedDependency[];
+  readonly inputs: string;
+  readonly upstreams: string;
+  readonly window: { readonly start: Date; readonly end: Date } | undefined;
+  readonly dimensions: Readonly<Record<string, string>> | undefined;
+}
+
+export class Attempt implements Execution {
+  readonly #place: FailurePlace;
+  #report: { dataVersion?: string; metadata: Record<string, unknown>; columns: Record<string, unknown> } = {
+    metadata: {},
+    columns: {},
+  };
+  #startedAt: Date | null = null;
+
+  constructor(
+    private readonly host: AttemptHost,
+    private readonly prepared: Prepared,
+  ) {
+    const { run, asset, partition, attempt } = prepared.claim;
+    this.#place = { run, asset, partition: prepared.definition.scheme ? partition : undefined, attempt };
+  }
+
+  get claim(): Claim {
+    return this.prepared.claim;
+  }
+
+  async run(told: AbortSignal): Promise<Outcome> {
+    const timeout = new AbortController();
+    const signal = AbortSignal.any([told, timeout.signal]);
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      told.throwIfAborted();
+      const inputs = await orAborted(loadInputs(this.prepared.dependencies, this.host.loader, signal), signal, 0);
+      timer = await this.#start(timeout);
+      return await this.#execute(inputs, signal);
+    } catch (error) {
+      return this.#afterFailure(error, told, timeout.signal);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #start(timeout: AbortController): Promise<NodeJS.Timeout | undefined> {
+    const limit = this.prepared.definition.timeout;
+    if (limit !== undefined) {
+      const { id, epoch } = this.claim;
+      const held = await this.host.ledger.start([{ id, epoch, timeout: limit }]);
+      if (!held.has(id)) throw new Aborted('lost');
+    }
+    this.#startedAt = new Date();
+    return limit === undefined ? undefined : setTimeout(() => timeout.abort(new Aborted('timeout')), limit);
+  }
+
+  async #execute(inputs: Readonly<Record<string, unknown>>, signal: AbortSignal): Promise<Outcome> {
+    const { claim, definition, executable, dependencies, inputs: fingerprint, upstreams } = this.prepared;
+    const context = this.#context(signal);
+    crashPoint('before-execute');
+    // Rows are produced while they are stored, so that both happen inside the context and under the signal.
+    const computed = runInContext(context, async () => {
+      const value = await executable.execute(context, inputs);
+      crashPoint('after-execute');
+      signal.throwIfAborted();
+      return value === undefined ? undefined : this.host.store(definition, claim, value, signal);
+    });
+    const stored = await orAborted(computed, signal, this.host.cancelGrace);
+    crashPoint('after-value');
+    const value: ValueRecord | null = stored
+      ? { io: stored.io, location: stored.location, size: stored.size, rows: stored.rows, hash: stored.hash }
+      : null;
+    return {
+      kind: 'success',
+      id: claim.id,
+      epoch: claim.epoch,
+      value,
+      dataVersion: this.#report.dataVersion ?? stored?.hash ?? String(claim.id),
+      codeVersion: definition.codeVersion ?? null,
+      inputs: fingerprint,
+      upstreams,
+      consumed: consumedBy(dependencies),
+      metadata: this.#metadata(),
+      startedAt: this.#startedAt!,
+    };
+  }
+
+  #context(signal: AbortSignal): AssetContext {
+    const { claim, definition, window, dimensions } = this.prepared;
+    const { host } = this;
+    const report = this.#report;
+    let logger: ContextLogger | undefined;
+    const name = `${placeName(this.#place)} run ${claim.run}`;
+    return {
+      run: claim.run,
+      asset: claim.asset,
+      partition: contextPartition(claim.partition, window, dimensions),
+      attempt: claim.attempt,
+      epoch: claim.epoch,
+      resources: host.resourcesOf(definition) as AssetContext['resources'],
+      get logger() {
+        return (logger ??= host.loggerOf(name));
+      },
+      signal,
+      idempotencyKey: `${host.namespace}:${claim.id}`,
+      previousVersion: claim.head.dataVersion ?? undefined,
+      report({ dataVersion, metadata, columns }: ContextReport) {
+        if (dataVersion !== undefined) report.dataVersion = dataVersion;
+        Object.assign(report.metadata, metadata);
+        Object.assign(report.columns, columns);
+      },
+      progress: (done, total) => host.progress(claim, done, total),
+    };
+  }
+
+  #metadata(): JsonObject | null {
+    const { metadata, columns } = this.#report;
+    const all = { ...metadata, ...(Object.keys(columns).length > 0 && { columns }) };
+    return Object.keys(all).length === 0 ? null : (JSON.parse(JSON.stringify(all)) as JsonObject);
+  }
+
+  #afterFailure(thrown: unknown, told: AbortSignal, timeout: AbortSignal): Outcome {
+    const { id, epoch, attempt, rescues } = this.claim;
+    const kind = abortKind(told) ?? abortKind(timeout) ?? (thrown instanceof Aborted ? thrown.kind : undefined);
+    if (kind === 'cancelled') return { kind: 'cancelled', id, epoch };
+    if (kind === 'shutdown' || kind === 'lost') return { kind: 'handed_back', id, epoch };
+    const error =
+      kind === 'timeout' ? timeoutError(this.#place, this.prepared.definition) : wrapUserError(thrown, this.#place);
+    const record = errorRecord(error);
+    const rule = this.prepared.definition.retry ?? NO_RETRY;
+    const decision = decideAfterFailure({ error: record, attempt, rescues, rule, random: this.host.random() });
+    this.host.failed({ ...this.#place, error, retrying: decision.kind === 'retry' });
+    if (decision.kind === 'retry') return { ...decision, id, epoch, error: record };
+    return { kind: 'failed', id, epoch, error: record, startedAt: this.#startedAt };
+  }
+}
+
+/** The error of an attempt whose timeout passed. */
+export function timeoutError(place: FailurePlace, { timeout }: AssetDefinition): FlowStoneError {
+  return new FlowStoneError(
+    'FLOWSTONE_EXECUTE_TIMEOUT',
+    `${placeName(place)} took longer than its timeout of ${timeout} ms. Raise \`timeout\` on @Asset, or let execute() heed context.signal and do less.`,
+    { context: { ...place } },
+  );
+}
+
+function consumedBy(dependencies: readonly PinnedDependency[]): number[] {
+  const ids = dependencies
+    .filter(({ dependency }) => !dependency.ordering)
+    .flatMap(({ pins }) => pins.map(({ head }) => head?.materialization));
+  return [...new Set(ids.filter((id) => id != null))];
+}
