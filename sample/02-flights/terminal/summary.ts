@@ -35,7 +35,10 @@ export async function summaryOf(
       ['  npm start', 'again: everything is fresh, nothing is computed'],
       ['  npm start -- --print monthly_report --partition 2001-03', 'March, written up'],
       ['  npm start -- --print daily_delays --partition 2001-03-04 --json', 'the figures of one day'],
-      ["  change codeVersion in sample/02-flights/assets/daily-delays.asset.ts, then npm start -- --plan", 'what would be made anew, and why'],
+      [
+        '  change codeVersion in sample/02-flights/assets/daily-delays.asset.ts, then npm start -- --plan',
+        'what would be made anew, and why',
+      ],
     ]),
   ];
 }
