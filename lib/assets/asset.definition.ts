@@ -4,8 +4,7 @@ import type { MappingSpec } from '../partitions/mapping.js';
 import type { PartitionScheme } from '../partitions/partitions.js';
 
 /** Any class, also an abstract one; what identifies an asset or a resource in code. */
-// oxlint-disable-next-line typescript/no-explicit-any -- a constraint that every class meets, whatever it is constructed with
-export type AssetClass = abstract new (...args: any[]) => any;
+export type AssetClass = abstract new (...args: any[]) => unknown;
 
 /** Everything declared of one asset, defaults filled in. Frozen. */
 export interface AssetDefinition {

@@ -1,0 +1,180 @@
+// What `@Asset` takes, and what is wrong with values that are none. Options it does not know are the I/O manager's.
+import type { PartitionScheme } from '../partitions/partitions.js';
+import { closest } from '../graph/did-you-mean.js';
+import type { RetryPolicy } from './asset.definition.js';
+import { type Duration, EXPECTED_DURATION, parseDuration, readDuration } from './duration.js';
+
+/** How often and when an attempt that failed is repeated, as declared. */
+export interface RetryOptions {
+  /** Attempts in all, the first included. */
+  readonly attempts: number;
+  /** Before the second attempt. Default `1s`. */
+  readonly delay?: Duration;
+  /** By how much each further delay is longer. Default 2. */
+  readonly factor?: number;
+  /** Longest delay. Default `1h`. */
+  readonly max?: Duration;
+  /** Share (0 to 1) by which a delay varies at random. Default 0.1. */
+  readonly jitter?: number;
+}
+
+/** The options that `@Asset` knows itself. */
+export interface KnownAssetOptions {
+  /** Unique name: segments of `a-z0-9_` starting with a letter, joined by `.`. Default: the class name in snake case. */
+  readonly name?: string;
+  readonly description?: string;
+  readonly group?: string;
+  readonly owners?: readonly string[];
+  readonly tags?: readonly string[];
+  /** What it is made of or with, e.g. `parquet`, `report`; for selection and display. */
+  readonly kinds?: readonly string[];
+  /** Name of the I/O manager that stores the value. Default: the application's. */
+  readonly io?: string;
+  /** A scheme, or `'inherit'`: that of the single data dependency. Default: unpartitioned. */
+  readonly partitions?: PartitionScheme | 'inherit';
+  /** Change it when the code changes what it computes: everything computed with another is stale. */
+  readonly codeVersion?: string;
+  readonly retry?: RetryOptions;
+  /** How long one attempt may execute. Default: no limit. */
+  readonly timeout?: Duration;
+  /** Name of the pool that bounds how many run at once over all processes. Default `default`. */
+  readonly pool?: string;
+  /** Higher goes first. Default 0. */
+  readonly priority?: number;
+  /** Shown with the asset; plain JSON. */
+  readonly metadata?: Readonly<Record<string, unknown>>;
+  /** Keys this asset had before: it keeps their heads and history. */
+  readonly formerly?: readonly string[];
+  /** Computed elsewhere: the class extends `ExternalAsset` and has no `execute`. */
+  readonly external?: boolean;
+}
+
+/** What `@Asset` takes: its own options, and those of the I/O manager (checked at boot). */
+export interface AssetOptions extends KnownAssetOptions {
+  readonly [managerOption: string]: unknown;
+}
+
+/** Says what is expected of a value, or nothing where it is fine. */
+type Expectation = (value: unknown) => string | undefined;
+
+const text: Expectation = (value) => (typeof value === 'string' && value !== '' ? undefined : 'a non-empty string');
+const texts: Expectation = (value) =>
+  Array.isArray(value) && value.every((item) => text(item) === undefined) ? undefined : 'a list of non-empty strings';
+const whole: Expectation = (value) => (Number.isSafeInteger(value) ? undefined : 'a whole number');
+const duration: Expectation = (value) =>
+  readDuration(value) === undefined ? `a duration: ${EXPECTED_DURATION}` : undefined;
+const numberFrom =
+  (least: number, most = Number.MAX_VALUE): Expectation =>
+  (value) =>
+    typeof value === 'number' && value >= least && value <= most
+      ? undefined
+      : `a number ${most === Number.MAX_VALUE ? `of at least ${least}` : `from ${least} to ${most}`}`;
+
+const EXPECTATIONS: Readonly<Record<keyof KnownAssetOptions, Expectation>> = {
+  name: text,
+  description: text,
+  group: text,
+  owners: texts,
+  tags: texts,
+  kinds: texts,
+  io: text,
+  partitions: (value) =>
+    value === 'inherit' || isRecord(value)
+      ? undefined
+      : "a scheme such as Partitions.daily({ start: '2024-01-01' }), or 'inherit'",
+  codeVersion: text,
+  retry: (value) => (isRecord(value) ? undefined : 'an object such as { attempts: 3, delay: "10s" }'),
+  timeout: (value) => (value === 0 ? 'more than 0' : duration(value)),
+  pool: text,
+  priority: whole,
+  metadata: (value) => (isRecord(value) && isJson(value) ? undefined : 'an object of plain JSON'),
+  formerly: texts,
+  external: (value) => (typeof value === 'boolean' ? undefined : 'true or false'),
+};
+
+const RETRY_EXPECTATIONS: Readonly<Record<keyof RetryOptions, Expectation>> = {
+  attempts: (value) => whole(value) ?? numberFrom(1)(value),
+  delay: duration,
+  factor: numberFrom(1),
+  max: duration,
+  jitter: numberFrom(0, 1),
+};
+
+/** The names of the options that `@Asset` knows itself. */
+export const ASSET_OPTION_NAMES: ReadonlySet<string> = new Set(Object.keys(EXPECTATIONS));
+
+/** The options that belong to the I/O manager. */
+export function managerOptions(options: AssetOptions): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(options).filter(([name]) => !ASSET_OPTION_NAMES.has(name)));
+}
+
+/** A value that an option cannot have. */
+export interface OptionMistake {
+  /** Name of the option of `@Asset`. */
+  readonly option: string;
+  readonly problem: string;
+  readonly fix: string;
+}
+
+/** What is wrong with the values of the options that `@Asset` knows. */
+export function optionMistakes(options: AssetOptions): OptionMistake[] {
+  const mistakes = mistakesOf(options, EXPECTATIONS, '');
+  const { retry } = options as Record<string, unknown>;
+  if (!isRecord(retry)) return mistakes;
+  if (retry['attempts'] === undefined) {
+    mistakes.push({
+      option: 'retry',
+      problem: 'option retry has no attempts',
+      fix: 'say how many there are in all: { attempts: 3 }',
+    });
+  }
+  for (const name of Object.keys(retry)) {
+    if (Object.hasOwn(RETRY_EXPECTATIONS, name)) continue;
+    const meant = closest(name, Object.keys(RETRY_EXPECTATIONS));
+    const known = `the options of retry are ${Object.keys(RETRY_EXPECTATIONS).join(', ')}`;
+    mistakes.push({
+      option: 'retry',
+      problem: `unknown option retry.${name}`,
+      fix: meant ? `did you mean ${meant}?` : known,
+    });
+  }
+  return [...mistakes, ...mistakesOf(retry, RETRY_EXPECTATIONS, 'retry.')];
+}
+
+/** The policy with its defaults. */
+export function retryPolicy(options: RetryOptions): RetryPolicy {
+  const { attempts, delay = '1s', factor = 2, max = '1h', jitter = 0.1 } = options;
+  return { attempts, delay: parseDuration(delay), factor, max: parseDuration(max), jitter };
+}
+
+function mistakesOf(
+  values: Readonly<Record<string, unknown>>,
+  expectations: Readonly<Record<string, Expectation>>,
+  prefix: string,
+): OptionMistake[] {
+  return Object.entries(expectations).flatMap(([name, expectation]) => {
+    const value = values[name];
+    const expected = value === undefined ? undefined : expectation(value);
+    if (!expected) return [];
+    const option = prefix === '' ? name : 'retry';
+    return [{ option, problem: `option ${prefix}${name} is ${shown(value)}`, fix: `give it ${expected}` }];
+  });
+}
+
+function shown(value: unknown): string {
+  if (typeof value === 'string') return `'${value}'`;
+  if (Array.isArray(value)) return 'a list that does not fit';
+  return typeof value === 'object' && value !== null ? 'an object that does not fit' : String(value);
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isJson(value: unknown): boolean {
+  if (value === null || typeof value === 'string' || typeof value === 'boolean') return true;
+  if (typeof value === 'number') return Number.isFinite(value);
+  if (Array.isArray(value)) return value.every(isJson);
+  const plain = isRecord(value) && [Object.prototype, null].includes(Object.getPrototypeOf(value));
+  return plain && Object.values(value).every(isJson);
+}

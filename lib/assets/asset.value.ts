@@ -1,0 +1,32 @@
+// The types of values: what consumers of an asset are given, and the base of assets that are computed elsewhere.
+import type { Rows } from '../io/rows.js';
+
+declare const valueType: unique symbol;
+
+/** Base of an asset that is not computed here: `@Asset({ external: true }) class Orders extends ExternalAsset<Order[]> {}`. */
+export abstract class ExternalAsset<T> {
+  declare readonly [valueType]: T;
+}
+
+/**
+ * Many partitions of an upstream, loaded only as they are asked for. Iterating yields `[key, value]` in key order and
+ * loads a few ahead; it may be repeated.
+ */
+export interface PartitionedInput<T> extends AsyncIterable<readonly [key: string, value: T]> {
+  /** The keys, in order. */
+  readonly keys: AsyncIterable<string>;
+  /** Loads one. A key that is not among {@link keys} is an error. */
+  get(key: string): Promise<T>;
+}
+
+/** What is loaded where `V` was stored: rows that were yielded come back as {@link Rows}, all else as it was. */
+export type StoredAs<V> = 0 extends 1 & V ? V : [V] extends [AsyncIterable<infer R>] ? Rows<R> : V;
+
+/** The type of an asset's value, as consumers are given it and `load` returns it. */
+export type ValueOf<C> = C extends abstract new (...args: any[]) => infer I
+  ? I extends { execute: (...args: never[]) => infer V }
+    ? StoredAs<Awaited<V>>
+    : I extends ExternalAsset<infer T>
+      ? StoredAs<T>
+      : never
+  : never;

@@ -1,0 +1,28 @@
+// The hash of a definition: equal in every process that declares the same, whatever it is built or minified with.
+import { createHash } from 'node:crypto';
+import { schemeFingerprint } from '../partitions/partitions.js';
+import type { AssetDefinition } from './asset.definition.js';
+
+/**
+ * SHA-256 (hex) of all that is declared, as JSON with sorted names. Classes and functions count by the place where they
+ * stand, not by what they are: their names do not survive a minifier.
+ */
+export function definitionHash(definition: Omit<AssetDefinition, 'hash'>): string {
+  const { target: _target, scheme, resources, dependencies, ...declared } = definition;
+  const facts = {
+    ...declared,
+    scheme: schemeFingerprint(scheme),
+    resources: Object.keys(resources).sort(),
+    dependencies: dependencies.toSorted((a, b) => (a.alias < b.alias ? -1 : 1)),
+  };
+  return createHash('sha256').update(JSON.stringify(facts, canonical)).digest('hex');
+}
+
+function canonical(_name: string, value: unknown): unknown {
+  if (typeof value === 'bigint') return `${value}n`;
+  if (typeof value === 'function') return '[function]';
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null) return '[object]';
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
+}

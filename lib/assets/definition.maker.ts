@@ -1,0 +1,44 @@
+// Makes the definition of a declaration that was checked: fills in defaults and turns classes into keys.
+import type { PartitionScheme } from '../partitions/partitions.js';
+import type { AssetClass, AssetDefinition, DependencyDefinition } from './asset.definition.js';
+import { retryPolicy } from './asset.options.js';
+import type { Declaration } from './declaration.reader.js';
+import { definitionHash } from './definition.hash.js';
+import { parseDuration } from './duration.js';
+
+/** The definition; `declaration` is without mistakes and `byClass` has its upstreams. */
+export function defineAsset(
+  declaration: Declaration,
+  scheme: PartitionScheme | undefined,
+  byClass: ReadonlyMap<AssetClass, Declaration>,
+): AssetDefinition {
+  const { asset, key, options, managerOptions } = declaration;
+  const { description, group, io, codeVersion, retry, timeout } = options;
+  const dependencies = declaration.dependencies.map(({ alias, upstream, spec }): DependencyDefinition => {
+    const { mapping, optional, ordering, columns } = spec;
+    return { alias, upstream: byClass.get(upstream)!.key, mapping, optional, ordering, columns };
+  });
+  const definition: Omit<AssetDefinition, 'hash'> = {
+    key,
+    target: asset.target,
+    external: options.external ?? false,
+    ...(description !== undefined && { description }),
+    ...(group !== undefined && { group }),
+    owners: options.owners ?? [],
+    tags: options.tags ?? [],
+    kinds: options.kinds ?? [],
+    io,
+    ioOptions: managerOptions,
+    scheme,
+    codeVersion,
+    retry: retry && retryPolicy(retry),
+    timeout: timeout === undefined ? undefined : parseDuration(timeout),
+    pool: options.pool ?? 'default',
+    priority: options.priority ?? 0,
+    metadata: options.metadata ?? {},
+    formerly: options.formerly ?? [],
+    dependencies,
+    resources: Object.fromEntries(declaration.resources),
+  };
+  return Object.freeze({ ...definition, hash: definitionHash(definition) });
+}

@@ -1,0 +1,111 @@
+// The wrappers that say which partitions of an upstream an asset consumes, where a bare class does not mean it.
+// What they mean for two given schemes is computed in partitions/mapping.ts.
+import type { Rows } from '../io/rows.js';
+import type { MappingSpec, PartitionMapping } from '../partitions/mapping.js';
+import type { AssetClass } from './asset.definition.js';
+import type { PartitionedInput, ValueOf } from './asset.value.js';
+import {
+  type Dependency,
+  dependencySpec,
+  type DependencySpec,
+  isDependencySpec,
+  type OrderingDependency,
+  type Upstream,
+} from './dependency.js';
+
+/** What most wrappers take. */
+export interface MappingOptions {
+  /** Partitions that the mapping names and the upstream does not have are left out instead of being an error. */
+  readonly allowMissing?: boolean;
+}
+
+/** Offsets in windows, both inclusive; 0 is the window that is computed: `{ start: -6, end: 0 }` is seven. */
+export interface WindowOffsets {
+  readonly start: number;
+  readonly end: number;
+}
+
+type Many<C> = Dependency<PartitionedInput<ValueOf<C>>>;
+type One<C, O> = Dependency<O extends { readonly allowMissing: true } ? ValueOf<C> | undefined : ValueOf<C>>;
+type ColumnsOf<C> = ValueOf<C> extends Rows<infer R> ? keyof R & string : never;
+
+/** Every partition of the upstream. */
+export function all<C extends AssetClass>(upstream: Upstream<C>, options: MappingOptions = {}): Many<C> {
+  return input({ upstream, mapping: { kind: 'all', ...options } });
+}
+
+/** The upstream's windows that overlap the one that is computed: the days of a month, the hours of a day. */
+export function within<C extends AssetClass>(upstream: Upstream<C>, options: MappingOptions = {}): Many<C> {
+  return input({ upstream, mapping: { kind: 'within', ...options } });
+}
+
+/** The upstream's windows at these offsets from the one that is computed: the last seven days. */
+export function window<C extends AssetClass>(upstream: Upstream<C>, offsets: WindowOffsets & MappingOptions): Many<C> {
+  return input({ upstream, mapping: { kind: 'window', ...offsets } });
+}
+
+/**
+ * The asset's own past windows, `{ start: -1, end: -1 }` being the one before. Empty before the first. It names the
+ * type of the value, since a class cannot infer its own.
+ */
+export function previous<T>(offsets: WindowOffsets): Dependency<PartitionedInput<T>> {
+  return input({ upstream: undefined, mapping: { kind: 'previous', ...offsets } });
+}
+
+/** These partitions of the upstream, by their canonical keys. */
+export function keys<C extends AssetClass>(
+  upstream: Upstream<C>,
+  wanted: readonly string[],
+  options: MappingOptions = {},
+): Many<C> {
+  return input({ upstream, mapping: { kind: 'keys', keys: [...wanted], ...options } });
+}
+
+/** The newest partition of the upstream; with `allowMissing` it may be `undefined`. */
+export function latest<C extends AssetClass, const O extends MappingOptions = Record<never, never>>(
+  upstream: Upstream<C>,
+  options?: O,
+): One<C, O> {
+  return input({ upstream, mapping: { kind: 'latest', ...options } });
+}
+
+/** The partitions that a mapping of your own names: many, or one with a mapping made by `mapping.one`. */
+export function mapped<
+  C extends AssetClass,
+  const M extends PartitionMapping,
+  const O extends MappingOptions = Record<never, never>,
+>(upstream: Upstream<C>, mapping: M, options?: O): M extends { readonly cardinality: 'one' } ? One<C, O> : Many<C> {
+  return input({ upstream, mapping: { kind: 'mapped', mapping, ...options } });
+}
+
+/** Only these columns of an upstream that yields rows; managers that can read no others. */
+export function columns<C extends AssetClass, const K extends ColumnsOf<C>>(
+  upstream: Upstream<C>,
+  wanted: readonly K[],
+): Dependency<ValueOf<C> extends Rows<infer R> ? Rows<Pick<R, K & keyof R>> : never> {
+  return input({ upstream, mapping: { kind: 'same' }, columns: [...wanted] });
+}
+
+/** An upstream that is consumed if it is there, and is never computed for this asset's sake. */
+export function optional<C extends AssetClass>(upstream: Upstream<C>): Dependency<ValueOf<C> | undefined> {
+  return input({ upstream, mapping: { kind: 'same', allowMissing: true }, optional: true });
+}
+
+/**
+ * Ordering only: the upstream has to succeed first, gives no input and makes nothing stale. It takes a wrapper where a
+ * bare class would mean many partitions: `after(all(X))`.
+ */
+export function after<C extends AssetClass>(upstream: Upstream<C> | Dependency<unknown>): OrderingDependency {
+  const spec = isDependencySpec(upstream) ? upstream : { upstream, mapping: { kind: 'same' } as const };
+  return dependencySpec({ upstream: spec.upstream, mapping: spec.mapping, ordering: true }) as OrderingDependency;
+}
+
+/** The input type is the wrapper's word: nothing at run time carries it. */
+function input<D extends DependencySpec>(spec: {
+  readonly upstream: Upstream | undefined;
+  readonly mapping: MappingSpec;
+  readonly optional?: boolean;
+  readonly columns?: readonly string[];
+}): D {
+  return dependencySpec(spec) as D;
+}

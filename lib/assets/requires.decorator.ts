@@ -1,0 +1,15 @@
+// @Requires: declares which resources an asset borrows.
+import type { AssetContext, ResourceClasses } from './asset.context.js';
+import { markRequires } from './asset.metadata.js';
+
+type Borrows<R extends ResourceClasses> = abstract new (...args: any[]) => {
+  execute: (context: AssetContext<R>, inputs: never) => unknown;
+};
+
+/**
+ * Declares which providers an asset borrows, by alias; `context.resources` has exactly these. Keep the record outside
+ * the class, so that `AssetContext<typeof resources>` types the first argument of `execute`.
+ */
+export function Requires<const R extends ResourceClasses>(resources: R): <C extends Borrows<R>>(target: C) => void {
+  return (target) => markRequires(target, resources);
+}
