@@ -28,10 +28,20 @@ export function isRowArray(value: unknown): value is readonly Readonly<Record<st
  */
 export function dataVersionOf(value: unknown): DataVersion {
   if (types.isUint8Array(value)) return { hash: sha256(value), rows: null };
-  if (!isRowArray(value)) return { hash: sha256(canonicalize(toTaggedJson(value))!), rows: null };
+  const { hash, rows } = encodeDocument(value);
+  return { hash, rows };
+}
+
+/** A value in memory as one document of tagged JSON, and its data version. Throws as `dataVersionOf` does. */
+export function encodeDocument(value: unknown): DataVersion & { readonly tagged: unknown } {
+  if (!isRowArray(value)) {
+    const tagged = toTaggedJson(value);
+    const hash = types.isUint8Array(value) ? sha256(value) : sha256(canonicalize(tagged)!);
+    return { tagged, hash, rows: null };
+  }
   const encoder = new RowEncoder();
-  for (const row of value) encoder.encode(row);
-  return { hash: encoder.digest(), rows: encoder.rows };
+  const tagged = value.map((row) => encoder.add(row));
+  return { tagged, hash: encoder.digest(), rows: encoder.rows };
 }
 
 function sha256(content: string | Uint8Array): string {

@@ -5,6 +5,7 @@
 //   Date               "$date:2001-03-04T00:00:00.000Z"
 //   Uint8Array         "$bytes:AQID"  (base64)
 //   "$date:tomorrow"   "$$date:tomorrow": a string that looks like a tag gets one more `$`, all others stay
+//                      (`$json:` is kept for cells that are objects, where rows are hashed)
 import { types } from 'node:util';
 import { FlowStoneError } from '../flowstone.errors.js';
 
@@ -14,9 +15,10 @@ export type TaggedJson = null | boolean | number | string | TaggedJson[] | { [na
 /** Where in a value something stands: property names and array indexes from the top. */
 export type ValuePath = (string | number)[];
 
-const LOOKS_TAGGED = /^\$+(?:bigint|date|bytes):/;
+const LOOKS_TAGGED = /^\$+(?:bigint|date|bytes|json):/;
 const TAG = /^\$(bigint|date|bytes):/;
-const LONE_SURROGATE = /\p{Surrogate}/u;
+/** Finds half a surrogate pair, which UTF-8 cannot hold. */
+export const LONE_SURROGATE = /\p{Surrogate}/u;
 const DEPTH_LIMIT = 500;
 
 /**
@@ -46,10 +48,8 @@ export function toTaggedJson(value: unknown, path: ValuePath = []): TaggedJson {
   }
 }
 
-/** The string as it stands in tagged JSON. */
-export function tagString(value: string, path: ValuePath): string {
-  if (LONE_SURROGATE.test(value))
-    refuse(path, 'is a string with half a surrogate pair', 'Repair it with toWellFormed().');
+function tagString(value: string, path: ValuePath): string {
+  if (LONE_SURROGATE.test(value)) refuseSurrogate(path);
   return LOOKS_TAGGED.test(value) ? `$${value}` : value;
 }
 
@@ -71,22 +71,26 @@ export function requireName(name: string, path: ValuePath): void {
     refuse([...path, name], 'has half a surrogate pair in its name', 'Repair it with toWellFormed().');
 }
 
-/** Whether JSON text may hold tagged strings; false means that `JSON.parse` alone gives the value. */
-export function mayHoldTags(json: string): boolean {
-  return json.includes('"$');
+/** Tagged JSON as text. Throws `FLOWSTONE_IO_VALUE_UNSUPPORTED` when it is longer than a string can be. */
+export function stringifyTagged(tagged: unknown): string {
+  try {
+    return JSON.stringify(tagged);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return refuse([], 'is too large for one JSON document', 'Yield its rows from an async iterable instead.');
+  }
 }
 
-/** The value that was tagged. Takes what `JSON.parse` gave and changes it in place; nothing becomes code. */
-export function fromTaggedJson(json: unknown): unknown {
-  if (typeof json === 'string') return json.charCodeAt(0) === 36 ? untagString(json) : json;
-  if (typeof json !== 'object' || json === null) return json;
-  const holder = json as Record<string, unknown>;
-  for (const name of Object.keys(holder)) {
-    const before = holder[name];
-    const after = fromTaggedJson(before);
-    if (after !== before) holder[name] = after;
-  }
-  return holder;
+/** The value of a tagged JSON text. Throws a SyntaxError for what is none; nothing becomes code. */
+export function parseTagged(text: string): unknown {
+  const json: unknown = JSON.parse(text);
+  // Tags are rare, and a string with one stands right after a quote.
+  return text.includes('"$') ? untag(json) : json;
+}
+
+/** Refuses the string at `path`. */
+export function refuseSurrogate(path: ValuePath): never {
+  return refuse(path, 'is a string with half a surrogate pair', 'Repair it with toWellFormed().');
 }
 
 /** Refuses a value for what stands at `path`. */
@@ -98,7 +102,7 @@ export function refuse(path: ValuePath, what: string, remedy: string): never {
 }
 
 function tagObject(value: object, path: ValuePath): TaggedJson {
-  if (types.isDate(value)) {
+  if (value instanceof Date || types.isDate(value)) {
     if (Number.isNaN(value.getTime())) refuse(path, 'is an invalid Date', 'Use null for what is unknown.');
     return `$date:${value.toISOString()}`;
   }
@@ -130,6 +134,19 @@ function tagArray(values: readonly unknown[], path: ValuePath): TaggedJson[] {
     path.pop();
   }
   return tagged;
+}
+
+// Changes in place what JSON.parse gave.
+function untag(json: unknown): unknown {
+  if (typeof json === 'string') return json.charCodeAt(0) === 36 ? untagString(json) : json;
+  if (typeof json !== 'object' || json === null) return json;
+  const holder = json as Record<string, unknown>;
+  for (const name of Object.keys(holder)) {
+    const before = holder[name];
+    const after = untag(before);
+    if (after !== before) holder[name] = after;
+  }
+  return holder;
 }
 
 function untagString(text: string): unknown {

@@ -1,0 +1,53 @@
+// The errors of I/O managers, worded alike: which value, what happened, what to do.
+import { FlowStoneError } from '../flowstone.errors.js';
+
+/** The value an error is about. */
+export interface ValuePlace {
+  readonly asset: string;
+  readonly partition: string | undefined;
+}
+
+/** How a value is named in messages. */
+export function valueName({ asset, partition }: ValuePlace): string {
+  return partition === undefined ? `the value of ${asset}` : `the value of ${asset}[${partition}]`;
+}
+
+/** `FLOWSTONE_IO_VALUE_NOT_FOUND`: nothing is there; `why` completes "not found: ". */
+export function valueNotFound(place: ValuePlace, why: string, cause?: unknown): FlowStoneError {
+  return new FlowStoneError(
+    'FLOWSTONE_IO_VALUE_NOT_FOUND',
+    `${valueName(place)} was not found: ${why}. Materialize it again.`,
+    { context: contextOf(place), cause },
+  );
+}
+
+/** `FLOWSTONE_IO_VALUE_CORRUPT`: what is there is not what was stored; `why` completes "cannot be used: ". */
+export function valueCorrupt(place: ValuePlace, why: string, cause?: unknown): FlowStoneError {
+  return new FlowStoneError(
+    'FLOWSTONE_IO_VALUE_CORRUPT',
+    `${valueName(place)} cannot be used: ${why}. Materialize it again.`,
+    { context: contextOf(place), cause },
+  );
+}
+
+/** `FLOWSTONE_IO_FAILED`: the storage did not do what was asked (`verb`: store, load, delete). */
+export function ioFailed(place: ValuePlace, verb: string, cause: unknown): FlowStoneError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new FlowStoneError('FLOWSTONE_IO_FAILED', `cannot ${verb} ${valueName(place)}: ${reason}`, {
+    context: contextOf(place),
+    cause,
+  });
+}
+
+/** What the encoders refuse, with the value it is about; any other error as it is. */
+export function placeRefusal(place: ValuePlace, thrown: unknown): unknown {
+  if (!(thrown instanceof FlowStoneError) || thrown.code !== 'FLOWSTONE_IO_VALUE_UNSUPPORTED') return thrown;
+  return new FlowStoneError(thrown.code, `${valueName(place)}: ${thrown.message}`, {
+    context: { ...contextOf(place), ...thrown.context },
+    cause: thrown,
+  });
+}
+
+function contextOf({ asset, partition }: ValuePlace) {
+  return { asset, partition: partition ?? null };
+}

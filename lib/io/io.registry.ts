@@ -1,0 +1,56 @@
+// The I/O managers of an application by name.
+import { FlowStoneError } from '../flowstone.errors.js';
+import { didYouMean } from '../graph/did-you-mean.js';
+import type { IoManager } from './io-manager.port.js';
+
+/** Finds I/O managers by the name that `@Asset({ io })` and recorded heads use, and opens and closes them. */
+export class IoRegistry {
+  private readonly managers: ReadonlyMap<string, IoManager>;
+  private readonly opened: IoManager[] = [];
+
+  constructor(managers: Iterable<readonly [name: string, manager: IoManager]>) {
+    this.managers = new Map(managers);
+  }
+
+  /** In the order of configuration. */
+  get names(): string[] {
+    return [...this.managers.keys()];
+  }
+
+  /** Throws `FLOWSTONE_IO_MANAGER_UNKNOWN`. */
+  require(name: string): IoManager {
+    const manager = this.managers.get(name);
+    if (manager !== undefined) return manager;
+    throw new FlowStoneError(
+      'FLOWSTONE_IO_MANAGER_UNKNOWN',
+      `there is no I/O manager "${name}"${didYouMean(name, this.names)}. Configured: ${this.names.join(', ') || 'none'}.`,
+      { context: { name } },
+    );
+  }
+
+  /** What is wrong with an asset's options for a manager. Throws `FLOWSTONE_IO_MANAGER_UNKNOWN`. */
+  optionProblems(name: string, options: Readonly<Record<string, unknown>>): string[] {
+    return this.require(name).optionProblems?.(options) ?? [];
+  }
+
+  /** Opens all managers, in order. When one fails, those opened before are closed by `close`. */
+  async open(): Promise<void> {
+    for (const manager of this.managers.values()) {
+      await manager.open?.();
+      this.opened.push(manager);
+    }
+  }
+
+  /** Closes what was opened, last first. Every one is closed, also when another fails; then the first error is thrown. */
+  async close(): Promise<void> {
+    const errors: unknown[] = [];
+    for (let manager = this.opened.pop(); manager !== undefined; manager = this.opened.pop()) {
+      try {
+        await manager.close?.();
+      } catch (error) {
+        errors.push(error);
+      }
+    }
+    if (errors.length > 0) throw errors[0];
+  }
+}

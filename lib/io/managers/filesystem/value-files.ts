@@ -1,0 +1,204 @@
+// Files below one root: written so that they are there whole and durable or not at all, and never outside the root
+// or through a symbolic link. What is in them stands in filesystem.io-manager.ts.
+import { randomUUID } from 'node:crypto';
+import { constants } from 'node:fs';
+import { lstat, mkdir, open, rename, rm, unlink, type FileHandle } from 'node:fs/promises';
+import { dirname, resolve, sep } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { FlowStoneError } from '../../../flowstone.errors.js';
+import { ioFailed, valueNotFound, type ValuePlace } from '../../io-failures.js';
+
+const PATH_DEPTH = 4;
+
+/** A directory and what is done with the value files below it. Paths are those of value-path.ts. */
+export class ValueFiles {
+  readonly root: string;
+
+  constructor(root: string) {
+    this.root = resolve(root);
+  }
+
+  /** A file that appears at `path` when it is committed. Makes the folders on the way. */
+  async create(place: ValuePlace, path: string): Promise<PendingFile> {
+    const target = this.locate(place, path);
+    try {
+      const changed = await this.makeFolder(place, dirname(target));
+      const temporary = `${target}.${randomUUID()}.tmp`;
+      return new PendingFile(place, await open(temporary, 'wx'), temporary, target, changed);
+    } catch (error) {
+      throw asFailure(place, 'store', error);
+    }
+  }
+
+  /** The file at `path`, opened for reading. Throws `FLOWSTONE_IO_VALUE_NOT_FOUND`. */
+  async open(place: ValuePlace, path: string): Promise<FileHandle> {
+    const target = this.locate(place, path);
+    try {
+      const kind = await this.kindOf(place, target);
+      if (kind !== 'file')
+        throw kind === 'nothing' ? valueNotFound(place, `there is no file ${target}`) : refused(place, target);
+      return await open(target, constants.O_RDONLY | constants.O_NOFOLLOW);
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') throw valueNotFound(place, `there is no file ${target}`, error);
+      throw asFailure(place, 'load', error);
+    }
+  }
+
+  async exists(place: ValuePlace, path: string): Promise<boolean> {
+    const target = this.locate(place, path);
+    try {
+      return (await this.kindOf(place, target)) === 'file';
+    } catch (error) {
+      throw asFailure(place, 'load', error);
+    }
+  }
+
+  /** Removes the file at `path`, if there is one. */
+  async delete(place: ValuePlace, path: string): Promise<void> {
+    const target = this.locate(place, path);
+    try {
+      if ((await this.kindOf(place, target)) !== 'nothing') await unlink(target);
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') throw asFailure(place, 'delete', error);
+    }
+  }
+
+  // Paths come out of the ledger too, so that they are checked wherever they are used.
+  private locate(place: ValuePlace, path: string): string {
+    const target = resolve(this.root, path);
+    const names = path.split('/');
+    const strange = names.length !== PATH_DEPTH || names.some((name) => /^\.{0,2}$|[\\\0]/.test(name));
+    if (strange || !target.startsWith(this.root + sep)) throw refused(place, path);
+    return target;
+  }
+
+  /** What is at `target`, after every folder on the way was found to be a folder. */
+  private async kindOf(place: ValuePlace, target: string): Promise<'file' | 'nothing' | 'other'> {
+    for (const folder of this.foldersTo(dirname(target))) {
+      const kind = await kindAt(folder);
+      if (kind === 'nothing') return 'nothing';
+      if (kind !== 'folder') throw refused(place, folder);
+    }
+    const kind = await kindAt(target);
+    return kind === 'folder' ? 'other' : kind;
+  }
+
+  /** Makes a folder and those above it; the folders whose entries changed have to be synced. */
+  private async makeFolder(place: ValuePlace, target: string): Promise<string[]> {
+    const changed: string[] = [];
+    for (const folder of this.foldersTo(target)) {
+      if ((await kindAt(folder)) === 'nothing') {
+        const first = await mkdir(folder, { recursive: true });
+        for (let made = folder; first !== undefined && made.length >= first.length; made = dirname(made)) {
+          changed.push(dirname(made));
+        }
+      }
+      if ((await kindAt(folder)) !== 'folder') throw refused(place, folder);
+    }
+    return changed;
+  }
+
+  private foldersTo(target: string): string[] {
+    const names = target.slice(this.root.length + 1).split(sep);
+    return names.map((_, index) => resolve(this.root, ...names.slice(0, index + 1)));
+  }
+}
+
+/** A file being written under a temporary name. Either `commit` or `discard` ends it. */
+export class PendingFile {
+  private written = 0;
+  private sum = 0;
+
+  constructor(
+    private readonly place: ValuePlace,
+    private readonly handle: FileHandle,
+    private readonly temporary: string,
+    private readonly target: string,
+    private readonly changedFolders: readonly string[],
+  ) {}
+
+  /** Bytes written. */
+  get size(): number {
+    return this.written;
+  }
+
+  /** CRC-32 of the bytes written. */
+  get checksum(): number {
+    return this.sum;
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    await this.attempt(() => this.handle.appendFile(bytes));
+    this.written += bytes.length;
+    this.sum = crc32(bytes, this.sum);
+  }
+
+  /**
+   * Gives the file its name; once this resolves, both its content and its name outlive a power cut. Rejects with
+   * the reason of `signal` when that aborts before.
+   */
+  async commit(signal: AbortSignal): Promise<void> {
+    await this.attempt(async () => {
+      await this.handle.sync();
+      const { size } = await this.handle.stat();
+      if (size !== this.written) throw new Error(`${this.written} bytes were written, the file has ${size}`);
+      await this.handle.close();
+    });
+    signal.throwIfAborted();
+    await this.attempt(async () => {
+      await rename(this.temporary, this.target);
+      await Promise.all([dirname(this.target), ...this.changedFolders].map(syncFolder));
+    });
+  }
+
+  /** Removes what was written. Never throws: it follows an error that matters more. */
+  async discard(): Promise<void> {
+    await this.handle.close().catch(() => undefined);
+    await rm(this.temporary, { force: true }).catch(() => undefined);
+  }
+
+  private async attempt(act: () => Promise<void>): Promise<void> {
+    try {
+      await act();
+    } catch (error) {
+      throw asFailure(this.place, 'store', error);
+    }
+  }
+}
+
+async function kindAt(path: string): Promise<'file' | 'folder' | 'nothing' | 'other'> {
+  try {
+    const stats = await lstat(path);
+    return stats.isFile() ? 'file' : stats.isDirectory() ? 'folder' : 'other';
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return 'nothing';
+    throw error;
+  }
+}
+
+async function syncFolder(path: string): Promise<void> {
+  // Windows cannot open a folder; its file systems journal names themselves.
+  if (process.platform === 'win32') return;
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+function refused(place: ValuePlace, path: string): FlowStoneError {
+  return new FlowStoneError(
+    'FLOWSTONE_IO_PATH_REFUSED',
+    `${path} for a value of ${place.asset} leads out of the root, through a symbolic link or to no plain file. Remove what is there.`,
+    { context: { asset: place.asset, partition: place.partition ?? null, path } },
+  );
+}
+
+function asFailure(place: ValuePlace, verb: string, error: unknown): FlowStoneError {
+  return error instanceof FlowStoneError ? error : ioFailed(place, verb, error);
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined;
+}
