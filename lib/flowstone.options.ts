@@ -32,6 +32,7 @@ export interface FlowStoneOptions {
   concurrency?: number;
   io?: string;
   managers?: Readonly<Record<string, IoManager>>;
+  config?: Readonly<Record<string, unknown>>;
   maxPlanSize?: number;
   pollInterval?: Duration;
   lease?: Duration;
@@ -54,6 +55,7 @@ export interface ResolvedOptions {
   readonly concurrency: number;
   readonly io: string;
   readonly managers: Readonly<Record<string, IoManager>>;
+  readonly config: Readonly<Record<string, unknown>>;
   readonly maxPlanSize: number;
   readonly pollInterval: number;
   readonly lease: number;
@@ -174,6 +176,13 @@ export const OPTION_CATALOGUE: { readonly [K in keyof ResolvedOptions]: OptionEn
     description: 'I/O managers of your own, by the name assets use for them.',
     read: (given) =>
       typeof given === 'object' && given !== null ? (given as Record<string, IoManager>) : wrong('an object'),
+  },
+  config: {
+    type: 'Record<string, unknown>',
+    default: {},
+    description: 'What functions of custom partition schemes get as `config`.',
+    read: (given) =>
+      typeof given === 'object' && given !== null ? (given as Record<string, unknown>) : wrong('an object'),
   },
   maxPlanSize: {
     type: 'number',

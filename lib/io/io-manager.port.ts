@@ -65,6 +65,9 @@ export interface IoManager {
 
   exists?(context: LoadContext): Promise<boolean>;
 
+  /** Why a recorded value is known to be gone for good, undefined while it may be there. Costs nothing: no I/O. */
+  lost?(location: JsonValue): string | undefined;
+
   /** A small extract for people. */
   preview?(context: LoadContext): Promise<JsonValue>;
 

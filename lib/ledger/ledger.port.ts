@@ -195,9 +195,6 @@ export interface Transactional {
   readonly manager?: EntityManager | undefined;
 }
 
-/** Which ledger rows an unpartitioned asset has: exactly one partition with this key. */
-export const WHOLE_PARTITION = '';
-
 export interface Ledger {
   /** Whether values in memory can vanish while the ledger stays (any ledger that outlives the process). */
   readonly durable: boolean;

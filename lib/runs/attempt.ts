@@ -173,7 +173,9 @@ export class Attempt implements Execution {
     if (kind === 'cancelled') return { kind: 'cancelled', id, epoch };
     if (kind === 'shutdown' || kind === 'lost') return { kind: 'handed_back', id, epoch };
     const error =
-      kind === 'timeout' ? timeoutError(this.#place, this.prepared.definition) : wrapUserError(thrown, this.#place);
+      kind === 'timeout'
+        ? timeoutError(this.#place, this.prepared.definition.timeout)
+        : wrapUserError(thrown, this.#place);
     const record = errorRecord(error);
     const rule = this.prepared.definition.retry ?? NO_RETRY;
     const decision = decideAfterFailure({ error: record, attempt, rescues, rule, random: this.host.random() });
@@ -184,10 +186,10 @@ export class Attempt implements Execution {
 }
 
 /** The error of an attempt whose timeout passed. */
-export function timeoutError(place: FailurePlace, { timeout }: AssetDefinition): FlowStoneError {
+export function timeoutError(place: FailurePlace, timeout: number | undefined): FlowStoneError {
   return new FlowStoneError(
     'FLOWSTONE_EXECUTE_TIMEOUT',
-    `${placeName(place)} took longer than its timeout of ${timeout} ms. Raise \`timeout\` on @Asset, or let execute() heed context.signal and do less.`,
+    `${placeName(place)} took longer than its timeout${timeout === undefined ? '' : ` of ${timeout} ms`}. Raise \`timeout\` on @Asset, or let execute() heed context.signal and do less.`,
     { context: { ...place } },
   );
 }

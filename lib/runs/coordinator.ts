@@ -206,6 +206,7 @@ export class Coordinator {
     const outcome = await execution.run(controller.signal);
     this.#running--;
     this.#inHand.delete(execution.claim.id);
+    this.signals.forget(execution.claim.run, execution.claim.id);
     this.#finish({ outcome, run: execution.claim.run });
     this.#startWaiting();
     if (this.#inHand.size === 0) this.#drained?.();

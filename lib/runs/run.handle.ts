@@ -1,7 +1,7 @@
 // What materialize() returns: a run to wait for, to watch and to cancel, from whichever process.
 import { FlowStoneError } from '../flowstone.errors.js';
 import type { RunCounts, RunStatus } from '../ledger/records.js';
-import type { RunSignals } from './run.signals.js';
+import type { ExecutionProgress, RunSignals } from './run.signals.js';
 import { hasEnded, type RunResult, type RunView, type RunViews } from './run.view.js';
 
 /** How often a run of another process is looked at, ms. */
@@ -12,6 +12,8 @@ export interface RunProgress {
   readonly id: number;
   readonly status: RunStatus;
   readonly counts: RunCounts;
+  /** What executes in this process and told how far it is. */
+  readonly executing: readonly ExecutionProgress[];
 }
 
 export interface WaitOptions {
@@ -107,8 +109,9 @@ export class RunHandle {
     using watch = this.parts.signals.watch(this.id);
     for (let shown = ''; ;) {
       const { id, status, counts } = await this.view();
-      const now = JSON.stringify([status, counts]);
-      if (now !== shown) yield { id, status, counts };
+      const executing = this.parts.signals.executing(id);
+      const now = JSON.stringify([status, counts, executing]);
+      if (now !== shown) yield { id, status, counts, executing };
       shown = now;
       if (hasEnded(status)) return;
       await watch.changed(POLL);

@@ -1,6 +1,15 @@
 // News about runs within this process, so that waiting for a run costs no polling. Other processes are heard by poll.
 import { EventEmitter } from 'node:events';
 
+/** How far one materialization is, as its code told (`context.progress`). */
+export interface ExecutionProgress {
+  readonly id: number;
+  readonly asset: string;
+  readonly partition: string;
+  readonly done: number;
+  readonly total: number | undefined;
+}
+
 /** One watcher of one run. Close it, or its listener stays. */
 export interface RunWatch extends Disposable {
   /** Resolves when something changed since the last call (or the start), or after `poll` ms. */
@@ -9,6 +18,25 @@ export interface RunWatch extends Disposable {
 
 export class RunSignals {
   readonly #emitter = new EventEmitter().setMaxListeners(0);
+
+  readonly #executing = new Map<number, Map<number, ExecutionProgress>>();
+
+  /** Keeps how far a materialization of the run is; watchers see it at their next look. */
+  report(run: number, progress: ExecutionProgress): void {
+    const ofRun = this.#executing.get(run) ?? new Map<number, ExecutionProgress>();
+    this.#executing.set(run, ofRun.set(progress.id, progress));
+  }
+
+  /** The materialization does not execute any more. */
+  forget(run: number, id: number): void {
+    const ofRun = this.#executing.get(run);
+    if (ofRun?.delete(id) && ofRun.size === 0) this.#executing.delete(run);
+  }
+
+  /** What executes in this process for the run and has told how far it is. */
+  executing(run: number): ExecutionProgress[] {
+    return [...(this.#executing.get(run)?.values() ?? [])];
+  }
 
   /** Something of the run changed. */
   changed(run: number): void {

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { types } from 'node:util';
 import { dataVersionOf, encodeDocument, isRowArray, isRowStream, type DataVersion } from '../../data-version.js';
 import { placeRefusal, valueNotFound } from '../../io-failures.js';
+import type { JsonValue } from '../../../ledger/records.js';
 import type { IoManager, LoadContext, StoreContext, StoredValue } from '../../io-manager.port.js';
 import { RowEncoder } from '../../row-encoder.js';
 import { narrowRow, rowsInBatches } from '../../rows.js';
@@ -60,6 +61,10 @@ export class MemoryIoManager implements IoManager {
 
   async exists(context: LoadContext): Promise<boolean> {
     return this.find(context) !== undefined;
+  }
+
+  lost(location: JsonValue): string | undefined {
+    return isRecord(location) && location['boot'] === this.boot ? undefined : 'value was in memory';
   }
 
   optionProblems(options: Readonly<Record<string, unknown>>): string[] {

@@ -1,0 +1,190 @@
+// The parts of one process put together: what runs between start and stop, without Nest. The module makes one of a
+// Nest application, nestjs-flowstone/testing one of a few classes.
+import type { AssetRegistration, Ledger } from './ledger/ledger.port.js';
+import type { AssetDefinition } from './assets/asset.definition.js';
+import type { ContextLogger } from './assets/asset.context.js';
+import { AssetRegistry, type RegisteredAsset } from './assets/asset.registry.js';
+import { FlowStoneError } from './flowstone.errors.js';
+import type { ResolvedOptions } from './flowstone.options.js';
+import type { IoRegistry } from './io/io.registry.js';
+import type { JsonObject } from './ledger/records.js';
+import { declaredUpstreams } from './planning/must-run.js';
+import { schemeFingerprint } from './partitions/partitions.js';
+import { InProcessQueue } from './queue/in-process/in-process.queue.js';
+import { Aborted } from './runs/abort.js';
+import type { AttemptHost } from './runs/attempt.js';
+import { LookAgainDesk } from './runs/claim.desk.js';
+import { Coordinator } from './runs/coordinator.js';
+import { placeName, type Failure } from './runs/failure.js';
+import { LedgerFacts, type LostValue } from './runs/ledger.facts.js';
+import { Membership } from './runs/membership.js';
+import { PartitionMoments } from './runs/partition.moments.js';
+import { RunPlanner } from './runs/run.planner.js';
+import { RunSignals } from './runs/run.signals.js';
+import { RunViews } from './runs/run.view.js';
+import { ValueStore } from './runs/value.store.js';
+
+export interface EngineParts {
+  readonly options: ResolvedOptions;
+  readonly assets: readonly RegisteredAsset[];
+  readonly ledger: Ledger;
+  readonly io: IoRegistry;
+  /** A logger of this name. */
+  readonly loggerOf: (name: string) => ContextLogger;
+}
+
+export class FlowStoneEngine {
+  readonly options: ResolvedOptions;
+  readonly ledger: Ledger;
+  readonly registry: AssetRegistry;
+  readonly values: ValueStore;
+  readonly facts: LedgerFacts;
+  readonly moments: PartitionMoments;
+  readonly planner: RunPlanner;
+  readonly membership: Membership;
+  readonly coordinator: Coordinator;
+  readonly signals = new RunSignals();
+  readonly views: RunViews;
+  readonly #io: IoRegistry;
+  readonly #logger: ContextLogger;
+
+  constructor({ options, assets, ledger, io, loggerOf }: EngineParts) {
+    this.options = options;
+    this.ledger = ledger;
+    this.#io = io;
+    this.#logger = loggerOf('FlowStone');
+    this.registry = new AssetRegistry(assets);
+    this.values = new ValueStore(this.registry, io, options);
+    const lostValue: LostValue = (value) => this.values.lost(value);
+    this.facts = new LedgerFacts(ledger, lostValue);
+    this.moments = new PartitionMoments(ledger, this.registry, options.config);
+    this.planner = new RunPlanner(ledger, this.registry, this.moments, this.facts, options.maxPlanSize);
+    this.membership = new Membership(ledger, this.registry.definitions.map(registrationOf), options);
+    this.views = new RunViews(ledger, () => this.membership.current);
+    const host: AttemptHost = {
+      namespace: options.namespace,
+      cancelGrace: options.cancelGrace,
+      ledger,
+      loader: this.values,
+      store: (definition, claim, value, signal) => this.values.store(definition, claim, value, signal),
+      resourcesOf: ({ key }) => this.registry.require(key).resources,
+      loggerOf,
+      progress: ({ run, id, asset, partition }, done, total) =>
+        this.signals.report(run, { id, asset, partition, done, total }),
+      failed: (failure) => this.#failed(failure),
+      random: Math.random,
+    };
+    this.coordinator = new Coordinator(
+      ledger,
+      this.membership,
+      new InProcessQueue(options.pollInterval),
+      new LookAgainDesk(ledger, this.registry, this.moments, host, lostValue),
+      () => this.#planNext(),
+      this.signals,
+      {
+        runEnded: (run) => void this.#runEnded(run).catch((error: unknown) => this.#broken(error)),
+        outage: (error, pause) =>
+          this.#logger.warn(`The ledger cannot be reached, trying again in ${pause} ms: ${messageOf(error)}`),
+        broken: (error) => this.#broken(error),
+      },
+      options,
+    );
+  }
+
+  /** Opens ledger and values, and enters the process. Nothing runs yet. */
+  async open(): Promise<void> {
+    await this.ledger.open();
+    await this.#io.open();
+    await this.membership.enter();
+  }
+
+  /** Begins to work. */
+  start(): void {
+    this.membership.keepAlive({
+      cancelled: (attempts) => this.coordinator.abort(attempts, new Aborted('cancelled')),
+      lost: () => {
+        this.#logger.warn('The lease was lost: other processes took over what ran here, it is aborted.');
+        this.coordinator.abortAll(new Aborted('lost'));
+      },
+      rescued: (count) => {
+        this.#logger.warn(`Took over ${count} materializations of a process that was lost.`);
+        this.coordinator.ring();
+      },
+      failed: (error) => this.#logger.warn(`The heartbeat failed: ${messageOf(error)}`),
+    });
+    this.coordinator.start();
+  }
+
+  /** Claims nothing more; what runs goes on. */
+  stopClaiming(): void {
+    this.coordinator.close();
+  }
+
+  /** Waits for what runs, up to the deadline, then hands back the rest and leaves. */
+  async drain(): Promise<void> {
+    await this.coordinator.drain(this.options.drainDeadline);
+    await this.membership.leave();
+  }
+
+  async close(): Promise<void> {
+    await this.#io.close();
+    await this.ledger.close();
+  }
+
+  async #planNext(): Promise<boolean> {
+    if (!this.options.worker) return false;
+    const planned = await this.planner.planNext(this.membership.id);
+    if (!planned) return false;
+    this.signals.changed(planned.run.id);
+    const run = await this.ledger.run(planned.run.id);
+    if (run?.completedAt) await this.#runEnded(run.id);
+    return true;
+  }
+
+  async #runEnded(id: number): Promise<void> {
+    this.signals.changed(id);
+    const run = await this.ledger.run(id);
+    if (!run) return;
+    const { success, skipped, failed, upstream_failed: unable, cancelled } = run.counts;
+    const seconds = run.completedAt ? ((run.completedAt.getTime() - run.createdAt.getTime()) / 1000).toFixed(1) : '?';
+    const line = `Run ${id} ended ${run.status} after ${seconds} s: ${success} computed, ${skipped} skipped, ${failed} failed, ${unable} could not run, ${cancelled} cancelled.`;
+    if (run.status === 'failed') this.#logger.error(run.error ? `${line} ${run.error.message}` : line);
+    else this.#logger.log(line);
+  }
+
+  #failed(failure: Failure): void {
+    const { error, run, attempt, retrying } = failure;
+    const next = retrying ? 'it is tried again' : 'it is given up';
+    this.#logger.error(`${error.message} (${error.code}, run ${run}, attempt ${attempt}, ${next})`);
+    try {
+      this.options.onFailure(failure);
+    } catch (thrown) {
+      this.#logger.error(`onFailure threw for ${placeName(failure)}: ${messageOf(thrown)}`);
+    }
+  }
+
+  #broken(error: unknown): void {
+    const code = error instanceof FlowStoneError ? ` (${error.code})` : '';
+    this.#logger.error(
+      `The coordinator stumbled${code} and goes on: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+    );
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** What the ledger keeps of a definition: all that is declared, without classes. */
+function registrationOf(definition: AssetDefinition): AssetRegistration {
+  const { key, formerly, hash, scheme, target: _, resources, ...declared } = definition;
+  const data = { ...declared, scheme: schemeFingerprint(scheme), resources: Object.keys(resources) };
+  return {
+    key,
+    formerly,
+    hash,
+    partitioned: scheme !== undefined,
+    upstreams: declaredUpstreams(definition),
+    definition: JSON.parse(JSON.stringify(data)) as JsonObject,
+  };
+}

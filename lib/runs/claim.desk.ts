@@ -1,0 +1,200 @@
+// The look-again: what each claimed materialization would consume now, pinned, and whether that makes it run.
+import type { AssetDefinition } from '../assets/asset.definition.js';
+import type { AssetRegistry } from '../assets/asset.registry.js';
+import { FlowStoneError } from '../flowstone.errors.js';
+import type { AssetPartitions, Claim, DueDeadline, Ledger, Outcome } from '../ledger/ledger.port.js';
+import type { ErrorRecord, HeadRecord } from '../ledger/records.js';
+import type { PartitionSet } from '../partitions/partition-set.js';
+import { inputsFingerprint } from '../planning/inputs-fingerprint.js';
+import { declaredUpstreams, mustRun } from '../planning/must-run.js';
+import { hasValue, type InputVersion } from '../planning/planning.port.js';
+import type { PlanningModel } from '../planning/planning-model.js';
+import { decideAfterClaim, decideAfterFailure, NO_RETRY } from './attempt.machine.js';
+import { Attempt, timeoutError, type AttemptHost, type Executable } from './attempt.js';
+import type { ClaimDesk, Execution, Finished } from './coordinator.js';
+import { errorRecord, placeName } from './failure.js';
+import type { Pin, PinnedDependency } from './input.loader.js';
+import { headFact, type LostValue } from './ledger.facts.js';
+import type { PartitionMoments } from './partition.moments.js';
+
+/** Missing inputs that a message names. */
+const NAMED_AT_MOST = 10;
+
+export class LookAgainDesk implements ClaimDesk {
+  constructor(
+    private readonly ledger: Pick<Ledger, 'heads'>,
+    private readonly registry: AssetRegistry,
+    private readonly moments: PartitionMoments,
+    private readonly host: AttemptHost,
+    private readonly lostValue: LostValue,
+  ) {}
+
+  async examine(claims: readonly Claim[]): Promise<{ executions: readonly Execution[]; settled: readonly Finished[] }> {
+    const model = await this.#modelFor(claims);
+    const wanted = claims.map((claim) => upstreamPartitions(model, claim, this.registry.resolve(claim.asset)));
+    const heads = await this.#readHeads(wanted.flat());
+    const executions: Execution[] = [];
+    const settled: Finished[] = [];
+    claims.forEach((claim, index) => {
+      const examined = this.#decide(model, claim, wanted[index]!, heads);
+      if (examined instanceof Attempt) executions.push(examined);
+      else settled.push({ outcome: examined, run: claim.run });
+    });
+    return { executions, settled };
+  }
+
+  afterTimeout({ id, epoch, run, asset, partition, attempt }: DueDeadline): Outcome {
+    const definition = this.registry.find(asset)?.definition;
+    const place = { run, asset, partition: definition?.scheme ? partition : undefined, attempt };
+    const error = errorRecord(timeoutError(place, definition?.timeout));
+    const rule = definition?.retry ?? NO_RETRY;
+    const decision = decideAfterFailure({ error, attempt, rescues: 0, rule, random: this.host.random() });
+    if (decision.kind === 'retry') return { ...decision, id, epoch, error };
+    return { kind: 'failed', id, epoch, error, startedAt: null };
+  }
+
+  /** A claim may name a partition that appeared after the model was made. */
+  async #modelFor(claims: readonly Claim[]): Promise<PlanningModel> {
+    const model = await this.moments.recent();
+    const known = claims.every(({ asset, partition }) => setOf(model, asset).ordinalOf(partition) >= 0);
+    return known ? model : this.moments.fresh();
+  }
+
+  async #readHeads(wanted: readonly Wanted[]): Promise<ReadonlyMap<string, ReadonlyMap<string, HeadRecord>>> {
+    const byAsset = new Map<string, Set<string>>();
+    for (const { upstream, partitions } of wanted) {
+      const known = byAsset.get(upstream) ?? new Set();
+      for (const partition of partitions) known.add(partition);
+      byAsset.set(upstream, known);
+    }
+    if (byAsset.size === 0) return new Map();
+    const queries: AssetPartitions[] = [...byAsset].map(([asset, partitions]) => ({
+      asset,
+      partitions: [...partitions],
+    }));
+    const found = await this.ledger.heads(queries);
+    return new Map(queries.map(({ asset }, index) => [asset, found[index]!]));
+  }
+
+  #decide(
+    model: PlanningModel,
+    claim: Claim,
+    wanted: readonly Wanted[],
+    heads: ReadonlyMap<string, ReadonlyMap<string, HeadRecord>>,
+  ): Attempt | Outcome {
+    const { definition, instance } = this.registry.require(claim.asset);
+    const dependencies = wanted.map((want) => this.#pin(want, heads.get(want.upstream)!));
+    const versions = consumedVersions(dependencies);
+    const missing = missingInput(claim, definition.scheme !== undefined, wanted, dependencies, this.registry);
+    const decision = decideAfterClaim({
+      claim: { joined: claim.joined, forced: claim.forced && !isRecent(claim) },
+      differs: missing !== undefined || mustRun(definition, headFact(claim.head, this.lostValue), versions),
+      missing,
+    });
+    const { id, epoch } = claim;
+    if (decision.kind === 'skip')
+      return { kind: 'skipped', id, epoch, reason: decision.reason, joined: decision.joined };
+    if (decision.kind === 'fail') return { kind: 'failed', id, epoch, error: decision.error, startedAt: null };
+    const set = setOf(model, claim.asset);
+    const ordinal = set.ordinalOf(claim.partition);
+    return new Attempt(this.host, {
+      claim,
+      definition,
+      executable: instance as Executable,
+      dependencies,
+      inputs: inputsFingerprint(versions),
+      upstreams: declaredUpstreams(definition),
+      // A partition that was retired while its materialization waited has neither.
+      window: ordinal < 0 ? undefined : set.windowAt(ordinal),
+      dimensions: ordinal < 0 ? undefined : set.dimensionsAt(ordinal),
+    });
+  }
+
+  #pin({ dependency, cardinality, partitions }: Wanted, heads: ReadonlyMap<string, HeadRecord>): PinnedDependency {
+    const { scheme } = this.registry.resolve(dependency.upstream);
+    const pins = partitions.map((partition): Pin => {
+      const head = heads.get(partition);
+      const present = head && hasValue(headFact(head, this.lostValue));
+      return {
+        asset: dependency.upstream,
+        partition: scheme ? partition : undefined,
+        head: present ? head : undefined,
+      };
+    });
+    return { dependency, cardinality, pins };
+  }
+}
+
+/** A dependency of a claim with the upstream partitions that its mapping names now. */
+interface Wanted {
+  readonly dependency: PinnedDependency['dependency'];
+  readonly upstream: string;
+  readonly cardinality: 'one' | 'many';
+  readonly partitions: readonly string[];
+  /** Partitions that the mapping names and that do not exist. */
+  readonly absent: readonly string[];
+}
+
+function setOf(model: PlanningModel, asset: string): PartitionSet {
+  return model.setOf(model.requireIndex(asset));
+}
+
+function upstreamPartitions(model: PlanningModel, claim: Claim, { dependencies }: AssetDefinition): Wanted[] {
+  const index = model.requireIndex(claim.asset);
+  const ordinal = model.setOf(index).ordinalOf(claim.partition);
+  const resolved = new Map(model.dependenciesOf(index).map((dependency) => [dependency.declared.alias, dependency]));
+  return dependencies.map((dependency) => {
+    const { mapping, upstream } = resolved.get(dependency.alias)!;
+    const set = model.setOf(upstream);
+    const partitions: string[] = [];
+    if (ordinal >= 0) {
+      mapping.upstreamOf(ordinal, (from, to) => {
+        for (let at = from; at < to; at++) partitions.push(set.keyAt(at));
+      });
+    }
+    const absent = ordinal >= 0 ? mapping.missingOf(ordinal) : [];
+    return { dependency, upstream: dependency.upstream, cardinality: mapping.cardinality, partitions, absent };
+  });
+}
+
+function consumedVersions(dependencies: readonly PinnedDependency[]): InputVersion[] {
+  return dependencies
+    .filter(({ dependency }) => !dependency.ordering)
+    .flatMap(({ pins }) =>
+      pins.flatMap(({ asset, partition, head }) =>
+        head ? [{ asset, partition: partition ?? '', dataVersion: head.dataVersion! }] : [],
+      ),
+    );
+}
+
+/** A forced request of ensure() is met by a head that is recent enough. */
+function isRecent({ forceMaxAge, head, claimedAt }: Claim): boolean {
+  if (forceMaxAge === null || head.completedAt === null) return false;
+  return claimedAt.getTime() - head.completedAt.getTime() <= forceMaxAge;
+}
+
+function missingInput(
+  claim: Claim,
+  partitioned: boolean,
+  wanted: readonly Wanted[],
+  dependencies: readonly PinnedDependency[],
+  registry: AssetRegistry,
+): ErrorRecord | undefined {
+  const absent = wanted
+    .filter(({ dependency }) => !dependency.optional)
+    .flatMap(({ upstream, absent: keys }) => keys.map((key) => `${upstream}[${key}]`));
+  const empty = dependencies
+    .filter(({ dependency }) => !dependency.optional && !registry.resolve(dependency.upstream).external)
+    .flatMap(({ pins }) => pins.filter(({ head }) => !head).map(placeName));
+  const names = [...absent, ...empty];
+  if (names.length === 0) return undefined;
+  const place = placeName({ asset: claim.asset, partition: partitioned ? claim.partition : undefined });
+  const more = names.length > NAMED_AT_MOST ? ` and ${names.length - NAMED_AT_MOST} more` : '';
+  return errorRecord(
+    new FlowStoneError(
+      'FLOWSTONE_INPUT_MISSING',
+      `${place} needs ${names.slice(0, NAMED_AT_MOST).join(', ')}${more}, which ${names.length === 1 ? 'has' : 'have'} no value. Materialize upstream first (upstream: 'stale'), or declare the dependency optional or allowMissing.`,
+      { context: { asset: claim.asset, partition: claim.partition, missing: names.slice(0, NAMED_AT_MOST) } },
+    ),
+  );
+}

@@ -1,0 +1,28 @@
+// What planning asks about heads, answered from the ledger.
+import type { Ledger } from '../ledger/ledger.port.js';
+import type { HeadRecord, ValueRecord } from '../ledger/records.js';
+import type { HeadFact, InputVersion, PlanningFacts } from '../planning/planning.port.js';
+
+/** Why a recorded value is not there any more, undefined while it is (values in memory of an earlier process). */
+export type LostValue = (value: ValueRecord) => string | undefined;
+
+/** A head as planning sees it. */
+export function headFact(head: HeadRecord, lostValue: LostValue): HeadFact {
+  return { ...head, lost: (head.value && lostValue(head.value)) ?? null };
+}
+
+export class LedgerFacts implements PlanningFacts {
+  constructor(
+    private readonly ledger: Pick<Ledger, 'heads' | 'consumed'>,
+    private readonly lostValue: LostValue,
+  ) {}
+
+  async heads(asset: string, partitions: 'all' | readonly string[]): Promise<ReadonlyMap<string, HeadFact>> {
+    const [heads] = await this.ledger.heads([{ asset, partitions }]);
+    return new Map([...heads!].map(([partition, head]) => [partition, headFact(head, this.lostValue)]));
+  }
+
+  consumed(materializations: readonly number[]): Promise<ReadonlyMap<number, readonly InputVersion[]>> {
+    return this.ledger.consumed(materializations);
+  }
+}

@@ -1,0 +1,79 @@
+// The planning model of now: which partitions exist at this moment, by the ledger's clock and its dynamic keys.
+import type { AssetRegistry } from '../assets/asset.registry.js';
+import type { Ledger } from '../ledger/ledger.port.js';
+import { buildPlanningModel, type PlanningModel } from '../planning/planning-model.js';
+import type { CustomScheme, PartitionScheme, SingleScheme } from '../partitions/partition-scheme.js';
+import { customKey } from '../partitions/partition-set.js';
+
+/** How long a model serves for looking again at claims, ms. Requests always get a new one. */
+const MODEL_AGE = 1000;
+
+export class PartitionMoments {
+  #model: { readonly at: number; readonly model: Promise<PlanningModel> } | undefined;
+
+  constructor(
+    private readonly ledger: Ledger,
+    private readonly registry: AssetRegistry,
+    private readonly config: Readonly<Record<string, unknown>>,
+  ) {}
+
+  /** The model of this moment. */
+  fresh(): Promise<PlanningModel> {
+    const model = this.#build();
+    this.#model = { at: performance.now(), model };
+    return model;
+  }
+
+  /** A model that is at most a second old, and not older than the last change of dynamic keys by this process. */
+  recent(): Promise<PlanningModel> {
+    if (this.#model && performance.now() - this.#model.at < MODEL_AGE) return this.#model.model;
+    return this.fresh();
+  }
+
+  /** Dynamic keys changed. */
+  forget(): void {
+    this.#model = undefined;
+  }
+
+  async #build(): Promise<PlanningModel> {
+    const leaves = this.registry.definitions.flatMap(({ scheme }) => (scheme ? schemeLeaves(scheme) : []));
+    const names = new Set(leaves.flatMap((leaf) => (leaf.kind === 'dynamic' ? leaf.name : [])));
+    const customs = new Set(leaves.filter((leaf): leaf is CustomScheme => leaf.kind === 'custom'));
+    const [now, dynamic, custom] = await Promise.all([
+      this.ledger.now(),
+      mapOf(names, (name) => this.ledger.dynamicPartitions(name)),
+      mapOf(customs, (scheme) => this.#compute(scheme)),
+    ]);
+    return buildPlanningModel(this.registry.definitions, {
+      now,
+      dynamicKeys: (name) => dynamic.get(name) ?? [],
+      customKeys: (scheme) => custom.get(scheme) ?? [],
+    });
+  }
+
+  async #compute(scheme: CustomScheme): Promise<string[]> {
+    const keys: string[] = [];
+    const computed = await scheme.compute({ config: this.config, resources: this.#resourcesOf(scheme) });
+    for await (const key of computed) keys.push(customKey(scheme, key));
+    return keys;
+  }
+
+  /** What the assets that are partitioned by it require. */
+  #resourcesOf(scheme: CustomScheme): Readonly<Record<string, unknown>> {
+    const users = this.registry.definitions.filter(
+      (definition) => definition.scheme && schemeLeaves(definition.scheme).includes(scheme),
+    );
+    return Object.assign({}, ...users.map(({ key }) => this.registry.require(key).resources)) as Record<
+      string,
+      unknown
+    >;
+  }
+}
+
+function schemeLeaves(scheme: PartitionScheme): readonly SingleScheme[] {
+  return scheme.kind === 'multi' ? Object.values(scheme.dimensions) : [scheme];
+}
+
+async function mapOf<K, V>(keys: Iterable<K>, value: (key: K) => Promise<V>): Promise<Map<K, V>> {
+  return new Map(await Promise.all([...keys].map(async (key) => [key, await value(key)] as const)));
+}

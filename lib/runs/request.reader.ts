@@ -1,0 +1,160 @@
+// From what a caller passes (classes, keys, selections; any form of partition key) to a canonical, validated request.
+import type { AssetClass, AssetDefinition } from '../assets/asset.definition.js';
+import type { AssetRegistry } from '../assets/asset.registry.js';
+import { FlowStoneError } from '../flowstone.errors.js';
+import { evaluateSelection, type SelectionSource } from '../graph/selection-evaluation.js';
+import { parseSelection } from '../graph/selection-parser.js';
+import type { SelectableState } from '../graph/selection.js';
+import type { PartitionSelection, RunRequest } from '../ledger/records.js';
+import { WHOLE, type PartitionKeyInput } from '../partitions/partition-key.js';
+import { requireOrdinal } from '../partitions/partition-set.js';
+import type { PlanningModel } from '../planning/planning-model.js';
+
+/** A class, a key or selection, or several of them. */
+export type Target = AssetClass | string | readonly (AssetClass | string)[];
+
+/** Which partitions of the targets are meant. Ranges include both ends. */
+export type PartitionsOption =
+  | 'all'
+  | 'missing'
+  | 'stale'
+  | 'failed'
+  | readonly PartitionKeyInput[]
+  | { readonly from: PartitionKeyInput; readonly to: PartitionKeyInput };
+
+/** What is to be materialized, beside the targets. */
+export interface PlanOptions {
+  /** One partition. */
+  readonly partition?: PartitionKeyInput;
+  readonly partitions?: PartitionsOption;
+  /** Upstreams: what is stale of them (default), all of them by force, or none. */
+  readonly upstream?: 'stale' | 'all' | 'none';
+  /** Also everything downstream of the targets. */
+  readonly downstream?: boolean;
+  /** Recompute the targets though they are fresh. */
+  readonly force?: boolean;
+}
+
+/** Which states the partitions of assets have, for selections that ask. */
+export type StatesOf = (model: PlanningModel, asset: string) => Promise<ReadonlySet<SelectableState>>;
+
+const NAMED: ReadonlySet<unknown> = new Set(['all', 'missing', 'stale', 'failed']);
+
+export class RequestReader {
+  constructor(
+    private readonly registry: AssetRegistry,
+    private readonly statesOf: StatesOf,
+  ) {}
+
+  /** @throws FlowStoneError of the family `request`; nothing has been recorded then. */
+  async read(model: PlanningModel, target: Target, options: PlanOptions): Promise<RunRequest> {
+    if (options.partition !== undefined && options.partitions !== undefined) {
+      throw invalid('Pass either `partition` or `partitions`, not both.');
+    }
+    const { definitions, sole } = await this.resolve(model, target);
+    const partitions = options.partition === undefined ? options.partitions : [options.partition];
+    const targets = definitions
+      .map((definition) => ({ asset: definition.key, partitions: selectionFor(model, definition, partitions, sole) }))
+      .filter((entry): entry is { asset: string; partitions: PartitionSelection } => entry.partitions !== undefined);
+    if (targets.length === 0) throw noneTakes(target, definitions, partitions);
+    return {
+      targets: targets.sort((a, b) => (a.asset < b.asset ? -1 : 1)),
+      upstream: options.upstream ?? 'stale',
+      downstream: options.downstream ?? false,
+      force: options.force ?? false,
+      forceMaxAge: null,
+    };
+  }
+
+  /** The assets a target names, external ones left out of selections. `sole`: it names exactly one, by itself. */
+  async resolve(model: PlanningModel, target: Target): Promise<{ definitions: AssetDefinition[]; sole: boolean }> {
+    const parts = typeof target === 'object' ? target : [target];
+    const keys = new Set<string>();
+    for (const part of parts as readonly (AssetClass | string)[]) {
+      if (typeof part !== 'string') keys.add(this.registry.resolve(part).key);
+      else for (const key of await this.#select(model, part)) keys.add(key);
+    }
+    const all = [...keys].map((key) => this.registry.resolve(key));
+    const computed = all.filter(({ external }) => !external);
+    if (computed.length > 0) return { definitions: computed, sole: all.length === 1 };
+    const what =
+      all.length === 0
+        ? `Nothing is selected by ${describe(target)}.`
+        : `${all[0]!.key} is external: its versions are reported with reportVersion(), not computed.`;
+    throw invalid(what);
+  }
+
+  async #select(model: PlanningModel, text: string): Promise<string[]> {
+    if (this.registry.find(text)) return [text];
+    const { graph } = model;
+    const selection = parseSelection(text);
+    const states = new Map<number, ReadonlySet<SelectableState>>();
+    if (selection.usesStatus) {
+      for (let index = 0; index < graph.size; index++)
+        states.set(index, await this.statesOf(model, graph.keyAt(index)));
+    }
+    const source: SelectionSource = {
+      graph,
+      attributesOf: (index) => this.registry.resolve(graph.keyAt(index)),
+      statesOf: (index) => states.get(index)!,
+    };
+    return Array.from(evaluateSelection(selection, source), (index) => graph.keyAt(index));
+  }
+}
+
+/** Undefined: the asset is one of several and has no such partitions. */
+function selectionFor(
+  model: PlanningModel,
+  { key, scheme }: AssetDefinition,
+  partitions: PartitionsOption | undefined,
+  sole: boolean,
+): PartitionSelection | undefined {
+  if (isNamed(partitions)) return partitions;
+  if (!scheme) {
+    if (partitions === undefined || !sole) return { keys: [WHOLE] };
+    throw invalid(`${key} is not partitioned. Leave the partition out.`, { asset: key });
+  }
+  if (partitions === undefined) {
+    throw new FlowStoneError(
+      'FLOWSTONE_PARTITION_REQUIRED',
+      `${key} is partitioned. Say which: { partition: '...' }, or { partitions: 'missing' | 'stale' | 'failed' | 'all' | [...] | { from, to } }.`,
+      { context: { asset: key } },
+    );
+  }
+  const set = model.setOf(model.requireIndex(key));
+  const known = (input: PartitionKeyInput): string => set.keyAt(requireOrdinal(set, scheme, input));
+  try {
+    if ('from' in partitions) return { from: known(partitions.from), to: known(partitions.to) };
+    return { keys: [...new Set(partitions.map(known))] };
+  } catch (error) {
+    if (!(error instanceof FlowStoneError)) throw error;
+    if (!sole) return undefined;
+    throw new FlowStoneError(error.code, `${key}: ${error.message}`, { context: { ...error.context, asset: key } });
+  }
+}
+
+function isNamed(partitions: PartitionsOption | undefined): partitions is 'all' | 'missing' | 'stale' | 'failed' {
+  return NAMED.has(partitions);
+}
+
+function noneTakes(
+  target: Target,
+  definitions: readonly AssetDefinition[],
+  partitions: PartitionsOption | undefined,
+): FlowStoneError {
+  const keys = definitions.map(({ key }) => key).slice(0, 10);
+  return new FlowStoneError(
+    'FLOWSTONE_PARTITION_UNKNOWN',
+    `No asset of ${describe(target)} (${keys.join(', ')}) has the partitions ${JSON.stringify(partitions)}.`,
+    { context: { assets: keys } },
+  );
+}
+
+function describe(target: Target): string {
+  if (typeof target === 'string') return `"${target}"`;
+  return typeof target === 'function' ? target.name : `[${target.map(describe).join(', ')}]`;
+}
+
+function invalid(message: string, context: Record<string, unknown> = {}): FlowStoneError {
+  return new FlowStoneError('FLOWSTONE_REQUEST_INVALID', message, { context });
+}

@@ -1,0 +1,67 @@
+// From a request to a plan, and from a plan to the rows the ledger inserts.
+import type { AssetRegistry } from '../assets/asset.registry.js';
+import { FlowStoneError } from '../flowstone.errors.js';
+import type { Ledger, PlanRows, PlanningClaim } from '../ledger/ledger.port.js';
+import type { RunRequest } from '../ledger/records.js';
+import { makePlan, type Plan } from '../planning/plan.js';
+import type { PlanningFacts } from '../planning/planning.port.js';
+import { crashPoint } from './crash-points.js';
+import { errorRecord } from './failure.js';
+import { isOutage } from './patience.js';
+import type { PartitionMoments } from './partition.moments.js';
+
+export class RunPlanner {
+  constructor(
+    private readonly ledger: Ledger,
+    private readonly registry: AssetRegistry,
+    private readonly moments: PartitionMoments,
+    private readonly facts: PlanningFacts,
+    private readonly maxPlanSize: number,
+  ) {}
+
+  /** The plan of a request at this moment. Changes nothing. */
+  async plan(request: RunRequest): Promise<Plan> {
+    return makePlan(await this.moments.fresh(), this.facts, { ...request, maxEntries: this.maxPlanSize });
+  }
+
+  /** What the ledger inserts of a plan, for a run of this priority. */
+  rows(plan: Plan, runPriority: number): PlanRows {
+    return {
+      size: plan.size,
+      edges: plan.edges,
+      assetAt: (index) => plan.assetAt(index),
+      partitionAt: (index) => plan.partitionAt(index),
+      forcedAt: (index) => plan.forcedAt(index),
+      blockedAt: (index) => {
+        const blocked = plan.blockedAt(index);
+        return blocked && errorRecord(blocked);
+      },
+      priorityAt: (index) => runPriority + (this.registry.find(plan.assetAt(index))?.definition.priority ?? 0),
+    };
+  }
+
+  /** Plans one run that waits for it, as the process `process`. False: none waits. */
+  async planNext(process: string): Promise<PlanningClaim | undefined> {
+    const claim = await this.ledger.claimPlanning(process);
+    if (!claim) return undefined;
+    try {
+      const plan = await this.plan(claim.run.request);
+      crashPoint('before-plan-commit');
+      await this.ledger.commitPlan(claim, this.rows(plan, claim.run.priority));
+      crashPoint('after-plan-commit');
+    } catch (error) {
+      if (isOutage(error)) throw error;
+      await this.ledger.failPlanning(claim, errorRecord(planningError(claim, error)));
+    }
+    return claim;
+  }
+}
+
+function planningError({ run }: PlanningClaim, thrown: unknown): FlowStoneError {
+  if (thrown instanceof FlowStoneError) return thrown;
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  return new FlowStoneError('FLOWSTONE_PLANNING_FAILED', `Run ${run.id} could not be planned: ${message}`, {
+    cause: thrown,
+    context: { run: run.id },
+  });
+}

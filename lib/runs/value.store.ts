@@ -1,0 +1,97 @@
+// Values of assets by their recorded place: which I/O manager stores and loads them, and with which options.
+import { contextPartition } from '../assets/asset.context.js';
+import type { AssetDefinition } from '../assets/asset.definition.js';
+import type { AssetRegistry } from '../assets/asset.registry.js';
+import { FlowStoneError } from '../flowstone.errors.js';
+import type { LoadContext, StoredValue } from '../io/io-manager.port.js';
+import type { IoRegistry } from '../io/io.registry.js';
+import type { Claim } from '../ledger/ledger.port.js';
+import type { ValueRecord } from '../ledger/records.js';
+import { placeName } from './failure.js';
+import type { Pin, PinLoader } from './input.loader.js';
+
+/** An external asset may know how to fetch its own value. */
+interface LoadsItself {
+  load(partition: ReturnType<typeof contextPartition>): unknown;
+}
+
+export class ValueStore implements PinLoader {
+  constructor(
+    private readonly registry: AssetRegistry,
+    private readonly io: IoRegistry,
+    private readonly options: { readonly namespace: string; readonly io: string },
+  ) {}
+
+  async store(
+    definition: AssetDefinition,
+    claim: Claim,
+    value: unknown,
+    signal: AbortSignal,
+  ): Promise<StoredValue & { io: string }> {
+    const io = definition.io ?? this.options.io;
+    const stored = await this.io.require(io).store(
+      {
+        namespace: this.options.namespace,
+        asset: claim.asset,
+        partition: definition.scheme ? claim.partition : undefined,
+        materialization: claim.id,
+        epoch: claim.epoch,
+        options: definition.ioOptions,
+        signal,
+      },
+      value,
+    );
+    return { ...stored, io };
+  }
+
+  /**
+   * The value a pin points at; of an external asset, what its class's `load(partition)` gives, if it has one.
+   * @throws FlowStoneError FLOWSTONE_INPUT_WITHOUT_VALUE for an asset that stores none
+   */
+  async load(
+    { asset, partition, value }: Pin & { readonly value: ValueRecord | null },
+    columns?: readonly string[],
+  ): Promise<unknown> {
+    const { definition, instance } = this.registry.require(asset);
+    if (value?.io != null) {
+      return this.io
+        .require(value.io)
+        .load({ ...this.#context(definition, partition, value), ...(columns && { columns }) });
+    }
+    if (definition.external) {
+      return loadsItself(instance) ? instance.load(contextPartition(partition ?? '', undefined, undefined)) : undefined;
+    }
+    throw new FlowStoneError(
+      'FLOWSTONE_INPUT_WITHOUT_VALUE',
+      `${placeName({ asset, partition })} stores no value: its execute() returned undefined. Return one, or depend on it with after().`,
+      { context: { asset, partition } },
+    );
+  }
+
+  async delete(asset: string, partition: string | undefined, value: ValueRecord): Promise<void> {
+    if (value.io === null) return;
+    const { definition } = this.registry.require(asset);
+    await this.io.require(value.io).delete(this.#context(definition, partition, value));
+  }
+
+  /** Why a recorded value is known to be gone, undefined while it may be there. */
+  lost({ io, location }: ValueRecord): string | undefined {
+    return io !== null && this.io.names.includes(io) ? this.io.require(io).lost?.(location) : undefined;
+  }
+
+  #context(definition: AssetDefinition, partition: string | undefined, { location, io }: ValueRecord): LoadContext {
+    const declared = definition.io ?? this.options.io;
+    return {
+      namespace: this.options.namespace,
+      asset: definition.key,
+      partition,
+      location,
+      // Options belong to the manager that is declared now; a value of an earlier one is found by its location.
+      options: declared === io ? definition.ioOptions : {},
+    };
+  }
+}
+
+function loadsItself(instance: unknown): instance is LoadsItself {
+  return typeof (instance as LoadsItself | undefined)?.load === 'function';
+}
