@@ -1,4 +1,5 @@
 // The errors of I/O managers, worded alike: which value, what happened, what to do.
+import { types } from 'node:util';
 import { FlowStoneError } from '../flowstone.errors.js';
 
 /** The value an error is about. */
@@ -32,7 +33,7 @@ export function valueCorrupt(place: ValuePlace, why: string, cause?: unknown): F
 
 /** `FLOWSTONE_IO_FAILED`: the storage did not do what was asked (`verb`: store, load, delete). */
 export function ioFailed(place: ValuePlace, verb: string, cause: unknown): FlowStoneError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
+  const reason = types.isNativeError(cause) ? cause.message : String(cause);
   return new FlowStoneError('FLOWSTONE_IO_FAILED', `cannot ${verb} ${valueName(place)}: ${reason}`, {
     context: contextOf(place),
     cause,

@@ -87,13 +87,15 @@ export class ValueFiles {
   private async makeFolder(place: ValuePlace, target: string): Promise<string[]> {
     const changed: string[] = [];
     for (const folder of this.foldersTo(target)) {
-      if ((await kindAt(folder)) === 'nothing') {
+      let kind = await kindAt(folder);
+      if (kind === 'nothing') {
         const first = await mkdir(folder, { recursive: true });
         for (let made = folder; first !== undefined && made.length >= first.length; made = dirname(made)) {
           changed.push(dirname(made));
         }
+        kind = await kindAt(folder);
       }
-      if ((await kindAt(folder)) !== 'folder') throw refused(place, folder);
+      if (kind !== 'folder') throw refused(place, folder);
     }
     return changed;
   }
@@ -200,5 +202,5 @@ function asFailure(place: ValuePlace, verb: string, error: unknown): FlowStoneEr
 }
 
 function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined;
+  return typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
 }

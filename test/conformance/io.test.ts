@@ -1,0 +1,29 @@
+// The built-in I/O managers of this step against the published suite.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, it } from '@jest/globals';
+import { FilesystemIoManager } from '../../lib/io/managers/filesystem/filesystem.io-manager.js';
+import { MemoryIoManager } from '../../lib/io/managers/memory/memory.io-manager.js';
+import { runIoConformance } from '../../lib/testing/io-conformance.js';
+
+let root: string;
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), 'flowstone-io-'));
+  await writeFile(join(root, 'no-folder'), '');
+});
+afterAll(async () => rm(root, { recursive: true }));
+
+runIoConformance({ describe, it }, { name: 'memory', create: () => new MemoryIoManager() });
+
+const createBroken = () => new FilesystemIoManager({ root: join(root, 'no-folder') });
+const create = () => new FilesystemIoManager({ root: join(root, 'values') });
+runIoConformance({ describe, it }, { name: 'filesystem', create, createBroken });
+runIoConformance(
+  { describe, it },
+  { name: 'filesystem, as JSON lines', create, options: { format: 'jsonl' }, stores: ['rows'] },
+);
+runIoConformance(
+  { describe, it },
+  { name: 'filesystem, as bytes', create, options: { format: 'bytes' }, stores: ['bytes'] },
+);
