@@ -1,0 +1,133 @@
+// Acts of people: cancelling, invalidating, deleting heads, reporting versions, changing dynamic partitions.
+import { FlowStoneError } from '../../flowstone.errors.js';
+import type { Act, AssetPartitions, Ledger } from '../ledger.port.js';
+import type { AssetNumbers } from './asset-numbers.js';
+import type { Database, Sql } from './database.js';
+import { countRuns, noDelta, takeEffect, type Moved } from './effects.js';
+import { valueRecord, type HeadRow } from './rows.js';
+import {
+  ACCEPT_CANCEL,
+  ADD_PARTITIONS,
+  CANCEL_PLANNING,
+  DELETE_HEADS,
+  ENSURE_HEAD,
+  FLAG_RUNNING,
+  INVALIDATE,
+  LOCK_HEADS,
+  REMOVE_PARTITIONS,
+  REPORT_VERSION,
+} from './statements/acting.js';
+import { CANCEL_PENDING } from './statements/settling.js';
+import { json, storable } from './values.js';
+
+type LockedHead = HeadRow & { readonly id: number };
+type Cancelled = Awaited<ReturnType<Ledger['cancelRun']>>;
+
+export class Acts {
+  constructor(
+    readonly database: Database,
+    readonly namespace: number,
+    readonly assets: AssetNumbers,
+  ) {}
+
+  /** See Ledger.cancelRun. */
+  async cancelRun(run: number, { actor, reason, grace }: Act & { readonly grace: number }): Promise<Cancelled> {
+    const by = [this.namespace, run, actor, reason];
+    const planned = await this.database.rows(CANCEL_PLANNING, by);
+    if (planned.length > 0) return { accepted: true, running: [], ended: true, released: false };
+    return this.database.transaction(async (sql) => {
+      const cancelled = await sql.rows<Moved>(CANCEL_PENDING, [[run]]);
+      const running = await sql.rows<{ id: number; epoch: number }>(FLAG_RUNNING, [this.namespace, run, grace]);
+      const { released, deltas } = await takeEffect(sql, this.namespace, cancelled);
+      // The run last, as in every transaction that ends materializations; what ended by itself meanwhile stays so.
+      const accepted = (await sql.rows(ACCEPT_CANCEL, by)).length > 0;
+      const ended = await countRuns(sql, this.namespace, accepted ? new Map([[run, noDelta(run)], ...deltas]) : deltas);
+      return { accepted, running, ended: ended.length > 0, released: released > 0 };
+    });
+  }
+
+  /** See Ledger.invalidate. */
+  async invalidate(sql: Sql, targets: readonly AssetPartitions[], { actor, reason }: Act): Promise<number> {
+    const chosen = await this.#chosen(sql, targets);
+    const [row] = await sql.rows<{ invalidated: number }>(INVALIDATE, [...chosen, actor, reason]);
+    return row!.invalidated;
+  }
+
+  /** See Ledger.deleteHeads. */
+  async deleteHeads(
+    targets: readonly AssetPartitions[],
+    { actor, reason }: Act,
+  ): ReturnType<Ledger['deleteHeads']> {
+    return this.database.transaction(async (sql) => {
+      const heads = await sql.rows<LockedHead>(LOCK_HEADS, await this.#chosen(sql, targets));
+      const keyOf = await this.assets.keys(
+        sql,
+        heads.map((head) => head.asset_id),
+      );
+      const busy = heads.find((head) => head.active_materialization !== null);
+      if (busy) throw assetBusy(keyOf(busy.asset_id), busy.partition, busy.active_materialization!);
+      await sql.rows(DELETE_HEADS, [this.namespace, heads.map(({ id }) => id), actor, reason]);
+      return heads.flatMap((head) => {
+        const value = valueRecord(head);
+        return value ? [{ asset: keyOf(head.asset_id), partition: head.partition, value }] : [];
+      });
+    });
+  }
+
+  /** See Ledger.reportVersion. */
+  async reportVersion(sql: Sql, report: Parameters<Ledger['reportVersion']>[0], { actor }: Act): Promise<number> {
+    const { asset, partition, dataVersion, metadata } = report;
+    const id = (await this.assets.require(sql, [asset]))(asset);
+    await sql.rows(ENSURE_HEAD, [id, partition]);
+    const [row] = await sql.rows<{ materialization_id: number }>(REPORT_VERSION, [
+      ...[this.namespace, id, partition, storable(dataVersion), metadata && json(metadata), actor],
+    ]);
+    return row!.materialization_id;
+  }
+
+  /** See Ledger.addPartitions. */
+  async addPartitions(sql: Sql, name: string, keys: readonly string[], { actor }: Act): Promise<readonly string[]> {
+    return this.#changePartitions(sql, ADD_PARTITIONS, name, keys, actor);
+  }
+
+  /** See Ledger.removePartitions. */
+  async removePartitions(sql: Sql, name: string, keys: readonly string[], { actor }: Act): Promise<readonly string[]> {
+    return this.#changePartitions(sql, REMOVE_PARTITIONS, name, keys, actor);
+  }
+
+  /** Answers in the order of the keys given. */
+  async #changePartitions(
+    sql: Sql,
+    change: typeof ADD_PARTITIONS,
+    name: string,
+    keys: readonly string[],
+    actor: string | null,
+  ): Promise<readonly string[]> {
+    const distinct = [...new Set(keys)];
+    const rows = await sql.rows<{ key: string }>(change, [this.namespace, name, distinct, actor]);
+    const changed = new Set(rows.map(({ key }) => key));
+    return distinct.filter((key) => changed.has(key));
+  }
+
+  /** Targets as parameters: namespace, whole assets, single partitions as two arrays. Unknown assets have no heads. */
+  async #chosen(sql: Sql, targets: readonly AssetPartitions[]): Promise<unknown[]> {
+    const whole: number[] = [];
+    const assets: number[] = [];
+    const partitions: string[] = [];
+    for (const { asset, partitions: named } of targets) {
+      const [id] = await this.assets.known(sql, [asset]);
+      if (id === undefined) continue;
+      if (named === 'all') whole.push(id);
+      else for (const partition of named) assets.push(id), partitions.push(partition);
+    }
+    return [this.namespace, whole, assets, partitions];
+  }
+}
+
+function assetBusy(asset: string, partition: string, materialization: number): FlowStoneError {
+  return new FlowStoneError(
+    'FLOWSTONE_ASSET_BUSY',
+    `${asset}[${partition}] is being materialized by materialization ${materialization}. Wait for it or cancel its run, then delete.`,
+    { context: { asset, partition, materialization } },
+  );
+}

@@ -1,0 +1,42 @@
+// The ledger's own DataSource: our entities, timeouts everywhere, nothing ever synchronized.
+import { DataSource, type DataSourceOptions } from 'typeorm';
+import { LEDGER_ENTITIES } from '../entities/index.js';
+
+/** How to reach the ledger's database. */
+export interface LedgerConnection {
+  /** `postgres://...`; not needed where `driver` is an embedded database. */
+  readonly url?: string | undefined;
+  /** A replacement for the `pg` package (the embedded database's). */
+  readonly driver?: unknown;
+  readonly ssl?: boolean | object | undefined;
+  /** At most so many connections. Default 10. */
+  readonly poolSize?: number | undefined;
+  /** Milliseconds after which a connection attempt, or waiting for a free connection, is an error. Default 10 s. */
+  readonly connectTimeout?: number | undefined;
+}
+
+// Beyond the statement_timeout of the server (60 s): only a server that no longer answers at all is cut by it.
+const QUERY_TIMEOUT = 90_000;
+
+/** A DataSource for a ledger of its own, not yet connected. */
+export function ledgerDataSource(connection: LedgerConnection, schema: string): DataSource {
+  const { url, driver, ssl, poolSize = 10, connectTimeout = 10_000 } = connection;
+  const options: DataSourceOptions = {
+    type: 'postgres',
+    ...(url === undefined ? {} : { url }),
+    ...(driver === undefined ? {} : { driver }),
+    ...(ssl === undefined ? {} : { ssl: ssl as boolean }),
+    schema,
+    entities: [...LEDGER_ENTITIES],
+    synchronize: false,
+    migrationsRun: false,
+    installExtensions: false,
+    uuidExtension: 'pgcrypto',
+    poolSize,
+    connectTimeoutMS: connectTimeout,
+    // A lost idle connection is replaced at the next query; unheard, it would end the process.
+    poolErrorHandler: () => undefined,
+    extra: { query_timeout: QUERY_TIMEOUT, keepAlive: true, application_name: 'flowstone' },
+  };
+  return new DataSource(options);
+}

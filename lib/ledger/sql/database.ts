@@ -1,0 +1,112 @@
+// The one entry to the database: single statements and transactions, on connections of a TypeORM DataSource.
+// No SQL of its own; what runs here stands in statements/.
+import type { PoolClient } from 'pg';
+import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
+import { isOutage, isRepeatable, unavailable } from './failures.js';
+import { inSchema, type Statement } from './statement.js';
+import { LEDGER_TYPES } from './values.js';
+
+/** Runs statements on one connection, or joins somebody's transaction. */
+export interface Sql {
+  rows<R extends object>(statement: Statement, values?: readonly unknown[]): Promise<R[]>;
+}
+
+const MOST_REPETITIONS = 10;
+
+// The plans of our statements are right whatever the statistics say: no scans, no replanning, no compilation.
+const SESSION = `SET enable_seqscan = off; SET jit = off; SET plan_cache_mode = force_generic_plan;
+  SET statement_timeout = '60s'; SET idle_in_transaction_session_timeout = '10s'`;
+
+export class Database implements Sql {
+  readonly #prepared = new Map<Statement, Statement>();
+  readonly #tuned = new WeakSet<PoolClient>();
+
+  /** @param own whether the connections are only ours, so that their sessions may be tuned. */
+  constructor(
+    readonly dataSource: DataSource,
+    readonly schema: string,
+    readonly own: boolean,
+  ) {}
+
+  /** One statement, in a transaction of its own. */
+  async rows<R extends object>(statement: Statement, values: readonly unknown[] = []): Promise<R[]> {
+    return this.#connected(async (client) => this.#on(client).rows<R>(statement, values));
+  }
+
+  /**
+   * The statements of `fn`, all or nothing. A deadlock repeats it, so `fn` must have no other effects. An outage is
+   * FLOWSTONE_LEDGER_UNAVAILABLE, with `inDoubt` in its context where the commit may have happened.
+   */
+  async transaction<T>(fn: (sql: Sql) => Promise<T>): Promise<T> {
+    for (let repetition = 1; ; repetition++) {
+      try {
+        return await this.#connected((client, runner) => this.#transact(client, runner, fn));
+      } catch (error) {
+        if (!isRepeatable(error) || repetition === MOST_REPETITIONS) throw error;
+      }
+    }
+  }
+
+  /** Statements that join the open transaction of an entity manager, whoever its DataSource belongs to. */
+  joined(manager: EntityManager): Sql {
+    const runner = manager.queryRunner!;
+    return {
+      rows: async <R extends object>(statement: Statement, values: readonly unknown[] = []) => {
+        const client = (await runner.connect()) as PoolClient;
+        // Unnamed: a host's connection may sit behind a pooler that knows no prepared statements.
+        const { text } = this.#prepare(statement);
+        return (await client.query({ text, values: [...values], types: LEDGER_TYPES })).rows as R[];
+      },
+    };
+  }
+
+  async #transact<T>(client: PoolClient, runner: QueryRunner, fn: (sql: Sql) => Promise<T>): Promise<T> {
+    let committing = false;
+    try {
+      await runner.startTransaction();
+      const result = await fn(this.#on(client));
+      committing = true;
+      await runner.commitTransaction();
+      return result;
+    } catch (error) {
+      if (isOutage(error)) throw unavailable(error, committing);
+      await runner.rollbackTransaction().catch(() => undefined);
+      throw error;
+    }
+  }
+
+  async #connected<T>(fn: (client: PoolClient, runner: QueryRunner) => Promise<T>): Promise<T> {
+    const runner = this.dataSource.createQueryRunner();
+    let client: PoolClient | undefined;
+    try {
+      client = (await runner.connect()) as PoolClient;
+      if (this.own && !this.#tuned.has(client)) {
+        await client.query(SESSION);
+        this.#tuned.add(client);
+      }
+      return await fn(client, runner);
+    } catch (error) {
+      const lost = isOutage(error) || isOutage((error as Error).cause);
+      // A connection that lost its answer must not serve another: ending it keeps the pool from lending it again.
+      if (lost && client) void (client as unknown as { end(): Promise<void> }).end().catch(() => undefined);
+      throw isOutage(error) ? unavailable(error, client !== undefined) : error;
+    } finally {
+      await runner.release();
+    }
+  }
+
+  #on(client: PoolClient): Sql {
+    return {
+      rows: async <R extends object>(statement: Statement, values: readonly unknown[] = []) => {
+        const { name, text } = this.#prepare(statement);
+        return (await client.query({ name, text, values: [...values], types: LEDGER_TYPES })).rows as R[];
+      },
+    };
+  }
+
+  #prepare(statement: Statement): Statement {
+    let prepared = this.#prepared.get(statement);
+    if (!prepared) this.#prepared.set(statement, (prepared = inSchema(statement, this.schema)));
+    return prepared;
+  }
+}

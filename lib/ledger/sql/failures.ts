@@ -1,0 +1,56 @@
+// Which failures of the database mean an outage, which ask for a repetition; all others are bugs and pass through.
+import { FlowStoneError } from '../../flowstone.errors.js';
+
+const REPEATABLE = new Set(['40001', '40P01']);
+// Class 08, shutdowns, too many connections, and statements cut by a timeout.
+const OUTAGE_STATES = /^(08...|57P0.|53300|57014|25P03)$/;
+const OUTAGE_CODES = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOENT',
+]);
+// node-postgres gives these no code.
+const OUTAGE_MESSAGES =
+  /Connection terminated|connection timeout|timeout exceeded|Query read timeout|not queryable|connection error|Client was closed|Cannot use a pool after/i;
+
+function codeOf(error: unknown): string | undefined {
+  const { code, driverError } = error as { code?: unknown; driverError?: { code?: unknown } };
+  const found = driverError?.code ?? code;
+  return typeof found === 'string' ? found : undefined;
+}
+
+/** A deadlock or a serialization failure: nothing happened, the transaction is to be repeated. */
+export function isRepeatable(error: unknown): boolean {
+  const code = codeOf(error);
+  return code !== undefined && REPEATABLE.has(code);
+}
+
+/** Whether the database could not be reached, was lost, or did not answer in time. */
+export function isOutage(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const code = codeOf(error);
+  if (code !== undefined && (OUTAGE_CODES.has(code) || OUTAGE_STATES.test(code))) return true;
+  if (error instanceof AggregateError) return error.errors.some(isOutage);
+  return code === undefined && OUTAGE_MESSAGES.test(error.message);
+}
+
+/** The outage as our error. `inDoubt`: it came while committing, so that the outcome is unknown. */
+export function unavailable(cause: unknown, inDoubt: boolean): FlowStoneError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new FlowStoneError(
+    'FLOWSTONE_LEDGER_UNAVAILABLE',
+    `The ledger's database did not answer (${why}). Work goes on when it is back; check the server and its address.`,
+    { cause, context: { inDoubt } },
+  );
+}
+
+/** Whether an error of ours says that a commit may or may not have happened. */
+export function isInDoubt(error: unknown): boolean {
+  return error instanceof FlowStoneError && error.context['inDoubt'] === true;
+}

@@ -1,0 +1,116 @@
+// The rows of a plan on their way into the ledger: how each begins, and their insertion in batches.
+import { plannedRunStatus, NO_COUNTS } from '../transitions.js';
+import type { PlanRows } from '../ledger.port.js';
+import type { RunRecord } from '../records.js';
+import type { AssetNumbers } from './asset-numbers.js';
+import type { Sql } from './database.js';
+import { INSERT_ROWS, PREPARE_ROWS, TELL_BLOCKED } from './statements/requesting.js';
+import { json } from './values.js';
+
+// Rows per statement: large enough that round trips do not count, small enough for memory and statement_timeout.
+const BATCH = 5000;
+
+const STATUSES = ['pending', 'failed', 'upstream_failed', 'cancelled'] as const;
+const [PENDING, FAILED, UPSTREAM_FAILED, CANCELLED] = [0, 1, 2, 3];
+
+/** The counters of a run without materializations. */
+export const NO_PLAN = { total: 0, failed: 0, upstream_failed: 0, cancelled: 0 };
+
+/** How the rows of a plan begin. */
+export interface PlanStart {
+  readonly counts: typeof NO_PLAN & { readonly status: RunRecord['status'] };
+  /** Index into the statuses a row may begin with. */
+  readonly statuses: Uint8Array;
+  /** Distinct upstream rows per row. */
+  readonly blockers: Int32Array;
+  isReady(index: number): boolean;
+}
+
+/** Blocked rows begin failed, what depends on them cannot run, and a run that fails fast does not begin the rest. */
+export function beginPlan(plan: PlanRows, failFast: boolean): PlanStart {
+  const statuses = new Uint8Array(plan.size);
+  const blockers = new Int32Array(plan.size);
+  const { starts, upstreams } = plan.edges;
+  const seenBy = new Int32Array(plan.size).fill(-1);
+  const tally = [0, 0, 0, 0];
+  let failing = false;
+  for (let i = 0; i < plan.size; i++) {
+    let doomed = false;
+    for (let edge = starts[i]!; edge < starts[i + 1]!; edge++) {
+      const upstream = upstreams[edge]!;
+      if (statuses[upstream] === FAILED || statuses[upstream] === UPSTREAM_FAILED) doomed = true;
+      if (seenBy[upstream] === i) continue;
+      seenBy[upstream] = i;
+      blockers[i]!++;
+    }
+    if (doomed) statuses[i] = UPSTREAM_FAILED;
+    else if (!failing && plan.blockedAt(i)) statuses[i] = FAILED;
+    failing ||= failFast && statuses[i] === FAILED;
+  }
+  for (let i = 0; i < plan.size; i++) {
+    if (failing && statuses[i] === PENDING) statuses[i] = CANCELLED;
+    tally[statuses[i]!]!++;
+  }
+  const [pending = 0, failed = 0, upstream_failed = 0, cancelled = 0] = tally;
+  const counts = { total: plan.size, failed, upstream_failed, cancelled };
+  const status = plannedRunStatus({ ...NO_COUNTS, ...counts, pending }, false);
+  return {
+    counts: { ...counts, status },
+    statuses,
+    blockers,
+    isReady: (index) => statuses[index] === PENDING && blockers[index] === 0,
+  };
+}
+
+/** Inserts the rows with heads and edges; returns their ids, by index. */
+export async function insertPlan(
+  sql: Sql,
+  place: { readonly namespace: number; readonly run: number; readonly priority: number },
+  plan: PlanRows,
+  start: PlanStart,
+  assets: AssetNumbers,
+): Promise<Float64Array> {
+  const keys = new Set<string>();
+  for (let i = 0; i < plan.size; i++) keys.add(plan.assetAt(i));
+  const numberOf = await assets.require(sql, keys);
+  const ids = new Float64Array(plan.size);
+  for (let from = 0; from < plan.size; from += BATCH) {
+    await insertBatch(sql, place, plan, start, numberOf, ids, from, Math.min(from + BATCH, plan.size));
+  }
+  if (start.counts.failed > 0) await sql.rows(TELL_BLOCKED, [place.namespace, place.run]);
+  return ids;
+}
+
+async function insertBatch(
+  sql: Sql,
+  { namespace, run, priority }: { readonly namespace: number; readonly run: number; readonly priority: number },
+  plan: PlanRows,
+  start: PlanStart,
+  numberOf: (key: string) => number,
+  ids: Float64Array,
+  from: number,
+  to: number,
+): Promise<void> {
+  const indices = Array.from({ length: to - from }, (_, offset) => from + offset);
+  const assets = indices.map((i) => numberOf(plan.assetAt(i)));
+  const partitions = indices.map((i) => plan.partitionAt(i));
+  const [prepared] = await sql.rows<{ ids: number[] }>(PREPARE_ROWS, [assets, partitions]);
+  ids.set(prepared!.ids, from);
+  const downstream: number[] = [];
+  const upstream: number[] = [];
+  for (const i of indices) {
+    const edges = plan.edges.upstreams.subarray(plan.edges.starts[i], plan.edges.starts[i + 1]);
+    for (const edge of edges.length > start.blockers[i]! ? new Set(edges) : edges) {
+      downstream.push(ids[i]!);
+      upstream.push(ids[edge]!);
+    }
+  }
+  const statuses = indices.map((i) => STATUSES[start.statuses[i]!]!);
+  const errors = indices.map((i) => (start.statuses[i] === FAILED ? json(plan.blockedAt(i)) : null));
+  const forced = indices.map((i) => plan.forcedAt(i));
+  const blockers = indices.map((i) => start.blockers[i]!);
+  await sql.rows(INSERT_ROWS, [
+    ...[namespace, run, priority, prepared!.ids, assets, partitions, forced, blockers, statuses, errors],
+    ...[downstream, upstream],
+  ]);
+}

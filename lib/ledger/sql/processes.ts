@@ -1,0 +1,157 @@
+// Processes and what they declare: registration, leases, rescue, the definitions that count.
+import { FlowStoneError } from '../../flowstone.errors.js';
+import type { AssetRegistration, CurrentDefinition, ProcessRegistration } from '../ledger.port.js';
+import type { JsonObject } from '../records.js';
+import { RESCUE_CAP } from '../transitions.js';
+import type { AssetNumbers } from './asset-numbers.js';
+import type { Database, Sql } from './database.js';
+import { countRuns, endWhatFollows, takeEffect, type Moved } from './effects.js';
+import { HELD } from './statements/claiming.js';
+import {
+  ADD_ASSETS,
+  ADD_DEFINITIONS,
+  ASSETS,
+  CURRENT_DEFINITIONS,
+  DECLARE,
+  DELETE_PROCESSES,
+  ENTER_PROCESS,
+  EXPIRED,
+  LOCK_NAMESPACE,
+  LOCK_OTHERS,
+  LOCK_PROCESS,
+  RENAME_ASSETS,
+  RENEW,
+} from './statements/registering.js';
+import { HAND_BACK, TAKE_BACK } from './statements/settling.js';
+import { json } from './values.js';
+
+interface AssetRow {
+  readonly id: number;
+  readonly key: string;
+  readonly partitioned: boolean;
+}
+
+interface HeldRow {
+  readonly id: number;
+  readonly epoch: number;
+  readonly cancel_requested: boolean;
+}
+
+export class Processes {
+  /** @param exclusive whether only one process can have this ledger open (embedded): all others are gone then. */
+  constructor(
+    readonly database: Database,
+    readonly namespace: number,
+    readonly assets: AssetNumbers,
+    readonly exclusive: boolean,
+  ) {}
+
+  /** See Ledger.register. */
+  async register(process: ProcessRegistration, declared: readonly AssetRegistration[]): Promise<void> {
+    const numbered = await this.database.transaction(async (sql) => {
+      await sql.rows(LOCK_NAMESPACE, [this.namespace]);
+      if (this.exclusive) await this.#rescueOf(sql, await sql.rows(LOCK_OTHERS, [this.namespace, process.id]));
+      const rows = await this.#enterAssets(sql, declared);
+      const idOf = new Map(rows.map(({ id, key }) => [key, id]));
+      const definitions = declared.map(({ key, hash, upstreams, definition }) => ({
+        asset: idOf.get(key)!,
+        ...{ hash, upstreams, definition },
+      }));
+      await sql.rows(ADD_DEFINITIONS, [json(definitions)]);
+      const { id, host, pid, worker, lease } = process;
+      await sql.rows(ENTER_PROCESS, [id, this.namespace, host, pid, worker, lease]);
+      await sql.rows(DECLARE, [id, definitions.map(({ asset }) => asset), definitions.map(({ hash }) => hash)]);
+      return rows;
+    });
+    for (const { id, key } of numbered) this.assets.remember(key, id);
+  }
+
+  /** Renames, refuses changed partitioning, adds what is new; returns the rows of all. */
+  async #enterAssets(sql: Sql, declared: readonly AssetRegistration[]): Promise<AssetRow[]> {
+    const names = declared.flatMap(({ key, formerly }) => [key, ...formerly]);
+    const known = new Map(
+      (await sql.rows<AssetRow>(ASSETS, [this.namespace, names])).map((row) => [row.key, row] as const),
+    );
+    const changed = declared.filter(({ key, partitioned }) => (known.get(key)?.partitioned ?? partitioned) !== partitioned);
+    if (changed.length > 0) throw partitioningChanged(changed.map(({ key }) => key));
+    const renames = declared.flatMap(({ key, formerly, partitioned }) => {
+      const former = known.has(key) ? undefined : formerly.find((name) => known.get(name)?.partitioned === partitioned);
+      return former === undefined ? [] : [{ former, key }];
+    });
+    if (renames.length > 0) {
+      await sql.rows(RENAME_ASSETS, [this.namespace, renames.map(({ former }) => former), renames.map(({ key }) => key)]);
+    }
+    const keys = declared.map(({ key }) => key);
+    const partitioned = declared.map((asset) => asset.partitioned);
+    await sql.rows(ADD_ASSETS, [this.namespace, keys, partitioned]);
+    return sql.rows<AssetRow>(ASSETS, [this.namespace, keys]);
+  }
+
+  /** See Ledger.renew. */
+  async renew(process: string): Promise<{ alive: boolean; cancelled: readonly { id: number; epoch: number }[] }> {
+    const renewed = await this.database.rows(RENEW, [process]);
+    if (renewed.length === 0) return { alive: false, cancelled: [] };
+    const held = await this.database.rows<HeldRow>(HELD, [[process]]);
+    const cancelled = held.filter((row) => row.cancel_requested);
+    return { alive: true, cancelled: cancelled.map(({ id, epoch }) => ({ id, epoch })) };
+  }
+
+  /** See Ledger.unregister. */
+  async unregister(process: string): Promise<void> {
+    await this.database.transaction(async (sql) => {
+      const own = await sql.rows<{ id: string }>(LOCK_PROCESS, [this.namespace, process]);
+      if (own.length === 0) return;
+      const held = await sql.rows<HeldRow>(HELD, [[process]]);
+      const moved = await sql.rows<Moved>(HAND_BACK, [held.map(({ id }) => id), [process]]);
+      await this.#conclude(sql, moved);
+      await sql.rows(DELETE_PROCESSES, [[process]]);
+    });
+  }
+
+  /** See Ledger.rescue. */
+  async rescue(): Promise<number> {
+    return this.database.transaction(async (sql) => this.#rescueOf(sql, await sql.rows(EXPIRED, [this.namespace])));
+  }
+
+  /** See Ledger.currentDefinitions. */
+  async currentDefinitions(): Promise<readonly CurrentDefinition[]> {
+    type Row = { key: string; hash: string; definition: JsonObject; live: boolean };
+    return this.database.rows<Row>(CURRENT_DEFINITIONS, [this.namespace]);
+  }
+
+  async #rescueOf(sql: Sql, lost: readonly { id?: string }[]): Promise<number> {
+    const processes = lost.map(({ id }) => id!);
+    if (processes.length === 0) return 0;
+    const held = await sql.rows<HeldRow>(HELD, [processes]);
+    const error = {
+      code: 'FLOWSTONE_WORKER_LOST',
+      family: 'infrastructure',
+      message: `Its worker was lost more than ${RESCUE_CAP} times, the last time ${processes.join(', ')}. Look for what kills the process.`,
+      retryable: true,
+    };
+    const moved = await sql.rows<Moved>(TAKE_BACK, [held.map(({ id }) => id), processes, RESCUE_CAP, json(error)]);
+    const told = moved.map(({ id }) => ({ id, kind: 'materialization.rescued' as const }));
+    await this.#conclude(sql, moved, told);
+    await sql.rows(DELETE_PROCESSES, [processes]);
+    return moved.length;
+  }
+
+  async #conclude(
+    sql: Sql,
+    moved: readonly Moved[],
+    told: readonly { id: number; kind: 'materialization.rescued' }[] = [],
+  ): Promise<void> {
+    if (moved.length === 0) return;
+    const all = [...moved, ...(await endWhatFollows(sql, moved))];
+    const { deltas } = await takeEffect(sql, this.namespace, all, told);
+    await countRuns(sql, this.namespace, deltas);
+  }
+}
+
+function partitioningChanged(keys: readonly string[]): FlowStoneError {
+  return new FlowStoneError(
+    'FLOWSTONE_LEDGER_PARTITIONING_CHANGED',
+    `Partitioned became unpartitioned, or the reverse: ${keys.join(', ')}. What is recorded cannot be read so: give the asset a new name.`,
+    { context: { assets: keys } },
+  );
+}

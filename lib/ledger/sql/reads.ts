@@ -1,0 +1,226 @@
+// Reads of the ledger, as records of the port. Nothing here writes or locks.
+import type { AssetPartitions, Ledger, Page, PageRequest, PlanRows } from '../ledger.port.js';
+import type { ConsumedInput, EventRecord, HeadRecord, MaterializationRecord, RunRecord } from '../records.js';
+import type { AssetNumbers } from './asset-numbers.js';
+import type { Database } from './database.js';
+import {
+  eventRecord,
+  headRecord,
+  materializationRecord,
+  runRecord,
+  type EventRow,
+  type HeadRow,
+  type MaterializationRow,
+  type RunRow,
+} from './rows.js';
+import type { Statement } from './statement.js';
+import {
+  CONSUMED,
+  DYNAMIC_PARTITIONS,
+  EDGES_OF,
+  eventsWhere,
+  HEADS_AT,
+  HEADS_OF,
+  LEFTOVERS,
+  materializationsWhere,
+  PROGRESS,
+  runsWhere,
+} from './statements/reading.js';
+import { RUN_KEY } from './statements/requesting.js';
+import { storable } from './values.js';
+
+type Condition = readonly [sql: string, value: unknown];
+
+export class Reads {
+  constructor(
+    readonly database: Database,
+    readonly namespace: number,
+    readonly assets: AssetNumbers,
+  ) {}
+
+  async dynamicPartitions(name: string): Promise<readonly string[]> {
+    const rows = await this.database.rows<{ key: string }>(DYNAMIC_PARTITIONS, [this.namespace, name]);
+    return rows.map(({ key }) => key);
+  }
+
+  /** See Ledger.heads: two statements however many queries. */
+  async heads(queries: readonly AssetPartitions[]): Promise<readonly ReadonlyMap<string, HeadRecord>[]> {
+    await this.assets.known(
+      this.database,
+      queries.map(({ asset }) => asset),
+    );
+    const whole = new Map<number, Map<string, HeadRecord>>();
+    const named = new Map<number, Map<string, HeadRecord>>();
+    const assets: number[] = [];
+    const partitions: string[] = [];
+    const found: Map<string, HeadRecord>[] = [];
+    for (const query of queries) {
+      const [id] = await this.assets.known(this.database, [query.asset]);
+      const group = query.partitions === 'all' ? whole : named;
+      const heads = (id === undefined ? undefined : group.get(id)) ?? new Map<string, HeadRecord>();
+      found.push(heads);
+      if (id === undefined) continue;
+      group.set(id, heads);
+      if (query.partitions !== 'all') for (const key of query.partitions) assets.push(id), partitions.push(key);
+    }
+    const rows = [
+      ...(whole.size > 0 ? await this.#headRows(HEADS_OF, [[...whole.keys()]], whole) : []),
+      ...(assets.length > 0 ? await this.#headRows(HEADS_AT, [assets, partitions], named) : []),
+    ];
+    for (const { row, heads } of rows) heads.set(row.partition, headRecord(row));
+    return queries.map((query, index) => only(found[index]!, query.partitions));
+  }
+
+  async #headRows(
+    statement: Statement,
+    values: readonly unknown[],
+    groups: ReadonlyMap<number, Map<string, HeadRecord>>,
+  ): Promise<{ row: HeadRow; heads: Map<string, HeadRecord> }[]> {
+    const rows = await this.database.rows<HeadRow>(statement, values);
+    return rows.map((row) => ({ row, heads: groups.get(row.asset_id)! }));
+  }
+
+  async consumed(materializations: readonly number[]): Promise<ReadonlyMap<number, readonly ConsumedInput[]>> {
+    type Row = { downstream: number; id: number; asset_id: number; partition: string; data_version: string };
+    const rows = await this.database.rows<Row>(CONSUMED, [materializations]);
+    const keyOf = await this.#keys(rows);
+    const consumed = new Map<number, ConsumedInput[]>(materializations.map((id) => [id, []]));
+    for (const { downstream, id, asset_id, partition, data_version: dataVersion } of rows) {
+      consumed.get(downstream)!.push({ materialization: id, asset: keyOf(asset_id), partition, dataVersion });
+    }
+    return consumed;
+  }
+
+  async run(id: number): Promise<RunRecord | undefined> {
+    return (await this.#runs([['r.id = ?', id]], { limit: 1 })).items[0];
+  }
+
+  async runByKey(runKey: string): Promise<RunRecord | undefined> {
+    const [key] = await this.database.rows<{ run_id: number }>(RUN_KEY, [this.namespace, storable(runKey)]);
+    return key && this.run(key.run_id);
+  }
+
+  async runs(filter: Parameters<Ledger['runs']>[0], page: PageRequest): Promise<Page<RunRecord>> {
+    const conditions: Condition[] = [];
+    if (filter.status) conditions.push(['r.status = ANY (?::text[])', filter.status]);
+    if (filter.asset !== undefined) {
+      const within = 'EXISTS (SELECT FROM fs.materializations m WHERE m.run_id = r.id AND m.asset_id = ?)';
+      conditions.push([within, await this.#number(filter.asset)]);
+    }
+    return this.#runs(conditions, page);
+  }
+
+  async #runs(conditions: readonly Condition[], page: PageRequest): Promise<Page<RunRecord>> {
+    const rows = await this.#list<RunRow>(runsWhere, 'r', conditions, page);
+    return pageOf(rows, page, runRecord);
+  }
+
+  async materialization(id: number): Promise<MaterializationRecord | undefined> {
+    return (await this.#materializations([['m.id = ?', id]], { limit: 1 })).items[0];
+  }
+
+  async materializations(
+    filter: Parameters<Ledger['materializations']>[0],
+    page: PageRequest,
+  ): Promise<Page<MaterializationRecord>> {
+    const conditions: Condition[] = [];
+    if (filter.run !== undefined) conditions.push(['m.run_id = ?', filter.run]);
+    if (filter.status) conditions.push(['m.status = ANY (?::text[])', filter.status]);
+    if (filter.asset !== undefined) conditions.push(['m.asset_id = ?', await this.#number(filter.asset)]);
+    if (filter.partition !== undefined) {
+      // Through its heads, so that the history of one partition is read from its index.
+      const heads = filter.asset === undefined ? '' : ' AND h.asset_id = m.asset_id';
+      conditions.push([`h.partition = ?${heads}`, filter.partition]);
+    }
+    return this.#materializations(conditions, page);
+  }
+
+  async #materializations(conditions: readonly Condition[], page: PageRequest): Promise<Page<MaterializationRecord>> {
+    const rows = await this.#list<MaterializationRow>(materializationsWhere, 'm', conditions, page);
+    const keyOf = await this.#keys(rows);
+    return pageOf(rows, page, (row) => materializationRecord(row, keyOf(row.asset_id)));
+  }
+
+  async events(filter: Parameters<Ledger['events']>[0], page: PageRequest): Promise<Page<EventRecord>> {
+    const conditions: Condition[] = [];
+    if (filter.run !== undefined) conditions.push(['e.run_id = ?', filter.run]);
+    if (filter.asset !== undefined) conditions.push(['e.asset_id = ?', await this.#number(filter.asset)]);
+    const rows = await this.#list<EventRow>(eventsWhere, 'e', conditions, page);
+    const keyOf = await this.#keys(rows);
+    return pageOf(rows, page, (row) => eventRecord(row, keyOf));
+  }
+
+  /** See Ledger.leftovers. */
+  async leftovers(run: number): Promise<PlanRows> {
+    type Row = { id: number; asset_id: number; forced: boolean; partition: string };
+    const rows = await this.database.rows<Row>(LEFTOVERS, [run]);
+    const keyOf = await this.#keys(rows);
+    const indexOf = new Map(rows.map(({ id }, index) => [id, index]));
+    const edges = await this.database.rows<{ downstream: number; upstream: number }>(EDGES_OF, [
+      rows.map(({ id }) => id),
+    ]);
+    const within = edges.filter(({ upstream }) => indexOf.has(upstream));
+    const starts = new Int32Array(rows.length + 1);
+    for (const { downstream } of within) starts[indexOf.get(downstream)! + 1]!++;
+    for (let i = 0; i < rows.length; i++) starts[i + 1]! += starts[i]!;
+    return {
+      size: rows.length,
+      assetAt: (index) => keyOf(rows[index]!.asset_id),
+      partitionAt: (index) => rows[index]!.partition,
+      forcedAt: (index) => rows[index]!.forced,
+      blockedAt: () => undefined,
+      edges: { starts, upstreams: Int32Array.from(within, ({ upstream }) => indexOf.get(upstream)!) },
+    };
+  }
+
+  /** See Ledger.progressOf. */
+  async progressOf(run: number): ReturnType<Ledger['progressOf']> {
+    type Row = { ready: number[]; waits_for: number[]; timers: number };
+    const [row] = await this.database.rows<Row>(PROGRESS, [this.namespace, run]);
+    const { ready, waits_for: waitsFor, timers } = row!;
+    const keyOf = await this.assets.keys(this.database, ready);
+    return { readyAssets: ready.map(keyOf), waitsFor, timers };
+  }
+
+  /** One more than the page, so that its end is known. */
+  async #list<R extends object>(
+    build: (conditions: readonly string[]) => Statement,
+    alias: string,
+    conditions: readonly Condition[],
+    page: PageRequest,
+  ): Promise<R[]> {
+    const before: readonly Condition[] = page.before === undefined ? [] : [[`${alias}.id < ?`, page.before]];
+    const all: readonly Condition[] = [[`${alias}.namespace = ?`, this.namespace], ...conditions, ...before];
+    return this.database.rows<R>(build(all.map(([sql]) => sql)), [page.limit + 1, ...all.map(([, value]) => value)]);
+  }
+
+  /** The number of an asset; one that nothing has for an asset never registered. */
+  async #number(asset: string): Promise<number> {
+    return (await this.assets.known(this.database, [asset]))[0] ?? 0;
+  }
+
+  #keys(rows: readonly { readonly asset_id: number | null }[]): Promise<(id: number) => string> {
+    return this.assets.keys(
+      this.database,
+      rows.map((row) => row.asset_id),
+    );
+  }
+}
+
+/** Queries of one asset share what was found; each gets what it named. */
+function only(
+  heads: ReadonlyMap<string, HeadRecord>,
+  partitions: AssetPartitions['partitions'],
+): ReadonlyMap<string, HeadRecord> {
+  if (partitions === 'all' || partitions.length === heads.size) return heads;
+  return new Map(partitions.flatMap((key) => (heads.has(key) ? [[key, heads.get(key)!] as const] : [])));
+}
+
+function pageOf<R extends { readonly id: number }, T>(
+  rows: readonly R[],
+  { limit }: PageRequest,
+  record: (row: R) => T,
+): Page<T> {
+  const items = rows.slice(0, limit);
+  return { items: items.map(record), next: rows.length > limit ? items.at(-1)!.id : null };
+}

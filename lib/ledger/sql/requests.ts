@@ -1,0 +1,158 @@
+// Requests for runs: recording them, once per run key or open retry, and planning them.
+import { createHash } from 'node:crypto';
+import canonicalize from 'canonicalize';
+import { FlowStoneError } from '../../flowstone.errors.js';
+import type { Claim, ClaimRequest, PlanningClaim, PlanRows, Transactional } from '../ledger.port.js';
+import type { ErrorRecord, NewRun, RunRecord } from '../records.js';
+import type { Claims } from './claims.js';
+import type { Database, Sql } from './database.js';
+import { beginPlan, insertPlan, NO_PLAN, type PlanStart } from './plan-rows.js';
+import { runRecord, type RunRow } from './rows.js';
+import { runsWhere } from './statements/reading.js';
+import {
+  CLAIM_PLANNING,
+  END_PLANNING,
+  INSERT_RUN,
+  OPEN_RETRY,
+  RUN_KEY,
+  TAKE_RUN_KEY,
+} from './statements/requesting.js';
+import { json, storable } from './values.js';
+
+interface Recorded {
+  readonly run: RunRecord;
+  readonly created: boolean;
+  readonly claims: readonly Claim[];
+}
+
+type InsertOptions = Transactional & { readonly plan?: PlanRows; readonly claim?: ClaimRequest };
+
+/** Thrown to roll back what lost against an equal request; never leaves this file. */
+class Existing extends Error {
+  constructor(readonly find: (sql: Sql) => Promise<RunRow | undefined>) {
+    super('an equal request was recorded first');
+  }
+}
+
+export class Requests {
+  constructor(
+    readonly database: Database,
+    readonly namespace: number,
+    readonly claims: Claims,
+  ) {}
+
+  /** See Ledger.insertRun. */
+  async insertRun(run: NewRun, options: InsertOptions, joined: Sql | undefined): Promise<Recorded> {
+    const existing = await this.#existing(joined ?? this.database, run);
+    if (existing) return { run: runRecord(existing), created: false, claims: [] };
+    try {
+      if (joined) return await this.#insert(joined, run, options);
+      const { claim } = options;
+      if (!claim) return await this.database.transaction((sql) => this.#insert(sql, run, options));
+      let recorded: Recorded | undefined;
+      await this.claims.recording(claim.process, async () => {
+        recorded = await this.database.transaction((sql) => this.#insert(sql, run, options));
+        return recorded.claims;
+      });
+      return recorded!;
+    } catch (error) {
+      if (!(error instanceof Existing)) throw error;
+      const found = await error.find(joined ?? this.database);
+      if (found) return { run: runRecord(found), created: false, claims: [] };
+      return this.insertRun(run, options, joined);
+    }
+  }
+
+  async #insert(sql: Sql, run: NewRun, { plan, claim }: InsertOptions): Promise<Recorded> {
+    const start = plan ? beginPlan(plan, run.failFast) : undefined;
+    const { request, ...columns } = run;
+    const counts = start?.counts ?? { ...NO_PLAN, status: 'planning' };
+    // The key first: in a host's transaction nothing could take the run back.
+    const id = run.runKey === null ? null : await this.#takeRunKey(sql, run);
+    const values = [this.namespace, json(columns), json(request), json(counts), id];
+    const [row] = await sql.rows<RunRow>(INSERT_RUN, values);
+    if (!row) throw new Existing((again) => this.#openRetry(again, run));
+    const ids = start ? await insertPlan(sql, this.#place(row), plan!, start, this.claims.assets) : new Float64Array();
+    const ready = claim && start ? readyOf(plan!, start, ids, claim) : [];
+    const claims = claim ? await this.claims.claimIn(sql, claim.process, ready) : [];
+    const record = runRecord({ ...row, running: claims.length });
+    return { run: record, created: true, claims };
+  }
+
+  #place({ id, priority }: Pick<RunRow, 'id' | 'priority'>): { namespace: number; run: number; priority: number } {
+    return { namespace: this.namespace, run: id, priority };
+  }
+
+  async #takeRunKey(sql: Sql, run: NewRun): Promise<number> {
+    const values = [this.namespace, storable(run.runKey!), requestHash(run)];
+    const [taken] = await sql.rows<{ run_id: number }>(TAKE_RUN_KEY, values);
+    if (!taken) throw new Existing((again) => this.#existing(again, run));
+    return taken.run_id;
+  }
+
+  /** The run this request would repeat, if there is one. */
+  async #existing(sql: Sql, run: NewRun): Promise<RunRow | undefined> {
+    const retry = run.retryOf === null ? undefined : await this.#openRetry(sql, run);
+    if (retry || run.runKey === null) return retry;
+    const [key] = await sql.rows<{ run_id: number; request_hash: string }>(RUN_KEY, [
+      this.namespace,
+      storable(run.runKey),
+    ]);
+    if (!key) return undefined;
+    if (key.request_hash === requestHash(run)) return this.#runRow(sql, key.run_id);
+    throw new FlowStoneError(
+      'FLOWSTONE_RUN_KEY_CONFLICT',
+      `Run key "${run.runKey}" was used by run ${key.run_id} for another request. Choose another run key, or repeat that request unchanged.`,
+      { context: { runKey: run.runKey, run: key.run_id } },
+    );
+  }
+
+  async #openRetry(sql: Sql, run: NewRun): Promise<RunRow | undefined> {
+    const [open] = await sql.rows<{ id: number }>(OPEN_RETRY, [this.namespace, run.retryOf]);
+    return open && this.#runRow(sql, open.id);
+  }
+
+  async #runRow(sql: Sql, id: number): Promise<RunRow | undefined> {
+    return (await sql.rows<RunRow>(runsWhere(['r.namespace = ?', 'r.id = ?']), [1, this.namespace, id]))[0];
+  }
+
+  /** See Ledger.claimPlanning. */
+  async claimPlanning(process: string): Promise<PlanningClaim | undefined> {
+    const [row] = await this.database.rows<RunRow>(CLAIM_PLANNING, [this.namespace, process]);
+    return row && { run: runRecord(row), epoch: row.planning_epoch };
+  }
+
+  /** See Ledger.commitPlan. */
+  async commitPlan({ run, epoch }: PlanningClaim, plan: PlanRows): Promise<boolean> {
+    const start = beginPlan(plan, run.failFast);
+    return this.database.transaction(async (sql) => {
+      const fence = [this.namespace, run.id, epoch, json(start.counts), null];
+      const [row] = await sql.rows<Pick<RunRow, 'id' | 'priority'>>(END_PLANNING, fence);
+      if (row) await insertPlan(sql, this.#place(row), plan, start, this.claims.assets);
+      return row !== undefined;
+    });
+  }
+
+  /** See Ledger.failPlanning. */
+  async failPlanning({ run, epoch }: PlanningClaim, error: ErrorRecord): Promise<boolean> {
+    const failed = { ...NO_PLAN, status: 'failed' };
+    const rows = await this.database.rows(END_PLANNING, [this.namespace, run.id, epoch, json(failed), json(error)]);
+    return rows.length > 0;
+  }
+}
+
+/** What must be equal for a run key to mean the same request, as a short text. */
+function requestHash({ request, priority, tags, maxConcurrency, failFast }: NewRun): string {
+  const same = canonicalize([request, priority, tags, maxConcurrency, failFast]);
+  return createHash('sha256').update(same!).digest('base64url');
+}
+
+/** The first rows of a plan that a process may claim at once. */
+function readyOf(plan: PlanRows, start: PlanStart, ids: Float64Array, claim: ClaimRequest): number[] {
+  const assets = new Set(claim.assets);
+  const ready: number[] = [];
+  for (let i = 0; i < plan.size && ready.length < claim.limit; i++) {
+    if (start.isReady(i) && assets.has(plan.assetAt(i))) ready.push(ids[i]!);
+  }
+  return ready;
+}

@@ -1,0 +1,222 @@
+// Rows as our statements return them, and the records of the port made from them.
+import type { Claim } from '../ledger.port.js';
+import type {
+  ErrorRecord,
+  EventKind,
+  EventRecord,
+  HeadRecord,
+  JsonObject,
+  JsonValue,
+  MaterializationRecord,
+  MaterializationStatus,
+  RunRecord,
+  RunRequest,
+  ValueRecord,
+} from '../records.js';
+
+export interface RunRow {
+  readonly id: number;
+  readonly status: RunRecord['status'];
+  readonly request: RunRequest;
+  readonly run_key: string | null;
+  readonly retry_of: number | null;
+  readonly priority: number;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly requested_by: string | null;
+  readonly max_concurrency: number | null;
+  readonly fail_fast: boolean;
+  readonly total: number;
+  readonly success: number;
+  readonly failed: number;
+  readonly upstream_failed: number;
+  readonly skipped: number;
+  readonly cancelled: number;
+  readonly running: number;
+  readonly planning_epoch: number;
+  readonly cancel_by: string | null;
+  readonly cancel_reason: string | null;
+  readonly cancel_requested_at: Date | null;
+  readonly error: ErrorRecord | null;
+  readonly created_at: Date;
+  readonly completed_at: Date | null;
+}
+
+interface ValueColumns {
+  readonly io: string | null;
+  readonly location: JsonValue;
+  readonly size: number | null;
+  readonly rows: number | null;
+  readonly hash: string | null;
+}
+
+interface VersionColumns extends ValueColumns {
+  readonly data_version: string | null;
+  readonly code_version: string | null;
+  readonly inputs: string | null;
+  readonly upstreams: string | null;
+  readonly completed_at: Date | null;
+}
+
+export interface HeadRow extends VersionColumns {
+  readonly asset_id: number;
+  readonly partition: string;
+  readonly materialization_id: number | null;
+  readonly invalidated: boolean;
+  readonly failed: boolean;
+  readonly active_materialization: number | null;
+}
+
+export interface ClaimRow extends HeadRow {
+  readonly id: number;
+  readonly run_id: number;
+  readonly epoch: number;
+  readonly attempts: number;
+  readonly rescues: number;
+  readonly forced: boolean;
+  readonly priority: number;
+  readonly requested_by: string | null;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly joined_id: number | null;
+  readonly joined_status: MaterializationStatus | null;
+  readonly joined_error: ErrorRecord | null;
+}
+
+export interface MaterializationRow extends VersionColumns {
+  readonly id: number;
+  readonly run_id: number | null;
+  readonly asset_id: number;
+  readonly partition: string;
+  readonly status: MaterializationStatus;
+  readonly forced: boolean;
+  readonly epoch: number;
+  readonly attempts: number;
+  readonly process: string | null;
+  readonly waiting_for: number | null;
+  readonly skip_reason: 'fresh' | 'joined' | null;
+  readonly joined: number | null;
+  readonly error: ErrorRecord | null;
+  readonly metadata: JsonObject | null;
+  readonly created_at: Date;
+  readonly started_at: Date | null;
+}
+
+export interface EventRow {
+  readonly id: number;
+  readonly at: Date;
+  readonly kind: EventKind;
+  readonly run_id: number | null;
+  readonly materialization_id: number | null;
+  readonly asset_id: number | null;
+  readonly partition: string | null;
+  readonly actor: string | null;
+  readonly detail: JsonObject | null;
+}
+
+export function runRecord(row: RunRow): RunRecord {
+  const { total, success, failed, upstream_failed, skipped, cancelled, running } = row;
+  const ended = success + failed + upstream_failed + skipped + cancelled;
+  return {
+    id: row.id,
+    status: row.status,
+    request: row.request,
+    runKey: row.run_key,
+    retryOf: row.retry_of,
+    priority: row.priority,
+    tags: row.tags,
+    requestedBy: row.requested_by,
+    maxConcurrency: row.max_concurrency,
+    failFast: row.fail_fast,
+    counts: {
+      ...{ total, success, failed, upstream_failed, skipped, cancelled, running },
+      waiting_approval: 0,
+      pending: total - ended - running,
+    },
+    cancelRequested: row.cancel_requested_at && {
+      by: row.cancel_by,
+      reason: row.cancel_reason,
+      at: row.cancel_requested_at,
+    },
+    error: row.error,
+    createdAt: row.created_at,
+    completedAt: row.completed_at,
+  };
+}
+
+/** Null where nothing was stored and nothing is known of a value. */
+export function valueRecord({ io, location, size, rows, hash }: ValueColumns): ValueRecord | null {
+  if (io === null && location === null && size === null && rows === null && hash === null) return null;
+  return { io, location, size, rows, hash };
+}
+
+export function headRecord(row: HeadRow): HeadRecord {
+  return {
+    partition: row.partition,
+    materialization: row.materialization_id,
+    dataVersion: row.data_version,
+    codeVersion: row.code_version,
+    inputs: row.inputs,
+    upstreams: row.upstreams,
+    invalidated: row.invalidated,
+    failed: row.failed,
+    value: valueRecord(row),
+    completedAt: row.completed_at,
+    active: row.active_materialization,
+  };
+}
+
+export function claimRecord(row: ClaimRow, asset: string): Claim {
+  return {
+    id: row.id,
+    run: row.run_id,
+    asset,
+    partition: row.partition,
+    epoch: row.epoch,
+    attempt: row.attempts + 1,
+    rescues: row.rescues,
+    forced: row.forced,
+    priority: row.priority,
+    requestedBy: row.requested_by,
+    tags: row.tags,
+    joined:
+      row.joined_id === null ? null : { id: row.joined_id, status: row.joined_status!, error: row.joined_error },
+    head: headRecord(row),
+  };
+}
+
+export function materializationRecord(row: MaterializationRow, asset: string): MaterializationRecord {
+  return {
+    id: row.id,
+    run: row.run_id,
+    asset,
+    partition: row.partition,
+    status: row.status,
+    forced: row.forced,
+    epoch: row.epoch,
+    attempts: row.attempts,
+    process: row.process,
+    waitingFor: row.waiting_for,
+    skipped: row.skip_reason && { reason: row.skip_reason, joined: row.joined },
+    error: row.error,
+    codeVersion: row.code_version,
+    dataVersion: row.data_version,
+    value: valueRecord(row),
+    metadata: row.metadata,
+    createdAt: row.created_at,
+    startedAt: row.started_at,
+    completedAt: row.completed_at,
+  };
+}
+
+export function eventRecord(row: EventRow, keyOf: (asset: number) => string): EventRecord {
+  return {
+    id: row.id,
+    at: row.at,
+    kind: row.kind,
+    run: row.run_id,
+    materialization: row.materialization_id,
+    asset: row.asset_id === null ? null : keyOf(row.asset_id),
+    partition: row.partition,
+    actor: row.actor,
+    detail: row.detail,
+  };
+}

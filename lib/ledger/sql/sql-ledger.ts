@@ -1,0 +1,286 @@
+// The ledger in PostgreSQL, served or embedded: a thin facade over the concerns beside it.
+import type { DataSource, EntityManager } from 'typeorm';
+import { FlowStoneError } from '../../flowstone.errors.js';
+import type { Claim, Ledger, Outcome, PageRequest, PlanningClaim, PlanRows, Settled, Transactional } from '../ledger.port.js';
+import type { ErrorRecord } from '../records.js';
+import { Acts } from './acts.js';
+import { AssetNumbers } from './asset-numbers.js';
+import { Claims } from './claims.js';
+import { Database, type Sql } from './database.js';
+import { isOutage, unavailable } from './failures.js';
+import { Processes } from './processes.js';
+import { Reads } from './reads.js';
+import { Requests } from './requests.js';
+import { migrateLedger, readInstallation, requireUsable } from './schema.js';
+import { Settlement } from './settlement.js';
+import { NAMESPACE } from './statements/registering.js';
+import { CLOCK } from './statements/timing.js';
+
+/** What a SQL ledger is made of. */
+export interface SqlLedgerOptions {
+  /** Where the tables are: one of the ledger's own (see ledgerDataSource), or one of the host's. */
+  readonly dataSource: DataSource;
+  /** Whether the DataSource is only the ledger's: its sessions are tuned, and it is closed with the ledger. */
+  readonly own: boolean;
+  /** Schema of the tables: letters, digits and `_`. Default `flowstone`. */
+  readonly schema?: string;
+  /** What one application owns in a shared database. Default `default`. */
+  readonly namespace?: string;
+  /** Whether `open` creates and migrates the schema; else it refuses one that is missing or older. */
+  readonly migrate: boolean;
+  /** Whether no other process can have this database open (embedded): what others held is handed back at once. */
+  readonly exclusive?: boolean;
+}
+
+/** What works once the ledger is open. */
+interface Opened {
+  readonly installation: string;
+  readonly processes: Processes;
+  readonly requests: Requests;
+  readonly claims: Claims;
+  readonly settlement: Settlement;
+  readonly acts: Acts;
+  readonly reads: Reads;
+}
+
+const SCHEMA_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,39}$/;
+
+export class SqlLedger implements Ledger {
+  readonly durable = true;
+  readonly #options: SqlLedgerOptions;
+  readonly #database: Database;
+  #opened: Opened | undefined;
+
+  /** Connects to nothing yet. FLOWSTONE_OPTIONS_INVALID: the schema's name is no plain identifier. */
+  constructor(options: SqlLedgerOptions) {
+    const { dataSource, schema = 'flowstone', own } = options;
+    if (!SCHEMA_NAME.test(schema)) {
+      throw new FlowStoneError(
+        'FLOWSTONE_OPTIONS_INVALID',
+        `The ledger's schema "${schema}" is no plain name. Use a letter or _, then at most 39 letters, digits or _.`,
+        { context: { schema } },
+      );
+    }
+    this.#options = options;
+    this.#database = new Database(dataSource, schema, own);
+  }
+
+  async open(): Promise<void> {
+    if (this.#opened) return;
+    const { dataSource, migrate, namespace = 'default', exclusive = false } = this.#options;
+    const database = this.#database;
+    try {
+      if (!dataSource.isInitialized) await dataSource.initialize();
+      if (migrate) await migrateLedger(dataSource, database.schema);
+      const installation = requireUsable(await this.#installation(), database.schema);
+      const number = await this.#namespaceNumber(namespace);
+      const assets = new AssetNumbers(number);
+      const claims = new Claims(database, number, assets);
+      this.#opened = {
+        installation: installation.id,
+        processes: new Processes(database, number, assets, exclusive),
+        requests: new Requests(database, number, claims),
+        claims,
+        settlement: new Settlement(database, number),
+        acts: new Acts(database, number, assets),
+        reads: new Reads(database, number, assets),
+      };
+    } catch (error) {
+      if (this.#options.own && dataSource.isInitialized) await dataSource.destroy();
+      throw isOutage(error) ? unavailable(error, false) : error;
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#opened = undefined;
+    const { dataSource, own } = this.#options;
+    if (own && dataSource.isInitialized) await dataSource.destroy();
+  }
+
+  async now(): Promise<Date> {
+    const [row] = await this.#database.rows<{ now: Date }>(CLOCK);
+    return row!.now;
+  }
+
+  register(...[process, assets]: Parameters<Ledger['register']>): Promise<void> {
+    return this.#open.processes.register(process, assets);
+  }
+
+  renew(process: string): ReturnType<Ledger['renew']> {
+    return this.#open.processes.renew(process);
+  }
+
+  async unregister(process: string): Promise<void> {
+    await this.#open.processes.unregister(process);
+    this.#open.claims.forgetProcess(process);
+  }
+
+  rescue(): Promise<number> {
+    return this.#open.processes.rescue();
+  }
+
+  currentDefinitions(): ReturnType<Ledger['currentDefinitions']> {
+    return this.#open.processes.currentDefinitions();
+  }
+
+  async insertRun(...[run, options = {}]: Parameters<Ledger['insertRun']>): ReturnType<Ledger['insertRun']> {
+    const joined = options.manager && (await this.#joined(options.manager));
+    return this.#open.requests.insertRun(run, options, joined);
+  }
+
+  claimPlanning(process: string): Promise<PlanningClaim | undefined> {
+    return this.#open.requests.claimPlanning(process);
+  }
+
+  commitPlan(claim: PlanningClaim, plan: PlanRows): Promise<boolean> {
+    return this.#open.requests.commitPlan(claim, plan);
+  }
+
+  failPlanning(claim: PlanningClaim, error: ErrorRecord): Promise<boolean> {
+    return this.#open.requests.failPlanning(claim, error);
+  }
+
+  claim(request: Parameters<Ledger['claim']>[0]): Promise<readonly Claim[]> {
+    return this.#open.claims.claim(request);
+  }
+
+  start(attempts: Parameters<Ledger['start']>[0]): Promise<ReadonlySet<number>> {
+    return this.#open.claims.start(attempts);
+  }
+
+  async settle(outcomes: readonly Outcome[]): Promise<Settled> {
+    const settled = await this.#open.settlement.settle(outcomes);
+    this.#open.claims.forget(outcomes);
+    return settled;
+  }
+
+  fireTimers(): ReturnType<Ledger['fireTimers']> {
+    return this.#open.claims.fireTimers();
+  }
+
+  hasReady(assets: readonly string[]): Promise<boolean> {
+    return this.#open.claims.hasReady(assets);
+  }
+
+  cancelRun(...[run, act]: Parameters<Ledger['cancelRun']>): ReturnType<Ledger['cancelRun']> {
+    return this.#open.acts.cancelRun(run, act);
+  }
+
+  invalidate(...[targets, act]: Parameters<Ledger['invalidate']>): Promise<number> {
+    return this.#in(act, (sql) => this.#open.acts.invalidate(sql, targets, act));
+  }
+
+  deleteHeads(...[targets, act]: Parameters<Ledger['deleteHeads']>): ReturnType<Ledger['deleteHeads']> {
+    return this.#open.acts.deleteHeads(targets, act);
+  }
+
+  reportVersion(...[report, act]: Parameters<Ledger['reportVersion']>): Promise<number> {
+    return this.#in(act, (sql) => this.#open.acts.reportVersion(sql, report, act));
+  }
+
+  addPartitions(...[name, keys, act]: Parameters<Ledger['addPartitions']>): Promise<readonly string[]> {
+    return this.#in(act, (sql) => this.#open.acts.addPartitions(sql, name, keys, act));
+  }
+
+  removePartitions(...[name, keys, act]: Parameters<Ledger['removePartitions']>): Promise<readonly string[]> {
+    return this.#in(act, (sql) => this.#open.acts.removePartitions(sql, name, keys, act));
+  }
+
+  dynamicPartitions(name: string): Promise<readonly string[]> {
+    return this.#open.reads.dynamicPartitions(name);
+  }
+
+  heads(queries: Parameters<Ledger['heads']>[0]): ReturnType<Ledger['heads']> {
+    return this.#open.reads.heads(queries);
+  }
+
+  consumed(materializations: readonly number[]): ReturnType<Ledger['consumed']> {
+    return this.#open.reads.consumed(materializations);
+  }
+
+  run(id: number): ReturnType<Ledger['run']> {
+    return this.#open.reads.run(id);
+  }
+
+  runByKey(runKey: string): ReturnType<Ledger['runByKey']> {
+    return this.#open.reads.runByKey(runKey);
+  }
+
+  runs(filter: Parameters<Ledger['runs']>[0], page: PageRequest): ReturnType<Ledger['runs']> {
+    return this.#open.reads.runs(filter, page);
+  }
+
+  materialization(id: number): ReturnType<Ledger['materialization']> {
+    return this.#open.reads.materialization(id);
+  }
+
+  materializations(
+    filter: Parameters<Ledger['materializations']>[0],
+    page: PageRequest,
+  ): ReturnType<Ledger['materializations']> {
+    return this.#open.reads.materializations(filter, page);
+  }
+
+  leftovers(run: number): Promise<PlanRows> {
+    return this.#open.reads.leftovers(run);
+  }
+
+  progressOf(run: number): ReturnType<Ledger['progressOf']> {
+    return this.#open.reads.progressOf(run);
+  }
+
+  events(filter: Parameters<Ledger['events']>[0], page: PageRequest): ReturnType<Ledger['events']> {
+    return this.#open.reads.events(filter, page);
+  }
+
+  get #open(): Opened {
+    if (this.#opened) return this.#opened;
+    throw new FlowStoneError(
+      'FLOWSTONE_LEDGER_UNAVAILABLE',
+      'The ledger is not open: the application has not started, or is shutting down. Call it between the two.',
+    );
+  }
+
+  async #installation(): ReturnType<typeof readInstallation> {
+    const runner = this.#options.dataSource.createQueryRunner();
+    try {
+      return await readInstallation(runner, this.#database.schema);
+    } finally {
+      await runner.release();
+    }
+  }
+
+  async #namespaceNumber(name: string): Promise<number> {
+    // Twice, since one that another process makes just now is seen only by the next statement.
+    for (;;) {
+      const [row] = await this.#database.rows<{ id: number }>(NAMESPACE, [name]);
+      if (row) return row.id;
+    }
+  }
+
+  /** In the caller's transaction, or in one of the ledger's. */
+  async #in<T>({ manager }: Transactional, fn: (sql: Sql) => Promise<T>): Promise<T> {
+    return manager ? fn(await this.#joined(manager)) : this.#database.transaction(fn);
+  }
+
+  /** The caller's transaction, once it is sure that it is open and on this ledger's database. */
+  async #joined(manager: EntityManager): Promise<Sql> {
+    const { installation } = this.#open;
+    const runner = manager.queryRunner;
+    const active = runner !== undefined && runner.isTransactionActive && !runner.isReleased;
+    const found = active ? await readInstallation(runner, this.#database.schema).catch(notPostgres) : undefined;
+    if (found?.id === installation) return this.#database.joined(manager);
+    throw new FlowStoneError(
+      'FLOWSTONE_NOT_A_LEDGER_TRANSACTION',
+      active
+        ? `The transaction of \`manager\` is not on the ledger's database (schema "${this.#database.schema}"). Use a DataSource of that database, or leave \`manager\` out.`
+        : 'The `manager` has no open transaction. Call within `dataSource.transaction(async (manager) => ...)`, or leave it out.',
+    );
+  }
+}
+
+/** Another kind of database does not know our question; an outage is told as one. */
+function notPostgres(error: unknown): undefined {
+  if (isOutage(error)) throw unavailable(error, false);
+  return undefined;
+}

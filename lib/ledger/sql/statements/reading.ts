@@ -1,0 +1,103 @@
+// Statements that only read. Listings are built per combination of filters, each with the plan its filters allow.
+import { statement, type Statement } from '../statement.js';
+
+// What runs is counted through the locks of single flight: no counter, so that claims leave their run alone.
+const RUN = `SELECT r.*, COALESCE(n.running, 0) AS running FROM fs.runs r
+  LEFT JOIN LATERAL (
+    SELECT count(*) AS running FROM fs.heads h
+    CROSS JOIN LATERAL (SELECT m.run_id, m.status FROM fs.materializations m
+      WHERE m.id = h.active_materialization OFFSET 0) m
+    WHERE r.status = 'running' AND h.active_materialization IS NOT NULL AND m.run_id = r.id AND m.status = 'running'
+    OFFSET 0) n ON true`;
+
+const MATERIALIZATION = `SELECT m.*, h.partition FROM fs.materializations m
+  CROSS JOIN LATERAL (SELECT h.partition FROM fs.heads h WHERE h.id = m.head_id OFFSET 0) h`;
+
+const EVENT = `SELECT e.* FROM fs.events e`;
+
+const listings = new Map<string, Statement>();
+
+/** The listing for these conditions, newest first, one more than the page so that its end is known. */
+function listing(name: string, select: string, alias: string, conditions: readonly string[]): Statement {
+  const where = conditions.map((condition, index) => condition.replaceAll('?', `$${index + 2}`));
+  const text = `${select} WHERE ${where.join(' AND ')} ORDER BY ${alias}.id DESC LIMIT $1`;
+  let known = listings.get(text);
+  if (!known) listings.set(text, (known = statement(`${name}_${listings.size}`, text)));
+  return known;
+}
+
+/** Plan: runs_page. Values: limit, then one per condition. */
+export const runsWhere = (conditions: readonly string[]): Statement => listing('runs', RUN, 'r', conditions);
+/** Plan: materializations_run, materializations_head or primary key. Values: limit, then one per condition. */
+export const materializationsWhere = (conditions: readonly string[]): Statement =>
+  listing('materializations', MATERIALIZATION, 'm', conditions);
+/** Plan: events_run, events_asset or primary key. Values: limit, then one per condition. */
+export const eventsWhere = (conditions: readonly string[]): Statement => listing('events', EVENT, 'e', conditions);
+
+const HEAD = `SELECT h.asset_id, h.partition, h.materialization_id, h.invalidated, h.failed, h.active_materialization, v.*`;
+const VALUE_OF_HEAD = `LEFT JOIN LATERAL (
+    SELECT v.data_version, v.code_version, v.inputs, v.upstreams, v.io, v.location, v.size, v.rows, v.hash,
+      v.completed_at
+    FROM fs.materializations v WHERE v.id = h.materialization_id OFFSET 0) v ON true`;
+
+/** Purpose: all heads of assets. Plan: heads_partition, then primary key. Values: asset ids. */
+export const HEADS_OF = statement(
+  'heads_of',
+  `${HEAD} FROM fs.heads h ${VALUE_OF_HEAD} WHERE h.asset_id = ANY ($1::integer[]) ORDER BY h.asset_id, h.partition`,
+);
+
+/** Purpose: heads by key. Plan: heads_partition, then primary key. Values: asset ids, partitions. */
+export const HEADS_AT = statement(
+  'heads_at',
+  `${HEAD} FROM unnest($1::integer[], $2::text[]) AS n (asset, partition)
+  CROSS JOIN LATERAL (SELECT h.* FROM fs.heads h WHERE h.asset_id = n.asset AND h.partition = n.partition OFFSET 0) h
+  ${VALUE_OF_HEAD}`,
+);
+
+/** Purpose: recorded provenance, one step. An edge is that only if its downstream succeeded. Plan: primary keys. Values: ids. */
+export const CONSUMED = statement(
+  'consumed',
+  `SELECT l.downstream, u.id, u.asset_id, u.data_version, h.partition FROM fs.lineage l
+  CROSS JOIN LATERAL (SELECT d.status FROM fs.materializations d WHERE d.id = l.downstream OFFSET 0) d
+  CROSS JOIN LATERAL (SELECT u.id, u.asset_id, u.head_id, u.data_version FROM fs.materializations u
+    WHERE u.id = l.upstream OFFSET 0) u
+  CROSS JOIN LATERAL (SELECT h.partition FROM fs.heads h WHERE h.id = u.head_id OFFSET 0) h
+  WHERE l.downstream = ANY ($1::bigint[]) AND d.status = 'success' ORDER BY l.downstream, l.upstream`,
+);
+
+/** Purpose: what of a run did not succeed, in plan order. Plan: materializations_run. Values: run. */
+export const LEFTOVERS = statement(
+  'leftovers',
+  `SELECT m.id, m.asset_id, m.forced, h.partition FROM fs.materializations m
+  CROSS JOIN LATERAL (SELECT h.partition FROM fs.heads h WHERE h.id = m.head_id OFFSET 0) h
+  WHERE m.run_id = $1 AND m.status NOT IN ('success', 'skipped') ORDER BY m.id`,
+);
+
+/** Purpose: what some rows depend on. Plan: primary key of lineage. Values: ids. */
+export const EDGES_OF = statement(
+  'edges_of',
+  `SELECT l.downstream, l.upstream FROM fs.lineage l WHERE l.downstream = ANY ($1::bigint[])
+  ORDER BY l.downstream, l.upstream`,
+);
+
+/**
+ * Purpose: what keeps a run going. Plan: materializations_ready, materializations_waiting and timers_due, never the
+ * rows of the run. Values: namespace, run.
+ */
+export const PROGRESS = statement(
+  'progress',
+  `SELECT
+    ARRAY(SELECT DISTINCT m.asset_id::bigint FROM fs.materializations m
+      WHERE m.ready AND m.namespace = $1 AND m.run_id = $2) AS ready,
+    ARRAY(SELECT DISTINCT m.waiting_for FROM fs.materializations m
+      WHERE m.waiting_for IS NOT NULL AND m.run_id = $2) AS waits_for,
+    (SELECT count(*) FROM fs.timers t
+      CROSS JOIN LATERAL (SELECT m.run_id FROM fs.materializations m WHERE m.id = t.owner OFFSET 0) m
+      WHERE t.namespace = $1 AND t.kind = 'retry' AND m.run_id = $2) AS timers`,
+);
+
+/** Purpose: keys of dynamic partitions, as they were added. Values: namespace, name. */
+export const DYNAMIC_PARTITIONS = statement(
+  'dynamic_partitions',
+  `SELECT d.key FROM fs.dynamic_partitions d WHERE d.namespace = $1 AND d.name = $2 AND NOT d.retired ORDER BY d.ordinal`,
+);

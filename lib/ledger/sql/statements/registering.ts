@@ -1,0 +1,119 @@
+// Statements about processes and what they declare. Boot-time work: set-based, but not hot.
+import { statement } from '../statement.js';
+
+/** Purpose: the number of a namespace, made at first use. Values: name. */
+export const NAMESPACE = statement(
+  'namespace',
+  `WITH made AS (INSERT INTO fs.namespaces (name) VALUES ($1) ON CONFLICT (name) DO NOTHING RETURNING id)
+  SELECT id FROM made UNION ALL SELECT id FROM fs.namespaces WHERE name = $1`,
+);
+
+/** Purpose: which assets there are. Plan: assets_key. Values: namespace, keys. */
+export const ASSETS = statement(
+  'assets',
+  `SELECT a.id, a.key, a.partitioned FROM fs.assets a WHERE a.namespace = $1 AND a.key = ANY ($2::text[])`,
+);
+
+/** Purpose: names of assets by number. Plan: primary key. Values: ids. */
+export const ASSET_KEYS = statement('asset_keys', `SELECT a.id, a.key FROM fs.assets a WHERE a.id = ANY ($1::integer[])`);
+
+/**
+ * Purpose: two processes that register at once go one after the other, so that neither renames or creates what the
+ * other just did. Values: namespace.
+ */
+export const LOCK_NAMESPACE = statement(
+  'lock_namespace',
+  `SELECT id FROM fs.namespaces WHERE id = $1 FOR NO KEY UPDATE`,
+);
+
+/** Purpose: renamed assets keep their number, hence heads and history. Values: namespace, old keys, new keys. */
+export const RENAME_ASSETS = statement(
+  'rename_assets',
+  `UPDATE fs.assets a SET key = r.new FROM unnest($2::text[], $3::text[]) AS r (old, new)
+  WHERE a.namespace = $1 AND a.key = r.old`,
+);
+
+/** Purpose: assets seen for the first time. Values: namespace, keys, partitioned flags. */
+export const ADD_ASSETS = statement(
+  'add_assets',
+  `INSERT INTO fs.assets (namespace, key, partitioned)
+  SELECT $1, n.key, n.partitioned FROM unnest($2::text[], $3::boolean[]) AS n (key, partitioned)
+  ON CONFLICT (namespace, key) DO NOTHING`,
+);
+
+/** Purpose: definitions seen for the first time, in the order in which they are declared. Values: definitions (json). */
+export const ADD_DEFINITIONS = statement(
+  'add_definitions',
+  `INSERT INTO fs.definitions (asset_id, hash, upstreams, definition)
+  SELECT d.asset, d.hash, d.upstreams, d.definition
+  FROM jsonb_to_recordset($1::jsonb) AS d (asset integer, hash text, upstreams text, definition jsonb)
+  ON CONFLICT (asset_id, hash) DO NOTHING`,
+);
+
+/** Purpose: a process enters, with a fresh lease. Values: id, namespace, host, pid, worker, lease in ms. */
+export const ENTER_PROCESS = statement(
+  'enter_process',
+  `INSERT INTO fs.processes (id, namespace, host, pid, worker, lease, lease_until)
+  VALUES ($1, $2, $3, $4, $5, $6, clock_timestamp() + $6 * interval '1 millisecond')
+  ON CONFLICT (id) DO UPDATE SET worker = EXCLUDED.worker, lease = EXCLUDED.lease, lease_until = EXCLUDED.lease_until`,
+);
+
+/** Purpose: what the process declares, and nothing else. Values: process, asset ids, hashes. */
+export const DECLARE = statement(
+  'declare',
+  `WITH gone AS (DELETE FROM fs.process_definitions WHERE process = $1)
+  INSERT INTO fs.process_definitions (process, definition_id)
+  SELECT $1, d.id FROM unnest($2::integer[], $3::text[]) AS n (asset, hash)
+  JOIN fs.definitions d ON d.asset_id = n.asset AND d.hash = n.hash`,
+);
+
+/** Purpose: a lease is renewed. Guard: the process was not given up. Values: process. */
+export const RENEW = statement(
+  'renew',
+  `UPDATE fs.processes SET lease_until = clock_timestamp() + lease * interval '1 millisecond'
+  WHERE id = $1 RETURNING id`,
+);
+
+/**
+ * Purpose: processes whose work may be taken: their lease has expired. FOR UPDATE, so that none of them claims
+ * meanwhile; what cannot be locked is being renewed, or claims, or is rescued already. Values: namespace.
+ */
+export const EXPIRED = statement(
+  'expired',
+  `SELECT p.id FROM fs.processes p WHERE p.namespace = $1 AND p.lease_until < clock_timestamp()
+  ORDER BY p.id FOR UPDATE SKIP LOCKED`,
+);
+
+/** Purpose: one process, to be left by itself. Values: namespace, process. */
+export const LOCK_PROCESS = statement(
+  'lock_process',
+  `SELECT p.id FROM fs.processes p WHERE p.namespace = $1 AND p.id = $2 FOR UPDATE`,
+);
+
+/** Purpose: every other process of a ledger that only one can have open: they are gone. Values: namespace, process. */
+export const LOCK_OTHERS = statement(
+  'lock_others',
+  `SELECT p.id FROM fs.processes p WHERE p.namespace = $1 AND p.id <> $2 ORDER BY p.id FOR UPDATE`,
+);
+
+/** Purpose: processes that are gone; their later renewals match nothing. Values: ids. */
+export const DELETE_PROCESSES = statement(
+  'delete_processes',
+  `DELETE FROM fs.processes WHERE id = ANY ($1::text[])`,
+);
+
+/**
+ * Purpose: per asset the definition that counts: among those of live processes with workers (none: all) the one
+ * first registered latest. Plan: assets_key, definitions_hash. Values: namespace.
+ */
+export const CURRENT_DEFINITIONS = statement(
+  'current_definitions',
+  `WITH live AS MATERIALIZED (
+    SELECT DISTINCT d.definition_id AS id FROM fs.processes p JOIN fs.process_definitions d ON d.process = p.id
+    WHERE p.namespace = $1 AND p.worker
+  )
+  SELECT DISTINCT ON (a.id) a.key, d.hash, d.definition, l.id IS NOT NULL AS live
+  FROM fs.assets a JOIN fs.definitions d ON d.asset_id = a.id LEFT JOIN live l ON l.id = d.id
+  WHERE a.namespace = $1
+  ORDER BY a.id, l.id IS NOT NULL DESC, d.id DESC`,
+);

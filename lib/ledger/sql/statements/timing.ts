@@ -1,0 +1,49 @@
+// Statements about timers: retries that are due, deadlines that have passed. Materializations are locked before their
+// timers, as everywhere.
+import { statement } from '../statement.js';
+
+/**
+ * Purpose: due retries become ready, each once: its timer goes in the same statement.
+ * Plan: timers_due, then primary keys. Guard: pending at the epoch of the timer. Values: namespace, limit.
+ */
+export const FIRE_RETRIES = statement(
+  'fire_retries',
+  `WITH due AS MATERIALIZED (
+    SELECT t.owner FROM fs.timers t
+    WHERE t.namespace = $1 AND t.fires_at <= statement_timestamp() AND t.kind = 'retry' ORDER BY t.fires_at LIMIT $2
+  ), locked AS MATERIALIZED (
+    SELECT m.id FROM fs.materializations m WHERE m.id = ANY (ARRAY(SELECT d.owner FROM due d))
+    ORDER BY m.id FOR UPDATE SKIP LOCKED
+  ), gone AS (
+    DELETE FROM fs.timers t WHERE t.owner = ANY (ARRAY(SELECT l.id FROM locked l)) AND t.kind = 'retry'
+    RETURNING t.owner, t.generation
+  ), freed AS (
+    UPDATE fs.materializations m SET ready = true FROM gone g
+    WHERE m.id = ANY (ARRAY(SELECT x.owner FROM gone x)) AND g.owner = m.id AND m.epoch = g.generation
+      AND m.status = 'pending'
+    RETURNING m.id
+  )
+  SELECT count(*) AS released FROM freed`,
+);
+
+/** Purpose: attempts past their deadline or grace. Plan: timers_due, then primary keys. Values: namespace, limit. */
+export const DUE_DEADLINES = statement(
+  'due_deadlines',
+  `SELECT t.kind, m.id, m.epoch, m.run_id, m.asset_id, m.attempts, h.partition FROM (
+    SELECT t.owner, t.kind, t.generation FROM fs.timers t
+    WHERE t.namespace = $1 AND t.fires_at <= statement_timestamp() AND t.kind <> 'retry' ORDER BY t.fires_at LIMIT $2) t
+  CROSS JOIN LATERAL (
+    SELECT m.id, m.epoch, m.status, m.run_id, m.asset_id, m.attempts, m.head_id FROM fs.materializations m
+    WHERE m.id = t.owner OFFSET 0) m
+  CROSS JOIN LATERAL (SELECT h.partition FROM fs.heads h WHERE h.id = m.head_id OFFSET 0) h
+  WHERE m.status = 'running' AND m.epoch = t.generation`,
+);
+
+/** Purpose: when the next timer fires. Plan: timers_due. Values: namespace. */
+export const NEXT_TIMER = statement(
+  'next_timer',
+  `SELECT min(t.fires_at) AS next FROM fs.timers t WHERE t.namespace = $1 AND t.fires_at > statement_timestamp()`,
+);
+
+/** Purpose: the clock that decides. */
+export const CLOCK = statement('clock', `SELECT clock_timestamp() AS now`);
