@@ -1,0 +1,199 @@
+// Starts one PostgreSQL or Redis server on loopback for the length of a test run, and stops it by its process.
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chown, mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
+import { POSTGRES, REDIS, requirePrograms } from './programs.mjs';
+
+const execute = promisify(execFile);
+
+/**
+ * @typedef {object} Server
+ * @property {string} url
+ * @property {() => Promise<void>} stop ends the server and removes its files; safe to call twice
+ *
+ * @typedef {object} Account what a server runs as: PostgreSQL refuses to run as root
+ * @property {number} [uid]
+ * @property {number} [gid]
+ */
+
+/** Nothing that a test stores has to survive a power cut; benches ask for `durable`, PostgreSQL's own defaults. */
+const HASTY = ['fsync=off', 'synchronous_commit=off', 'full_page_writes=off'];
+
+/**
+ * The server that FLOWSTONE_TEST_POSTGRES_URL names, else a new one.
+ * @param {{ durable: boolean }} options
+ * @returns {Promise<Server>}
+ */
+export async function startPostgres({ durable }) {
+  const external = process.env[POSTGRES.variable];
+  if (external) return { url: external, stop: async () => {} };
+  const programs = await requirePrograms(POSTGRES);
+  const account = await unprivilegedAccount();
+  const directory = await temporaryDirectory('postgres', account);
+  const cluster = join(directory, 'cluster');
+  await execute(
+    join(programs, 'initdb'),
+    [
+      '--pgdata',
+      cluster,
+      '--username',
+      'flowstone',
+      '--auth',
+      'trust',
+      '--encoding',
+      'UTF8',
+      '--no-locale',
+      '--no-sync',
+    ],
+    { ...account, cwd: directory },
+  );
+  return onFreePort(directory, async (port) => {
+    const settings = ['listen_addresses=127.0.0.1', 'unix_socket_directories=', `port=${port}`, 'max_connections=200'];
+    const args = [...settings, ...(durable ? [] : HASTY)].flatMap((setting) => ['-c', setting]);
+    return {
+      command: join(programs, 'postgres'),
+      args: ['-D', cluster, ...args],
+      account,
+      ready: 'database system is ready to accept connections',
+      // Immediate shutdown: the files are thrown away.
+      stopSignal: 'SIGQUIT',
+      url: `postgres://flowstone@127.0.0.1:${port}/postgres`,
+    };
+  });
+}
+
+/**
+ * The server that FLOWSTONE_TEST_REDIS_URL names, else a new one that keeps nothing on disk and evicts nothing.
+ * @returns {Promise<Server>}
+ */
+export async function startRedis() {
+  const external = process.env[REDIS.variable];
+  if (external) return { url: external, stop: async () => {} };
+  const programs = await requirePrograms(REDIS);
+  const account = await unprivilegedAccount();
+  const directory = await temporaryDirectory('redis', account);
+  return onFreePort(directory, async (port) => ({
+    command: join(programs, 'redis-server'),
+    args: [
+      '--bind',
+      '127.0.0.1',
+      '--port',
+      String(port),
+      '--dir',
+      directory,
+      '--save',
+      '',
+      '--appendonly',
+      'no',
+    ].concat('--maxmemory-policy', 'noeviction'),
+    account,
+    ready: 'Ready to accept connections',
+    stopSignal: 'SIGKILL',
+    url: `redis://127.0.0.1:${port}`,
+  }));
+}
+
+/**
+ * @typedef {object} Launch
+ * @property {string} command
+ * @property {string[]} args
+ * @property {Account} account
+ * @property {string} ready the output that says it accepts connections
+ * @property {NodeJS.Signals} stopSignal
+ * @property {string} url
+ */
+
+/**
+ * Starts a server on a port that was free a moment ago; another program may have taken it since, so it tries thrice.
+ * @param {string} directory removed when the server stops
+ * @param {(port: number) => Promise<Launch>} plan
+ * @returns {Promise<Server>}
+ */
+async function onFreePort(directory, plan) {
+  /** @type {unknown} */
+  let failure;
+  for (let attempt = 0; attempt < 3; attempt += 1) {
+    const launch = await plan(await freePort());
+    try {
+      const stopProcess = await launchServer(launch, directory);
+      return {
+        url: launch.url,
+        stop: async () => {
+          await stopProcess();
+          await rm(directory, { recursive: true, force: true });
+        },
+      };
+    } catch (error) {
+      failure = error;
+    }
+  }
+  await rm(directory, { recursive: true, force: true });
+  throw failure;
+}
+
+/**
+ * @param {Launch} launch
+ * @param {string} directory
+ * @returns {Promise<() => Promise<void>>} stops it
+ */
+async function launchServer({ command, args, account, ready, stopSignal }, directory) {
+  const server = spawn(command, args, { ...account, cwd: directory, stdio: ['ignore', 'pipe', 'pipe'] });
+  const ended = once(server, 'exit');
+  /** @type {string[]} */
+  const output = [];
+  await new Promise((resolve, reject) => {
+    for (const stream of [server.stdout, server.stderr]) {
+      createInterface({ input: stream }).on('line', (line) => {
+        if (output.length < 100) output.push(line);
+        if (line.includes(ready)) resolve(undefined);
+      });
+    }
+    server.once('error', reject);
+    ended.then(() => reject(new Error([`${command} ended before it was ready:`, ...output].join('\n'))), reject);
+  });
+  return async () => {
+    server.kill(stopSignal);
+    await ended;
+  };
+}
+
+/** @returns {Promise<Account>} */
+async function unprivilegedAccount() {
+  if (process.getuid?.() !== 0) return {};
+  const names = ['postgres', 'nobody'];
+  for (const name of names) {
+    const lookUp = async (/** @type {string} */ flag) => Number((await execute('id', [flag, name])).stdout);
+    try {
+      return { uid: await lookUp('-u'), gid: await lookUp('-g') };
+    } catch {
+      // No such user on this machine: the next name.
+    }
+  }
+  throw new Error(`PostgreSQL does not run as root, and there is no user ${names.join(' or ')} to run it as.`);
+}
+
+/**
+ * @param {string} name
+ * @param {Account} account
+ */
+async function temporaryDirectory(name, { uid, gid }) {
+  const directory = await mkdtemp(join(tmpdir(), `flowstone-${name}-`));
+  if (uid !== undefined && gid !== undefined) await chown(directory, uid, gid);
+  return directory;
+}
+
+/** @returns {Promise<number>} */
+async function freePort() {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const address = probe.address();
+  probe.close();
+  await once(probe, 'close');
+  if (address === null || typeof address === 'string') throw new Error('The probe has no port.');
+  return address.port;
+}
