@@ -18,7 +18,8 @@ export function isRowStream(value: unknown): value is AsyncIterable<unknown> {
 
 /** Whether a value is rows in memory: an array of plain objects, possibly empty. */
 export function isRowArray(value: unknown): value is readonly Readonly<Record<string, unknown>>[] {
-  return Array.isArray(value) && value.every(isRecord);
+  // `every` would pass over the holes of a sparse array.
+  return Array.isArray(value) && value.findIndex((row) => !isRecord(row)) === -1;
 }
 
 /**

@@ -130,6 +130,8 @@ export class PendingFile {
   }
 
   async write(bytes: Uint8Array): Promise<void> {
+    // Node's crc32 starts anew when it is given no bytes.
+    if (bytes.length === 0) return;
     await this.attempt(() => this.handle.appendFile(bytes));
     this.written += bytes.length;
     this.sum = crc32(bytes, this.sum);
