@@ -54,10 +54,7 @@ export class Acts {
   }
 
   /** See Ledger.deleteHeads. */
-  async deleteHeads(
-    targets: readonly AssetPartitions[],
-    { actor, reason }: Act,
-  ): ReturnType<Ledger['deleteHeads']> {
+  async deleteHeads(targets: readonly AssetPartitions[], { actor, reason }: Act): ReturnType<Ledger['deleteHeads']> {
     return this.database.transaction(async (sql) => {
       const heads = await sql.rows<LockedHead>(LOCK_HEADS, await this.#chosen(sql, targets));
       const keyOf = await this.assets.keys(
@@ -118,7 +115,7 @@ export class Acts {
       const [id] = await this.assets.known(sql, [asset]);
       if (id === undefined) continue;
       if (named === 'all') whole.push(id);
-      else for (const partition of named) assets.push(id), partitions.push(partition);
+      else for (const partition of named) (assets.push(id), partitions.push(partition));
     }
     return [this.namespace, whole, assets, partitions];
   }

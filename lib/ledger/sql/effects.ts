@@ -3,15 +3,7 @@
 import { plannedRunStatus } from '../transitions.js';
 import type { EventKind, JsonObject, MaterializationStatus, RunRecord } from '../records.js';
 import type { Sql } from './database.js';
-import {
-  CANCEL_PENDING,
-  COUNT_RUNS,
-  DOOM,
-  END_RUNS,
-  MOVE_HEADS,
-  RECORD,
-  RELEASE,
-} from './statements/settling.js';
+import { CANCEL_PENDING, COUNT_RUNS, DOOM, END_RUNS, MOVE_HEADS, RECORD, RELEASE } from './statements/settling.js';
 import { json } from './values.js';
 
 /** A materialization that has left its status in this transaction. */
@@ -69,7 +61,10 @@ export async function takeEffect(
   const ended = moved.filter(({ status }) => status !== 'pending');
   await moveHeads(sql, ended);
   const released = await release(sql, ended);
-  const happenings = [...told, ...ended.map(({ id, status }) => ({ id, kind: `materialization.${status}` as EventKind }))];
+  const happenings = [
+    ...told,
+    ...ended.map(({ id, status }) => ({ id, kind: `materialization.${status}` as EventKind })),
+  ];
   await record(sql, namespace, moved, retries, happenings);
   return { released, deltas: deltasOf(moved) };
 }

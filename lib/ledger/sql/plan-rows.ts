@@ -16,6 +16,12 @@ const [PENDING, FAILED, UPSTREAM_FAILED, CANCELLED] = [0, 1, 2, 3];
 /** The counters of a run without materializations. */
 export const NO_PLAN = { total: 0, failed: 0, upstream_failed: 0, cancelled: 0 };
 
+/** Which run the rows belong to. */
+export interface PlanPlace {
+  readonly namespace: number;
+  readonly run: number;
+}
+
 /** How the rows of a plan begin. */
 export interface PlanStart {
   readonly counts: typeof NO_PLAN & { readonly status: RunRecord['status'] };
@@ -65,7 +71,7 @@ export function beginPlan(plan: PlanRows, failFast: boolean): PlanStart {
 /** Inserts the rows with heads and edges; returns their ids, by index. */
 export async function insertPlan(
   sql: Sql,
-  place: { readonly namespace: number; readonly run: number; readonly priority: number },
+  place: PlanPlace,
   plan: PlanRows,
   start: PlanStart,
   assets: AssetNumbers,
@@ -83,7 +89,7 @@ export async function insertPlan(
 
 async function insertBatch(
   sql: Sql,
-  { namespace, run, priority }: { readonly namespace: number; readonly run: number; readonly priority: number },
+  { namespace, run }: PlanPlace,
   plan: PlanRows,
   start: PlanStart,
   numberOf: (key: string) => number,
@@ -107,10 +113,11 @@ async function insertBatch(
   }
   const statuses = indices.map((i) => STATUSES[start.statuses[i]!]!);
   const errors = indices.map((i) => (start.statuses[i] === FAILED ? json(plan.blockedAt(i)) : null));
+  const priorities = indices.map((i) => plan.priorityAt(i));
   const forced = indices.map((i) => plan.forcedAt(i));
   const blockers = indices.map((i) => start.blockers[i]!);
   await sql.rows(INSERT_ROWS, [
-    ...[namespace, run, priority, prepared!.ids, assets, partitions, forced, blockers, statuses, errors],
+    ...[namespace, run, priorities, prepared!.ids, assets, partitions, forced, blockers, statuses, errors],
     ...[downstream, upstream],
   ]);
 }

@@ -72,14 +72,20 @@ export class Processes {
     const known = new Map(
       (await sql.rows<AssetRow>(ASSETS, [this.namespace, names])).map((row) => [row.key, row] as const),
     );
-    const changed = declared.filter(({ key, partitioned }) => (known.get(key)?.partitioned ?? partitioned) !== partitioned);
+    const changed = declared.filter(
+      ({ key, partitioned }) => (known.get(key)?.partitioned ?? partitioned) !== partitioned,
+    );
     if (changed.length > 0) throw partitioningChanged(changed.map(({ key }) => key));
     const renames = declared.flatMap(({ key, formerly, partitioned }) => {
       const former = known.has(key) ? undefined : formerly.find((name) => known.get(name)?.partitioned === partitioned);
       return former === undefined ? [] : [{ former, key }];
     });
     if (renames.length > 0) {
-      await sql.rows(RENAME_ASSETS, [this.namespace, renames.map(({ former }) => former), renames.map(({ key }) => key)]);
+      await sql.rows(RENAME_ASSETS, [
+        this.namespace,
+        renames.map(({ former }) => former),
+        renames.map(({ key }) => key),
+      ]);
     }
     const keys = declared.map(({ key }) => key);
     const partitioned = declared.map((asset) => asset.partitioned);

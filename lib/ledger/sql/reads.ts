@@ -61,7 +61,7 @@ export class Reads {
       found.push(heads);
       if (id === undefined) continue;
       group.set(id, heads);
-      if (query.partitions !== 'all') for (const key of query.partitions) assets.push(id), partitions.push(key);
+      if (query.partitions !== 'all') for (const key of query.partitions) (assets.push(id), partitions.push(key));
     }
     const rows = [
       ...(whole.size > 0 ? await this.#headRows(HEADS_OF, [[...whole.keys()]], whole) : []),
@@ -152,7 +152,7 @@ export class Reads {
 
   /** See Ledger.leftovers. */
   async leftovers(run: number): Promise<PlanRows> {
-    type Row = { id: number; asset_id: number; forced: boolean; partition: string };
+    type Row = { id: number; asset_id: number; forced: boolean; priority: number; partition: string };
     const rows = await this.database.rows<Row>(LEFTOVERS, [run]);
     const keyOf = await this.#keys(rows);
     const indexOf = new Map(rows.map(({ id }, index) => [id, index]));
@@ -168,6 +168,7 @@ export class Reads {
       assetAt: (index) => keyOf(rows[index]!.asset_id),
       partitionAt: (index) => rows[index]!.partition,
       forcedAt: (index) => rows[index]!.forced,
+      priorityAt: (index) => rows[index]!.priority,
       blockedAt: () => undefined,
       edges: { starts, upstreams: Int32Array.from(within, ({ upstream }) => indexOf.get(upstream)!) },
     };

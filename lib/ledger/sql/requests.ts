@@ -72,15 +72,13 @@ export class Requests {
     const values = [this.namespace, json(columns), json(request), json(counts), id];
     const [row] = await sql.rows<RunRow>(INSERT_RUN, values);
     if (!row) throw new Existing((again) => this.#openRetry(again, run));
-    const ids = start ? await insertPlan(sql, this.#place(row), plan!, start, this.claims.assets) : new Float64Array();
+    const ids = start
+      ? await insertPlan(sql, { namespace: this.namespace, run: row.id }, plan!, start, this.claims.assets)
+      : new Float64Array();
     const ready = claim && start ? readyOf(plan!, start, ids, claim) : [];
     const claims = claim ? await this.claims.claimIn(sql, claim.process, ready) : [];
     const record = runRecord({ ...row, running: claims.length });
     return { run: record, created: true, claims };
-  }
-
-  #place({ id, priority }: Pick<RunRow, 'id' | 'priority'>): { namespace: number; run: number; priority: number } {
-    return { namespace: this.namespace, run: id, priority };
   }
 
   async #takeRunKey(sql: Sql, run: NewRun): Promise<number> {
@@ -127,9 +125,9 @@ export class Requests {
     const start = beginPlan(plan, run.failFast);
     return this.database.transaction(async (sql) => {
       const fence = [this.namespace, run.id, epoch, json(start.counts), null];
-      const [row] = await sql.rows<Pick<RunRow, 'id' | 'priority'>>(END_PLANNING, fence);
-      if (row) await insertPlan(sql, this.#place(row), plan, start, this.claims.assets);
-      return row !== undefined;
+      const held = (await sql.rows(END_PLANNING, fence)).length > 0;
+      if (held) await insertPlan(sql, { namespace: this.namespace, run: run.id }, plan, start, this.claims.assets);
+      return held;
     });
   }
 

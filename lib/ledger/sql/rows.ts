@@ -76,6 +76,8 @@ export interface ClaimRow extends HeadRow {
   readonly priority: number;
   readonly requested_by: string | null;
   readonly tags: Readonly<Record<string, string>>;
+  readonly force_max_age: number | null;
+  readonly claimed_at: Date;
   readonly joined_id: number | null;
   readonly joined_status: MaterializationStatus | null;
   readonly joined_error: ErrorRecord | null;
@@ -174,12 +176,13 @@ export function claimRecord(row: ClaimRow, asset: string): Claim {
     attempt: row.attempts + 1,
     rescues: row.rescues,
     forced: row.forced,
+    forceMaxAge: row.force_max_age,
     priority: row.priority,
     requestedBy: row.requested_by,
     tags: row.tags,
-    joined:
-      row.joined_id === null ? null : { id: row.joined_id, status: row.joined_status!, error: row.joined_error },
+    joined: row.joined_id === null ? null : { id: row.joined_id, status: row.joined_status!, error: row.joined_error },
     head: headRecord(row),
+    claimedAt: row.claimed_at,
   };
 }
 

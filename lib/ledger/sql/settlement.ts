@@ -81,7 +81,9 @@ export class Settlement {
     const told = retries.map(({ id }) => ({ id, kind: 'materialization.retrying' as const }));
     const { released, deltas } = await takeEffect(sql, this.namespace, all, told, retries);
     const back = moved.some(({ id, status }) => status === 'pending' && first.get(id)!.kind === 'handed_back');
-    return { verdicts, endedRuns: await countRuns(sql, this.namespace, deltas), released: back || released > 0 };
+    const freed = moved.some(({ limited }) => limited);
+    const endedRuns = await countRuns(sql, this.namespace, deltas);
+    return { verdicts, endedRuns, released: back || freed || released > 0 };
   }
 
   /** What was not written is fenced; or past its deadline; or was written by a commit that lost its answer. */

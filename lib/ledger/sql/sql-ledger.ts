@@ -1,7 +1,16 @@
 // The ledger in PostgreSQL, served or embedded: a thin facade over the concerns beside it.
 import type { DataSource, EntityManager } from 'typeorm';
 import { FlowStoneError } from '../../flowstone.errors.js';
-import type { Claim, Ledger, Outcome, PageRequest, PlanningClaim, PlanRows, Settled, Transactional } from '../ledger.port.js';
+import type {
+  Claim,
+  Ledger,
+  Outcome,
+  PageRequest,
+  PlanningClaim,
+  PlanRows,
+  Settled,
+  Transactional,
+} from '../ledger.port.js';
 import type { ErrorRecord } from '../records.js';
 import { Acts } from './acts.js';
 import { AssetNumbers } from './asset-numbers.js';

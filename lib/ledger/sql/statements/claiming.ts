@@ -97,11 +97,12 @@ export const CLAIM_THESE = statement(
 export const CLAIMED = statement(
   'claimed',
   `SELECT m.id, m.run_id, m.asset_id, h.partition, m.epoch, m.attempts, m.rescues, m.forced, m.priority,
-    r.requested_by, r.tags, j.id AS joined_id, j.status AS joined_status, j.error AS joined_error,
+    r.requested_by, r.tags, r.force_max_age, clock_timestamp() AS claimed_at, j.id AS joined_id, j.status AS joined_status, j.error AS joined_error,
     h.materialization_id, h.invalidated, h.failed, h.active_materialization, v.*
   FROM fs.materializations m
   CROSS JOIN LATERAL (SELECT * FROM fs.heads h WHERE h.id = m.head_id OFFSET 0) h
-  CROSS JOIN LATERAL (SELECT r.requested_by, r.tags FROM fs.runs r WHERE r.id = m.run_id OFFSET 0) r
+  CROSS JOIN LATERAL (SELECT r.requested_by, r.tags, (r.request ->> 'forceMaxAge')::float8 AS force_max_age
+    FROM fs.runs r WHERE r.id = m.run_id OFFSET 0) r
   LEFT JOIN LATERAL (SELECT j.id, j.status, j.error FROM fs.materializations j WHERE j.id = m.waited_for OFFSET 0) j
     ON true
   LEFT JOIN LATERAL (

@@ -68,7 +68,7 @@ export const CONSUMED = statement(
 /** Purpose: what of a run did not succeed, in plan order. Plan: materializations_run. Values: run. */
 export const LEFTOVERS = statement(
   'leftovers',
-  `SELECT m.id, m.asset_id, m.forced, h.partition FROM fs.materializations m
+  `SELECT m.id, m.asset_id, m.forced, m.priority, h.partition FROM fs.materializations m
   CROSS JOIN LATERAL (SELECT h.partition FROM fs.heads h WHERE h.id = m.head_id OFFSET 0) h
   WHERE m.run_id = $1 AND m.status NOT IN ('success', 'skipped') ORDER BY m.id`,
 );

@@ -15,7 +15,10 @@ export const ASSETS = statement(
 );
 
 /** Purpose: names of assets by number. Plan: primary key. Values: ids. */
-export const ASSET_KEYS = statement('asset_keys', `SELECT a.id, a.key FROM fs.assets a WHERE a.id = ANY ($1::integer[])`);
+export const ASSET_KEYS = statement(
+  'asset_keys',
+  `SELECT a.id, a.key FROM fs.assets a WHERE a.id = ANY ($1::integer[])`,
+);
 
 /**
  * Purpose: two processes that register at once go one after the other, so that neither renames or creates what the
@@ -97,10 +100,7 @@ export const LOCK_OTHERS = statement(
 );
 
 /** Purpose: processes that are gone; their later renewals match nothing. Values: ids. */
-export const DELETE_PROCESSES = statement(
-  'delete_processes',
-  `DELETE FROM fs.processes WHERE id = ANY ($1::text[])`,
-);
+export const DELETE_PROCESSES = statement('delete_processes', `DELETE FROM fs.processes WHERE id = ANY ($1::text[])`);
 
 /**
  * Purpose: per asset the definition that counts: among those of live processes with workers (none: all) the one

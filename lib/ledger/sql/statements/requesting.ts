@@ -84,7 +84,7 @@ export const END_PLANNING = statement(
     FROM jsonb_to_record($4::jsonb) AS c (status text, total integer, failed integer, upstream_failed integer,
       cancelled integer)
     WHERE r.id = $2 AND r.status = 'planning' AND r.planning_epoch = $3
-    RETURNING r.id, r.total, r.status, r.priority
+    RETURNING r.id, r.total, r.status
   ), told AS (
     INSERT INTO fs.events (namespace, kind, run_id, detail)
     SELECT $1, e.kind, r.id, e.detail FROM run r CROSS JOIN LATERAL (VALUES
@@ -92,7 +92,7 @@ export const END_PLANNING = statement(
       ('run.ended', jsonb_build_object('status', r.status))) AS e (kind, detail)
     WHERE (e.kind = 'run.planned' AND $5 IS NULL) OR (e.kind = 'run.ended' AND r.status <> 'running')
   )
-  SELECT r.id, r.priority FROM run r`,
+  SELECT r.id FROM run r`,
 );
 
 /**
@@ -114,7 +114,7 @@ export const PREPARE_ROWS = statement(
 
 /**
  * Purpose: rows of a plan, with the edges known at plan time. Plan: heads_partition per row.
- * Values: namespace, run, priority, ids, asset ids, partitions, forced flags, blockers, statuses, errors (null but
+ * Values: namespace, run, priorities, ids, asset ids, partitions, forced flags, blockers, statuses, errors (null but
  * for failures), edges as two arrays (downstream, upstream).
  */
 export const INSERT_ROWS = statement(
@@ -124,10 +124,10 @@ export const INSERT_ROWS = statement(
   )
   INSERT INTO fs.materializations (id, namespace, run_id, priority, asset_id, head_id, forced, blockers, status, ready,
     error, completed_at)
-  SELECT n.id, $1, $2, $3, n.asset, h.id, n.forced, n.blockers, n.status, n.status = 'pending' AND n.blockers = 0,
+  SELECT n.id, $1, $2, n.priority, n.asset, h.id, n.forced, n.blockers, n.status, n.status = 'pending' AND n.blockers = 0,
     n.error::jsonb, CASE WHEN n.status <> 'pending' THEN clock_timestamp() END
-  FROM unnest($4::bigint[], $5::integer[], $6::text[], $7::boolean[], $8::integer[], $9::text[], $10::text[])
-    AS n (id, asset, partition, forced, blockers, status, error)
+  FROM unnest($3::integer[], $4::bigint[], $5::integer[], $6::text[], $7::boolean[], $8::integer[], $9::text[],
+    $10::text[]) AS n (priority, id, asset, partition, forced, blockers, status, error)
   CROSS JOIN LATERAL (
     SELECT h.id FROM fs.heads h WHERE h.asset_id = n.asset AND h.partition = n.partition OFFSET 0) h`,
 );

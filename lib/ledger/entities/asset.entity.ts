@@ -1,0 +1,17 @@
+// An asset by number: renaming changes its key only.
+import { Column, Entity, PrimaryColumn } from 'typeorm';
+
+@Entity({ name: 'assets', synchronize: false })
+export class AssetEntity {
+  @PrimaryColumn({ type: 'integer' })
+  readonly id!: number;
+
+  @Column({ type: 'integer' })
+  readonly namespace!: number;
+
+  @Column({ type: 'text' })
+  readonly key!: string;
+
+  @Column({ type: 'boolean' })
+  readonly partitioned!: boolean;
+}

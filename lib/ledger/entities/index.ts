@@ -1,0 +1,33 @@
+// Every entity of the ledger. The tables are made by migrations/; a test keeps the two equal.
+import { AssetEntity } from './asset.entity.js';
+import { DefinitionEntity } from './definition.entity.js';
+import { DynamicPartitionEntity } from './dynamic-partition.entity.js';
+import { EventEntity } from './event.entity.js';
+import { HeadEntity } from './head.entity.js';
+import { InstallationEntity } from './installation.entity.js';
+import { LineageEntity } from './lineage.entity.js';
+import { MaterializationEntity } from './materialization.entity.js';
+import { NamespaceEntity } from './namespace.entity.js';
+import { ProcessDefinitionEntity } from './process-definition.entity.js';
+import { ProcessEntity } from './process.entity.js';
+import { RunKeyEntity } from './run-key.entity.js';
+import { RunEntity } from './run.entity.js';
+import { TimerEntity } from './timer.entity.js';
+
+/** For reading the ledger through TypeORM; only the ledger writes. */
+export const LEDGER_ENTITIES = [
+  AssetEntity,
+  DefinitionEntity,
+  DynamicPartitionEntity,
+  EventEntity,
+  HeadEntity,
+  InstallationEntity,
+  LineageEntity,
+  MaterializationEntity,
+  NamespaceEntity,
+  ProcessDefinitionEntity,
+  ProcessEntity,
+  RunKeyEntity,
+  RunEntity,
+  TimerEntity,
+] as const;

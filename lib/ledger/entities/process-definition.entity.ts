@@ -1,0 +1,11 @@
+// Which definitions a process declares.
+import { Entity, PrimaryColumn } from 'typeorm';
+
+@Entity({ name: 'process_definitions', synchronize: false })
+export class ProcessDefinitionEntity {
+  @PrimaryColumn({ type: 'text' })
+  readonly process!: string;
+
+  @PrimaryColumn({ type: 'integer', name: 'definition_id' })
+  readonly definitionId!: number;
+}

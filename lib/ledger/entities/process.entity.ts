@@ -1,0 +1,30 @@
+// A process of the application and its lease, which is the lease of all its work.
+import { Column, Entity, PrimaryColumn } from 'typeorm';
+
+@Entity({ name: 'processes', synchronize: false })
+export class ProcessEntity {
+  @PrimaryColumn({ type: 'text' })
+  readonly id!: string;
+
+  @Column({ type: 'integer' })
+  readonly namespace!: number;
+
+  @Column({ type: 'text' })
+  readonly host!: string;
+
+  @Column({ type: 'integer' })
+  readonly pid!: number;
+
+  @Column({ type: 'boolean' })
+  readonly worker!: boolean;
+
+  /** Milliseconds. */
+  @Column({ type: 'integer' })
+  readonly lease!: number;
+
+  @Column({ type: 'timestamptz', name: 'lease_until' })
+  readonly leaseUntil!: Date;
+
+  @Column({ type: 'timestamptz', name: 'registered_at' })
+  readonly registeredAt!: Date;
+}

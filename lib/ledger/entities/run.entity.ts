@@ -1,0 +1,87 @@
+// A run: its request, its counters, how it stands.
+import { Column, Entity, PrimaryColumn } from 'typeorm';
+import type { ErrorRecord, RunRecord, RunRequest } from '../records.js';
+import { asNumber } from './as-number.js';
+
+@Entity({ name: 'runs', synchronize: false })
+export class RunEntity {
+  @PrimaryColumn({ type: 'bigint', transformer: asNumber })
+  readonly id!: number;
+
+  @Column({ type: 'integer' })
+  readonly namespace!: number;
+
+  @Column({ type: 'text' })
+  readonly status!: RunRecord['status'];
+
+  @Column({ type: 'json' })
+  readonly request!: RunRequest;
+
+  @Column({ type: 'text', name: 'run_key', nullable: true })
+  readonly runKey!: string | null;
+
+  @Column({ type: 'bigint', name: 'retry_of', nullable: true, transformer: asNumber })
+  readonly retryOf!: number | null;
+
+  @Column({ type: 'integer' })
+  readonly priority!: number;
+
+  @Column({ type: 'jsonb' })
+  readonly tags!: Record<string, string>;
+
+  @Column({ type: 'text', name: 'requested_by', nullable: true })
+  readonly requestedBy!: string | null;
+
+  @Column({ type: 'integer', name: 'max_concurrency', nullable: true })
+  readonly maxConcurrency!: number | null;
+
+  @Column({ type: 'boolean', name: 'fail_fast' })
+  readonly failFast!: boolean;
+
+  /** Materializations that run now; kept only where `maxConcurrency` is set, so that other claims leave their run alone. */
+  @Column({ type: 'integer' })
+  readonly slots!: number;
+
+  @Column({ type: 'integer' })
+  readonly total!: number;
+
+  @Column({ type: 'integer' })
+  readonly success!: number;
+
+  @Column({ type: 'integer' })
+  readonly failed!: number;
+
+  @Column({ type: 'integer', name: 'upstream_failed' })
+  readonly upstreamFailed!: number;
+
+  @Column({ type: 'integer' })
+  readonly skipped!: number;
+
+  @Column({ type: 'integer' })
+  readonly cancelled!: number;
+
+  @Column({ type: 'integer', name: 'planning_epoch' })
+  readonly planningEpoch!: number;
+
+  /** The process that plans it. */
+  @Column({ type: 'text', nullable: true })
+  readonly planner!: string | null;
+
+  @Column({ type: 'text', name: 'cancel_by', nullable: true })
+  readonly cancelBy!: string | null;
+
+  @Column({ type: 'text', name: 'cancel_reason', nullable: true })
+  readonly cancelReason!: string | null;
+
+  @Column({ type: 'timestamptz', name: 'cancel_requested_at', nullable: true })
+  readonly cancelRequestedAt!: Date | null;
+
+  @Column({ type: 'jsonb', nullable: true })
+  readonly error!: ErrorRecord | null;
+
+  @Column({ type: 'timestamptz', name: 'created_at' })
+  readonly createdAt!: Date;
+
+  @Column({ type: 'timestamptz', name: 'completed_at', nullable: true })
+  readonly completedAt!: Date | null;
+}

@@ -1,0 +1,22 @@
+// Something that happens at a time: a retry, a timeout, the end of the grace after a cancel.
+import { Column, Entity, PrimaryColumn } from 'typeorm';
+import { asNumber } from './as-number.js';
+
+@Entity({ name: 'timers', synchronize: false })
+export class TimerEntity {
+  @PrimaryColumn({ type: 'bigint', transformer: asNumber })
+  readonly owner!: number;
+
+  @PrimaryColumn({ type: 'text' })
+  readonly kind!: 'retry' | 'timeout' | 'cancel';
+
+  /** The epoch of the attempt it belongs to. */
+  @PrimaryColumn({ type: 'integer' })
+  readonly generation!: number;
+
+  @Column({ type: 'integer' })
+  readonly namespace!: number;
+
+  @Column({ type: 'timestamptz', name: 'fires_at' })
+  readonly firesAt!: Date;
+}
