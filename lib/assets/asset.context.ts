@@ -74,16 +74,15 @@ export function contextPartition(
   window: PartitionWindow | undefined,
   dimensions: Readonly<Record<string, string>> | undefined,
 ): ContextPartition {
-  return {
-    key,
-    timed: window !== undefined,
-    dimensions: dimensions ?? {},
-    get window() {
-      if (window) return window;
+  const partition = { key, timed: window !== undefined, dimensions: dimensions ?? {} };
+  if (window) return { ...partition, window };
+  // Not enumerable, so that a context can be logged.
+  return Object.defineProperty(partition, 'window', {
+    get() {
       const message = `Partition '${key}' has no time window. Read context.partition.key or .dimensions, or give the asset a time scheme.`;
       throw new FlowStoneError('FLOWSTONE_CONTEXT_NO_WINDOW', message, { context: { partition: key } });
     },
-  };
+  }) as ContextPartition;
 }
 
 const storage = new AsyncLocalStorage<AssetContext>();

@@ -12,7 +12,7 @@ export interface RetryOptions {
   readonly delay?: Duration;
   /** By how much each further delay is longer. Default 2. */
   readonly factor?: number;
-  /** Longest delay. Default `1h`. */
+  /** Longest delay. Default `1h`, or `delay` where that is longer. */
   readonly max?: Duration;
   /** Share (0 to 1) by which a delay varies at random. Default 0.1. */
   readonly jitter?: number;
@@ -63,12 +63,7 @@ const texts: Expectation = (value) =>
 const whole: Expectation = (value) => (Number.isSafeInteger(value) ? undefined : 'a whole number');
 const duration: Expectation = (value) =>
   readDuration(value) === undefined ? `a duration: ${EXPECTED_DURATION}` : undefined;
-const numberFrom =
-  (least: number, most = Number.MAX_VALUE): Expectation =>
-  (value) =>
-    typeof value === 'number' && value >= least && value <= most
-      ? undefined
-      : `a number ${most === Number.MAX_VALUE ? `of at least ${least}` : `from ${least} to ${most}`}`;
+const atLeastOne = (value: unknown) => typeof value === 'number' && value >= 1 && value < Infinity;
 
 const EXPECTATIONS: Readonly<Record<keyof KnownAssetOptions, Expectation>> = {
   name: text,
@@ -84,7 +79,7 @@ const EXPECTATIONS: Readonly<Record<keyof KnownAssetOptions, Expectation>> = {
       : "a scheme such as Partitions.daily({ start: '2024-01-01' }), or 'inherit'",
   codeVersion: text,
   retry: (value) => (isRecord(value) ? undefined : 'an object such as { attempts: 3, delay: "10s" }'),
-  timeout: (value) => (value === 0 ? 'more than 0' : duration(value)),
+  timeout: (value) => (readDuration(value) === 0 ? 'a duration of more than 0' : duration(value)),
   pool: text,
   priority: whole,
   metadata: (value) => (isRecord(value) && isJson(value) ? undefined : 'an object of plain JSON'),
@@ -93,11 +88,11 @@ const EXPECTATIONS: Readonly<Record<keyof KnownAssetOptions, Expectation>> = {
 };
 
 const RETRY_EXPECTATIONS: Readonly<Record<keyof RetryOptions, Expectation>> = {
-  attempts: (value) => whole(value) ?? numberFrom(1)(value),
+  attempts: (value) => (Number.isInteger(value) && atLeastOne(value) ? undefined : 'a whole number of at least 1'),
   delay: duration,
-  factor: numberFrom(1),
+  factor: (value) => (atLeastOne(value) ? undefined : 'a number of at least 1'),
   max: duration,
-  jitter: numberFrom(0, 1),
+  jitter: (value) => (typeof value === 'number' && value >= 0 && value <= 1 ? undefined : 'a number from 0 to 1'),
 };
 
 /** The names of the options that `@Asset` knows itself. */
@@ -143,8 +138,10 @@ export function optionMistakes(options: AssetOptions): OptionMistake[] {
 
 /** The policy with its defaults. */
 export function retryPolicy(options: RetryOptions): RetryPolicy {
-  const { attempts, delay = '1s', factor = 2, max = '1h', jitter = 0.1 } = options;
-  return { attempts, delay: parseDuration(delay), factor, max: parseDuration(max), jitter };
+  const { attempts, factor = 2, jitter = 0.1 } = options;
+  const delay = parseDuration(options.delay ?? '1s');
+  const max = options.max === undefined ? Math.max(delay, parseDuration('1h')) : parseDuration(options.max);
+  return { attempts, delay, factor, max, jitter };
 }
 
 function mistakesOf(
