@@ -115,7 +115,7 @@ const rules = [
 ];
 
 export default {
-  forbidden: [...upwards, ...rules].map((rule) => ({ severity: 'error', ...rule })),
+  forbidden: [...upwards, ...rules].map((rule) => Object.assign(rule, { severity: 'error' })),
   options: {
     doNotFollow: { path: 'node_modules' },
     exclude: { path: '(^|/)dist/' },

@@ -1,10 +1,10 @@
 // What forRoot() takes: every option once, with its type, default, environment variable and meaning.
 // docs/configuration.md is generated from the catalogue (npm run docs).
-import type { DataSource } from 'typeorm';
 import { parseDuration, type Duration } from './assets/duration.js';
 import { FlowStoneError } from './flowstone.errors.js';
 import { closest } from './graph/did-you-mean.js';
 import type { IoManager } from './io/io-manager.port.js';
+import type { DataSource } from './ledger/ledger.port.js';
 import type { Failure } from './runs/failure.js';
 
 /** PostgreSQL (15 or newer) by url, with a DataSource of FlowStone's own. */

@@ -14,7 +14,7 @@ import type {
   ValueRecord,
 } from './records.js';
 
-export type { EntityManager } from 'typeorm';
+export type { DataSource, EntityManager } from 'typeorm';
 
 /** A process of the application that uses the ledger, for as long as its lease is renewed. */
 export interface ProcessRegistration {
