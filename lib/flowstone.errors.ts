@@ -86,6 +86,7 @@ export const ERROR_CATALOGUE = {
   FLOWSTONE_LEDGER_UNAVAILABLE: infrastructure,
   FLOWSTONE_LEDGER_SCHEMA_TOO_NEW: permanentInfrastructure,
   FLOWSTONE_LEDGER_SCHEMA_OUTDATED: permanentInfrastructure,
+  FLOWSTONE_LEDGER_OUTCOME_REFUSED: permanentInfrastructure,
   FLOWSTONE_EMBEDDED_DIRECTORY_LOCKED: permanentInfrastructure,
   FLOWSTONE_EMBEDDED_CORRUPT: permanentInfrastructure,
   FLOWSTONE_EMBEDDED_VERSION_MISMATCH: permanentInfrastructure,

@@ -4,19 +4,21 @@
 import { FlowStoneError } from '../flowstone.errors.js';
 import type { Adjacency } from './adjacency.js';
 import { neighbours, reverse, topologicalOrder } from './adjacency.js';
-import { findCyclesIn } from './cycles.js';
+import { connectedGroups, findCyclesIn } from './cycles.js';
 import { didYouMean } from './did-you-mean.js';
 
-/** An asset as the graph sees it. Edges to itself and look-back edges are left out by whoever builds the nodes. */
+/** An asset as the graph sees it. What it consumes of itself is left out by whoever builds the nodes. */
 export interface GraphNode {
   readonly key: string;
   readonly upstreams: readonly string[];
+  /** Upstreams of which only earlier partitions are consumed: they take part in traversal, but order no assets. */
+  readonly lookBacks?: readonly string[];
 }
 
 export type Direction = 'upstream' | 'downstream';
 
 /**
- * An acyclic graph of assets. An asset is named by its index, the place its node had in what {@link buildGraph} was
+ * A graph of assets, acyclic but for look-back edges. An asset is named by its index, the place its node had in what {@link buildGraph} was
  * given. The arrays handed out are views: they are not to be written to.
  */
 export class AssetGraph {
@@ -26,9 +28,17 @@ export class AssetGraph {
     private readonly indices: ReadonlyMap<string, number>,
     private readonly upstreams: Adjacency,
     private readonly downstreams: Adjacency,
-    /** All indices, each after everything upstream of it; equal graphs have equal order. */
+    /** All indices, each after everything upstream of it (but for look-back edges); equal graphs have equal order. */
     readonly order: Int32Array,
   ) {}
+
+  /**
+   * The assets in groups, every group after all groups upstream of it. More than one asset stand in a group only where
+   * look-back edges make them depend on each other.
+   */
+  connectedGroups(): Int32Array[] {
+    return connectedGroups(this.upstreams);
+  }
 
   get size(): number {
     return this.keys.length;
@@ -87,27 +97,33 @@ export class AssetGraph {
  */
 export function buildGraph(nodes: readonly GraphNode[]): AssetGraph {
   const indices = indexKeys(nodes);
-  const upstreams = adjacencyOf(nodes, indices, (node, upstream) => {
+  const failUnknown = (node: GraphNode, upstream: string): never => {
     const message = `asset ${node.key} depends on "${upstream}", which is no asset${didYouMean(upstream, indices.keys())}: declare it or remove the dependency`;
     throw new FlowStoneError('FLOWSTONE_GRAPH_INVALID', message, { context: { asset: node.key, upstream } });
-  });
-  const downstreams = reverse(upstreams);
-  const order = topologicalOrder(upstreams, downstreams);
+  };
   const keys = nodes.map((node) => node.key);
-  if (order === undefined) {
-    const cycle = findCyclesIn(upstreams)[0]!.map((index) => keys[index]!);
-    throw cycleError(cycle);
-  }
-  return new AssetGraph(keys, indices, upstreams, downstreams, order);
+  const ordering = adjacencyOf(nodes, indices, (node) => node.upstreams, failUnknown);
+  const reversed = reverse(ordering);
+  const order = topologicalOrder(ordering, reversed);
+  if (order === undefined) throw cycleError(findCyclesIn(ordering)[0]!.map((index) => keys[index]!));
+  if (!nodes.some((node) => node.lookBacks?.length)) return new AssetGraph(keys, indices, ordering, reversed, order);
+  const all = adjacencyOf(nodes, indices, (node) => [...node.upstreams, ...(node.lookBacks ?? [])], failUnknown);
+  return new AssetGraph(keys, indices, all, reverse(all), order);
 }
 
 /**
  * One cycle for each knot of assets that depend on each other, as the keys along it: every one depends on the next,
- * the last is the first again. Upstreams that are no node are passed over. Empty when there is an order.
+ * the last is the first again. Upstreams that are no node are passed over, look-back edges do not count. Empty when there is an order.
  */
 export function findCycles(nodes: readonly GraphNode[]): string[][] {
-  const indices = new Map(nodes.map((node, index) => [node.key, index]));
-  const upstreams = adjacencyOf(nodes, indices, () => undefined);
+  const indices = new Map<string, number>();
+  for (const [index, node] of nodes.entries()) indices.set(node.key, index);
+  const upstreams = adjacencyOf(
+    nodes,
+    indices,
+    (node) => node.upstreams,
+    () => undefined,
+  );
   return findCyclesIn(upstreams).map((cycle) => cycle.map((index) => nodes[index]!.key));
 }
 
@@ -133,16 +149,17 @@ function indexKeys(nodes: readonly GraphNode[]): Map<string, number> {
 function adjacencyOf(
   nodes: readonly GraphNode[],
   indices: ReadonlyMap<string, number>,
+  upstreamsOf: (node: GraphNode) => readonly string[],
   onUnknown: (node: GraphNode, upstream: string) => void,
 ): Adjacency {
   const starts = new Int32Array(nodes.length + 1);
   let declared = 0;
-  for (const node of nodes) declared += node.upstreams.length;
+  for (const node of nodes) declared += upstreamsOf(node).length;
   const targets = new Int32Array(declared);
   let count = 0;
   for (const [index, node] of nodes.entries()) {
     const start = count;
-    for (const upstream of node.upstreams) {
+    for (const upstream of upstreamsOf(node)) {
       const target = indices.get(upstream);
       if (target === undefined) onUnknown(node, upstream);
       else targets[count++] = target;
@@ -155,7 +172,16 @@ function adjacencyOf(
 
 /** Sorts `values[start .. end)` and drops repetitions; returns the new end. */
 function sortAndDeduplicate(values: Int32Array, start: number, end: number): number {
-  values.subarray(start, end).sort();
+  // Most assets have a handful of upstreams: insertion needs no view of the array, which costs more than the sorting.
+  if (end - start > 16) values.subarray(start, end).sort();
+  else {
+    for (let at = start + 1; at < end; at++) {
+      const value = values[at]!;
+      let hole = at;
+      for (; hole > start && values[hole - 1]! > value; hole--) values[hole] = values[hole - 1]!;
+      values[hole] = value;
+    }
+  }
   let kept = start + 1;
   for (let at = start + 1; at < end; at++) if (values[at] !== values[kept - 1]) values[kept++] = values[at]!;
   return kept;

@@ -61,6 +61,17 @@ describe('an asset graph', () => {
     );
   });
 
+  it('walks over look-back edges, which order nothing and may lead in a circle', () => {
+    const graph = buildGraph([
+      { key: 'forecast', upstreams: ['sales'] },
+      { key: 'sales', upstreams: ['raw'], lookBacks: ['forecast'] },
+      { key: 'raw', upstreams: [] },
+    ]);
+    expect(names(graph, graph.order)).toEqual(['raw', 'sales', 'forecast']);
+    expect(names(graph, graph.closure([1], 'upstream'))).toEqual(['sales', 'forecast', 'raw']);
+    expect(graph.connectedGroups().map((group) => names(graph, group))).toEqual([['raw'], ['forecast', 'sales']]);
+  });
+
   it('refuses two assets of one key, and an upstream that is no asset, with what was meant', () => {
     const invalid = { code: 'FLOWSTONE_GRAPH_INVALID' };
     expect(() => buildGraph([...nodes({ a: [] }), ...nodes({ a: [] })])).toThrow(expect.objectContaining(invalid));

@@ -1,0 +1,197 @@
+// The state of every node in a scope, worked out from recorded facts in one pass from upstream to downstream.
+// Why a node is stale is told in explanation.ts, which reads only what it needs for that one node.
+
+import { LANES, writeFingerprintLanes, writeVersionLanes } from './inputs-fingerprint.js';
+import { declarationDiffers, declaredUpstreams } from './must-run.js';
+import { hasValue } from './planning.port.js';
+import type { HeadFact, PlanningFacts } from './planning.port.js';
+import type { PlanningScope } from './planning-scope.js';
+import type { ScopeBlock } from './scope-edges.js';
+import { ROLE } from './scope-edges.js';
+
+/** `status(asset, partition)`, see semantics, What is fresh. */
+export type AssetState = 'missing' | 'stale' | 'fresh';
+
+const STATE = { missing: 0, stale: 1, fresh: 2 } as const;
+const STATE_NAMES: readonly AssetState[] = ['missing', 'stale', 'fresh'];
+
+/** Ranges longer than this are worth remembering: the next partition often consumes the same one. */
+const shortRange = 8;
+
+/** What a range of upstream nodes amounts to. */
+interface RangeSummary {
+  from: number;
+  to: number;
+  /** The most stale state in it. */
+  state: number;
+  readonly lanes: Uint32Array;
+}
+
+/** Heads of a whole asset are read at once when at least this share of its partitions is needed. */
+const shareReadWhole = 0.25;
+
+/** Recorded facts about the nodes of a scope and the states that follow. */
+export class NodeStates {
+  readonly #states: Uint8Array;
+  readonly #hasValue: Uint8Array;
+  readonly #failed: Uint8Array;
+  /** 1: the node differs from its own head, whatever is above it. */
+  readonly #differs: Uint8Array;
+  /** Hash of each head's version, and the fingerprint of what it consumed; none where nothing has a value. */
+  #versions = new Uint32Array(0);
+  #consumed = new Uint32Array(0);
+  readonly #summaries: RangeSummary[] = [];
+
+  private constructor(private readonly scope: PlanningScope) {
+    this.#states = new Uint8Array(scope.size);
+    this.#hasValue = new Uint8Array(scope.size);
+    this.#failed = new Uint8Array(scope.size);
+    this.#differs = new Uint8Array(scope.size);
+  }
+
+  /** Reads the heads of all nodes, asset after asset, keeping only what comparing needs, and works out the states. */
+  static async read(scope: PlanningScope, facts: PlanningFacts): Promise<NodeStates> {
+    const states = new NodeStates(scope);
+    for (const block of scope.blocks) await states.#readBlock(block, facts);
+    states.#evaluate();
+    return states;
+  }
+
+  stateOf(node: number): AssetState {
+    return STATE_NAMES[this.#states[node]!]!;
+  }
+
+  isFresh(node: number): boolean {
+    return this.#states[node] === STATE.fresh;
+  }
+
+  /** Whether there is a value to consume. */
+  hasValue(node: number): boolean {
+    return this.#hasValue[node] === 1;
+  }
+
+  /** Whether the newest materialization failed or could not run. */
+  hasFailed(node: number): boolean {
+    return this.#failed[node] === 1;
+  }
+
+  /** Whether computing it now would not be skipped: it has no value, or differs from its head by itself. */
+  differs(node: number): boolean {
+    return this.#hasValue[node] === 0 || this.#differs[node] === 1;
+  }
+
+  async #readBlock({ asset, start, ranges }: ScopeBlock, facts: PlanningFacts): Promise<void> {
+    const { model } = this.scope;
+    const set = model.setOf(asset);
+    const declared = model.assets[asset]!;
+    const upstreams = declaredUpstreams(declared);
+    if (ranges.size >= set.size * shareReadWhole) {
+      for (const [key, head] of await facts.heads(declared.key, 'all')) {
+        const position = ranges.positionOf(set.ordinalOf(key));
+        if (position !== -1)
+          this.#record(start + position, head, declarationDiffers(declared, upstreams, head), declared.key);
+      }
+      return;
+    }
+    const keys = Array.from({ length: ranges.size }, (_, position) => set.keyAt(ranges.ordinalAt(position)));
+    const heads = await facts.heads(declared.key, keys);
+    for (const [position, key] of keys.entries()) {
+      const head = heads.get(key);
+      if (head !== undefined)
+        this.#record(start + position, head, declarationDiffers(declared, upstreams, head), declared.key);
+    }
+  }
+
+  #record(node: number, head: HeadFact, declarationDiffers: boolean, asset: string): void {
+    if (head.failed) this.#failed[node] = 1;
+    if (!hasValue(head)) return;
+    if (this.#versions.length === 0) {
+      this.#versions = new Uint32Array(this.scope.size * LANES);
+      this.#consumed = new Uint32Array(this.scope.size * LANES);
+    }
+    this.#hasValue[node] = 1;
+    const version = { asset, partition: head.partition, dataVersion: head.dataVersion ?? '' };
+    writeVersionLanes(version, this.#versions, node * LANES);
+    const readable = writeFingerprintLanes(head.inputs, this.#consumed, node * LANES);
+    if (declarationDiffers || !readable) this.#differs[node] = 1;
+  }
+
+  #evaluate(): void {
+    const external = new Uint8Array(this.scope.size);
+    for (const { asset, start, ranges } of this.scope.blocks) {
+      if (this.scope.model.assets[asset]!.external) external.fill(1, start, start + ranges.size);
+    }
+    const sum = new Uint32Array(LANES);
+    for (const node of this.scope.order) {
+      if (external[node] === 1) this.#states[node] = STATE.fresh;
+      else if (this.#hasValue[node] === 1) this.#states[node] = this.#compare(node, sum);
+    }
+  }
+
+  /** Stale or fresh, for a node that has a value and whose upstreams are worked out. */
+  #compare(node: number, sum: Uint32Array): number {
+    const { starts, from, to, role } = this.scope.edges;
+    sum.fill(0);
+    let above: number = STATE.fresh;
+    let slot = 0;
+    let lastEnd = 0;
+    for (let range = starts[node]!; range < starts[node + 1]!; range++) {
+      if (role[range] === ROLE.ordering) continue;
+      if (from[range]! < lastEnd) return this.#compareOverlapping(node, sum);
+      lastEnd = to[range]!;
+      const summary = this.#summarize(slot++, from[range]!, to[range]!);
+      for (let lane = 0; lane < LANES; lane++) sum[lane]! += summary.lanes[lane]!;
+      if (role[range] === ROLE.required) above = Math.min(above, summary.state);
+    }
+    return this.#conclude(node, sum, above);
+  }
+
+  /** The same where one partition is consumed through several dependencies, and counts once. */
+  #compareOverlapping(node: number, sum: Uint32Array): number {
+    const { starts, from, to, role } = this.scope.edges;
+    const consumed = new Set<number>();
+    let above: number = STATE.fresh;
+    for (let range = starts[node]!; range < starts[node + 1]!; range++) {
+      if (role[range] === ROLE.ordering) continue;
+      for (let upstream = from[range]!; upstream < to[range]!; upstream++) {
+        consumed.add(upstream);
+        if (role[range] === ROLE.required) above = Math.min(above, this.#states[upstream]!);
+      }
+    }
+    sum.fill(0);
+    for (const upstream of consumed) this.#addVersion(upstream, sum);
+    return this.#conclude(node, sum, above);
+  }
+
+  #conclude(node: number, sum: Uint32Array, above: number): number {
+    // What a missing upstream will contribute is not known, so that a difference in the sum says nothing yet.
+    if (above !== STATE.missing) {
+      for (let lane = 0; lane < LANES; lane++) {
+        if (sum[lane] !== this.#consumed[node * LANES + lane]) this.#differs[node] = 1;
+      }
+    }
+    return this.#differs[node] === 1 || above !== STATE.fresh ? STATE.stale : STATE.fresh;
+  }
+
+  /** `slot`: which range of its node it is; the one before in the same slot is often the same. */
+  #summarize(slot: number, from: number, to: number): RangeSummary {
+    const known = this.#summaries[slot];
+    if (known !== undefined && known.from === from && known.to === to && to - from > shortRange) return known;
+    const summary = known ?? { from, to, state: STATE.fresh, lanes: new Uint32Array(LANES) };
+    this.#summaries[slot] = summary;
+    summary.from = from;
+    summary.to = to;
+    summary.state = STATE.fresh;
+    summary.lanes.fill(0);
+    for (let upstream = from; upstream < to; upstream++) {
+      summary.state = Math.min(summary.state, this.#states[upstream]!);
+      this.#addVersion(upstream, summary.lanes);
+    }
+    return summary;
+  }
+
+  #addVersion(node: number, sum: Uint32Array): void {
+    if (this.#hasValue[node] === 0) return;
+    for (let lane = 0; lane < LANES; lane++) sum[lane]! += this.#versions[node * LANES + lane]!;
+  }
+}

@@ -1,0 +1,75 @@
+// What a plan is asked for, and the partitions its targets name.
+
+import { ordinalRange, requireOrdinal } from '../partitions/partition-set.js';
+import { inAsset } from './asset-error.js';
+import type { NodeStates } from './node-states.js';
+import { OrdinalRanges } from './ordinal-ranges.js';
+import type { PlanningModel } from './planning-model.js';
+
+/** Which partitions of a target are asked for. Range bounds are keys, both included. */
+export type TargetPartitions =
+  | 'all'
+  | 'missing'
+  | 'stale'
+  | 'failed'
+  | { readonly keys: readonly string[] }
+  | { readonly from: string; readonly to: string };
+
+export interface PlanTarget {
+  readonly asset: string;
+  readonly partitions: TargetPartitions;
+}
+
+/** See semantics, Planning and running 1. */
+export interface PlanRequest {
+  readonly targets: readonly PlanTarget[];
+  /**
+   * Upstream of the targets: `stale` plans in what is not fresh, `all` forces everything, `none` adds nothing and
+   * blocks entries whose required upstream has no value.
+   */
+  readonly upstream: 'stale' | 'all' | 'none';
+  /** Also plan what follows downstream of the planned partitions of the targets. */
+  readonly downstream: boolean;
+  /** Run the targets even where they are fresh. */
+  readonly force: boolean;
+  /** A larger plan is refused with FLOWSTONE_PLAN_TOO_LARGE; 5,000,000 when left out. */
+  readonly maxEntries?: number;
+}
+
+/** A target with the ordinals its request may mean. */
+export interface ResolvedTarget {
+  readonly asset: number;
+  readonly candidates: OrdinalRanges;
+  /** Which of the candidates are meant, where that depends on their state. */
+  isMeant(states: NodeStates, node: number): boolean;
+}
+
+/**
+ * Looks up what the targets name. Throws FLOWSTONE_PLAN_ASSET_UNKNOWN, and for keys and ranges what `requireOrdinal`
+ * and `ordinalRange` throw, with the asset's name.
+ */
+export function resolveTargets(model: PlanningModel, targets: readonly PlanTarget[]): ResolvedTarget[] {
+  return targets.map(({ asset, partitions }) => {
+    const index = model.requireIndex(asset);
+    const candidates = inAsset(asset, () => candidatesOf(model, index, partitions));
+    return { asset: index, candidates, isMeant: meaningOf(partitions) };
+  });
+}
+
+function candidatesOf(model: PlanningModel, index: number, partitions: TargetPartitions): OrdinalRanges {
+  const set = model.setOf(index);
+  const { scheme } = model.assets[index]!;
+  if (typeof partitions === 'string') return OrdinalRanges.of([0, set.size]);
+  if ('keys' in partitions) {
+    const ordinals = partitions.keys.map((key) => requireOrdinal(set, scheme, key));
+    return OrdinalRanges.of(ordinals.flatMap((ordinal) => [ordinal, ordinal + 1]));
+  }
+  const { from, to } = ordinalRange(set, scheme, partitions);
+  return OrdinalRanges.of([from, to]);
+}
+
+function meaningOf(partitions: TargetPartitions): ResolvedTarget['isMeant'] {
+  if (partitions === 'missing' || partitions === 'stale') return (states, node) => states.stateOf(node) === partitions;
+  if (partitions === 'failed') return (states, node) => states.hasFailed(node);
+  return () => true;
+}

@@ -1,0 +1,66 @@
+// What planning is told: the declared assets, and the recorded facts it reads through a port.
+// The ledger answers the port; nothing here knows how.
+
+import type { MappingSpec } from '../partitions/mapping.js';
+import type { PartitionScheme } from '../partitions/partitions.js';
+
+/** An asset as planning sees it. */
+export interface PlanningAsset {
+  readonly key: string;
+  /** Not computed here: never planned, and never stale. */
+  readonly external: boolean;
+  /** Undefined: changes of code do not make it stale. */
+  readonly codeVersion: string | undefined;
+  /** Undefined: exactly one partition. */
+  readonly scheme: PartitionScheme | undefined;
+  readonly dependencies: readonly PlanningDependency[];
+}
+
+export interface PlanningDependency {
+  readonly alias: string;
+  /** Key of the upstream asset. */
+  readonly upstream: string;
+  readonly mapping: MappingSpec;
+  /** Consumed where it exists, never planned in. */
+  readonly optional: boolean;
+  /** `after()`: must succeed first, is not consumed. */
+  readonly ordering: boolean;
+}
+
+/** One consumed version. */
+export interface InputVersion {
+  readonly asset: string;
+  readonly partition: string;
+  readonly dataVersion: string;
+}
+
+/** What is recorded of the head of one (asset, partition). */
+export interface HeadFact {
+  readonly partition: string;
+  /** Null: no head (nothing succeeded yet, or it was deleted). */
+  readonly materialization: number | null;
+  readonly dataVersion: string | null;
+  readonly codeVersion: string | null;
+  /** {@link inputsFingerprint} of what it consumed. */
+  readonly inputs: string | null;
+  /** {@link declaredUpstreams} when it was computed. */
+  readonly upstreams: string | null;
+  readonly invalidated: boolean;
+  /** The newest materialization ended failed or upstream_failed. */
+  readonly failed: boolean;
+  /** Why the value is gone although the record stands (`value was in memory`); null: it is there. */
+  readonly lost: string | null;
+}
+
+/** Recorded facts. Both answers may be of different moments; a plan is looked at again when it runs. */
+export interface PlanningFacts {
+  /** Heads by partition key; keys without a record are absent, keys that no longer exist are passed over. */
+  heads(asset: string, partitions: 'all' | readonly string[]): Promise<ReadonlyMap<string, HeadFact>>;
+  /** What these materializations consumed, by materialization. */
+  consumed(materializations: readonly number[]): Promise<ReadonlyMap<number, readonly InputVersion[]>>;
+}
+
+/** Whether there is a value to consume. */
+export function hasValue(head: HeadFact | undefined): head is HeadFact & { readonly materialization: number } {
+  return head !== undefined && head.materialization !== null && head.lost === null;
+}
