@@ -19,6 +19,11 @@ import { placeName, type Failure } from './runs/failure.js';
 import { LedgerFacts, type LostValue } from './runs/ledger.facts.js';
 import { Membership } from './runs/membership.js';
 import { PartitionMoments } from './runs/partition.moments.js';
+import { Ensurer } from './runs/ensurer.js';
+import { RequestReader } from './runs/request.reader.js';
+import { RunRequester } from './runs/requester.js';
+import { SELECTABLE_STATES } from './graph/selection.js';
+import { summarizeStatus } from './planning/status.js';
 import { RunPlanner } from './runs/run.planner.js';
 import { RunSignals } from './runs/run.signals.js';
 import { RunViews } from './runs/run.view.js';
@@ -45,6 +50,9 @@ export class FlowStoneEngine {
   readonly coordinator: Coordinator;
   readonly signals = new RunSignals();
   readonly views: RunViews;
+  readonly reader: RequestReader;
+  readonly requester: RunRequester;
+  readonly ensurer: Ensurer;
   readonly #io: IoRegistry;
   readonly #logger: ContextLogger;
 
@@ -89,6 +97,13 @@ export class FlowStoneEngine {
       },
       options,
     );
+    this.reader = new RequestReader(this.registry, async (model, asset) => {
+      const { counts } = await summarizeStatus(model, this.facts, asset);
+      return new Set(SELECTABLE_STATES.filter((state) => counts[state] > 0));
+    });
+    const { planner, membership, coordinator, views, signals } = this;
+    this.requester = new RunRequester(ledger, planner, membership, coordinator, views, signals, options);
+    this.ensurer = new Ensurer(ledger, this.moments, this.facts, this.requester, lostValue);
   }
 
   /** Opens ledger and values, and enters the process. Nothing runs yet. */
@@ -101,7 +116,7 @@ export class FlowStoneEngine {
   /** Begins to work. */
   start(): void {
     this.membership.keepAlive({
-      cancelled: (attempts) => this.coordinator.abort(attempts, new Aborted('cancelled')),
+      cancelled: (attempts) => this.coordinator.cancel(attempts),
       lost: () => {
         this.#logger.warn('The lease was lost: other processes took over what ran here, it is aborted.');
         this.coordinator.abortAll(new Aborted('lost'));

@@ -114,6 +114,11 @@ export class Coordinator {
     }
   }
 
+  /** A person cancelled these attempts. */
+  cancel(attempts: readonly { id: number; epoch: number }[]): void {
+    this.abort(attempts, new Aborted('cancelled'));
+  }
+
   /** The process lost its lease: nothing in hand can commit any more. */
   abortAll(reason: Aborted): void {
     for (const { controller } of this.#inHand.values()) controller.abort(reason);

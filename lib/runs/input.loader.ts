@@ -23,9 +23,17 @@ export interface PinnedDependency {
   readonly pins: readonly Pin[];
 }
 
+/** A recorded value (null: there is none) and whose it is. */
+export interface PlacedValue {
+  readonly asset: string;
+  /** Undefined for an unpartitioned asset. */
+  readonly partition: string | undefined;
+  readonly value: ValueRecord | null;
+}
+
 /** Loads what a pin points at. */
 export interface PinLoader {
-  load(pin: Pin & { readonly value: ValueRecord | null }, columns: readonly string[] | undefined): Promise<unknown>;
+  load(value: PlacedValue, columns: readonly string[] | undefined): Promise<unknown>;
 }
 
 /** The second argument of `execute`. Single inputs are loaded at once, many lazily. */
@@ -39,7 +47,10 @@ export async function loadInputs(
     data.map(({ dependency, cardinality, pins }) => {
       const load = async (pin: Pin): Promise<unknown> => {
         signal.throwIfAborted();
-        return loader.load({ ...pin, value: pin.head?.value ?? null }, dependency.columns);
+        return loader.load(
+          { asset: pin.asset, partition: pin.partition, value: pin.head?.value ?? null },
+          dependency.columns,
+        );
       };
       if (cardinality === 'many') return partitionedInput(dependency, pins, load);
       const [pin] = pins;

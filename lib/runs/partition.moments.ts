@@ -2,8 +2,8 @@
 import type { AssetRegistry } from '../assets/asset.registry.js';
 import type { Ledger } from '../ledger/ledger.port.js';
 import { buildPlanningModel, type PlanningModel } from '../planning/planning-model.js';
-import type { CustomScheme, PartitionScheme, SingleScheme } from '../partitions/partition-scheme.js';
-import { customKey } from '../partitions/partition-set.js';
+import { schemeLeaves, type CustomScheme } from '../partitions/partition-scheme.js';
+import { customKeys } from '../partitions/canonical-key.js';
 
 /** How long a model serves for looking again at claims, ms. Requests always get a new one. */
 const MODEL_AGE = 1000;
@@ -42,20 +42,13 @@ export class PartitionMoments {
     const [now, dynamic, custom] = await Promise.all([
       this.ledger.now(),
       mapOf(names, (name) => this.ledger.dynamicPartitions(name)),
-      mapOf(customs, (scheme) => this.#compute(scheme)),
+      mapOf(customs, (scheme) => customKeys(scheme, { config: this.config, resources: this.#resourcesOf(scheme) })),
     ]);
     return buildPlanningModel(this.registry.definitions, {
       now,
       dynamicKeys: (name) => dynamic.get(name) ?? [],
       customKeys: (scheme) => custom.get(scheme) ?? [],
     });
-  }
-
-  async #compute(scheme: CustomScheme): Promise<string[]> {
-    const keys: string[] = [];
-    const computed = await scheme.compute({ config: this.config, resources: this.#resourcesOf(scheme) });
-    for await (const key of computed) keys.push(customKey(scheme, key));
-    return keys;
   }
 
   /** What the assets that are partitioned by it require. */
@@ -68,10 +61,6 @@ export class PartitionMoments {
       unknown
     >;
   }
-}
-
-function schemeLeaves(scheme: PartitionScheme): readonly SingleScheme[] {
-  return scheme.kind === 'multi' ? Object.values(scheme.dimensions) : [scheme];
 }
 
 async function mapOf<K, V>(keys: Iterable<K>, value: (key: K) => Promise<V>): Promise<Map<K, V>> {

@@ -2,13 +2,16 @@
 import type { AssetClass, AssetDefinition } from '../assets/asset.definition.js';
 import type { AssetRegistry } from '../assets/asset.registry.js';
 import { FlowStoneError } from '../flowstone.errors.js';
+import { didYouMean } from '../graph/did-you-mean.js';
 import { evaluateSelection, type SelectionSource } from '../graph/selection-evaluation.js';
 import { parseSelection } from '../graph/selection-parser.js';
 import type { SelectableState } from '../graph/selection.js';
 import type { PartitionSelection, RunRequest } from '../ledger/records.js';
 import { WHOLE, type PartitionKeyInput } from '../partitions/partition-key.js';
-import { requireOrdinal } from '../partitions/partition-set.js';
+import { canonicalKey, requireOrdinal } from '../partitions/partition-set.js';
+import { schemeLeaves } from '../partitions/partition-scheme.js';
 import type { PlanningModel } from '../planning/planning-model.js';
+import type { PartitionMoments } from './partition.moments.js';
 
 /** A class, a key or selection, or several of them. */
 export type Target = AssetClass | string | readonly (AssetClass | string)[];
@@ -84,6 +87,35 @@ export class RequestReader {
     throw invalid(what);
   }
 
+  /** The canonical key of a partition that exists in the model; without a partition that of an unpartitioned asset. */
+  partitionIn(model: PlanningModel, asset: string, input: PartitionKeyInput | undefined): string {
+    const { scheme } = this.registry.resolve(asset);
+    if (scheme && input === undefined) throw partitionRequired(asset);
+    if (input === undefined) return WHOLE;
+    const set = model.setOf(model.requireIndex(asset));
+    return naming(asset, () => set.keyAt(requireOrdinal(set, scheme, input)));
+  }
+
+  /** The same at this moment. */
+  async partition(moments: PartitionMoments, asset: string, input: PartitionKeyInput | undefined): Promise<string> {
+    try {
+      return this.partitionIn(await moments.recent(), asset, input);
+    } catch (error) {
+      // A window may have ended, or a key have been added elsewhere, since the model was made.
+      if (!(error instanceof FlowStoneError) || error.code !== 'FLOWSTONE_PARTITION_UNKNOWN') throw error;
+      return this.partitionIn(await moments.fresh(), asset, input);
+    }
+  }
+
+  /** @throws FlowStoneError for a name that no dynamic scheme has, or keys that cannot be keys */
+  requireDynamic(name: string, keys: readonly string[]): void {
+    const leaves = this.registry.definitions.flatMap(({ scheme }) => (scheme ? schemeLeaves(scheme) : []));
+    const scheme = leaves.find((leaf) => leaf.kind === 'dynamic' && leaf.name === name);
+    if (scheme) return keys.forEach((key) => void canonicalKey(scheme, key));
+    const names = leaves.flatMap((leaf) => (leaf.kind === 'dynamic' ? [leaf.name] : []));
+    throw invalid(`No asset is partitioned by Partitions.dynamic('${name}')${didYouMean(name, names)}.`, { name });
+  }
+
   async #select(model: PlanningModel, text: string): Promise<string[]> {
     if (this.registry.find(text)) return [text];
     const { graph } = model;
@@ -115,22 +147,38 @@ function selectionFor(
     throw invalid(`${key} is not partitioned. Leave the partition out.`, { asset: key });
   }
   if (partitions === undefined) {
-    throw new FlowStoneError(
-      'FLOWSTONE_PARTITION_REQUIRED',
-      `${key} is partitioned. Say which: { partition: '...' }, or { partitions: 'missing' | 'stale' | 'failed' | 'all' | [...] | { from, to } }.`,
-      { context: { asset: key } },
-    );
+    throw partitionRequired(key);
   }
   const set = model.setOf(model.requireIndex(key));
   const known = (input: PartitionKeyInput): string => set.keyAt(requireOrdinal(set, scheme, input));
+  const read = (): PartitionSelection =>
+    'from' in partitions
+      ? { from: known(partitions.from), to: known(partitions.to) }
+      : { keys: [...new Set(partitions.map(known))] };
   try {
-    if ('from' in partitions) return { from: known(partitions.from), to: known(partitions.to) };
-    return { keys: [...new Set(partitions.map(known))] };
+    return naming(key, read);
+  } catch (error) {
+    if (sole || !(error instanceof FlowStoneError)) throw error;
+    return undefined;
+  }
+}
+
+/** Errors about partitions do not know whose they are. */
+function naming<T>(asset: string, read: () => T): T {
+  try {
+    return read();
   } catch (error) {
     if (!(error instanceof FlowStoneError)) throw error;
-    if (!sole) return undefined;
-    throw new FlowStoneError(error.code, `${key}: ${error.message}`, { context: { ...error.context, asset: key } });
+    throw new FlowStoneError(error.code, `${asset}: ${error.message}`, { context: { ...error.context, asset } });
   }
+}
+
+function partitionRequired(asset: string): FlowStoneError {
+  return new FlowStoneError(
+    'FLOWSTONE_PARTITION_REQUIRED',
+    `${asset} is partitioned. Say which: { partition: '...' }, or where several may be meant { partitions: 'missing' | 'stale' | 'failed' | 'all' | [...] | { from, to } }.`,
+    { context: { asset } },
+  );
 }
 
 function isNamed(partitions: PartitionsOption | undefined): partitions is 'all' | 'missing' | 'stale' | 'failed' {

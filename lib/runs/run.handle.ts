@@ -54,8 +54,8 @@ export interface RunHandleParts {
   readonly views: RunViews;
   readonly signals: RunSignals;
   readonly cancel: (id: number, reason: string | null) => Promise<void>;
-  /** Throws while the run is not committed yet (requested in an open transaction). */
-  readonly requireCommitted: () => void;
+  /** Throws where waiting would never end: inside an asset, or while the request's transaction is open. */
+  readonly beforeWait: () => void;
 }
 
 export class RunHandle {
@@ -66,7 +66,6 @@ export class RunHandle {
 
   /** The run as it is now. */
   async view(): Promise<RunView> {
-    this.parts.requireCommitted();
     const view = await this.parts.views.view(this.id);
     if (view) return view;
     throw new FlowStoneError(
@@ -84,6 +83,7 @@ export class RunHandle {
    */
   async wait({ until = 'ended', timeout }: WaitOptions = {}): Promise<RunResult> {
     const deadline = timeout === undefined ? Infinity : Date.now() + timeout;
+    this.parts.beforeWait();
     using watch = this.parts.signals.watch(this.id);
     for (;;) {
       const view = await this.view();
@@ -106,6 +106,7 @@ export class RunHandle {
 
   /** Each change of the run, the newest only if the consumer is slow; ends with the ended (or waiting) run. */
   async *progress(): AsyncGenerator<RunProgress> {
+    this.parts.beforeWait();
     using watch = this.parts.signals.watch(this.id);
     for (let shown = ''; ;) {
       const { id, status, counts } = await this.view();

@@ -8,7 +8,7 @@ import type { IoRegistry } from '../io/io.registry.js';
 import type { Claim } from '../ledger/ledger.port.js';
 import type { ValueRecord } from '../ledger/records.js';
 import { placeName } from './failure.js';
-import type { Pin, PinLoader } from './input.loader.js';
+import type { PinLoader, PlacedValue } from './input.loader.js';
 
 /** An external asset may know how to fetch its own value. */
 interface LoadsItself {
@@ -48,10 +48,7 @@ export class ValueStore implements PinLoader {
    * The value a pin points at; of an external asset, what its class's `load(partition)` gives, if it has one.
    * @throws FlowStoneError FLOWSTONE_INPUT_WITHOUT_VALUE for an asset that stores none
    */
-  async load(
-    { asset, partition, value }: Pin & { readonly value: ValueRecord | null },
-    columns?: readonly string[],
-  ): Promise<unknown> {
+  async load({ asset, partition, value }: PlacedValue, columns?: readonly string[]): Promise<unknown> {
     const { definition, instance } = this.registry.require(asset);
     if (value?.io != null) {
       return this.io

@@ -1,0 +1,316 @@
+// The facade: everything an application asks of FlowStone, typed by the asset classes passed in.
+import { Injectable } from '@nestjs/common';
+import type { AssetClass, AssetDefinition } from './assets/asset.definition.js';
+import type { ValueOf } from './assets/asset.value.js';
+import type { FlowStoneEngine } from './flowstone.engine.js';
+import { FlowStoneError } from './flowstone.errors.js';
+import type { EntityManager, Page, PageRequest } from './ledger/ledger.port.js';
+import type { JsonObject, MaterializationRecord, RunRecord } from './ledger/records.js';
+import type { PartitionKeyInput } from './partitions/partition-key.js';
+import type { PartitionSet } from './partitions/partition-set.js';
+import type { Plan } from './planning/plan.js';
+import { readStatus, summarizeStatus, type PartitionStatus, type StatusSummary } from './planning/status.js';
+import type { EnsureConditions } from './runs/ensurer.js';
+import { placeName } from './runs/failure.js';
+import type { PlanOptions, Target } from './runs/request.reader.js';
+import { refuseNested, type RunOptions } from './runs/requester.js';
+import type { RunHandle } from './runs/run.handle.js';
+
+/** Who acts, why, and in which transaction. */
+export interface ActOptions {
+  readonly by?: string;
+  readonly reason?: string;
+  /** An open transaction on the ledger's database: the act exists exactly if it commits. */
+  readonly manager?: EntityManager;
+}
+
+export interface MaterializeOptions extends PlanOptions, RunOptions {}
+
+export interface EnsureOptions extends EnsureConditions {
+  readonly partition?: PartitionKeyInput;
+}
+
+/** A head and how to load it. */
+export interface EnsuredHead<V> {
+  readonly materialization: number;
+  readonly dataVersion: string;
+  readonly completedAt: Date;
+  load(): Promise<V>;
+}
+
+/** Which partitions an act names; without any: all. */
+export interface PartitionsOfAct {
+  readonly partition?: PartitionKeyInput;
+  readonly partitions?: readonly PartitionKeyInput[];
+}
+
+export interface LoadOptions {
+  readonly partition?: PartitionKeyInput;
+  /** Id of an earlier materialization. */
+  readonly version?: number;
+}
+
+/** Assets as nodes and declared dependencies as edges, for drawing. */
+export interface GraphView {
+  readonly nodes: readonly Pick<
+    AssetDefinition,
+    'key' | 'external' | 'description' | 'group' | 'tags' | 'owners' | 'kinds'
+  >[];
+  readonly edges: readonly {
+    readonly from: string;
+    readonly to: string;
+    readonly alias: string;
+    /** Kind of the mapping, or `after`. */
+    readonly mapping: string;
+  }[];
+}
+
+/** Where the service finds the engine; it exists once the application is initialised. */
+export abstract class EngineSource {
+  abstract require(): FlowStoneEngine;
+}
+
+@Injectable()
+export class FlowStoneService {
+  constructor(private readonly source: EngineSource) {}
+
+  /**
+   * Requests that targets be materialized, with whatever is stale above them, and returns once the request is
+   * recorded. Bad requests reject and record nothing.
+   */
+  async materialize(target: Target, options: MaterializeOptions = {}): Promise<RunHandle> {
+    const engine = this.source.require();
+    const request = await engine.reader.read(await engine.moments.fresh(), target, options);
+    return engine.requester.request(request, options);
+  }
+
+  /** What materialize() would run, and why, and what not. Changes nothing. */
+  async plan(target: Target, options: PlanOptions = {}): Promise<Plan> {
+    const engine = this.source.require();
+    return engine.planner.plan(await engine.reader.read(await engine.moments.fresh(), target, options));
+  }
+
+  /** The status of one partition, or of an unpartitioned asset, with all reasons. */
+  async status(asset: AssetClass | string, partition: PartitionKeyInput): Promise<PartitionStatus>;
+  /** The status of an unpartitioned asset, or the summary of a partitioned one. */
+  async status(asset: AssetClass | string): Promise<PartitionStatus | StatusSummary>;
+  async status(asset: AssetClass | string, partition?: PartitionKeyInput): Promise<PartitionStatus | StatusSummary> {
+    const engine = this.source.require();
+    const { key, scheme } = engine.registry.resolve(asset);
+    const model = await engine.moments.fresh();
+    if (scheme && partition === undefined) return summarizeStatus(model, engine.facts, key);
+    return readStatus(model, engine.facts, key, engine.reader.partitionIn(model, key, partition));
+  }
+
+  /**
+   * The value of the head, or of an earlier materialization that is kept (`version`).
+   * @throws FlowStoneError FLOWSTONE_VALUE_MISSING
+   */
+  async load<C extends AssetClass>(asset: C, options?: LoadOptions): Promise<ValueOf<C>>;
+  async load(asset: string, options?: LoadOptions): Promise<unknown>;
+  async load(asset: AssetClass | string, { partition, version }: LoadOptions = {}): Promise<unknown> {
+    const engine = this.source.require();
+    const place = await this.#place(engine, asset, partition);
+    const head =
+      version === undefined
+        ? (await engine.ledger.heads([{ asset: place.asset, partitions: [place.key] }]))[0]!.get(place.key)
+        : await this.#version(engine, place, version);
+    if (head?.materialization == null || (head.value && engine.values.lost(head.value))) {
+      const what = version === undefined ? 'no value. Materialize it first.' : `no version ${version}. See history().`;
+      throw new FlowStoneError('FLOWSTONE_VALUE_MISSING', `${placeName(place)} has ${what}`, {
+        context: { asset: place.asset, partition: place.partition, version },
+      });
+    }
+    return engine.values.load({ asset: place.asset, partition: place.partition, value: head.value });
+  }
+
+  /**
+   * The head, if it is fresh and young enough; else one materialization, shared by all who ask at the same time, and
+   * its outcome, failure included.
+   */
+  async ensure<C extends AssetClass>(asset: C, options: EnsureOptions = {}): Promise<EnsuredHead<ValueOf<C>>> {
+    refuseNested('ensure()');
+    const engine = this.source.require();
+    const { asset: key, partition, key: partitionKey } = await this.#place(engine, asset, options.partition);
+    const { materialization, dataVersion, completedAt, value } = await engine.ensurer.ensure(
+      key,
+      partitionKey,
+      options,
+    );
+    const load = (): Promise<ValueOf<C>> => engine.values.load({ asset: key, partition, value }) as Promise<ValueOf<C>>;
+    return { materialization, dataVersion, completedAt, load };
+  }
+
+  /** A run, to look at, wait for or cancel. Looking at one that does not exist says so. */
+  run(id: number): RunHandle {
+    return this.source.require().requester.handle(id);
+  }
+
+  /** Runs, newest first. */
+  async runs(
+    filter: { readonly status?: readonly RunRecord['status'][]; readonly asset?: string } = {},
+    page: PageRequest = { limit: 50 },
+  ): Promise<Page<RunRecord>> {
+    return this.source.require().ledger.runs(filter, page);
+  }
+
+  /** Materializations of an asset, or of one partition, newest first, whatever became of them. */
+  async history(
+    asset: AssetClass | string,
+    options: { readonly partition?: PartitionKeyInput } & Partial<PageRequest> = {},
+  ): Promise<Page<MaterializationRecord>> {
+    const engine = this.source.require();
+    const { key } = engine.registry.resolve(asset);
+    const { partition, limit = 50, before } = options;
+    const filter = partition === undefined ? {} : { partition: (await this.#place(engine, asset, partition)).key };
+    return engine.ledger.materializations({ asset: key, ...filter }, { limit, before });
+  }
+
+  /** Materializations of a run, newest first. */
+  async materializations(run: number, page: PageRequest = { limit: 100 }): Promise<Page<MaterializationRecord>> {
+    return this.source.require().ledger.materializations({ run }, page);
+  }
+
+  /**
+   * A new run of what failed, was cancelled or could not run in another; while such a retry is open, that one.
+   * Nothing of the old run changes.
+   */
+  async retry(run: number, options: { readonly requestedBy?: string } = {}): Promise<RunHandle> {
+    return this.source.require().requester.retry(run, options.requestedBy ?? null);
+  }
+
+  /** Cancels what has not begun at once, what runs through its signal, then by fence. Ended runs stay as they are. */
+  async cancel(run: number, { by, reason }: Omit<ActOptions, 'manager'> = {}): Promise<void> {
+    await this.source.require().requester.cancel(run, by ?? null, reason ?? null);
+  }
+
+  /** Marks heads as stale whatever their inputs; returns how many. Without partitions: all of them. */
+  async invalidate(asset: AssetClass | string, options: PartitionsOfAct & ActOptions = {}): Promise<number> {
+    const engine = this.source.require();
+    const { key } = engine.registry.resolve(asset);
+    const partitions = (await this.#named(engine, asset, options)) ?? 'all';
+    return engine.ledger.invalidate([{ asset: key, partitions }], actOf(options));
+  }
+
+  /** Forgets heads and deletes their values: the partitions are `missing` then, their history stays. */
+  async delete(
+    asset: AssetClass | string,
+    options: (PartitionsOfAct | { readonly partitions: 'all' }) & Omit<ActOptions, 'manager'> = {},
+  ): Promise<number> {
+    const engine = this.source.require();
+    const { key, scheme } = engine.registry.resolve(asset);
+    const all = options.partitions === 'all' || !scheme;
+    const partitions = all ? 'all' : await this.#named(engine, asset, options as PartitionsOfAct);
+    if (!partitions) {
+      throw new FlowStoneError(
+        'FLOWSTONE_PARTITION_REQUIRED',
+        `${key} is partitioned. Say which to delete: { partition }, { partitions: [...] } or { partitions: 'all' }.`,
+        { context: { asset: key } },
+      );
+    }
+    const removed = await engine.ledger.deleteHeads([{ asset: key, partitions }], actOf(options));
+    // The record goes first: a crash in between leaves a value nobody points at, never a record without its value.
+    for (const { partition, value } of removed) await engine.values.delete(key, scheme ? partition : undefined, value);
+    return removed.length;
+  }
+
+  /** Tells that an external asset has a new version; what consumed another one is stale then. */
+  async reportVersion(
+    asset: AssetClass | string,
+    version: { readonly dataVersion: string; readonly partition?: PartitionKeyInput; readonly metadata?: JsonObject },
+    options: ActOptions = {},
+  ): Promise<number> {
+    const engine = this.source.require();
+    const { key, external } = engine.registry.resolve(asset);
+    if (!external) {
+      const message = `${key} is computed here, its versions are not reported. Use invalidate() to have it recomputed.`;
+      throw new FlowStoneError('FLOWSTONE_REQUEST_INVALID', message, { context: { asset: key } });
+    }
+    const { key: partition } = await this.#place(engine, asset, version.partition);
+    const { dataVersion, metadata = null } = version;
+    return engine.ledger.reportVersion({ asset: key, partition, dataVersion, metadata }, actOf(options));
+  }
+
+  /** The partitions of an asset that exist now; lazily numbered, none is listed. */
+  async partitions(asset: AssetClass | string): Promise<PartitionSet> {
+    const engine = this.source.require();
+    const model = await engine.moments.fresh();
+    return model.setOf(model.requireIndex(engine.registry.resolve(asset).key));
+  }
+
+  /** Adds keys to the dynamic scheme `name`; returns those that are new or came back. */
+  async addPartitions(name: string, keys: readonly string[], options: ActOptions = {}): Promise<readonly string[]> {
+    const engine = this.source.require();
+    engine.reader.requireDynamic(name, keys);
+    const added = await engine.ledger.addPartitions(name, keys, actOf(options));
+    engine.moments.forget();
+    return added;
+  }
+
+  /** Retires keys of the dynamic scheme `name`: never planned again, heads and history kept. Returns those there were. */
+  async removePartitions(name: string, keys: readonly string[], options: ActOptions = {}): Promise<readonly string[]> {
+    const engine = this.source.require();
+    engine.reader.requireDynamic(name, keys);
+    const removed = await engine.ledger.removePartitions(name, keys, actOf(options));
+    engine.moments.forget();
+    return removed;
+  }
+
+  /** The declared graph, for drawing. */
+  graph(): GraphView {
+    const { definitions } = this.source.require().registry;
+    return {
+      nodes: definitions.map(({ key, external, description, group, tags, owners, kinds }) => ({
+        ...{ key, external, tags, owners, kinds },
+        ...(description !== undefined && { description }),
+        ...(group !== undefined && { group }),
+      })),
+      edges: definitions.flatMap(({ key, dependencies }) =>
+        dependencies.map(({ upstream, alias, mapping, ordering }) => ({
+          ...{ from: upstream, to: key, alias },
+          mapping: ordering ? 'after' : mapping.kind,
+        })),
+      ),
+    };
+  }
+
+  async #version(engine: FlowStoneEngine, { asset, key }: Place, version: number) {
+    const record = await engine.ledger.materialization(version);
+    const isThis = record?.asset === asset && record.partition === key && record.status === 'success';
+    return isThis ? { materialization: record.id, value: record.value } : undefined;
+  }
+
+  async #place(
+    engine: FlowStoneEngine,
+    asset: AssetClass | string,
+    input: PartitionKeyInput | undefined,
+  ): Promise<Place> {
+    const { key: name, scheme } = engine.registry.resolve(asset);
+    const key = await engine.reader.partition(engine.moments, name, input);
+    return { asset: name, key, partition: scheme ? key : undefined };
+  }
+
+  async #named(
+    engine: FlowStoneEngine,
+    asset: AssetClass | string,
+    { partition, partitions }: PartitionsOfAct,
+  ): Promise<readonly string[] | undefined> {
+    const inputs = partitions ?? (partition === undefined ? undefined : [partition]);
+    return inputs && Promise.all(inputs.map(async (input) => (await this.#place(engine, asset, input)).key));
+  }
+}
+
+/** An asset and a partition of it: `key` as recorded, `partition` as shown (undefined: unpartitioned). */
+interface Place {
+  readonly asset: string;
+  readonly key: string;
+  readonly partition: string | undefined;
+}
+
+function actOf({ by, reason, manager }: ActOptions): {
+  actor: string | null;
+  reason: string | null;
+  manager?: EntityManager;
+} {
+  return { actor: by ?? null, reason: reason ?? null, ...(manager && { manager }) };
+}

@@ -1,0 +1,154 @@
+// From a validated request to a recorded run and its handle; cancelling and retrying runs.
+import { currentContext } from '../assets/asset.context.js';
+import { FlowStoneError } from '../flowstone.errors.js';
+import type { ClaimRequest, EntityManager, Ledger } from '../ledger/ledger.port.js';
+import type { NewRun, RunRequest } from '../ledger/records.js';
+import type { Coordinator } from './coordinator.js';
+import { crashPoint } from './crash-points.js';
+import type { Membership } from './membership.js';
+import { RunHandle } from './run.handle.js';
+import type { RunPlanner } from './run.planner.js';
+import type { RunSignals } from './run.signals.js';
+import type { RunViews } from './run.view.js';
+
+/** Partitions that a request names one by one and that are planned before materialize() answers. */
+const PLANNED_AT_ONCE = 64;
+
+/** What a request says beside what is to be materialized. */
+export interface RunOptions {
+  /** The same key and request return the same run, whatever became of it. */
+  readonly runKey?: string;
+  /** Higher goes first; default 0. */
+  readonly priority?: number;
+  readonly tags?: Readonly<Record<string, string>>;
+  readonly requestedBy?: string;
+  /** At most so many of this run's materializations at once. */
+  readonly maxConcurrency?: number;
+  /** End the run's pending work at the first failure. */
+  readonly failFast?: boolean;
+  /** An open transaction on the ledger's database: the request exists exactly if it commits. */
+  readonly manager?: EntityManager;
+}
+
+export class RunRequester {
+  constructor(
+    private readonly ledger: Ledger,
+    private readonly planner: RunPlanner,
+    private readonly membership: Membership,
+    private readonly coordinator: Coordinator,
+    private readonly views: RunViews,
+    private readonly signals: RunSignals,
+    private readonly options: { readonly worker: boolean; readonly cancelGrace: number },
+  ) {}
+
+  async request(request: RunRequest, options: RunOptions = {}): Promise<RunHandle> {
+    const { manager } = options;
+    const run = newRun(request, options);
+    if (manager) {
+      const { id } = (await this.ledger.insertRun(run, { manager })).run;
+      return this.handle(id, manager);
+    }
+    const atOnce = this.options.worker && isSmall(request);
+    const plan = atOnce ? this.planner.rows(await this.planner.plan(request), run.priority) : undefined;
+    const claim = this.#claim();
+    const inserted = await this.ledger.insertRun(run, plan ? { plan, ...(claim && { claim }) } : {});
+    crashPoint('after-request');
+    await this.coordinator.accept(inserted.claims);
+    if (inserted.created) this.coordinator.ring();
+    return this.handle(inserted.run.id);
+  }
+
+  /** A new run of what is left of another; while such a one is open, that one. */
+  async retry(id: number, requestedBy: string | null): Promise<RunHandle> {
+    const old = await this.handle(id).view();
+    const plan = await this.ledger.leftovers(id);
+    if (plan.size === 0 && (old.counts.total > 0 || old.status === 'success')) {
+      throw new FlowStoneError('FLOWSTONE_REQUEST_INVALID', `Run ${id} has nothing to retry: all of it succeeded.`, {
+        context: { run: id },
+      });
+    }
+    const { request, priority, tags, maxConcurrency, failFast } = old;
+    const again: NewRun = { request, runKey: null, retryOf: id, priority, tags, requestedBy, maxConcurrency, failFast };
+    // A run that was never planned has no materializations: its request is planned anew.
+    const inserted = await this.ledger.insertRun(again, plan.size > 0 ? { plan } : {});
+    this.coordinator.ring();
+    return this.handle(inserted.run.id);
+  }
+
+  async cancel(id: number, actor: string | null, reason: string | null): Promise<void> {
+    const grace = this.options.cancelGrace;
+    const { accepted, running, released } = await this.ledger.cancelRun(id, { actor, reason, grace });
+    if (!accepted) await this.handle(id).view();
+    this.coordinator.cancel(running);
+    this.signals.changed(id);
+    if (released) this.coordinator.ring();
+  }
+
+  /** @param manager of the transaction the run was requested in, if it was. */
+  handle(id: number, manager?: EntityManager): RunHandle {
+    return new RunHandle(id, {
+      views: this.views,
+      signals: this.signals,
+      cancel: (run, reason) => this.cancel(run, null, reason),
+      beforeWait: () => {
+        refuseNested('Waiting for a run');
+        if (manager?.queryRunner?.isTransactionActive) {
+          throw new FlowStoneError(
+            'FLOWSTONE_RUN_NOT_COMMITTED',
+            `Run ${id} was requested in a transaction that is still open. Commit it, then wait.`,
+            { context: { run: id } },
+          );
+        }
+        this.coordinator.ring();
+      },
+    });
+  }
+
+  #claim(): ClaimRequest | undefined {
+    const { free } = this.coordinator;
+    if (free === 0) return undefined;
+    return { process: this.membership.id, assets: this.membership.claimable(), limit: free };
+  }
+}
+
+/** @throws FlowStoneError FLOWSTONE_NESTED_MATERIALIZATION inside `execute` */
+export function refuseNested(what: string): void {
+  const context = currentContext();
+  if (!context) return;
+  throw new FlowStoneError(
+    'FLOWSTONE_NESTED_MATERIALIZATION',
+    `${what} inside execute() of ${context.asset} would hold its slot meanwhile. Declare the dependency with @DependsOn instead.`,
+    { context: { asset: context.asset } },
+  );
+}
+
+function newRun(request: RunRequest, options: RunOptions): NewRun {
+  for (const [name, value, least] of [
+    ['priority', options.priority ?? 0, -1_000_000],
+    ['maxConcurrency', options.maxConcurrency ?? 1, 1],
+  ] as const) {
+    if (Number.isInteger(value) && value >= least && value <= 1_000_000) continue;
+    throw new FlowStoneError(
+      'FLOWSTONE_REQUEST_INVALID',
+      `${name} must be a whole number from ${least} to 1000000, not ${value}.`,
+    );
+  }
+  return {
+    request,
+    runKey: options.runKey ?? null,
+    retryOf: null,
+    priority: options.priority ?? 0,
+    tags: options.tags ?? {},
+    requestedBy: options.requestedBy ?? null,
+    maxConcurrency: options.maxConcurrency ?? null,
+    failFast: options.failFast ?? false,
+  };
+}
+
+/** Whether few partitions are named one by one, so that planning them takes no time worth mentioning. */
+function isSmall({ targets, upstream, downstream }: RunRequest): boolean {
+  const named = targets.map(({ partitions }) =>
+    typeof partitions === 'object' && 'keys' in partitions ? partitions.keys.length : Infinity,
+  );
+  return upstream !== 'all' && !downstream && named.reduce((sum, count) => sum + count, 0) <= PLANNED_AT_ONCE;
+}
