@@ -1,9 +1,9 @@
 // From what callers pass to the canonical key of a scheme. Whether such a partition exists is for partition-set.ts to say.
 import { FlowStoneError } from '../flowstone.errors.js';
 import { decodeDimensions, encodeDimensions, keyTextProblem, type PartitionKeyInput, WHOLE } from './partition-key.js';
-import type { CustomKey, CustomKeysContext, CustomScheme, PartitionScheme, SingleScheme } from './partition-scheme.js';
+import type { CustomKey, CustomScheme, PartitionScheme, SingleScheme } from './partition-scheme.js';
 import { isTimeScheme } from './partition-scheme.js';
-import { timeKeyForm, timeKeyOf, timeKeyProblem } from './time-set.js';
+import { timeKeyForm, timeKeyNear, timeKeyProblem } from './time-key.js';
 
 /**
  * The canonical key of what a caller passed: a key as it is, an instant as the key of the window that holds it, a record as the
@@ -17,17 +17,8 @@ export function canonicalKey(scheme: PartitionScheme | undefined, input: Partiti
   return key;
 }
 
-/**
- * The canonical keys a custom scheme's function returns now. Rejects with FLOWSTONE_PARTITION_KEY_INVALID for what cannot
- * be a key, and with what the function throws.
- */
-export async function customKeys(scheme: CustomScheme, context: CustomKeysContext): Promise<readonly string[]> {
-  const keys: string[] = [];
-  for await (const item of await scheme.compute(context)) keys.push(customKey(scheme, item));
-  return keys;
-}
-
-function customKey(scheme: CustomScheme, item: CustomKey): string {
+/** The canonical key of one partition a custom scheme's function returned. Throws FLOWSTONE_PARTITION_KEY_INVALID. */
+export function customKey(scheme: CustomScheme, item: CustomKey): string {
   if (!isTuple(item)) return canonicalKey(scheme, item);
   if (item.length !== scheme.dimensions.length) throw invalid(scheme, item, 'it has not as many parts');
   return canonicalKey(scheme, Object.fromEntries(scheme.dimensions.map((name, index) => [name, item[index]!])));
@@ -45,8 +36,9 @@ function toKey(scheme: PartitionScheme | undefined, input: PartitionKeyInput): s
   const names = dimensionNames(scheme);
   if (names.length > 0) return dimensionsKey(scheme, names, input);
   if (isTimeScheme(scheme) && input instanceof Date) {
-    if (Number.isNaN(input.getTime())) throw invalid(scheme, input, 'it is an invalid date');
-    return timeKeyOf(scheme, input);
+    const key = Number.isNaN(input.getTime()) ? undefined : timeKeyNear(scheme, input.getTime(), 0);
+    if (key === undefined) throw invalid(scheme, input, 'it is no date of the years 1 to 9990');
+    return key;
   }
   if (typeof input !== 'string') throw invalid(scheme, input, 'it is no text');
   const problem = isTimeScheme(scheme) ? timeKeyProblem(scheme, input) : undefined;

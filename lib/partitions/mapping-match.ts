@@ -95,7 +95,8 @@ function matchDimensions(
 ): Match | string {
   const upLeaves = leavesOf(up);
   const upNames = upLeaves.map(([name]) => name);
-  if (single && up.kind === 'multi') return `the upstream has the dimensions ${upNames.join(', ')}; write mapping.dimensions({ ... })`;
+  if (single && up.kind === 'multi')
+    return `the upstream has the dimensions ${upNames.join(', ')}; write mapping.dimensions({ ... })`;
   if (!single && up.kind !== 'multi') return "the upstream has no dimensions; write mapping.dimension('mine')";
   const unknown = Object.keys(rules).find((name) => !upNames.includes(name));
   if (unknown !== undefined) return `the upstream has no dimension '${unknown}'; it has ${upNames.join(', ')}`;
@@ -124,7 +125,8 @@ function joinLinks(links: readonly (Link | string)[]): Match | string {
 function findLink(spec: LeafSpec, [up, upScheme]: Leaf, candidates: readonly Leaf[]): Link | string {
   if (spec.kind === 'all') return { up, down: undefined, spec };
   if (spec.kind === 'keys' || spec.kind === 'latest') {
-    const problem = spec.kind === 'keys' ? keysProblem(spec.keys, spec.allowMissing, upScheme) : latestProblem(upScheme);
+    const problem =
+      spec.kind === 'keys' ? keysProblem(spec.keys, spec.allowMissing, upScheme) : latestProblem(upScheme);
     return problem ?? { up, down: undefined, spec };
   }
   const problems = candidates.map(([, scheme]) => leafProblem(spec, scheme, upScheme));
@@ -193,7 +195,11 @@ function zoneProblem(down: TimeScheme, up: TimeScheme): string | undefined {
   return `the time zones differ (${down.timeZone}, ${up.timeZone}); give both the same, or write mapped(..., mapping.many({ ... }))`;
 }
 
-function keysProblem(keys: readonly string[], allowMissing: boolean | undefined, up: PartitionScheme): string | undefined {
+function keysProblem(
+  keys: readonly string[],
+  allowMissing: boolean | undefined,
+  up: PartitionScheme,
+): string | undefined {
   if (keys.length === 0) return 'keys(...) names no partition; name at least one, or leave the dependency out';
   for (const key of keys) {
     try {
@@ -228,6 +234,9 @@ function describe(scheme: PartitionScheme): string {
 }
 
 function quote(keys: readonly string[]): string {
-  const shown = keys.slice(0, 5).map((key) => `'${key}'`).join(', ');
+  const shown = keys
+    .slice(0, 5)
+    .map((key) => `'${key}'`)
+    .join(', ');
   return keys.length > 5 ? `${shown} and ${keys.length - 5} more` : shown;
 }

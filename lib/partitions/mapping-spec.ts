@@ -101,7 +101,12 @@ export const mapping = {
   ): DimensionsMapping<CardinalityOf<M>> => {
     const isOne = Object.values(dimensions).every(({ cardinality }) => cardinality === 'one');
     const cardinality = (isOne ? 'one' : 'many') as CardinalityOf<M>;
-    return Object.freeze({ kind: 'dimensions', cardinality, dimensions: Object.freeze({ ...dimensions }), single: undefined });
+    return Object.freeze({
+      kind: 'dimensions',
+      cardinality,
+      dimensions: Object.freeze({ ...dimensions }),
+      single: undefined,
+    });
   },
   /** An upstream without dimensions follows from this dimension of mine: the same key, unless a rule says otherwise. */
   dimension: <C extends Cardinality = 'one'>(of: string, rule?: DimensionMapping<C>): DimensionsMapping<C> => {
@@ -116,12 +121,11 @@ export const mapping = {
   /** The windows that overlap the window of my dimension `of`. */
   within: (of?: string): DimensionMapping<'many'> => rule('many', { kind: 'within' }, of),
   /** The windows at these offsets (both inclusive) from the window of my dimension `of`. */
-  window: (
-    { start, end }: { readonly start: number; readonly end: number },
-    of?: string,
-  ): DimensionMapping<'many'> => rule('many', { kind: 'window', start, end }, of),
+  window: ({ start, end }: { readonly start: number; readonly end: number }, of?: string): DimensionMapping<'many'> =>
+    rule('many', { kind: 'window', start, end }, of),
   /** These keys. */
-  keys: (keys: readonly string[]): DimensionMapping<'many'> => rule('many', { kind: 'keys', keys: Object.freeze([...keys]) }),
+  keys: (keys: readonly string[]): DimensionMapping<'many'> =>
+    rule('many', { kind: 'keys', keys: Object.freeze([...keys]) }),
   /** The newest window. */
   latest: (): DimensionMapping<'one'> => rule('one', { kind: 'latest' }),
 } as const;

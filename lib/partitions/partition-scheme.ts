@@ -75,11 +75,6 @@ export interface CustomScheme {
   readonly name: string;
   /** Names of the parts of a key; empty where keys have no parts. */
   readonly dimensions: readonly string[];
-  /**
-   * Runs `compute` and gives canonical keys, for `PartitionMoment.customKeys`. Rejects with
-   * FLOWSTONE_PARTITION_KEY_INVALID for what cannot be a key, and with what `compute` throws.
-   */
-  keys(context: CustomKeysContext): Promise<readonly string[]>;
 }
 
 /** A scheme that can be a dimension of a `multi`. */
@@ -103,9 +98,4 @@ export function isTimeScheme(scheme: PartitionScheme): scheme is TimeScheme {
     scheme.kind === 'monthly' ||
     scheme.kind === 'cron'
   );
-}
-
-/** The schemes a scheme is made of: the dimensions of a `multi`, else itself. */
-export function schemeLeaves(scheme: PartitionScheme): readonly SingleScheme[] {
-  return scheme.kind === 'multi' ? Object.values(scheme.dimensions) : [scheme];
 }

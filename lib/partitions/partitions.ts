@@ -14,12 +14,10 @@ import type {
   TimeOptions,
 } from './partition-scheme.js';
 import { isTimeScheme } from './partition-scheme.js';
-import { customKeys } from './canonical-key.js';
 import { keyTextProblem } from './partition-key.js';
 import { timeSchemeProblems } from './time-rules.js';
 
 export type * from './partition-scheme.js';
-export { isTimeScheme, schemeLeaves } from './partition-scheme.js';
 
 /**
  * The partition schemes. Time keys name the start of their window on the zone's wall clock. Nothing is checked here: what is
@@ -58,16 +56,8 @@ export const Partitions = {
   custom: (
     compute: CustomKeysFunction,
     { name, dimensions = [] }: { readonly name?: string; readonly dimensions?: readonly string[] } = {},
-  ): CustomScheme => {
-    const scheme: CustomScheme = Object.freeze({
-      kind: 'custom',
-      compute,
-      name: name ?? compute.name,
-      dimensions: Object.freeze([...dimensions]),
-      keys: (context) => customKeys(scheme, context),
-    });
-    return scheme;
-  },
+  ): CustomScheme =>
+    Object.freeze({ kind: 'custom', compute, name: name ?? compute.name, dimensions: Object.freeze([...dimensions]) }),
 } as const;
 
 function calendar(kind: CalendarScheme['kind'], options: TimeOptions): CalendarScheme {
