@@ -12,7 +12,9 @@ const CLOCK_OR_CHANCE =
 
 describe('the house', () => {
   it('has file names in kebab-case with their role as a dotted suffix', () => {
-    const odd = everything.filter(({ path }) => !/^[a-z0-9]+([-.][a-z0-9]+)*\.(ts|js|mjs)$/.test(path.split('/').at(-1) ?? ''));
+    const odd = everything.filter(
+      ({ path }) => !/^[a-z0-9]+([-.][a-z0-9]+)*\.(ts|js|mjs)$/.test(path.split('/').at(-1) ?? ''),
+    );
     expect(odd.map(({ path }) => path)).toEqual([]);
   });
 
