@@ -5,6 +5,7 @@ import { inAsset } from './asset-error.js';
 import type { NodeStates } from './node-states.js';
 import { OrdinalRanges } from './ordinal-ranges.js';
 import type { PlanningModel } from './planning-model.js';
+import type { Extent } from './scope-extent.js';
 
 /** Which partitions of a target are asked for. Range bounds are keys, both included. */
 export type TargetPartitions =
@@ -54,6 +55,15 @@ export function resolveTargets(model: PlanningModel, targets: readonly PlanTarge
     const candidates = inAsset(asset, () => candidatesOf(model, index, partitions));
     return { asset: index, candidates, isMeant: meaningOf(partitions) };
   });
+}
+
+/** All partitions the targets may mean. */
+export function extentOf(targets: readonly ResolvedTarget[]): Extent {
+  const extent = new Map<number, OrdinalRanges>();
+  for (const { asset, candidates } of targets) {
+    extent.set(asset, candidates.union(extent.get(asset) ?? OrdinalRanges.empty));
+  }
+  return extent;
 }
 
 function candidatesOf(model: PlanningModel, index: number, partitions: TargetPartitions): OrdinalRanges {

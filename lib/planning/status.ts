@@ -57,11 +57,7 @@ export async function readStatus(
 }
 
 /** The status of all partitions of an asset. Throws like {@link readStatus}. */
-export async function summarizeStatus(
-  model: PlanningModel,
-  facts: PlanningFacts,
-  asset: string,
-): Promise<AssetStatus> {
+export async function summarizeStatus(model: PlanningModel, facts: PlanningFacts, asset: string): Promise<AssetStatus> {
   const index = model.requireIndex(asset);
   const set = model.setOf(index);
   const scope = openScope(model, new Map([[index, OrdinalRanges.of([0, set.size])]]));
