@@ -98,8 +98,8 @@ export class FlowStoneEngine {
       options,
     );
     this.reader = new RequestReader(this.registry, async (model, asset) => {
-      const { counts } = await summarizeStatus(model, this.facts, asset);
-      return new Set(SELECTABLE_STATES.filter((state) => counts[state] > 0));
+      const status = await summarizeStatus(model, this.facts, asset);
+      return new Set(SELECTABLE_STATES.filter((state) => status[state] > 0));
     });
     const { planner, membership, coordinator, views, signals } = this;
     this.requester = new RunRequester(ledger, planner, membership, coordinator, views, signals, options);

@@ -9,7 +9,7 @@ import type { JsonObject, MaterializationRecord, RunRecord } from './ledger/reco
 import type { PartitionKeyInput } from './partitions/partition-key.js';
 import type { PartitionSet } from './partitions/partition-set.js';
 import type { Plan } from './planning/plan.js';
-import { readStatus, summarizeStatus, type PartitionStatus, type StatusSummary } from './planning/status.js';
+import { readStatus, summarizeStatus, type PartitionStatus, type AssetStatus } from './planning/status.js';
 import type { EnsureConditions } from './runs/ensurer.js';
 import { placeName } from './runs/failure.js';
 import type { PlanOptions, Target } from './runs/request.reader.js';
@@ -93,8 +93,8 @@ export class FlowStoneService {
   /** The status of one partition, or of an unpartitioned asset, with all reasons. */
   async status(asset: AssetClass | string, partition: PartitionKeyInput): Promise<PartitionStatus>;
   /** The status of an unpartitioned asset, or the summary of a partitioned one. */
-  async status(asset: AssetClass | string): Promise<PartitionStatus | StatusSummary>;
-  async status(asset: AssetClass | string, partition?: PartitionKeyInput): Promise<PartitionStatus | StatusSummary> {
+  async status(asset: AssetClass | string): Promise<PartitionStatus | AssetStatus>;
+  async status(asset: AssetClass | string, partition?: PartitionKeyInput): Promise<PartitionStatus | AssetStatus> {
     const engine = this.source.require();
     const { key, scheme } = engine.registry.resolve(asset);
     const model = await engine.moments.fresh();

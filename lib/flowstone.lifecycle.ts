@@ -1,0 +1,108 @@
+// The life of FlowStone within a Nest application: discover and check, open, work, drain, close.
+import { setTimeout as pause } from 'node:timers/promises';
+import {
+  Inject,
+  Injectable,
+  Logger,
+  type BeforeApplicationShutdown,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+  type OnModuleDestroy,
+  type OnModuleInit,
+} from '@nestjs/common';
+import { AssetExplorer } from './assets/asset.explorer.js';
+import { checkDeclarations } from './assets/declaration.check.js';
+import { FlowStoneEngine } from './flowstone.engine.js';
+import { FlowStoneError } from './flowstone.errors.js';
+import type { ResolvedOptions } from './flowstone.options.js';
+import { EngineSource } from './flowstone.service.js';
+import { createIoRegistry, type OpenableLedger } from './flowstone.storage.js';
+
+/** Token of the resolved options. */
+export const FLOWSTONE_OPTIONS = Symbol.for('flowstone:options');
+/** Token of the ledger that is opened at init. */
+export const FLOWSTONE_LEDGER = Symbol.for('flowstone:ledger');
+
+@Injectable()
+export class FlowStoneLifecycle
+  extends EngineSource
+  implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy, BeforeApplicationShutdown, OnApplicationShutdown
+{
+  readonly #logger = new Logger('FlowStone');
+  #engine: FlowStoneEngine | undefined;
+
+  constructor(
+    @Inject(FLOWSTONE_OPTIONS) private readonly options: ResolvedOptions,
+    @Inject(FLOWSTONE_LEDGER) private readonly storage: OpenableLedger,
+    private readonly explorer: AssetExplorer,
+  ) {
+    super();
+  }
+
+  require(): FlowStoneEngine {
+    if (this.#engine) return this.#engine;
+    throw new FlowStoneError(
+      'FLOWSTONE_NOT_STARTED',
+      'FlowStone is not started. Use the service from onApplicationBootstrap() on, and not after the application is closed.',
+    );
+  }
+
+  async onModuleInit(): Promise<void> {
+    try {
+      const io = createIoRegistry(this.options);
+      const managers = {
+        names: io.names,
+        default: this.options.io,
+        optionProblems: (name: string, options: Readonly<Record<string, unknown>>) => io.optionProblems(name, options),
+      };
+      const assets = checkDeclarations(this.explorer.explore(), managers);
+      const { ledger } = this.storage;
+      const engine = new FlowStoneEngine({
+        options: this.options,
+        assets,
+        ledger,
+        io,
+        loggerOf: (name) => new Logger(name),
+      });
+      await engine.open();
+      this.#engine = engine;
+    } catch (error) {
+      await this.storage.ledger.close();
+      await this.storage.release();
+      throw error;
+    }
+  }
+
+  onApplicationBootstrap(): void {
+    const engine = this.require();
+    engine.start();
+    const { definitions } = engine.registry;
+    const where = typeof this.options.storage === 'string' ? this.options.storage : 'PostgreSQL';
+    this.#logger.log(
+      `${definitions.length} assets, ledger: ${where}, ${this.options.worker ? `${this.options.concurrency} at once` : 'no worker'}`,
+    );
+    if (process.listenerCount('SIGTERM') === 0) {
+      this.#logger.log(
+        'Shutdown hooks are off: SIGTERM ends this process like a crash (safe, slower). Call app.enableShutdownHooks().',
+      );
+    }
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    if (!this.#engine) return;
+    await pause(this.options.shutdownGrace);
+    this.#engine.stopClaiming();
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.#engine?.drain();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    const engine = this.#engine;
+    this.#engine = undefined;
+    if (!engine) return;
+    await engine.close();
+    await this.storage.release();
+  }
+}

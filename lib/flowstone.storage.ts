@@ -1,0 +1,53 @@
+// From options to the ledger and the I/O managers of an application.
+import { join, resolve } from 'node:path';
+import type { DataSource } from 'typeorm';
+import type { ResolvedOptions } from './flowstone.options.js';
+import type { IoManager } from './io/io-manager.port.js';
+import { IoRegistry } from './io/io.registry.js';
+import { FilesystemIoManager } from './io/managers/filesystem/filesystem.io-manager.js';
+import { MemoryIoManager } from './io/managers/memory/memory.io-manager.js';
+import type { Ledger } from './ledger/ledger.port.js';
+import { MemoryLedger } from './ledger/memory/memory-ledger.js';
+
+/** A ledger that is not open yet, and how to let go of it. */
+export interface OpenableLedger {
+  readonly ledger: Ledger;
+  /** What the host may run transactions on that FlowStone joins; undefined for a ledger in memory. */
+  readonly dataSource: DataSource | undefined;
+  /** Frees what the ledger does not own itself (the embedded database). After the ledger is closed. */
+  release(): Promise<void>;
+}
+
+const nothing = async (): Promise<void> => undefined;
+
+/** Makes the ledger; the embedded database is opened here, since its driver needs it. */
+export async function createLedger(options: ResolvedOptions): Promise<OpenableLedger> {
+  const { storage, schema, namespace, migrate } = options;
+  if (storage === 'memory') return { ledger: new MemoryLedger(), dataSource: undefined, release: nothing };
+  // Loaded only here, so that a ledger in memory needs neither TypeORM nor pg.
+  const { SqlLedger } = await import('./ledger/sql/sql-ledger.js');
+  const common = { schema, namespace, migrate };
+  if (typeof storage === 'object' && 'dataSource' in storage) {
+    const { dataSource } = storage;
+    return { ledger: new SqlLedger({ ...common, dataSource, own: false }), dataSource, release: nothing };
+  }
+  const { ledgerDataSource } = await import('./ledger/sql/data-source.js');
+  if (storage !== 'embedded') {
+    const dataSource = ledgerDataSource(storage, schema);
+    return { ledger: new SqlLedger({ ...common, dataSource, own: true }), dataSource, release: nothing };
+  }
+  const { openEmbeddedDatabase } = await import('./ledger/embedded/embedded.database.js');
+  const embedded = await openEmbeddedDatabase({ directory: join(resolve(options.directory), 'ledger') });
+  const dataSource = ledgerDataSource({ driver: embedded.driver }, schema);
+  const ledger = new SqlLedger({ ...common, dataSource, own: true, exclusive: true });
+  return { ledger, dataSource, release: () => embedded.close() };
+}
+
+/** The built-in managers and the application's own, which may replace them by name. */
+export function createIoRegistry({ directory, managers }: ResolvedOptions): IoRegistry {
+  const builtIn: Record<string, IoManager> = {
+    memory: new MemoryIoManager(),
+    filesystem: new FilesystemIoManager({ root: join(resolve(directory), 'values') }),
+  };
+  return new IoRegistry(Object.entries({ ...builtIn, ...managers }));
+}

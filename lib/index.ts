@@ -1,0 +1,85 @@
+// The public door of nestjs-flowstone: everything an application may import, by name.
+export { FLOWSTONE_DATA_SOURCE, FlowStoneModule, type FlowStoneAsyncOptions } from './flowstone.module.js';
+export {
+  FlowStoneService,
+  type ActOptions,
+  type EnsuredHead,
+  type EnsureOptions,
+  type GraphView,
+  type LoadOptions,
+  type MaterializeOptions,
+  type PartitionsOfAct,
+} from './flowstone.service.js';
+export type { DataSourceStorage, FlowStoneOptions, PostgresStorage, Storage } from './flowstone.options.js';
+export {
+  ERROR_CATALOGUE,
+  FlowStoneError,
+  type ErrorFamily,
+  type FlowStoneErrorCode,
+  type FlowStoneErrorDetails,
+} from './flowstone.errors.js';
+
+// Declaring
+export { Asset } from './assets/asset.decorator.js';
+export { DependsOn } from './assets/depends-on.decorator.js';
+export { Requires } from './assets/requires.decorator.js';
+export {
+  after,
+  all,
+  columns,
+  keys,
+  latest,
+  mapped,
+  optional,
+  previous,
+  window,
+  within,
+  type MappingOptions,
+  type WindowOffsets,
+} from './assets/dependency.wrappers.js';
+export type { AssetOptions, KnownAssetOptions, RetryOptions } from './assets/asset.options.js';
+export type { AssetClass } from './assets/asset.definition.js';
+export type { Dependencies, Dependency, InputsOf, OrderingDependency, Upstream } from './assets/dependency.js';
+export { ExternalAsset, type PartitionedInput, type ValueOf } from './assets/asset.value.js';
+export {
+  currentContext,
+  requireContext,
+  type AssetContext,
+  type ContextLogger,
+  type ContextPartition,
+  type ContextReport,
+  type PartitionWindow,
+  type ResourceClasses,
+} from './assets/asset.context.js';
+export type { Duration } from './assets/duration.js';
+
+// Partitions
+export { Partitions, type PartitionScheme } from './partitions/partitions.js';
+export { mapping, type MappingSpec, type PartitionMapping } from './partitions/mapping.js';
+export type { PartitionKeyInput } from './partitions/partition-key.js';
+export type { PartitionSet } from './partitions/partition-set.js';
+
+// Values
+export type { IoManager, LoadContext, StoreContext, StoredValue, ValueAddress } from './io/io-manager.port.js';
+export { rowsOf, type Rows } from './io/rows.js';
+
+// Runs, plans, status
+export { RunCancelled, RunFailed, RunHandle, type RunProgress, type WaitOptions } from './runs/run.handle.js';
+export type { RunResult, RunView } from './runs/run.view.js';
+export type { Failure } from './runs/failure.js';
+export type { PartitionsOption, PlanOptions, Target } from './runs/request.reader.js';
+export type { AssetStatus, PartitionStatus } from './planning/status.js';
+export type { EntityManager, Page, PageRequest } from './ledger/ledger.port.js';
+export type {
+  ErrorRecord,
+  EventKind,
+  EventRecord,
+  JsonObject,
+  JsonValue,
+  MaterializationRecord,
+  MaterializationStatus,
+  RunCounts,
+  RunRecord,
+  RunStatus,
+  ValueRecord,
+} from './ledger/records.js';
