@@ -1,7 +1,7 @@
 // From what callers pass to the canonical key of a scheme. Whether such a partition exists is for partition-set.ts to say.
 import { FlowStoneError } from '../flowstone.errors.js';
 import { decodeDimensions, encodeDimensions, keyTextProblem, type PartitionKeyInput, WHOLE } from './partition-key.js';
-import type { CustomKey, CustomScheme, PartitionScheme, SingleScheme } from './partition-scheme.js';
+import type { CustomKey, CustomKeysContext, CustomScheme, PartitionScheme, SingleScheme } from './partition-scheme.js';
 import { isTimeScheme } from './partition-scheme.js';
 import { timeKeyForm, timeKeyNear, timeKeyProblem } from './time-key.js';
 
@@ -17,8 +17,17 @@ export function canonicalKey(scheme: PartitionScheme | undefined, input: Partiti
   return key;
 }
 
-/** The canonical key of one partition a custom scheme's function returned. Throws FLOWSTONE_PARTITION_KEY_INVALID. */
-export function customKey(scheme: CustomScheme, item: CustomKey): string {
+/**
+ * The canonical keys a custom scheme's function returns now, for `PartitionMoment.customKeys`. Rejects with
+ * FLOWSTONE_PARTITION_KEY_INVALID for what cannot be a key, and with what the function throws.
+ */
+export async function customKeys(scheme: CustomScheme, context: CustomKeysContext): Promise<readonly string[]> {
+  const keys: string[] = [];
+  for await (const item of await scheme.compute(context)) keys.push(customKey(scheme, item));
+  return keys;
+}
+
+function customKey(scheme: CustomScheme, item: CustomKey): string {
   if (!isTuple(item)) return canonicalKey(scheme, item);
   if (item.length !== scheme.dimensions.length) throw invalid(scheme, item, 'it has not as many parts');
   return canonicalKey(scheme, Object.fromEntries(scheme.dimensions.map((name, index) => [name, item[index]!])));

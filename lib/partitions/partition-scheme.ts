@@ -99,3 +99,8 @@ export function isTimeScheme(scheme: PartitionScheme): scheme is TimeScheme {
     scheme.kind === 'cron'
   );
 }
+
+/** The schemes a scheme is made of: the dimensions of a `multi`, else itself. */
+export function schemeLeaves(scheme: PartitionScheme): readonly SingleScheme[] {
+  return scheme.kind === 'multi' ? Object.values(scheme.dimensions) : [scheme];
+}

@@ -9,7 +9,7 @@ import type { PartitionMoment, PartitionSet } from './partition-set.type.js';
 import { ProductSet } from './product-set.js';
 import { TimeSet } from './time-set.js';
 
-export { canonicalKey, customKey } from './canonical-key.js';
+export { canonicalKey, customKeys } from './canonical-key.js';
 export type { PartitionMoment, PartitionSet, PartitionWindow } from './partition-set.type.js';
 
 /**

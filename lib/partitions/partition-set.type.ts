@@ -27,6 +27,6 @@ export interface PartitionMoment {
   /** The database's time. */
   readonly now: Date;
   dynamicKeys(name: string): readonly string[];
-  /** Canonical keys, see {@link CustomScheme} and `customKey`. */
+  /** What `customKeys` gave for the scheme. */
   customKeys(scheme: CustomScheme): readonly string[];
 }
