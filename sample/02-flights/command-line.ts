@@ -1,10 +1,16 @@
 // What the words after `npm start --` mean. What is then done stands in main.ts.
 import { parseArgs } from 'node:util';
 
+/** Which assets, as FlowStone's selection language says it, and one partition of them or all. */
+export interface Selection {
+  target: string;
+  partition: string | undefined;
+}
+
 /** What to do: build values, say what would be built, print a stored value, or explain itself. */
 export type Command =
   | { kind: 'help' }
-  | { kind: 'build' | 'plan'; target: string; partition: string | undefined }
+  | ({ kind: 'build' | 'plan' } & Selection)
   | { kind: 'print'; asset: string; partition: string | undefined; json: boolean };
 
 export const HELP = `Three million flights as a graph of assets: raw_flights > cleaned_flights > daily_delays,

@@ -9,7 +9,7 @@ const resources = { files: DataFiles };
 @Asset({ description: 'Names and places of airports', group: 'reference', codeVersion: '1' })
 @Requires(resources)
 export class Airports {
-  execute({ resources }: AssetContext<typeof resources>): Promise<Airport[]> {
-    return resources.files.airports();
+  execute(context: AssetContext<typeof resources>): Promise<Airport[]> {
+    return context.resources.files.airports();
   }
 }

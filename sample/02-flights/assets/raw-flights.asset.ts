@@ -10,8 +10,8 @@ const resources = { files: DataFiles };
 @Asset({ description: 'Flights of the day, as recorded', group: 'flights', partitions: DAILY, codeVersion: '1' })
 @Requires(resources)
 export class RawFlights {
-  async execute({ partition, resources }: AssetContext<typeof resources>): Promise<AsyncIterable<RawFlight>> {
-    const flights = await resources.files.flights();
-    return flights.day(partition.key);
+  async execute(context: AssetContext<typeof resources>): Promise<AsyncIterable<RawFlight>> {
+    const flights = await context.resources.files.flights();
+    return flights.day(context.partition.key);
   }
 }

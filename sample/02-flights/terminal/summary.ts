@@ -1,64 +1,67 @@
-// What is told after a run: what was made, where it lies, how long it took, what to try next.
+// What is told at the end: what was made, where it lies, how long it took, what to try next.
 import { readdir, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import type { FlowStoneService, RunResult } from 'nestjs-flowstone';
+import type { FlowStoneService } from 'nestjs-flowstone';
 import { AirportRanking } from '../assets/airport-ranking.asset.js';
 import { FLIGHTS_ASSETS } from '../flights.module.js';
 import { aligned, megabytes, seconds, whole } from './format.js';
 
-/** Where the run's values lie and how long it took, ms. */
-export interface Circumstances {
-  directory: string;
+/** How many values were made, how long that took (ms), and the directory they lie in. */
+export interface Outcome {
+  made: number;
   took: number;
+  directory: string;
 }
 
-/** The summary of a run that succeeded, as lines. */
-export async function summaryOf(
-  flowstone: FlowStoneService,
-  { counts }: RunResult,
-  { directory, took }: Circumstances,
-): Promise<string[]> {
-  const headline =
-    counts.success === 0
-      ? `Everything is fresh: nothing was computed (${seconds(took)}).`
-      : `Made ${whole(counts.success)} values in ${seconds(took)}; ${whole(counts.skipped)} came out as they were.`;
+const NEXT = aligned([
+  ['  npm start', 'everything is fresh, nothing is computed'],
+  ['  npm start -- --print monthly_report --partition 2001-03', 'March, written up'],
+  ['  npm start -- --print daily_delays --partition 2001-03-04 --json', 'the figures of a day'],
+  ['  npm start -- --plan', 'after a change of codeVersion in sample/02-flights/assets/'],
+]).map((line) => line.trimEnd());
+
+/** The lines of the summary. */
+export async function summaryOf(flowstone: FlowStoneService, { made, took, directory }: Outcome): Promise<string[]> {
+  const { lines, complete } = await freshness(flowstone);
+  const place = relative(process.cwd(), directory) || '.';
   return [
-    headline,
+    made === 0
+      ? `Everything is fresh: nothing was computed (${seconds(took)}).`
+      : `Made ${counted(made, 'value')} in ${seconds(took)}.`,
     '',
-    ...(await freshness(flowstone)),
-    ...(await figures(flowstone)),
+    ...lines,
     '',
-    `All of it lies in ${relative(process.cwd(), directory) || '.'} (${megabytes(await sizeBelow(directory))}): the ledger, and every value as a file.`,
+    ...(complete ? [await findings(flowstone)] : []),
+    `The ledger and every value lie in ${place} (${megabytes(await sizeBelow(directory))}).`,
     '',
     'Try next:',
-    ...aligned([
-      ['  npm start', 'again: everything is fresh, nothing is computed'],
-      ['  npm start -- --print monthly_report --partition 2001-03', 'March, written up'],
-      ['  npm start -- --print daily_delays --partition 2001-03-04 --json', 'the figures of one day'],
-      [
-        '  change codeVersion in sample/02-flights/assets/daily-delays.asset.ts, then npm start -- --plan',
-        'what would be made anew, and why',
-      ],
-    ]),
+    ...NEXT,
   ];
 }
 
-/** How many of each asset's partitions there are and are fresh. */
-async function freshness(flowstone: FlowStoneService): Promise<string[]> {
-  const rows = [['Asset', 'partitions', 'fresh']];
+/** How many partitions of each asset there are and are fresh; whether all are. */
+async function freshness(flowstone: FlowStoneService): Promise<{ lines: string[]; complete: boolean }> {
+  const rows: [string, number, number][] = [];
   for (const asset of FLIGHTS_ASSETS) {
-    const { counts } = await flowstone.status(asset);
-    rows.push([asset.name, whole(counts.total), whole(counts.fresh)]);
+    const status = await flowstone.status(asset);
+    if ('state' in status) rows.push([asset.name, 1, status.state === 'fresh' ? 1 : 0]);
+    else rows.push([asset.name, status.partitions, status.fresh]);
   }
-  return aligned(rows);
+  return {
+    lines: aligned([
+      ['Asset', 'Partitions', 'Fresh'],
+      ...rows.map(([name, partitions, fresh]) => [name, whole(partitions), whole(fresh)]),
+    ]),
+    complete: rows.every(([, partitions, fresh]) => partitions === fresh),
+  };
 }
 
-/** What the values say, once all of them are there. */
-async function figures(flowstone: FlowStoneService): Promise<string[]> {
+async function findings(flowstone: FlowStoneService): Promise<string> {
   const ranking = await flowstone.load(AirportRanking);
   const flights = ranking.reduce((sum, airport) => sum + airport.flights, 0);
-  const [busiest] = ranking;
-  return [`${whole(flights)} flights left ${ranking.length} airports, most of them ${busiest?.name}.`];
+  const late = ranking.reduce((sum, airport) => sum + airport.lateShare * airport.flights, 0) / flights;
+  const busiest = ranking[0]?.name ?? ranking[0]?.airport;
+  return `${whole(flights)} flights left ${ranking.length} airports, most of them ${busiest}; ${(late * 100).toFixed(1)}% were late.`;
 }
 
 /** Bytes of all files below a directory. */
@@ -66,4 +69,8 @@ async function sizeBelow(directory: string): Promise<number> {
   const entries = await readdir(directory, { recursive: true, withFileTypes: true });
   const files = entries.filter((entry) => entry.isFile()).map((entry) => stat(join(entry.parentPath, entry.name)));
   return (await Promise.all(files)).reduce((sum, { size }) => sum + size, 0);
+}
+
+function counted(count: number, noun: string): string {
+  return `${whole(count)} ${noun}${count === 1 ? '' : 's'}`;
 }
