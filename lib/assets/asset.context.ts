@@ -45,6 +45,7 @@ export interface ContextLogger {
 }
 
 /** The first argument of `execute`: one attempt at one materialization. */
+// oxlint-disable-next-line typescript/no-generated-empty-object-type -- nothing is lent unless it is declared
 export interface AssetContext<R extends ResourceClasses = Record<never, never>> {
   readonly run: number;
   /** Key of the asset. */

@@ -1,5 +1,5 @@
 // Finds the declared assets, and what they may borrow, among the providers of all modules of the application.
-import { Injectable, Scope } from '@nestjs/common';
+import { Inject, Injectable, Scope } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner } from '@nestjs/core';
 import type { AssetClass } from './asset.definition.js';
 import { assetOptionsOf } from './asset.metadata.js';
@@ -34,8 +34,8 @@ type Wrapper = ReturnType<DiscoveryService['getProviders']>[number];
 @Injectable()
 export class AssetExplorer {
   constructor(
-    private readonly discovery: DiscoveryService,
-    private readonly scanner: MetadataScanner,
+    @Inject(DiscoveryService) private readonly discovery: DiscoveryService,
+    @Inject(MetadataScanner) private readonly scanner: MetadataScanner,
   ) {}
 
   /** Call it once all providers exist (`onModuleInit` or later). A class that several modules provide counts once. */

@@ -1,11 +1,19 @@
 // The types of values: what consumers of an asset are given, and the base of assets that are computed elsewhere.
 import type { Rows } from '../io/rows.js';
+import type { ContextPartition } from './asset.context.js';
 
 declare const valueType: unique symbol;
 
-/** Base of an asset that is not computed here: `@Asset({ external: true }) class Orders extends ExternalAsset<Order[]> {}`. */
+/**
+ * Base of an asset that is not computed here: `@Asset({ external: true }) class Orders extends ExternalAsset<Order[]> {}`.
+ * What consumes it is given what `load` fetches.
+ */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- ValueOf reads it
 export abstract class ExternalAsset<T> {
   declare readonly [valueType]: T;
+
+  /** Fetches the value of a partition; without it, consumers are given `undefined`. */
+  load?(partition: ContextPartition): T | Promise<T>;
 }
 
 /**
@@ -27,6 +35,6 @@ export type ValueOf<C> = C extends abstract new (...args: any[]) => infer I
   ? I extends { execute: (...args: never[]) => infer V }
     ? StoredAs<Awaited<V>>
     : I extends ExternalAsset<infer T>
-      ? StoredAs<T>
+      ? T
       : never
   : never;

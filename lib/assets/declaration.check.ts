@@ -27,7 +27,7 @@ export interface IoManagers {
 interface Checked {
   readonly declarations: readonly Declaration[];
   readonly byClass: ReadonlyMap<AssetClass, Declaration>;
-  note(about: { readonly name: string; readonly key: string }, problem: string, fix: string): void;
+  readonly note: (about: { readonly name: string; readonly key: string }, problem: string, fix: string) => void;
 }
 
 /**

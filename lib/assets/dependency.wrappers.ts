@@ -7,7 +7,6 @@ import type { PartitionedInput, ValueOf } from './asset.value.js';
 import {
   type Dependency,
   dependencySpec,
-  type DependencySpec,
   isDependencySpec,
   type OrderingDependency,
   type Upstream,
@@ -25,22 +24,25 @@ export interface WindowOffsets {
   readonly end: number;
 }
 
-type Many<C> = Dependency<PartitionedInput<ValueOf<C>>>;
-type One<C, O> = Dependency<O extends { readonly allowMissing: true } ? ValueOf<C> | undefined : ValueOf<C>>;
+type Many<C> = PartitionedInput<ValueOf<C>>;
+type One<C, O> = O extends { readonly allowMissing: true } ? ValueOf<C> | undefined : ValueOf<C>;
 type ColumnsOf<C> = ValueOf<C> extends Rows<infer R> ? keyof R & string : never;
 
 /** Every partition of the upstream. */
-export function all<C extends AssetClass>(upstream: Upstream<C>, options: MappingOptions = {}): Many<C> {
+export function all<C extends AssetClass>(upstream: Upstream<C>, options: MappingOptions = {}): Dependency<Many<C>> {
   return input({ upstream, mapping: { kind: 'all', ...options } });
 }
 
 /** The upstream's windows that overlap the one that is computed: the days of a month, the hours of a day. */
-export function within<C extends AssetClass>(upstream: Upstream<C>, options: MappingOptions = {}): Many<C> {
+export function within<C extends AssetClass>(upstream: Upstream<C>, options: MappingOptions = {}): Dependency<Many<C>> {
   return input({ upstream, mapping: { kind: 'within', ...options } });
 }
 
 /** The upstream's windows at these offsets from the one that is computed: the last seven days. */
-export function window<C extends AssetClass>(upstream: Upstream<C>, offsets: WindowOffsets & MappingOptions): Many<C> {
+export function window<C extends AssetClass>(
+  upstream: Upstream<C>,
+  offsets: WindowOffsets & MappingOptions,
+): Dependency<Many<C>> {
   return input({ upstream, mapping: { kind: 'window', ...offsets } });
 }
 
@@ -57,15 +59,15 @@ export function keys<C extends AssetClass>(
   upstream: Upstream<C>,
   wanted: readonly string[],
   options: MappingOptions = {},
-): Many<C> {
+): Dependency<Many<C>> {
   return input({ upstream, mapping: { kind: 'keys', keys: [...wanted], ...options } });
 }
 
 /** The newest partition of the upstream; with `allowMissing` it may be `undefined`. */
-export function latest<C extends AssetClass, const O extends MappingOptions = Record<never, never>>(
+export function latest<C extends AssetClass, const O extends MappingOptions = MappingOptions>(
   upstream: Upstream<C>,
   options?: O,
-): One<C, O> {
+): Dependency<One<C, O>> {
   return input({ upstream, mapping: { kind: 'latest', ...options } });
 }
 
@@ -73,8 +75,12 @@ export function latest<C extends AssetClass, const O extends MappingOptions = Re
 export function mapped<
   C extends AssetClass,
   const M extends PartitionMapping,
-  const O extends MappingOptions = Record<never, never>,
->(upstream: Upstream<C>, mapping: M, options?: O): M extends { readonly cardinality: 'one' } ? One<C, O> : Many<C> {
+  const O extends MappingOptions = MappingOptions,
+>(
+  upstream: Upstream<C>,
+  mapping: M,
+  options?: O,
+): Dependency<M extends { readonly cardinality: 'one' } ? One<C, O> : Many<C>> {
   return input({ upstream, mapping: { kind: 'mapped', mapping, ...options } });
 }
 
@@ -100,12 +106,12 @@ export function after<C extends AssetClass>(upstream: Upstream<C> | Dependency<u
   return dependencySpec({ upstream: spec.upstream, mapping: spec.mapping, ordering: true }) as OrderingDependency;
 }
 
-/** The input type is the wrapper's word: nothing at run time carries it. */
-function input<D extends DependencySpec>(spec: {
+/** The type of the input is the wrapper's word: nothing at run time carries it. */
+function input(spec: {
   readonly upstream: Upstream | undefined;
   readonly mapping: MappingSpec;
   readonly optional?: boolean;
   readonly columns?: readonly string[];
-}): D {
-  return dependencySpec(spec) as D;
+}): Dependency<never> {
+  return dependencySpec(spec) as Dependency<never>;
 }

@@ -15,6 +15,6 @@ type Executes<M> = abstract new (...args: any[]) => { execute: (context: never, 
  */
 export function DependsOn<const M extends Dependencies | (() => Dependencies)>(
   dependencies: M,
-): <C extends Executes<M>>(target: C) => void {
+): (target: Executes<M>) => void {
   return (target) => markDependsOn(target, dependencies);
 }

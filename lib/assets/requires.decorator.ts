@@ -10,6 +10,6 @@ type Borrows<R extends ResourceClasses> = abstract new (...args: any[]) => {
  * Declares which providers an asset borrows, by alias; `context.resources` has exactly these. Keep the record outside
  * the class, so that `AssetContext<typeof resources>` types the first argument of `execute`.
  */
-export function Requires<const R extends ResourceClasses>(resources: R): <C extends Borrows<R>>(target: C) => void {
+export function Requires<const R extends ResourceClasses>(resources: R): (target: Borrows<R>) => void {
   return (target) => markRequires(target, resources);
 }

@@ -15,7 +15,7 @@ export type EmbeddedDatabaseOptions = (
   | { readonly memory: true; readonly directory?: undefined }
 ) & {
   /**
-   * Path of a gzipped dump to start an empty database from, by default the one the build puts beside this file.
+   * Path of a gzipped dump to start an empty database from, by default the one that the build makes.
    * Without one PostgreSQL's initdb runs, which takes seconds and some 0.8 GB of memory.
    */
   readonly snapshot?: string;
@@ -99,9 +99,11 @@ async function homeInDirectory(given: string, snapshot: string | undefined): Pro
   };
 }
 
+/** Compiled, it lies beside this file; from source (tests), where the build put it. */
 function builtSnapshot(): string | undefined {
-  const path = fileURLToPath(new URL('./snapshot.tar.gz', import.meta.url));
-  return existsSync(path) ? path : undefined;
+  return ['./snapshot.tar.gz', '../../../dist/lib/ledger/embedded/snapshot.tar.gz']
+    .map((path) => fileURLToPath(new URL(path, import.meta.url)))
+    .find((path) => existsSync(path));
 }
 
 async function loadPg(): Promise<typeof pg> {
