@@ -8,7 +8,6 @@ declare const valueType: unique symbol;
  * Base of an asset that is not computed here: `@Asset({ external: true }) class Orders extends ExternalAsset<Order[]> {}`.
  * What consumes it is given what `load` fetches.
  */
-// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- ValueOf reads it
 export abstract class ExternalAsset<T> {
   declare readonly [valueType]: T;
 

@@ -15,16 +15,20 @@ const compilers = [
 ];
 
 describe('types of declarations', () => {
-  it.each(compilers)('TypeScript %s accepts what is right and refuses what is wrong', async (version, packageName) => {
-    const root = dirname(require.resolve(`${packageName}/package.json`));
-    const compiler = join(root, 'bin', 'tsc');
+  it.each(compilers)(
+    'TypeScript %s accepts what is right and refuses what is wrong',
+    async (version, packageName) => {
+      const root = dirname(require.resolve(`${packageName}/package.json`));
+      const compiler = join(root, 'bin', 'tsc');
 
-    const { stdout: reported } = await run(process.execPath, [compiler, '--version']);
-    expect(reported).toContain(`Version ${version}`);
+      const { stdout: reported } = await run(process.execPath, [compiler, '--version']);
+      expect(reported).toContain(`Version ${version}`);
 
-    const { stdout } = await run(process.execPath, [compiler, '-p', 'test/types', '--noEmit']).catch(
-      (error: unknown) => error as { stdout: string },
-    );
-    expect(stdout).toBe('');
-  });
+      const { stdout } = await run(process.execPath, [compiler, '-p', 'test/types', '--noEmit']).catch(
+        (error: unknown) => error as { stdout: string },
+      );
+      expect(stdout).toBe('');
+    },
+    120_000,
+  );
 });

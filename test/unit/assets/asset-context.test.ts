@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
+import { Logger } from '@nestjs/common';
 import {
   type AssetContext,
   contextPartition,
@@ -15,7 +16,7 @@ const contextOf = (asset: string): AssetContext => ({
   attempt: 1,
   epoch: 1,
   resources: {},
-  logger: console,
+  logger: new Logger(asset),
   signal: new AbortController().signal,
   idempotencyKey: asset,
   previousVersion: undefined,

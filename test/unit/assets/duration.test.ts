@@ -38,7 +38,7 @@ describe('durations', () => {
   });
 
   it('says what is expected where a duration is none', () => {
-    expect(() => parseDuration('10 s' as '10s')).toThrow(
+    expect(() => parseDuration('10 s')).toThrow(
       expect.objectContaining({
         code: 'FLOWSTONE_ASSET_DURATION_INVALID',
         message: expect.stringMatching(/'10 s' is not a duration: write '500ms', '10s'/),
