@@ -1,0 +1,72 @@
+// Facts in memory for tests of planning: what would be recorded if entries ran, and what people do to records.
+
+import { inputsFingerprint } from '../../../lib/planning/inputs-fingerprint.js';
+import { declaredUpstreams } from '../../../lib/planning/must-run.js';
+import type { HeadFact, InputVersion, PlanningAsset, PlanningFacts } from '../../../lib/planning/planning.port.js';
+
+export class RecordedFacts implements PlanningFacts {
+  readonly #heads = new Map<string, Map<string, HeadFact>>();
+  readonly #consumed = new Map<number, readonly InputVersion[]>();
+  /** How many heads were read. */
+  headsRead = 0;
+
+  async heads(asset: string, partitions: 'all' | readonly string[]): Promise<ReadonlyMap<string, HeadFact>> {
+    const heads = this.#heads.get(asset) ?? new Map<string, HeadFact>();
+    const found = partitions === 'all' ? heads : new Map([...heads].filter(([key]) => partitions.includes(key)));
+    this.headsRead += found.size;
+    return found;
+  }
+
+  async consumed(materializations: readonly number[]): Promise<ReadonlyMap<number, readonly InputVersion[]>> {
+    return new Map(materializations.map((id) => [id, this.#consumed.get(id) ?? []]));
+  }
+
+  /** The head of a partition, undefined without record. */
+  head(asset: string, partition: string): HeadFact | undefined {
+    return this.#heads.get(asset)?.get(partition);
+  }
+
+  /** Every version there is, as something that consumes it would see it. */
+  version(asset: string, partition: string): InputVersion | undefined {
+    const head = this.head(asset, partition);
+    if (head === undefined || head.materialization === null || head.lost !== null) return undefined;
+    return { asset, partition, dataVersion: head.dataVersion ?? '' };
+  }
+
+  /** What the newest materialization of a partition consumed. */
+  inputsOf(asset: string, partition: string): readonly InputVersion[] {
+    return this.#consumed.get(this.head(asset, partition)?.materialization ?? -1) ?? [];
+  }
+
+  materialize(
+    asset: PlanningAsset,
+    partition: string,
+    dataVersion: string,
+    inputs: readonly InputVersion[] = [],
+  ): void {
+    const materialization = this.#consumed.size + 1;
+    this.#consumed.set(materialization, inputs);
+    this.change(asset.key, partition, {
+      materialization,
+      dataVersion,
+      codeVersion: asset.codeVersion ?? null,
+      inputs: inputsFingerprint(inputs),
+      upstreams: declaredUpstreams(asset),
+      invalidated: false,
+      failed: false,
+      lost: null,
+    });
+  }
+
+  change(asset: string, partition: string, changes: Partial<HeadFact>): void {
+    const heads = this.#heads.get(asset) ?? new Map<string, HeadFact>();
+    this.#heads.set(asset, heads);
+    const none = { materialization: null, dataVersion: null, codeVersion: null, inputs: null, upstreams: null };
+    const before = heads.get(partition) ?? { ...none, partition, invalidated: false, failed: false, lost: null };
+    heads.set(partition, { ...before, ...changes });
+  }
+
+  delete(asset: string, partition: string): void {
+    this.change(asset, partition, { materialization: null, dataVersion: null, inputs: null, upstreams: null });
+  }
+}
