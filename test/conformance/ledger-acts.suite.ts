@@ -1,0 +1,125 @@
+// Acts of people, and reads: invalidating, deleting, versions of external assets, dynamic partitions, pages.
+import { expect, it } from '@jest/globals';
+import type { World } from './ledger.fixture.js';
+
+const ACT = { actor: 'mia', reason: 'because' };
+
+export function actBehaviours(world: () => World): void {
+  const materialize = async (...partitions: string[]) => {
+    await world().run(partitions.map((partition) => ({ asset: 'p', partition })));
+    for (const claim of await world().claim()) await world().succeed(claim);
+  };
+  const invalidated = async () => {
+    const [heads] = await world().ledger.heads([{ asset: 'p', partitions: 'all' }]);
+    return [...heads!.values()].filter((head) => head.invalidated).map(({ partition }) => partition);
+  };
+
+  it('invalidates the named heads, or all of an asset, and nothing that has none', async () => {
+    await materialize('x', 'y', 'z');
+    const targets = [
+      { asset: 'p', partitions: ['y', 'missing'] },
+      { asset: 'nobody', partitions: 'all' as const },
+    ];
+    expect(await world().ledger.invalidate(targets, ACT)).toBe(1);
+    expect(await invalidated()).toEqual(['y']);
+    expect(await world().ledger.invalidate([{ asset: 'p', partitions: 'all' }], ACT)).toBe(3);
+    await materialize('x');
+    expect((await invalidated()).sort()).toEqual(['y', 'z']);
+    const { items } = await world().ledger.events({ asset: 'p' }, { limit: 100 });
+    const told = items.filter(({ kind }) => kind === 'asset.invalidated');
+    expect(told).toHaveLength(4);
+    expect(told[0]).toMatchObject({ actor: 'mia', detail: { reason: 'because' }, asset: 'p' });
+  });
+
+  it('deletes heads and returns their values', async () => {
+    await materialize('x', 'y');
+    const head = (await world().headOf('p', 'x'))!;
+    const deleted = await world().ledger.deleteHeads([{ asset: 'p', partitions: ['x', 'missing'] }], ACT);
+    expect(deleted).toEqual([{ asset: 'p', partition: 'x', value: head.value }]);
+    expect(await world().headOf('p', 'x')).toMatchObject({ materialization: null, value: null, dataVersion: null });
+    expect(await world().ledger.materialization(head.materialization!)).toMatchObject({ status: 'success' });
+    expect(await world().headOf('p', 'y')).toMatchObject({ materialization: expect.any(Number) });
+  });
+
+  it('refuses to delete while one is active', async () => {
+    await materialize('x');
+    await world().run([{ asset: 'p', partition: 'y' }]);
+    const { id } = await world().claimOne();
+    const deleting = world().ledger.deleteHeads([{ asset: 'p', partitions: 'all' }], ACT);
+    await expect(deleting).rejects.toMatchObject({
+      code: 'FLOWSTONE_ASSET_BUSY',
+      context: { asset: 'p', partition: 'y', materialization: id },
+    });
+    expect(await world().headOf('p', 'x')).toMatchObject({ materialization: expect.any(Number) });
+  });
+
+  it('records reported versions of an external asset as its head', async () => {
+    const report = { asset: 'a', partition: '', dataVersion: '1', metadata: { source: 'api' } };
+    const first = await world().ledger.reportVersion(report, ACT);
+    const second = await world().ledger.reportVersion({ ...report, dataVersion: '2', metadata: null }, ACT);
+    expect(await world().headOf('a')).toMatchObject({ materialization: second, dataVersion: '2', value: null });
+    expect(await world().ledger.materialization(first)).toMatchObject({
+      ...{ run: null, asset: 'a', status: 'success', dataVersion: '1', metadata: { source: 'api' }, attempts: 0 },
+    });
+    const { items } = await world().ledger.events({ asset: 'a' }, { limit: 1 });
+    expect(items).toMatchObject([{ kind: 'asset.version_reported', materialization: second, actor: 'mia' }]);
+  });
+
+  it('adds dynamic partitions once, retires them, and revives them', async () => {
+    const { ledger } = world();
+    expect(await ledger.addPartitions('tenants', ['b', 'a', 'b'], ACT)).toEqual(['b', 'a']);
+    expect(await ledger.addPartitions('tenants', ['a', 'c'], ACT)).toEqual(['c']);
+    expect(await ledger.dynamicPartitions('tenants')).toEqual(['b', 'a', 'c']);
+    expect(await ledger.removePartitions('tenants', ['a', 'never'], ACT)).toEqual(['a']);
+    expect(await ledger.removePartitions('tenants', ['a'], ACT)).toEqual([]);
+    expect(await ledger.dynamicPartitions('tenants')).toEqual(['b', 'c']);
+    expect(await ledger.addPartitions('tenants', ['a'], ACT)).toEqual(['a']);
+    expect([...(await ledger.dynamicPartitions('tenants'))].sort()).toEqual(['a', 'b', 'c']);
+    expect(await ledger.dynamicPartitions('others')).toEqual([]);
+    const { items } = await ledger.events({}, { limit: 2 });
+    expect(items).toMatchObject([
+      { kind: 'partitions.added', actor: 'mia', detail: { name: 'tenants', keys: ['a'] } },
+      { kind: 'partitions.removed', detail: { name: 'tenants', keys: ['a'] } },
+    ]);
+  });
+
+  it('answers each query for heads with what it named', async () => {
+    await materialize('x', 'y', 'z');
+    const [all, some, none, unknown, again] = await world().ledger.heads([
+      { asset: 'p', partitions: 'all' },
+      { asset: 'p', partitions: ['x', 'missing'] },
+      { asset: 'a', partitions: 'all' },
+      { asset: 'nobody', partitions: [''] },
+      { asset: 'p', partitions: ['y', 'z'] },
+    ]);
+    expect([...all!.keys()].sort()).toEqual(['x', 'y', 'z']);
+    expect([...some!.keys()]).toEqual(['x']);
+    expect([...again!.keys()].sort()).toEqual(['y', 'z']);
+    expect([none!.size, unknown!.size]).toEqual([0, 0]);
+  });
+
+  it('pages newest first, to the end', async () => {
+    const runs = [];
+    for (let index = 0; index < 5; index++) runs.push((await world().run([{ asset: index === 2 ? 'a' : 'b' }])).id);
+    const first = await world().ledger.runs({}, { limit: 2 });
+    expect(first.items.map(({ id }) => id)).toEqual([runs[4], runs[3]]);
+    const second = await world().ledger.runs({}, { limit: 3, before: first.next! });
+    expect(second).toMatchObject({ items: [{ id: runs[2] }, { id: runs[1] }, { id: runs[0] }], next: null });
+    expect((await world().ledger.runs({ asset: 'a' }, { limit: 9 })).items.map(({ id }) => id)).toEqual([runs[2]]);
+    expect((await world().ledger.runs({ status: ['success'] }, { limit: 9 })).items).toEqual([]);
+  });
+
+  it('filters materializations by run, asset, partition and status', async () => {
+    await materialize('x', 'y');
+    const run = await world().run([{ asset: 'p', partition: 'x' }, { asset: 'a' }]);
+    const list = async (filter: Parameters<World['ledger']['materializations']>[0]) =>
+      (await world().ledger.materializations(filter, { limit: 9 })).items.map(
+        ({ asset, partition }) => asset + partition,
+      );
+    expect(await list({ run: run.id })).toEqual(['a', 'px']);
+    expect(await list({ asset: 'p' })).toEqual(['px', 'py', 'px']);
+    expect(await list({ asset: 'p', partition: 'x' })).toEqual(['px', 'px']);
+    expect(await list({ asset: 'p', partition: 'x', status: ['pending'] })).toEqual(['px']);
+    expect(await list({ asset: 'nobody' })).toEqual([]);
+  });
+}

@@ -1,0 +1,10 @@
+// The ledger in memory, with a clock of the test's.
+import { MemoryLedger } from '../../lib/ledger/memory/memory-ledger.js';
+import { ledgerConformance } from './ledger.suite.js';
+
+ledgerConformance('memory', async () => {
+  let now = Date.UTC(2026, 0, 1);
+  const ledger = new MemoryLedger(() => now);
+  await ledger.open();
+  return { ledger, pass: async (milliseconds) => void (now += milliseconds), close: () => ledger.close() };
+});

@@ -1,0 +1,141 @@
+// Processes: registration, leases, rescue, definitions that count.
+import { expect, it } from '@jest/globals';
+import { RESCUE_CAP } from '../../lib/ledger/transitions.js';
+import type { AssetRegistration } from '../../lib/ledger/ledger.port.js';
+import { attempt, LEASE, type World } from './ledger.fixture.js';
+
+const asset = (fields: Partial<AssetRegistration> = {}): AssetRegistration => ({
+  key: 'fruit',
+  formerly: [],
+  hash: 'v1',
+  partitioned: false,
+  upstreams: 'a,b',
+  definition: { made: 'v1' },
+  ...fields,
+});
+
+export function processBehaviours(world: () => World): void {
+  const enter = (id: string, assets: readonly AssetRegistration[], worker = true) =>
+    world().ledger.register({ id, host: 'here', pid: 2, worker, lease: LEASE }, assets);
+  const fruit = async (key = 'fruit') =>
+    (await world().ledger.currentDefinitions()).find((definition) => definition.key === key);
+
+  it('gives the work of a lost process to others, with the epoch raised', async () => {
+    const run = await world().run([{ asset: 'a' }, { asset: 'b', upstreams: [0] }]);
+    const claim = await world().claimOne('one');
+    await world().ledger.start([{ ...attempt(claim), timeout: 1000 }]);
+    expect(await world().ledger.rescue()).toBe(0);
+    await world().pass(LEASE + 1000);
+    await world().ledger.renew('two');
+    expect(await world().ledger.rescue()).toBe(1);
+    expect(await world().ledger.rescue()).toBe(0);
+    expect(await world().ledger.renew('one')).toEqual({ alive: false, cancelled: [] });
+    expect(await world().claim('one')).toEqual([]);
+    const again = await world().claimOne('two');
+    expect(again).toMatchObject({ id: claim.id, attempt: 1, rescues: 1 });
+    expect(again.epoch).toBeGreaterThan(claim.epoch + 1);
+    expect(await world().succeed(claim)).toMatchObject({ verdicts: ['fenced'] });
+    expect(await world().succeed(again)).toMatchObject({ verdicts: ['committed'], released: true });
+    expect(await world().ledger.fireTimers()).toMatchObject({ due: [], next: null });
+    expect(await world().eventKinds(run.id)).toContain('materialization.rescued');
+  });
+
+  it('spares a process that renews its lease', async () => {
+    await world().run([{ asset: 'a' }]);
+    const claim = await world().claimOne('one');
+    await world().pass(LEASE - 1000);
+    expect(await world().ledger.renew('one')).toEqual({ alive: true, cancelled: [] });
+    await world().pass(LEASE - 1000);
+    await world().ledger.rescue();
+    expect(await world().succeed(claim)).toMatchObject({ verdicts: ['committed'] });
+  });
+
+  it('fails what loses its worker again and again', async () => {
+    const run = await world().run([{ asset: 'a' }, { asset: 'b', upstreams: [0] }]);
+    for (let round = 0; round <= RESCUE_CAP; round++) {
+      await world().register(`lost ${round}`);
+      expect(await world().claimOne(`lost ${round}`)).toMatchObject({ rescues: round, attempt: 1 });
+      await world().pass(LEASE + 1000);
+      expect(await world().ledger.rescue()).toBe(1);
+    }
+    expect(await world().statuses(run.id)).toEqual(['a: failed', 'b: upstream_failed']);
+    const [failed] = (await world().ledger.materializations({ run: run.id, asset: 'a' }, { limit: 1 })).items;
+    expect(failed!.error).toMatchObject({ code: 'FLOWSTONE_WORKER_LOST' });
+    expect(await world().runStatus(run.id)).toBe('failed');
+  });
+
+  it('cancels, rather than gives to others, what was asked to stop when its worker was lost', async () => {
+    const run = await world().run([{ asset: 'a' }]);
+    await world().claimOne('one');
+    await world().ledger.cancelRun(run.id, { actor: null, reason: null, grace: 60_000 });
+    await world().pass(LEASE + 1000);
+    expect(await world().ledger.rescue()).toBe(1);
+    expect(await world().statuses(run.id)).toEqual(['a: cancelled']);
+    expect(await world().runStatus(run.id)).toBe('cancelled');
+  });
+
+  it('hands back what a leaving process holds, at once and without counting', async () => {
+    await world().run([{ asset: 'a' }], { maxConcurrency: 1 });
+    const claim = await world().claimOne('one');
+    await world().ledger.unregister('one');
+    await world().ledger.unregister('one');
+    expect(await world().ledger.renew('one')).toMatchObject({ alive: false });
+    expect(await world().succeed(claim)).toMatchObject({ verdicts: ['fenced'] });
+    expect(await world().claimOne('two')).toMatchObject({ id: claim.id, attempt: 1, rescues: 0 });
+  });
+
+  it('takes as current the definition first registered latest among those of live workers', async () => {
+    await enter('old', [asset()]);
+    await enter('new', [asset({ hash: 'v2', definition: { made: 'v2' } })]);
+    expect(await fruit()).toEqual({ key: 'fruit', hash: 'v2', definition: { made: 'v2' }, live: true });
+    await world().ledger.unregister('old');
+    await enter('old again', [asset()]);
+    expect(await fruit()).toMatchObject({ hash: 'v2' });
+    await world().ledger.unregister('new');
+    expect(await fruit()).toMatchObject({ hash: 'v1', live: true });
+    await enter('viewer', [asset({ hash: 'v3' })], false);
+    expect(await fruit()).toMatchObject({ hash: 'v1', live: true });
+    await world().ledger.unregister('old again');
+    expect(await fruit()).toMatchObject({ hash: 'v3', live: false });
+  });
+
+  it('forgets the declarations of a lost process', async () => {
+    await enter('old', [asset()]);
+    await enter('new', [asset({ hash: 'v2' })]);
+    await world().pass(LEASE + 1000);
+    await world().ledger.renew('old');
+    await world().ledger.rescue();
+    expect(await fruit()).toMatchObject({ hash: 'v1', live: true });
+  });
+
+  it('keeps heads and history of a renamed asset', async () => {
+    await enter('old', [asset()]);
+    await world().ledger.reportVersion(
+      { asset: 'fruit', partition: '', dataVersion: '7', metadata: null },
+      { actor: null, reason: null },
+    );
+    await enter('new', [asset({ key: 'berry', formerly: ['apple', 'fruit'], hash: 'v2' })]);
+    expect(await world().headOf('berry')).toMatchObject({ dataVersion: '7' });
+    expect((await world().ledger.materializations({ asset: 'berry' }, { limit: 9 })).items).toHaveLength(1);
+    expect(await fruit('berry')).toMatchObject({ hash: 'v2' });
+    expect(await fruit()).toBeUndefined();
+  });
+
+  it('refuses at once all assets that changed between partitioned and not', async () => {
+    await enter('old', [asset(), asset({ key: 'days', partitioned: true }), asset({ key: 'same' })]);
+    const changed = [asset({ partitioned: true }), asset({ key: 'days' }), asset({ key: 'same' })];
+    await expect(enter('new', changed)).rejects.toMatchObject({
+      code: 'FLOWSTONE_LEDGER_PARTITIONING_CHANGED',
+      context: { assets: ['fruit', 'days'] },
+    });
+    expect(await world().ledger.renew('new')).toMatchObject({ alive: false });
+  });
+
+  it('lets a process register anew with other declarations', async () => {
+    await enter('one', [asset()]);
+    await enter('one', [asset({ hash: 'v2' })]);
+    expect(await fruit()).toMatchObject({ hash: 'v2', live: true });
+    await enter('other', [asset()]);
+    expect(await fruit()).toMatchObject({ hash: 'v2' });
+  });
+}

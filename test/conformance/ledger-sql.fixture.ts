@@ -1,0 +1,27 @@
+// SQL ledgers for the suites: one database per file, one namespace per test.
+import type { DataSource } from 'typeorm';
+import { SqlLedger } from '../../lib/ledger/sql/sql-ledger.js';
+import type { LedgerUnderTest } from './ledger.fixture.js';
+
+let namespaces = 0;
+
+/** A ledger in a namespace of its own. Time passes by moving what is stored into the past. */
+export async function sqlLedger(dataSource: DataSource): Promise<LedgerUnderTest> {
+  const namespace = `test ${++namespaces}`;
+  const ledger = new SqlLedger({ dataSource, own: true, namespace, migrate: true });
+  await ledger.open();
+  const pass = async (milliseconds: number): Promise<void> => {
+    for (const [table, column] of [
+      ['timers', 'fires_at'],
+      ['processes', 'lease_until'],
+      ['materializations', 'deadline'],
+    ]) {
+      await dataSource.query(
+        `UPDATE flowstone.${table} t SET ${column} = ${column} - $1 * interval '1 millisecond'
+        FROM flowstone.namespaces n WHERE n.name = $2 AND t.namespace = n.id`,
+        [milliseconds, namespace],
+      );
+    }
+  };
+  return { ledger, pass, close: async () => undefined };
+}

@@ -1,0 +1,164 @@
+// What the conformance suites of ledgers share: a world with a ledger in it, and short words for what happens there.
+import type { Claim, ClaimRequest, Ledger, Outcome, PlanRows, Settled } from '../../lib/ledger/ledger.port.js';
+import type { ErrorRecord, NewRun, RunRecord } from '../../lib/ledger/records.js';
+
+/** A fresh, open ledger and the one thing a test cannot wait for. */
+export interface LedgerUnderTest {
+  readonly ledger: Ledger;
+  /** Lets time pass for leases, deadlines and timers. */
+  pass(milliseconds: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+export type MakeLedger = () => Promise<LedgerUnderTest>;
+
+export interface Entry {
+  readonly asset: string;
+  readonly partition?: string;
+  readonly upstreams?: readonly number[];
+  readonly forced?: boolean;
+  readonly priority?: number;
+  readonly blocked?: ErrorRecord;
+}
+
+export const LEASE = 15_000;
+
+export const error = (message: string): ErrorRecord => ({
+  code: 'FLOWSTONE_EXECUTE_FAILED',
+  family: 'user-code',
+  message,
+  retryable: false,
+});
+
+export function planOf(entries: readonly Entry[]): PlanRows {
+  const starts = new Int32Array(entries.length + 1);
+  entries.forEach(({ upstreams = [] }, index) => (starts[index + 1] = starts[index]! + upstreams.length));
+  return {
+    size: entries.length,
+    assetAt: (index) => entries[index]!.asset,
+    partitionAt: (index) => entries[index]!.partition ?? '',
+    forcedAt: (index) => entries[index]!.forced ?? false,
+    priorityAt: (index) => entries[index]!.priority ?? 0,
+    blockedAt: (index) => entries[index]!.blocked,
+    edges: { starts, upstreams: Int32Array.from(entries.flatMap(({ upstreams = [] }) => upstreams)) },
+  };
+}
+
+export function runOf(fields: Partial<NewRun> = {}): NewRun {
+  return {
+    request: { targets: [], upstream: 'stale', downstream: false, force: false, forceMaxAge: null },
+    runKey: null,
+    retryOf: null,
+    priority: 0,
+    tags: {},
+    requestedBy: null,
+    maxConcurrency: null,
+    failFast: false,
+    ...fields,
+  };
+}
+
+/** A ledger with the assets a, b, c, d (unpartitioned) and p (partitioned), declared by the processes one and two. */
+export class World {
+  constructor(
+    readonly ledger: Ledger,
+    readonly pass: (milliseconds: number) => Promise<void>,
+  ) {}
+
+  async register(...processes: string[]): Promise<void> {
+    for (const id of processes) {
+      await this.ledger.register(
+        { id, host: 'here', pid: 1, worker: true, lease: LEASE },
+        ['a', 'b', 'c', 'd', 'p'].map((key) => ({
+          key,
+          formerly: [],
+          hash: `hash of ${key}`,
+          partitioned: key === 'p',
+          upstreams: '',
+          definition: { key },
+        })),
+      );
+    }
+  }
+
+  async run(entries: readonly Entry[], fields: Partial<NewRun> = {}): Promise<RunRecord> {
+    return (await this.ledger.insertRun(runOf(fields), { plan: planOf(entries) })).run;
+  }
+
+  claim(process = 'one', request: Partial<ClaimRequest> = {}): Promise<readonly Claim[]> {
+    return this.ledger.claim({ process, assets: ['a', 'b', 'c', 'd', 'p'], limit: 100, ...request });
+  }
+
+  async claimOne(process = 'one'): Promise<Claim> {
+    const [claim, ...more] = await this.claim(process);
+    if (!claim || more.length > 0) throw new Error(`expected one claim, got ${claim ? more.length + 1 : 0}`);
+    return claim;
+  }
+
+  settle(...outcomes: Outcome[]): Promise<Settled> {
+    return this.ledger.settle(outcomes);
+  }
+
+  succeed(claim: Claim, fields: Partial<Extract<Outcome, { kind: 'success' }>> = {}): Promise<Settled> {
+    return this.settle(success(claim, fields));
+  }
+
+  fail(claim: Claim, message = 'it broke'): Promise<Settled> {
+    return this.settle({
+      kind: 'failed',
+      id: claim.id,
+      epoch: claim.epoch,
+      error: error(message),
+      startedAt: new Date(),
+    });
+  }
+
+  retry(claim: Claim, delay: number, infrastructure = false): Promise<Settled> {
+    return this.settle({ ...attempt(claim), kind: 'retry', error: error('again'), delay, infrastructure });
+  }
+
+  /** `asset[partition]: status` of every row of a run, in plan order. */
+  async statuses(run: number): Promise<string[]> {
+    const { items } = await this.ledger.materializations({ run }, { limit: 1000 });
+    return [...items]
+      .reverse()
+      .map(({ asset, partition, status }) => `${asset}${partition && `[${partition}]`}: ${status}`);
+  }
+
+  async runStatus(run: number): Promise<string> {
+    return (await this.ledger.run(run))!.status;
+  }
+
+  async headOf(asset: string, partition = ''): Promise<Claim['head'] | undefined> {
+    const [heads] = await this.ledger.heads([{ asset, partitions: [partition] }]);
+    return heads!.get(partition);
+  }
+
+  async eventKinds(run: number): Promise<string[]> {
+    const { items } = await this.ledger.events({ run }, { limit: 1000 });
+    return [...items].reverse().map(({ kind }) => kind);
+  }
+}
+
+export function attempt({ id, epoch }: Claim): { id: number; epoch: number } {
+  return { id, epoch };
+}
+
+export function success(
+  claim: Claim,
+  fields: Partial<Extract<Outcome, { kind: 'success' }>> = {},
+): Extract<Outcome, { kind: 'success' }> {
+  return {
+    kind: 'success',
+    ...attempt(claim),
+    value: { io: 'memory', location: { at: claim.id }, size: 3, rows: 1, hash: 'h' },
+    dataVersion: `v${claim.id}`,
+    codeVersion: '1',
+    inputs: 'inputs',
+    upstreams: '',
+    consumed: [],
+    metadata: null,
+    startedAt: new Date(),
+    ...fields,
+  };
+}

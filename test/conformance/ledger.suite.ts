@@ -1,0 +1,31 @@
+// The behaviours every ledger has, whatever keeps it. Run for each by ledger.*.test.ts.
+import { afterEach, beforeEach, describe } from '@jest/globals';
+import { World, type LedgerUnderTest, type MakeLedger } from './ledger.fixture.js';
+import { actBehaviours } from './ledger-acts.suite.js';
+import { processBehaviours } from './ledger-processes.suite.js';
+import { requestBehaviours } from './ledger-requests.suite.js';
+import { runBehaviours } from './ledger-runs.suite.js';
+import { workBehaviours } from './ledger-work.suite.js';
+
+/** Declares the suite for one kind of ledger; `make` gives each test a ledger of its own. */
+export function ledgerConformance(name: string, make: MakeLedger): void {
+  describe(`the ${name} ledger`, () => {
+    let current: LedgerUnderTest;
+    let world: World;
+
+    beforeEach(async () => {
+      current = await make();
+      world = new World(current.ledger, current.pass);
+      await world.register('one', 'two');
+    });
+
+    afterEach(() => current.close());
+
+    const here = (): World => world;
+    describe('requests', () => requestBehaviours(here));
+    describe('work', () => workBehaviours(here));
+    describe('runs', () => runBehaviours(here));
+    describe('processes', () => processBehaviours(here));
+    describe('acts', () => actBehaviours(here));
+  });
+}
