@@ -11,17 +11,9 @@ import { RawFlights } from './assets/raw-flights.asset.js';
 import { DataFiles } from './source/data-files.js';
 
 /** The sample's assets from the files to the report, upstream first. */
-export const FLIGHTS_ASSETS = [
-  RawFlights,
-  CleanedFlights,
-  Airports,
-  DailyDelays,
-  MonthlyNetwork,
-  AirportRanking,
-  MonthlyReport,
-] as const;
+const ASSETS = [RawFlights, CleanedFlights, Airports, DailyDelays, MonthlyNetwork, AirportRanking, MonthlyReport];
 
-@Module({ providers: [DataFiles, ...FLIGHTS_ASSETS] })
+@Module({ providers: [DataFiles, ...ASSETS] })
 export class FlightsModule {
   /** The module with its ledger and values in the given directory; nothing is kept anywhere else. */
   static keptIn(directory: string): DynamicModule {

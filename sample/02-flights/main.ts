@@ -1,6 +1,6 @@
 // The program behind `npm start`: reads the command line, boots the application, does what was asked, says how it went.
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { NestFactory } from '@nestjs/core';
 import { FlowStoneError, FlowStoneService } from 'nestjs-flowstone';
 import { HELP, parseCommandLine, UsageError, type Command } from './command-line.js';
@@ -10,7 +10,7 @@ import { printPlan } from './terminal/plan.js';
 import { printValue } from './terminal/print.js';
 
 const ROOT = dirname(createRequire(import.meta.url).resolve('nestjs-flowstone/package.json'));
-const DIRECTORY = process.env.FLOWSTONE_DIRECTORY ?? join(ROOT, '.flowstone');
+const DIRECTORY = resolve(process.env.FLOWSTONE_DIRECTORY ?? join(ROOT, '.flowstone'));
 
 async function run(command: Exclude<Command, { kind: 'help' }>): Promise<void> {
   const app = await NestFactory.createApplicationContext(FlightsModule.keptIn(DIRECTORY), {

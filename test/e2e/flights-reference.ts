@@ -33,7 +33,7 @@ export const DATA = join(dirname(createRequire(import.meta.url).resolve('vega-da
 /** Reads every row of the file. About six seconds. */
 export async function computeReference(): Promise<Reference> {
   const bytes = readFileSync(join(DATA, 'flights-3m.parquet'));
-  const file = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
+  const file = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
   const metadata = parquetMetadata(file);
   const reference: Reference = { rows: 0, days: new Map(), months: new Map() };
   let rowStart = 0;

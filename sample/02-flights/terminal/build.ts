@@ -35,5 +35,5 @@ async function openRuns(flowstone: FlowStoneService, asked: string): Promise<num
   return items
     .filter(({ tags }) => tags.asked === asked)
     .map(({ id }) => id)
-    .reverse();
+    .toReversed();
 }
