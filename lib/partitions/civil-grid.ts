@@ -1,6 +1,6 @@
 // Where windows begin on the wall clock, by arithmetic alone: hours, days, weeks, months.
 // Ticks of cron expressions are in cron-grid.ts; what daylight saving makes of a grid is in time-axis.ts.
-import { DAY, HOUR, WEEK } from './civil-time.js';
+import { DAY, firstDayOfMonth, HOUR, monthOfDay, WEEK } from './civil-time.js';
 
 /** An endless ascending sequence of wall-clock times, each with a rank (any integer, ascending by one). */
 export interface CivilGrid {
@@ -20,11 +20,11 @@ export const CALENDAR_GRIDS: Readonly<Record<'hourly' | 'daily' | 'weekly' | 'mo
   weekly: everySpan(WEEK, MONDAY),
   monthly: {
     rankOf(civil) {
-      const date = new Date(civil);
-      const month = date.getUTCFullYear() * 12 + date.getUTCMonth();
-      return startOfMonth(month) < civil ? month + 1 : month;
+      const day = Math.ceil(civil / DAY);
+      const month = monthOfDay(day);
+      return firstDayOfMonth(month) < day ? month + 1 : month;
     },
-    civilAt: startOfMonth,
+    civilAt: (month) => firstDayOfMonth(month) * DAY,
   },
 };
 
@@ -33,9 +33,4 @@ function everySpan(span: number, origin: number): CivilGrid {
     rankOf: (civil) => Math.ceil((civil - origin) / span),
     civilAt: (rank) => rank * span + origin,
   };
-}
-
-function startOfMonth(month: number): number {
-  // Not Date.UTC: it takes the years 0 to 99 for 1900 to 1999.
-  return new Date(0).setUTCFullYear(Math.floor(month / 12), month - Math.floor(month / 12) * 12, 1);
 }

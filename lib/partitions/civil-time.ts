@@ -7,46 +7,81 @@ export const HOUR = 60 * MINUTE;
 export const DAY = 24 * HOUR;
 export const WEEK = 7 * DAY;
 
-/** The last wall-clock time whose keys have a year of four digits, with room for arithmetic after it. */
-export const LAST_CIVIL = Date.UTC(9990, 0, 1);
-
-const FULL = '0000-01-01T00:00:00';
-const KEY_LENGTH = { month: 7, day: 10, hour: 13, minute: 16, second: 19 } as const;
+/** The first and last wall-clock times keys are made for: years of four digits, with room for arithmetic after them. */
+export const FIRST_CIVIL = firstDayOfMonth(12) * DAY;
+export const LAST_CIVIL = firstDayOfMonth(9990 * 12) * DAY;
 
 /** The smallest unit a key shows. */
-export type Precision = keyof typeof KEY_LENGTH;
+export type Precision = 'month' | 'day' | 'hour' | 'minute' | 'second';
 
-const CIVIL = /^\d{4}(-\d\d(-\d\d(T\d\d(:\d\d(:\d\d)?)?)?)?)?$/;
+const CIVIL = /^(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d)(?::(\d\d)(?::(\d\d))?)?([+-]\d\d:\d\d(?::\d\d)?)?)?)?)?$/;
+
+/**
+ * The day (since 1970-01-01) on which a month begins; months count from January of year 0. Gregorian, as ISO 8601 has it.
+ * Years begin in March here, so that the leap day is the last: then months before m have (153 m + 2) / 5 days.
+ */
+export function firstDayOfMonth(month: number): number {
+  const shifted = month - 2;
+  const year = Math.floor(shifted / 12);
+  const leapDays = Math.floor(year / 4) - Math.floor(year / 100) + Math.floor(year / 400);
+  return year * 365 + leapDays + Math.floor((153 * (shifted - year * 12) + 2) / 5) - 719468;
+}
+
+/** The month that holds a day; the inverse of {@link firstDayOfMonth}. */
+export function monthOfDay(day: number): number {
+  // A mean month is 30.436875 days; the guess is at most one month off.
+  const guess = Math.floor((day + 719528) / 30.436875);
+  if (firstDayOfMonth(guess) > day) return guess - 1;
+  return firstDayOfMonth(guess + 1) <= day ? guess + 1 : guess;
+}
 
 /** The wall-clock time a text such as `2001`, `2001-03` or `2001-03-04T05:30` names, or undefined where it names none. */
 export function parseCivil(text: string): number | undefined {
-  if (!CIVIL.test(text)) return undefined;
-  const full = text + FULL.slice(text.length);
-  const civil = Date.parse(`${full}.000Z`);
-  // Date.parse takes 30 February for 2 March; only what reads back the same is a date.
-  return Number.isNaN(civil) || formatCivil(civil, 'second') !== full ? undefined : civil;
+  const parsed = parseZonedCivil(text);
+  return parsed?.offset === undefined ? parsed?.civil : undefined;
 }
+
+/** The same for a text that may carry an offset, `2001-10-28T02+01:00`; the offset in milliseconds east of UTC. */
+export function parseZonedCivil(text: string): { civil: number; offset: number | undefined } | undefined {
+  const found = CIVIL.exec(text);
+  if (!found) return undefined;
+  const [, year, month = '01', date = '01', hour = '0', minute = '0', second = '0', offset] = found;
+  if (+month < 1 || +month > 12 || +date < 1 || +hour > 23 || +minute > 59 || +second > 59) return undefined;
+  const monthNumber = +year! * 12 + +month - 1;
+  const day = firstDayOfMonth(monthNumber) + +date - 1;
+  if (day >= firstDayOfMonth(monthNumber + 1)) return undefined;
+  const civil = day * DAY + +hour * HOUR + +minute * MINUTE + +second * SECOND;
+  return { civil, offset: offset === undefined ? undefined : parseOffset(offset) };
+}
+
+function parseOffset(text: string): number {
+  const [hours = 0, minutes = 0, seconds = 0] = text.slice(1).split(':').map(Number);
+  const size = hours * HOUR + minutes * MINUTE + seconds * SECOND;
+  return text.startsWith('-') ? -size : size;
+}
+
+const TWO_DIGITS = Array.from({ length: 100 }, (_, number) => String(number).padStart(2, '0'));
 
 /** `2001-03` (month) to `2001-03-04T05:30:00` (second); what is below the precision is cut off. */
 export function formatCivil(civil: number, precision: Precision): string {
-  return new Date(civil).toISOString().slice(0, KEY_LENGTH[precision]);
+  const day = Math.floor(civil / DAY);
+  const month = monthOfDay(day);
+  const year = Math.floor(month / 12);
+  let text = `${TWO_DIGITS[Math.floor(year / 100)]!}${TWO_DIGITS[year % 100]!}-${TWO_DIGITS[(month % 12) + 1]!}`;
+  if (precision === 'month') return text;
+  text += `-${TWO_DIGITS[day - firstDayOfMonth(month) + 1]!}`;
+  if (precision === 'day') return text;
+  const time = civil - day * DAY;
+  text += `T${TWO_DIGITS[Math.floor(time / HOUR)]!}`;
+  if (precision === 'hour') return text;
+  text += `:${TWO_DIGITS[Math.floor(time / MINUTE) % 60]!}`;
+  return precision === 'minute' ? text : `${text}:${TWO_DIGITS[Math.floor(time / SECOND) % 60]!}`;
 }
 
 /** `+02:00`, `-03:30` or, before standard time, `+00:53:28`; `offset` in milliseconds east of UTC. */
 export function formatOffset(offset: number): string {
-  const time = new Date(Math.abs(offset)).toISOString().slice(11, 19);
-  return (offset < 0 ? '-' : '+') + (time.endsWith(':00') ? time.slice(0, 5) : time);
-}
-
-const ZONED = /^(.*T.*?)([+-]\d\d:\d\d(?::\d\d)?)$/;
-
-/** Splits `2001-10-28T02+01:00` into its wall-clock time and the offset in milliseconds, where it carries one. */
-export function parseZonedCivil(text: string): { civil: number; offset: number | undefined } | undefined {
-  const zoned = ZONED.exec(text);
-  const civil = parseCivil(zoned ? zoned[1]! : text);
-  if (civil === undefined) return undefined;
-  if (!zoned) return { civil, offset: undefined };
-  const [hours = 0, minutes = 0, seconds = 0] = zoned[2]!.slice(1).split(':').map(Number);
-  const size = hours * HOUR + minutes * MINUTE + seconds * SECOND;
-  return { civil, offset: zoned[2]!.startsWith('-') ? -size : size };
+  const size = Math.abs(offset);
+  const seconds = Math.floor(size / SECOND) % 60;
+  const time = `${TWO_DIGITS[Math.floor(size / HOUR)]!}:${TWO_DIGITS[Math.floor(size / MINUTE) % 60]!}`;
+  return (offset < 0 ? '-' : '+') + (seconds === 0 ? time : `${time}:${TWO_DIGITS[seconds]!}`);
 }

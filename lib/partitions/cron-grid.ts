@@ -2,7 +2,7 @@
 // The expression is read by croner; zones and daylight saving are not its business here (see time-axis.ts).
 import { Cron, CronPattern } from 'croner';
 import type { CivilGrid } from './civil-grid.js';
-import { DAY, HOUR, MINUTE, SECOND } from './civil-time.js';
+import { DAY, firstDayOfMonth, HOUR, MINUTE, SECOND } from './civil-time.js';
 
 /** A cron expression made ready for arithmetic. */
 export interface CronTicks {
@@ -56,18 +56,14 @@ function daysByYear(cron: Cron): (year: number) => readonly number[] {
     let days = years.get(year);
     if (!days) {
       const found: number[] = [];
-      const end = startOfYear(year + 1);
-      for (let midnight = startOfYear(year); midnight < end; midnight += DAY) {
-        if (cron.match(new Date(midnight))) found.push(midnight / DAY);
+      const end = firstDayOfMonth(12 * (year + 1));
+      for (let day = firstDayOfMonth(12 * year); day < end; day++) {
+        if (cron.match(new Date(day * DAY))) found.push(day);
       }
       years.set(year, (days = found));
     }
     return days;
   };
-}
-
-function startOfYear(year: number): number {
-  return new Date(0).setUTCFullYear(year, 0, 1);
 }
 
 function everyDayAt(times: readonly number[]): CivilGrid {

@@ -2,7 +2,7 @@
 // Which of its windows exist at a moment is in time-set.ts.
 import { FlowStoneError } from '../flowstone.errors.js';
 import { CALENDAR_GRIDS, type CivilGrid } from './civil-grid.js';
-import { DAY, LAST_CIVIL, parseCivil, type Precision } from './civil-time.js';
+import { FIRST_CIVIL, LAST_CIVIL, parseCivil, type Precision } from './civil-time.js';
 import { readCron } from './cron-grid.js';
 import type { CronScheme, TimeScheme } from './partition-scheme.js';
 import { TimeAxis } from './time-axis.js';
@@ -93,7 +93,7 @@ function boundProblem(name: 'start' | 'end', text: unknown): string | undefined 
   if (civil === undefined) {
     return `${name} ${JSON.stringify(text)} is no date; write the wall-clock time of the zone, such as '2001-03-04' or '2001-03-04T05:00', without an offset`;
   }
-  return civil < DAY - LAST_CIVIL || civil > LAST_CIVIL ? `${name} '${String(text)}' is out of range` : undefined;
+  return civil < FIRST_CIVIL || civil > LAST_CIVIL ? `${name} '${String(text)}' is out of range` : undefined;
 }
 
 function cronProblem(scheme: CronScheme): string | undefined {
