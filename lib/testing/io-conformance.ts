@@ -233,7 +233,7 @@ function testAddresses(test: Declare): void {
     const places = names.flatMap((namespace) => names.map((asset) => ({ namespace, asset })));
     const locations = await Promise.all(places.map(async (place, index) => bench.store(bench.sample(index), place)));
     for (const [index, { location }] of locations.entries()) {
-      assert.equal(await bench.sampleOf(location, places[index]!), index);
+      assert.equal(await bench.sampleOf(location, places[index]), index);
     }
   });
 

@@ -89,10 +89,7 @@ export class ValueFiles {
     for (const folder of this.foldersTo(target)) {
       let kind = await kindAt(folder);
       if (kind === 'nothing') {
-        const first = await mkdir(folder, { recursive: true });
-        for (let made = folder; first !== undefined && made.length >= first.length; made = dirname(made)) {
-          changed.push(dirname(made));
-        }
+        changed.push(...changedBy(await mkdir(folder, { recursive: true }), folder));
         kind = await kindAt(folder);
       }
       if (kind !== 'folder') throw refused(place, folder);
@@ -178,6 +175,14 @@ async function kindAt(path: string): Promise<'file' | 'folder' | 'nothing' | 'ot
     if (codeOf(error) === 'ENOENT') return 'nothing';
     throw error;
   }
+}
+
+// The parents of what mkdir made, from its first folder (none: somebody else made all) to its last.
+function changedBy(first: string | undefined, last: string): string[] {
+  if (first === undefined) return [];
+  const parents = [dirname(last)];
+  while (parents.at(-1)!.length >= first.length) parents.push(dirname(parents.at(-1)!));
+  return parents;
 }
 
 async function syncFolder(path: string): Promise<void> {
