@@ -31,19 +31,22 @@ const TABLES = [
     CONSTRAINT definitions_hash UNIQUE (asset_id, hash)
   )`,
   `CREATE TABLE processes (
-    id text COLLATE "C" PRIMARY KEY,
     namespace integer NOT NULL REFERENCES namespaces (id),
+    id text COLLATE "C" NOT NULL,
     host text NOT NULL,
     pid integer NOT NULL,
     worker boolean NOT NULL,
     lease integer NOT NULL CHECK (lease > 0),
     lease_until timestamptz NOT NULL,
-    registered_at timestamptz NOT NULL DEFAULT now()
+    registered_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (namespace, id)
   )`,
   `CREATE TABLE process_definitions (
-    process text COLLATE "C" NOT NULL REFERENCES processes (id) ON DELETE CASCADE,
+    namespace integer NOT NULL,
+    process text COLLATE "C" NOT NULL,
     definition_id integer NOT NULL REFERENCES definitions (id),
-    PRIMARY KEY (process, definition_id)
+    PRIMARY KEY (namespace, process, definition_id),
+    FOREIGN KEY (namespace, process) REFERENCES processes (namespace, id) ON DELETE CASCADE
   )`,
   // Counters change often and no index names them, so that their updates stay on the page (HOT).
   `CREATE TABLE runs (

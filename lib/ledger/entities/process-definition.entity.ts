@@ -3,6 +3,9 @@ import { Entity, PrimaryColumn } from 'typeorm';
 
 @Entity({ name: 'process_definitions', synchronize: false })
 export class ProcessDefinitionEntity {
+  @PrimaryColumn({ type: 'integer' })
+  readonly namespace!: number;
+
   @PrimaryColumn({ type: 'text' })
   readonly process!: string;
 

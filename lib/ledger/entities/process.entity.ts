@@ -3,11 +3,11 @@ import { Column, Entity, PrimaryColumn } from 'typeorm';
 
 @Entity({ name: 'processes', synchronize: false })
 export class ProcessEntity {
+  @PrimaryColumn({ type: 'integer' })
+  readonly namespace!: number;
+
   @PrimaryColumn({ type: 'text' })
   readonly id!: string;
-
-  @Column({ type: 'integer' })
-  readonly namespace!: number;
 
   @Column({ type: 'text' })
   readonly host!: string;

@@ -153,7 +153,7 @@ export class Claims {
   /** After a lost answer: what the process holds without knowing it. */
   async #recover(process: string): Promise<readonly Claim[]> {
     const told = this.#told.get(process) ?? new Set();
-    const held = await this.database.rows<{ id: number; epoch: number }>(HELD, [[process]]);
+    const held = await this.database.rows<{ id: number; epoch: number }>(HELD, [this.namespace, [process]]);
     const unknown = held.filter(({ id, epoch }) => !told.has(`${id}:${epoch}`));
     const claims = await this.#describe(
       this.database,

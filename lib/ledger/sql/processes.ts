@@ -60,7 +60,12 @@ export class Processes {
       await sql.rows(ADD_DEFINITIONS, [json(definitions)]);
       const { id, host, pid, worker, lease } = process;
       await sql.rows(ENTER_PROCESS, [id, this.namespace, host, pid, worker, lease]);
-      await sql.rows(DECLARE, [id, definitions.map(({ asset }) => asset), definitions.map(({ hash }) => hash)]);
+      await sql.rows(DECLARE, [
+        this.namespace,
+        id,
+        definitions.map(({ asset }) => asset),
+        definitions.map(({ hash }) => hash),
+      ]);
       return rows;
     });
     for (const { id, key } of numbered) this.assets.remember(key, id);
@@ -95,9 +100,9 @@ export class Processes {
 
   /** See Ledger.renew. */
   async renew(process: string): Promise<{ alive: boolean; cancelled: readonly { id: number; epoch: number }[] }> {
-    const renewed = await this.database.rows(RENEW, [process]);
+    const renewed = await this.database.rows(RENEW, [this.namespace, process]);
     if (renewed.length === 0) return { alive: false, cancelled: [] };
-    const held = await this.database.rows<HeldRow>(HELD, [[process]]);
+    const held = await this.database.rows<HeldRow>(HELD, [this.namespace, [process]]);
     const cancelled = held.filter((row) => row.cancel_requested);
     return { alive: true, cancelled: cancelled.map(({ id, epoch }) => ({ id, epoch })) };
   }
@@ -107,10 +112,10 @@ export class Processes {
     await this.database.transaction(async (sql) => {
       const own = await sql.rows<{ id: string }>(LOCK_PROCESS, [this.namespace, process]);
       if (own.length === 0) return;
-      const held = await sql.rows<HeldRow>(HELD, [[process]]);
+      const held = await sql.rows<HeldRow>(HELD, [this.namespace, [process]]);
       const moved = await sql.rows<Moved>(HAND_BACK, [held.map(({ id }) => id), [process]]);
       await this.#conclude(sql, moved);
-      await sql.rows(DELETE_PROCESSES, [[process]]);
+      await sql.rows(DELETE_PROCESSES, [this.namespace, [process]]);
     });
   }
 
@@ -128,7 +133,7 @@ export class Processes {
   async #rescueOf(sql: Sql, lost: readonly { id?: string }[]): Promise<number> {
     const processes = lost.map(({ id }) => id!);
     if (processes.length === 0) return 0;
-    const held = await sql.rows<HeldRow>(HELD, [processes]);
+    const held = await sql.rows<HeldRow>(HELD, [this.namespace, processes]);
     const error = {
       code: 'FLOWSTONE_WORKER_LOST',
       family: 'infrastructure',
@@ -138,7 +143,7 @@ export class Processes {
     const moved = await sql.rows<Moved>(TAKE_BACK, [held.map(({ id }) => id), processes, RESCUE_CAP, json(error)]);
     const told = moved.map(({ id }) => ({ id, kind: 'materialization.rescued' as const }));
     await this.#conclude(sql, moved, told);
-    await sql.rows(DELETE_PROCESSES, [processes]);
+    await sql.rows(DELETE_PROCESSES, [this.namespace, processes]);
     return moved.length;
   }
 

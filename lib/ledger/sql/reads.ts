@@ -29,7 +29,7 @@ import {
 import { RUN_KEY } from './statements/requesting.js';
 import { storable } from './values.js';
 
-type Condition = readonly [sql: string, value: unknown];
+type Condition = readonly [sql: string, ...values: unknown[]];
 
 export class Reads {
   constructor(
@@ -126,12 +126,14 @@ export class Reads {
     const conditions: Condition[] = [];
     if (filter.run !== undefined) conditions.push(['m.run_id = ?', filter.run]);
     if (filter.status) conditions.push(['m.status = ANY (?::text[])', filter.status]);
-    if (filter.asset !== undefined) conditions.push(['m.asset_id = ?', await this.#number(filter.asset)]);
-    if (filter.partition !== undefined) {
-      // Through its heads, so that the history of one partition is read from its index.
-      const heads = filter.asset === undefined ? '' : ' AND h.asset_id = m.asset_id';
-      conditions.push([`h.partition = ?${heads}`, filter.partition]);
-    }
+    const { partition, asset } = filter;
+    const number = asset === undefined ? undefined : await this.#number(asset);
+    if (number !== undefined && partition !== undefined) {
+      // By its head, so that the history of one partition is read from an index.
+      const head = 'SELECT h.id FROM fs.heads h WHERE h.asset_id = ? AND h.partition = ?';
+      conditions.push([`m.head_id = ANY (ARRAY(${head}))`, number, partition]);
+    } else if (number !== undefined) conditions.push(['m.asset_id = ?', number]);
+    else if (partition !== undefined) conditions.push(['h.partition = ?', partition]);
     return this.#materializations(conditions, page);
   }
 
@@ -192,7 +194,10 @@ export class Reads {
   ): Promise<R[]> {
     const before: readonly Condition[] = page.before === undefined ? [] : [[`${alias}.id < ?`, page.before]];
     const all: readonly Condition[] = [[`${alias}.namespace = ?`, this.namespace], ...conditions, ...before];
-    return this.database.rows<R>(build(all.map(([sql]) => sql)), [page.limit + 1, ...all.map(([, value]) => value)]);
+    return this.database.rows<R>(build(all.map(([sql]) => sql)), [
+      page.limit + 1,
+      ...all.flatMap(([, ...values]) => values),
+    ]);
   }
 
   /** The number of an asset; one that nothing has for an asset never registered. */

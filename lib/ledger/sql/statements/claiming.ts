@@ -114,14 +114,15 @@ export const CLAIMED = statement(
 
 /**
  * Purpose: what a process holds, found through the locks of single flight.
- * Plan: heads_active, then primary keys. Values: process ids.
+ * Plan: heads_active, then primary keys. Values: namespace, process ids.
  */
 export const HELD = statement(
   'held',
   `SELECT m.id, m.epoch, m.cancel_requested FROM fs.heads h
-  CROSS JOIN LATERAL (SELECT m.id, m.epoch, m.status, m.process, m.cancel_requested FROM fs.materializations m
+  CROSS JOIN LATERAL (SELECT m.id, m.epoch, m.status, m.namespace, m.process, m.cancel_requested FROM fs.materializations m
     WHERE m.id = h.active_materialization OFFSET 0) m
-  WHERE h.active_materialization IS NOT NULL AND m.status = 'running' AND m.process = ANY ($1::text[])
+  WHERE h.active_materialization IS NOT NULL AND m.status = 'running' AND m.namespace = $1
+    AND m.process = ANY ($2::text[])
   ORDER BY m.id`,
 );
 

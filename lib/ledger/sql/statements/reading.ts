@@ -19,19 +19,20 @@ const listings = new Map<string, Statement>();
 
 /** The listing for these conditions, newest first, one more than the page so that its end is known. */
 function listing(name: string, select: string, alias: string, conditions: readonly string[]): Statement {
-  const where = conditions.map((condition, index) => condition.replaceAll('?', `$${index + 2}`));
-  const text = `${select} WHERE ${where.join(' AND ')} ORDER BY ${alias}.id DESC LIMIT $1`;
+  let parameter = 1;
+  const where = conditions.join(' AND ').replaceAll('?', () => `$${++parameter}`);
+  const text = `${select} WHERE ${where} ORDER BY ${alias}.id DESC LIMIT $1`;
   let known = listings.get(text);
   if (!known) listings.set(text, (known = statement(`${name}_${listings.size}`, text)));
   return known;
 }
 
-/** Plan: runs_page. Values: limit, then one per condition. */
+/** Plan: runs_page. Values: limit, then one per `?` of the conditions. */
 export const runsWhere = (conditions: readonly string[]): Statement => listing('runs', RUN, 'r', conditions);
-/** Plan: materializations_run, materializations_head or primary key. Values: limit, then one per condition. */
+/** Plan: materializations_run, materializations_head or primary key. Values: limit, then one per `?` of the conditions. */
 export const materializationsWhere = (conditions: readonly string[]): Statement =>
   listing('materializations', MATERIALIZATION, 'm', conditions);
-/** Plan: events_run, events_asset or primary key. Values: limit, then one per condition. */
+/** Plan: events_run, events_asset or primary key. Values: limit, then one per `?` of the conditions. */
 export const eventsWhere = (conditions: readonly string[]): Statement => listing('events', EVENT, 'e', conditions);
 
 const HEAD = `SELECT h.asset_id, h.partition, h.materialization_id, h.invalidated, h.failed, h.active_materialization, v.*`;

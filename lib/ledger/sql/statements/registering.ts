@@ -57,24 +57,24 @@ export const ADD_DEFINITIONS = statement(
 export const ENTER_PROCESS = statement(
   'enter_process',
   `INSERT INTO fs.processes (id, namespace, host, pid, worker, lease, lease_until)
-  VALUES ($1, $2, $3, $4, $5, $6, clock_timestamp() + $6 * interval '1 millisecond')
-  ON CONFLICT (id) DO UPDATE SET worker = EXCLUDED.worker, lease = EXCLUDED.lease, lease_until = EXCLUDED.lease_until`,
+  VALUES ($1, $2, $3, $4, $5, $6::integer, clock_timestamp() + $6::integer * interval '1 millisecond')
+  ON CONFLICT (namespace, id) DO UPDATE SET worker = EXCLUDED.worker, lease = EXCLUDED.lease, lease_until = EXCLUDED.lease_until`,
 );
 
-/** Purpose: what the process declares, and nothing else. Values: process, asset ids, hashes. */
+/** Purpose: what the process declares, and nothing else. Values: namespace, process, asset ids, hashes. */
 export const DECLARE = statement(
   'declare',
-  `WITH gone AS (DELETE FROM fs.process_definitions WHERE process = $1)
-  INSERT INTO fs.process_definitions (process, definition_id)
-  SELECT $1, d.id FROM unnest($2::integer[], $3::text[]) AS n (asset, hash)
+  `WITH gone AS (DELETE FROM fs.process_definitions WHERE namespace = $1 AND process = $2)
+  INSERT INTO fs.process_definitions (namespace, process, definition_id)
+  SELECT $1, $2, d.id FROM unnest($3::integer[], $4::text[]) AS n (asset, hash)
   JOIN fs.definitions d ON d.asset_id = n.asset AND d.hash = n.hash`,
 );
 
-/** Purpose: a lease is renewed. Guard: the process was not given up. Values: process. */
+/** Purpose: a lease is renewed. Guard: the process was not given up. Values: namespace, process. */
 export const RENEW = statement(
   'renew',
   `UPDATE fs.processes SET lease_until = clock_timestamp() + lease * interval '1 millisecond'
-  WHERE id = $1 RETURNING id`,
+  WHERE namespace = $1 AND id = $2 RETURNING id`,
 );
 
 /**
@@ -99,8 +99,11 @@ export const LOCK_OTHERS = statement(
   `SELECT p.id FROM fs.processes p WHERE p.namespace = $1 AND p.id <> $2 ORDER BY p.id FOR UPDATE`,
 );
 
-/** Purpose: processes that are gone; their later renewals match nothing. Values: ids. */
-export const DELETE_PROCESSES = statement('delete_processes', `DELETE FROM fs.processes WHERE id = ANY ($1::text[])`);
+/** Purpose: processes that are gone; their later renewals match nothing. Values: namespace, ids. */
+export const DELETE_PROCESSES = statement(
+  'delete_processes',
+  `DELETE FROM fs.processes WHERE namespace = $1 AND id = ANY ($2::text[])`,
+);
 
 /**
  * Purpose: per asset the definition that counts: among those of live processes with workers (none: all) the one
@@ -109,7 +112,7 @@ export const DELETE_PROCESSES = statement('delete_processes', `DELETE FROM fs.pr
 export const CURRENT_DEFINITIONS = statement(
   'current_definitions',
   `WITH live AS MATERIALIZED (
-    SELECT DISTINCT d.definition_id AS id FROM fs.processes p JOIN fs.process_definitions d ON d.process = p.id
+    SELECT DISTINCT d.definition_id AS id FROM fs.processes p JOIN fs.process_definitions d ON d.namespace = p.namespace AND d.process = p.id
     WHERE p.namespace = $1 AND p.worker
   )
   SELECT DISTINCT ON (a.id) a.key, d.hash, d.definition, l.id IS NOT NULL AS live

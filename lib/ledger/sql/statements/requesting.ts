@@ -64,7 +64,7 @@ export const CLAIM_PLANNING = statement(
   chosen AS MATERIALIZED (
     SELECT r.id FROM fs.runs r
     WHERE r.namespace = $1 AND r.status = 'planning' AND EXISTS (SELECT FROM me)
-      AND (r.planner IS NULL OR NOT EXISTS (SELECT FROM fs.processes p WHERE p.id = r.planner))
+      AND (r.planner IS NULL OR NOT EXISTS (SELECT FROM fs.processes p WHERE p.namespace = r.namespace AND p.id = r.planner))
     ORDER BY r.priority DESC, r.id LIMIT 1 FOR UPDATE OF r SKIP LOCKED
   )
   UPDATE fs.runs r SET planner = $2, planning_epoch = r.planning_epoch + 1

@@ -1,0 +1,56 @@
+// Every named statement of the ledger: PostgreSQL takes it, and no plan of it scans a large table.
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Client } from 'pg';
+import { ledgerDataSource } from '../../lib/ledger/sql/data-source.js';
+import { migrateLedger } from '../../lib/ledger/sql/schema.js';
+import { inSchema, type Statement } from '../../lib/ledger/sql/statement.js';
+import * as acting from '../../lib/ledger/sql/statements/acting.js';
+import * as claiming from '../../lib/ledger/sql/statements/claiming.js';
+import * as reading from '../../lib/ledger/sql/statements/reading.js';
+import * as registering from '../../lib/ledger/sql/statements/registering.js';
+import * as requesting from '../../lib/ledger/sql/statements/requesting.js';
+import * as settling from '../../lib/ledger/sql/statements/settling.js';
+import * as timing from '../../lib/ledger/sql/statements/timing.js';
+import { freshDatabase, type FreshDatabase } from '../services/services.js';
+
+const statements = [acting, claiming, reading, registering, requesting, settling, timing].flatMap((file) =>
+  Object.values(file).filter((value): value is Statement => typeof value === 'object'),
+);
+
+let database: FreshDatabase;
+let client: Client;
+
+beforeAll(async () => {
+  database = await freshDatabase();
+  await migrateLedger(ledgerDataSource({ url: database.url }, 'flowstone'));
+  client = new Client({ connectionString: database.url });
+  await client.connect();
+  await client.query(`SET enable_seqscan = off; SET jit = off; SET plan_cache_mode = force_generic_plan`);
+});
+
+afterAll(async () => {
+  await client.end();
+  await database.drop();
+});
+
+describe('the statements of the ledger', () => {
+  it('have names of their own', () => {
+    expect(new Set(statements.map(({ name }) => name)).size).toBe(statements.length);
+  });
+
+  it.each(statements.map((statement) => [statement.name, statement] as const))(
+    '%s scans no table',
+    async (name, statement) => {
+      await client.query(`PREPARE ${name} AS ${inSchema(statement, 'flowstone').text}`);
+      const { rows } = await client.query<{ types: string[] }>(
+        `SELECT parameter_types::text[] AS types FROM pg_prepared_statements WHERE name = $1`,
+        [name],
+      );
+      const values = rows[0]!.types.map((type) => `NULL::${type}`).join(', ');
+      const plan = await client.query<{ 'QUERY PLAN': string }>(`EXPLAIN EXECUTE ${name}${values && `(${values})`}`);
+      const lines = plan.rows.map((row) => row['QUERY PLAN']);
+      // A one-row table, and namespaces: reading all of these is reading little.
+      expect(lines.filter((line) => /Seq Scan on (?!installation|namespaces)/.test(line))).toEqual([]);
+    },
+  );
+});
