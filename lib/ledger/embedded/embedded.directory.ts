@@ -6,7 +6,7 @@ import { dirname, join, normalize, sep } from 'node:path';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { FlowStoneError } from '../../flowstone.errors.js';
-import { EmbeddedEngine, EngineStartError, type EngineSettings } from './embedded.engine.js';
+import { EmbeddedEngine, EngineError, type EngineSettings } from './embedded.engine.js';
 
 const DATA = 'postgres';
 const UNFINISHED = 'postgres.unfinished';
@@ -40,7 +40,7 @@ export async function startEngine(settings: EngineSettings & { readonly director
   try {
     return await EmbeddedEngine.start(settings);
   } catch (error) {
-    if (!(error instanceof EngineStartError)) throw error;
+    if (!(error instanceof EngineError)) throw error;
     const said = [...error.stderr, error.message].join('\n');
     const versions = /initialized by PostgreSQL version (\S+),[^]*?version (\d+)/.exec(said);
     if (versions !== null) throw otherVersion(settings.directory, versions[1] ?? '', versions[2] ?? '', error);
@@ -73,7 +73,7 @@ function text(tar: Buffer, at: number, length: number): string {
   return tar.toString('latin1', at, at + length).replace(/\0[^]*$/, '').trim();
 }
 
-function corrupt(data: string, reason: string, cause?: EngineStartError): FlowStoneError {
+function corrupt(data: string, reason: string, cause?: EngineError): FlowStoneError {
   return new FlowStoneError(
     'FLOWSTONE_EMBEDDED_CORRUPT',
     `The embedded database in ${data} cannot be opened: ${reason}. Put a backup of ${dirname(data)} in its place, ` +

@@ -24,8 +24,8 @@ export type FromWorker =
   | { readonly kind: 'dumped'; readonly bytes: Uint8Array }
   | { readonly kind: 'closed' };
 
-/** PGlite did not come up: what it said, for whoever knows which directory it was given. */
-export class EngineStartError extends Error {
+/** PGlite did not come up, or broke: with what PostgreSQL wrote to its log before. */
+export class EngineError extends Error {
   constructor(
     message: string,
     readonly stderr: readonly string[],
@@ -60,7 +60,7 @@ export class EmbeddedEngine {
   }
 
   /**
-   * @throws EngineStartError if PGlite refuses the directory
+   * @throws EngineError if PGlite refuses the directory
    * @throws FlowStoneError FLOWSTONE_PACKAGE_MISSING without @electric-sql/pglite
    */
   static async start(settings: EngineSettings): Promise<EmbeddedEngine> {
@@ -74,11 +74,11 @@ export class EmbeddedEngine {
     const engine = new EmbeddedEngine(worker);
     await new Promise<void>((resolve, reject) => {
       worker.once('message', (message: FromWorker) => {
-        if (message.kind === 'failed') reject(new EngineStartError(message.message, message.stderr));
+        if (message.kind === 'failed') reject(new EngineError(message.message, message.stderr));
         else resolve();
       });
-      worker.once('error', (error) => reject(new EngineStartError(error.message, [])));
-      worker.once('exit', () => reject(new EngineStartError('its thread ended while starting', [])));
+      worker.once('error', (error) => reject(new EngineError(error.message, [])));
+      worker.once('exit', () => reject(new EngineError('its thread ended while starting', [])));
     }).catch(async (error: unknown) => {
       await worker.terminate();
       throw error;
@@ -148,6 +148,10 @@ export class EmbeddedEngine {
   }
 
   #receive(message: FromWorker): void {
+    if (message.kind === 'failed') {
+      this.#fail(stopped(message.message, new EngineError(message.message, message.stderr)));
+      return;
+    }
     const first = this.#awaited[0];
     if (first === undefined) return;
     if ('bytes' in message) first.output(message.bytes);

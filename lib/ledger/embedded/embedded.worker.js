@@ -19,6 +19,8 @@ const CHECKPOINT_AFTER_BYTES = 64 * 1024 * 1024;
 const CHECKPOINT_CHECK_MS = 1_000;
 const VACUUM_CHECK_MS = 15_000;
 const SIGN_OF_LIFE_MS = 5_000;
+/** How PGlite's WASM leaves a statement that PostgreSQL refused; any other exception has left it in ruins. */
+const ORDINARY_ERROR = 100;
 
 /** @type {EngineSettings} */
 const settings = workerData;
@@ -58,6 +60,27 @@ async function open() {
       return true;
     },
   });
+  endOnTrap();
+}
+
+/**
+ * PGlite swallows whatever its WASM throws and calls it again, for ever once it is broken (stack or memory used up).
+ * Such a thread has to end, so that the database can be opened anew.
+ */
+function endOnTrap() {
+  const { Module } = database;
+  const loopOnce = Module._PostgresMainLoopOnce;
+  Module._PostgresMainLoopOnce = () => {
+    try {
+      loopOnce();
+    } catch (error) {
+      if (/** @type {{ status?: number }} */ (error).status !== ORDINARY_ERROR) {
+        post({ kind: 'failed', message: String(error), stderr });
+        process.exit(1);
+      }
+      throw error;
+    }
+  };
 }
 
 /**
