@@ -1,5 +1,6 @@
 // The ledger in memory: the behaviours of the SQL ledger without a database, for tests and `storage: 'memory'`.
 // Requests and work stand here; acts by people and reads in memory-acts.ts and memory-reads.ts.
+import canonicalize from 'canonicalize';
 import { FlowStoneError } from '../../flowstone.errors.js';
 import type {
   Act,
@@ -63,7 +64,7 @@ export class MemoryLedger implements Ledger {
   }
 
   async unregister(id: string): Promise<void> {
-    for (const row of this.#heldBy(id)) this.#state.giveBack(row, true);
+    for (const row of this.#heldBy(id)) this.#state.handBack(row);
     this.#state.processes.delete(id);
   }
 
@@ -279,7 +280,7 @@ export class MemoryLedger implements Ledger {
       asset: row.asset,
       partition: row.partition,
     });
-    if (row.rescues <= RESCUE_CAP) return this.#state.giveBack(row, true);
+    if (row.rescues <= RESCUE_CAP) return void this.#state.handBack(row);
     const message = `${row.asset} lost its worker ${row.rescues} times, the last time ${lost}. Look for what kills the process.`;
     this.#state.end(row, 'failed', {
       code: 'FLOWSTONE_WORKER_LOST',
@@ -352,6 +353,8 @@ export class MemoryLedger implements Ledger {
     const state = this.#state;
     const assets = new Set(request.assets);
     const claims: Claim[] = [];
+    // A process that was given up must not get work that nobody would rescue.
+    if (!state.processes.has(request.process)) return claims;
     for (const row of state.ready()) {
       if (claims.length >= request.limit) break;
       if (!assets.has(row.asset) || (onlyRun !== undefined && row.run !== onlyRun)) continue;
@@ -403,8 +406,7 @@ export class MemoryLedger implements Ledger {
       case 'cancelled':
         return state.end(row, 'cancelled');
       case 'handed_back':
-        state.giveBack(row, true);
-        return [];
+        return state.handBack(row);
       case 'retry':
         if (row.cancelRequested) return state.end(row, 'cancelled');
         if (outcome.infrastructure) row.rescues++;
@@ -425,5 +427,5 @@ export class MemoryLedger implements Ledger {
 
 /** What must be equal for a run key to mean the same request. */
 function requestText(run: NewRun): string {
-  return JSON.stringify([run.request, run.priority, run.tags, run.maxConcurrency, run.failFast]);
+  return canonicalize([run.request, run.priority, run.tags, run.maxConcurrency, run.failFast])!;
 }

@@ -225,6 +225,13 @@ export class MemoryState {
     this.setReady(row, ready);
   }
 
+  /** Given back untouched, ready at once; what was asked to stop ends instead. Returns runs that ended by it. */
+  handBack(row: Row): number[] {
+    if (row.cancelRequested) return this.end(row, 'cancelled');
+    this.giveBack(row, true);
+    return [];
+  }
+
   /** A row reaches a terminal status: lock, waiters, dependents and run follow. Returns runs that ended by it. */
   end(row: Row, status: MaterializationStatus, error: ErrorRecord | null = null): number[] {
     const ended: number[] = [];
