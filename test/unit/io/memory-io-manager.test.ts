@@ -15,5 +15,7 @@ describe('the memory manager', () => {
       message: 'the value of report[2001-03-04] was not found: value was in memory. Materialize it again.',
     });
     expect(await after.exists({ ...address, location })).toBe(false);
+    expect(after.lost(location)).toBe('value was in memory');
+    expect(before.lost(location)).toBeUndefined();
   });
 });
