@@ -149,9 +149,9 @@ function mistakesOf(
   expectations: Readonly<Record<string, Expectation>>,
   prefix: string,
 ): OptionMistake[] {
-  return Object.entries(expectations).flatMap(([name, expectation]) => {
-    const value = values[name];
-    const expected = value === undefined ? undefined : expectation(value);
+  return Object.entries(values).flatMap(([name, value]) => {
+    const expectation = Object.hasOwn(expectations, name) ? expectations[name] : undefined;
+    const expected = value === undefined ? undefined : expectation?.(value);
     if (!expected) return [];
     const option = prefix === '' ? name : 'retry';
     return [{ option, problem: `option ${prefix}${name} is ${shown(value)}`, fix: `give it ${expected}` }];

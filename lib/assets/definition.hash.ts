@@ -15,14 +15,20 @@ export function definitionHash(definition: Omit<AssetDefinition, 'hash'>): strin
     resources: Object.keys(resources).sort(),
     dependencies: dependencies.toSorted((a, b) => (a.alias < b.alias ? -1 : 1)),
   };
-  return createHash('sha256').update(JSON.stringify(facts, canonical)).digest('hex');
+  return createHash('sha256')
+    .update(JSON.stringify(canonical(facts)))
+    .digest('hex');
 }
 
-function canonical(_name: string, value: unknown): unknown {
+function canonical(value: unknown): unknown {
   if (typeof value === 'bigint') return `${value}n`;
   if (typeof value === 'function') return '[function]';
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(canonical);
+  if (value instanceof Date) return value.toISOString();
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype !== Object.prototype && prototype !== null) return '[object]';
-  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
+  const sorted: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
+  for (const name of Object.keys(value).sort()) sorted[name] = canonical((value as Record<string, unknown>)[name]);
+  return sorted;
 }
