@@ -11,8 +11,7 @@ import { lockDirectory } from './embedded.lock.js';
 
 /** Where the database lives, and what a new one starts from. */
 export type EmbeddedDatabaseOptions = (
-  | { readonly directory: string; readonly memory?: false }
-  | { readonly memory: true; readonly directory?: undefined }
+  { readonly directory: string; readonly memory?: false } | { readonly memory: true; readonly directory?: undefined }
 ) & {
   /**
    * Path of a gzipped dump to start an empty database from, by default the one that the build makes.
@@ -92,8 +91,7 @@ async function homeInDirectory(given: string, snapshot: string | undefined): Pro
   const directory = resolve(given);
   const lock = await lockDirectory(directory);
   return {
-    start: async () =>
-      startEngine({ directory: await prepareDataDirectory(directory, snapshot), lockFile: lock.file }),
+    start: async () => startEngine({ directory: await prepareDataDirectory(directory, snapshot), lockFile: lock.file }),
     isOurs: () => lock.isHeld(),
     leave: () => lock.release(),
   };

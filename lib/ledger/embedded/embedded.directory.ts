@@ -52,7 +52,7 @@ export async function startEngine(settings: EngineSettings & { readonly director
 async function unpack(tar: Buffer, target: string): Promise<void> {
   await mkdir(target, { recursive: true, mode: 0o700 });
   let writing: Promise<void>[] = [];
-  for (let at = 0; at + BLOCK <= tar.length && tar[at] !== 0; ) {
+  for (let at = 0; at + BLOCK <= tar.length && tar[at] !== 0;) {
     const name = text(tar, at, 100);
     const size = parseInt(text(tar, at + 124, 12), 8) || 0;
     const isDirectory = text(tar, at + 156, 1) === '5';
@@ -70,7 +70,10 @@ async function unpack(tar: Buffer, target: string): Promise<void> {
 }
 
 function text(tar: Buffer, at: number, length: number): string {
-  return tar.toString('latin1', at, at + length).replace(/\0[^]*$/, '').trim();
+  return tar
+    .toString('latin1', at, at + length)
+    .replace(/\0[^]*$/, '')
+    .trim();
 }
 
 function corrupt(data: string, reason: string, cause?: EngineError): FlowStoneError {

@@ -1,6 +1,15 @@
 // The lock on an embedded database's directory: one process at a time, by files `lock.<n>` of which the highest counts.
 // The operating system offers Node no lock that ends with its process, so whether a holder lives is found out here.
-import { linkSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
