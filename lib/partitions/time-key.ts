@@ -10,6 +10,7 @@ import { ZONE_MARGIN } from './zone-clock.js';
  * bounds; undefined beyond the years 1 to 9990.
  */
 export function timeKeyNear(scheme: TimeScheme, instant: number, steps: number): string | undefined {
+  if (!(instant >= FIRST_CIVIL && instant <= LAST_CIVIL)) return undefined;
   const rules = timeRules(scheme);
   // Cron ticks can lie far apart, so look further away until there are enough of them.
   for (let margin = 40 * DAY; ; margin *= 8) {
@@ -32,10 +33,11 @@ export function timeKeyProblem(scheme: TimeScheme, key: string): string | undefi
   const axis = timeAxis(rules, civil, Math.max(FIRST_CIVIL, civil - ZONE_MARGIN));
   if (axis.ordinalOf(key) >= 0) return undefined;
   const twice = axis.keysAtRepeated(key);
-  if (twice.length > 0)
+  if (twice.length > 0) {
     return `the clock shows this time twice: write ${twice.map((each) => `'${each}'`).join(' or ')}`;
+  }
   const near = timeKeyNear(scheme, axis.firstShown(civil), 0);
-  return near === key ? 'it is not of that form' : `no window begins then; the one it falls into is '${near}'`;
+  return near ? `no window begins then; the one it falls into is '${near}'` : 'it is not of that form';
 }
 
 /** What the keys of a time scheme look like, for messages. */

@@ -1,7 +1,7 @@
 // What the clocks of a time zone show: the stretches of time with a constant offset.
 // Offsets come from luxon (the zone database of Node); what is read is kept per zone and year.
 import { IANAZone } from 'luxon';
-import { DAY, MINUTE, SECOND, WEEK } from './civil-time.js';
+import { DAY, firstDayOfMonth, MINUTE, SECOND, WEEK } from './civil-time.js';
 
 /** A stretch of instants [from, to) in which the zone's clock is `offset` ms ahead of UTC. */
 export interface ZoneSegment {
@@ -71,8 +71,8 @@ function transitions(zone: string, year: number): readonly Transition[] {
 /** No zone changes its offset and back within a week, so comparing weeks misses nothing. */
 function searchYear(zone: string, year: number): Transition[] {
   const found: Transition[] = [];
-  const end = Date.UTC(year + 1, 0, 1);
-  let instant = Date.UTC(year, 0, 1);
+  const end = firstDayOfMonth(12 * (year + 1)) * DAY;
+  let instant = firstDayOfMonth(12 * year) * DAY;
   let offset = offsetAt(zone, instant);
   while (instant < end) {
     const next = Math.min(instant + WEEK, end);
