@@ -38,7 +38,8 @@ export async function createLedger(options: ResolvedOptions): Promise<OpenableLe
   }
   const { openEmbeddedDatabase } = await import('./ledger/embedded/embedded.database.js');
   const embedded = await openEmbeddedDatabase({ directory: join(resolve(options.directory), 'ledger') });
-  const dataSource = ledgerDataSource({ driver: embedded.driver }, schema);
+  // One connection serves all, so that waiting for it is ordinary: a large COPY alone may take seconds.
+  const dataSource = ledgerDataSource({ driver: embedded.driver, connectTimeout: 60_000 }, schema);
   const ledger = new SqlLedger({ ...common, dataSource, own: true, exclusive: true });
   return { ledger, dataSource, release: () => embedded.close() };
 }

@@ -128,7 +128,7 @@ export class EmbeddedEngine {
   async close(): Promise<void> {
     if (this.#failure !== undefined) return;
     await this.#order({ kind: 'close' }, () => {});
-    this.#fail(stopped('it was closed'));
+    this.#fail(new FlowStoneError('FLOWSTONE_EMBEDDED_STOPPED', 'The embedded database was closed. Open it again.'));
     await this.#worker.terminate();
   }
 
@@ -136,7 +136,7 @@ export class EmbeddedEngine {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     return new Promise((resolve, reject) => {
       this.#awaited.push({ output, resolve, reject });
-      this.#worker.postMessage(order);
+      this.#worker.postMessage(order, []);
     });
   }
 
@@ -171,7 +171,8 @@ export class EmbeddedEngine {
 function stopped(reason: string, cause?: unknown): FlowStoneError {
   return new FlowStoneError(
     'FLOWSTONE_EMBEDDED_STOPPED',
-    `The embedded database has stopped: ${reason}. What was committed is kept; restart the application to go on.`,
+    `The embedded database has stopped: ${reason}. In a directory, what was committed is kept, and the next statement ` +
+      'opens it again; in memory it is lost. Find out what the statement before this asked for.',
     { cause },
   );
 }

@@ -63,6 +63,7 @@ async function open() {
   endOnTrap();
 }
 
+/* oxlint-disable eslint/no-underscore-dangle -- the name is PGlite's */
 /**
  * PGlite swallows whatever its WASM throws and calls it again, for ever once it is broken (stack or memory used up).
  * Such a thread has to end, so that the database can be opened anew.
@@ -82,6 +83,7 @@ function endOnTrap() {
     }
   };
 }
+/* oxlint-enable eslint/no-underscore-dangle */
 
 /**
  * Synchronous in effect: nothing is awaited before PGlite has executed the bytes, so messages never interleave.

@@ -14,6 +14,8 @@ const OUTAGE_CODES = new Set([
   'EHOSTUNREACH',
   'ENETUNREACH',
   'ENOENT',
+  'FLOWSTONE_EMBEDDED_BUSY',
+  'FLOWSTONE_EMBEDDED_STOPPED',
 ]);
 // node-postgres gives these no code.
 const OUTAGE_MESSAGES =

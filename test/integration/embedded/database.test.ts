@@ -238,7 +238,7 @@ describe('COPY', () => {
           throw new Error('the source dried up');
         })(),
       );
-      await expect(pipeline(failing, client.query(copyFrom('COPY item FROM STDIN')))).rejects.toThrow();
+      await expect(pipeline(failing, client.query(copyFrom('COPY item FROM STDIN')))).rejects.toThrow('dried up');
       expect((await client.query('SELECT count(*)::int FROM item')).rows).toEqual([{ count: 0 }]);
     });
   });

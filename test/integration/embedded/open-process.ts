@@ -25,7 +25,7 @@ export class OpenProcess {
   async next(): Promise<string> {
     const { value, done } = await this.#lines.next();
     if (done) throw new Error('It ended without a word.');
-    return value as string;
+    return value;
   }
 
   /** SIGKILL; returns what it had still said. */
@@ -33,8 +33,7 @@ export class OpenProcess {
     this.#child.kill('SIGKILL');
     await this.#ended;
     const rest: string[] = [];
-    for (let line = await this.#lines.next(); !line.done; line = await this.#lines.next())
-      rest.push(line.value as string);
+    for (let line = await this.#lines.next(); !line.done; line = await this.#lines.next()) rest.push(line.value);
     return rest;
   }
 }
