@@ -57,8 +57,8 @@ describe('the partitions of time', () => {
   it('take no memory, be there a million', () => {
     const set = resolveAll(Partitions.hourly({ start: '1900-01-01' }));
     expect(set.size).toBe(1_112_352);
-    expect(set.keyAt(1_000_000)).toBe('2014-01-30T16');
-    expect(set.ordinalOf('2014-01-30T16')).toBe(1_000_000);
+    expect(set.keyAt(1_000_000)).toBe('2014-01-29T16');
+    expect(set.ordinalOf('2014-01-29T16')).toBe(1_000_000);
   });
 
   it('answer only for what exists', () => {
