@@ -1,0 +1,143 @@
+// Requests and acts inside a transaction of the host's, and several ledgers in one database.
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { DataSource } from 'typeorm';
+import { ledgerDataSource } from '../../lib/ledger/sql/data-source.js';
+import { SqlLedger } from '../../lib/ledger/sql/sql-ledger.js';
+import { planOf, runOf, World } from '../conformance/ledger.fixture.js';
+import { freshDatabase, type FreshDatabase } from '../services/services.js';
+
+const ACT = { actor: null, reason: null };
+
+let database: FreshDatabase;
+let elsewhere: FreshDatabase;
+let host: DataSource;
+let ledger: SqlLedger;
+let world: World;
+
+beforeAll(async () => {
+  [database, elsewhere] = await Promise.all([freshDatabase(), freshDatabase()]);
+  // A host's DataSource: it knows nothing of our entities, and parses bigint as it likes.
+  host = await new DataSource({ type: 'postgres', url: database.url, parseInt8: true }).initialize();
+  await host.query('CREATE TABLE orders (id integer PRIMARY KEY)');
+  ledger = new SqlLedger({ dataSource: host, own: false, migrate: true });
+  await ledger.open();
+  world = new World(ledger, async () => undefined);
+  await world.register('one');
+});
+
+afterAll(async () => {
+  await ledger.close();
+  await host.destroy();
+  await Promise.all([database.drop(), elsewhere.drop()]);
+});
+
+describe('a transaction of the host', () => {
+  it('takes requests and acts with it when it commits', async () => {
+    const run = await host.transaction(async (manager) => {
+      await manager.query('INSERT INTO orders VALUES (1)');
+      const { run: requested, created } = await ledger.insertRun(runOf({ runKey: 'order 1' }), { manager });
+      expect(created).toBe(true);
+      expect(await ledger.run(requested.id)).toBeUndefined();
+      expect(await ledger.claimPlanning('one')).toBeUndefined();
+      await ledger.addPartitions('orders', ['1'], { ...ACT, manager });
+      const report = { asset: 'a', partition: '', dataVersion: '1', metadata: null };
+      expect(await ledger.reportVersion(report, { ...ACT, manager })).toEqual(expect.any(Number));
+      expect(await ledger.invalidate([{ asset: 'a', partitions: 'all' }], { ...ACT, manager })).toBe(1);
+      return requested;
+    });
+    expect(await ledger.run(run.id)).toMatchObject({ status: 'planning', runKey: 'order 1' });
+    expect(await ledger.dynamicPartitions('orders')).toEqual(['1']);
+    expect(await world.headOf('a')).toMatchObject({ dataVersion: '1', invalidated: true });
+    expect((await ledger.claimPlanning('one'))?.run.id).toBe(run.id);
+  });
+
+  it('takes them away with it when it rolls back', async () => {
+    const rolledBack = host.transaction(async (manager) => {
+      await ledger.insertRun(runOf({ runKey: 'order 2' }), { manager });
+      await ledger.addPartitions('orders', ['2'], { ...ACT, manager });
+      await ledger.removePartitions('orders', ['1'], { ...ACT, manager });
+      throw new Error('the host changed its mind');
+    });
+    await expect(rolledBack).rejects.toThrow('changed its mind');
+    expect(await ledger.runByKey('order 2')).toBeUndefined();
+    expect(await ledger.dynamicPartitions('orders')).toEqual(['1']);
+  });
+
+  it('gets the run of an equal request, without losing its own work', async () => {
+    const { run } = await ledger.insertRun(runOf({ runKey: 'order 3' }));
+    await host.transaction(async (manager) => {
+      await manager.query('INSERT INTO orders VALUES (3)');
+      expect(await ledger.insertRun(runOf({ runKey: 'order 3' }), { manager })).toMatchObject({
+        created: false,
+        run: { id: run.id },
+      });
+    });
+    expect(await host.query('SELECT id FROM orders WHERE id = 3')).toEqual([{ id: 3 }]);
+  });
+
+  it('is refused when it is none, or on another database, and then stays usable', async () => {
+    const refusal = expect.objectContaining({ code: 'FLOWSTONE_NOT_A_LEDGER_TRANSACTION' });
+    await expect(ledger.insertRun(runOf(), { manager: host.manager })).rejects.toThrow(refusal);
+    const other = await ledgerDataSource({ url: elsewhere.url }, 'flowstone').initialize();
+    const refused = other.transaction(async (manager) => {
+      await expect(ledger.insertRun(runOf(), { manager })).rejects.toThrow(refusal);
+      await manager.query('CREATE TABLE still_usable (id integer)');
+    });
+    await refused;
+    expect(await other.query('SELECT * FROM still_usable')).toEqual([]);
+    const twin = new SqlLedger({ dataSource: other, own: true, migrate: true });
+    await twin.open();
+    await other.transaction(async (manager) => {
+      await expect(ledger.addPartitions('x', ['1'], { ...ACT, manager })).rejects.toThrow(refusal);
+    });
+    await twin.close();
+  });
+});
+
+describe('a database shared by namespaces', () => {
+  it('keeps them apart: keys, work, processes, partitions', async () => {
+    const other = new SqlLedger({ dataSource: host, own: false, namespace: 'other', migrate: false });
+    await other.open();
+    const there = new World(other, async () => undefined);
+    await there.register('one');
+    const here = await world.run([{ asset: 'a' }], { runKey: 'same' });
+    const theirs = await there.run([{ asset: 'a' }], { runKey: 'same' });
+    expect(theirs.id).not.toBe(here.id);
+    expect((await there.claim()).map(({ run }) => run)).toEqual([theirs.id]);
+    expect((await world.claim()).map(({ run }) => run)).toEqual([here.id]);
+    expect(await other.run(here.id)).toBeUndefined();
+    expect(await other.dynamicPartitions('orders')).toEqual([]);
+    await other.unregister('one');
+    expect(await ledger.renew('one')).toMatchObject({ alive: true });
+    expect(await world.statuses(here.id)).toEqual(['a: running']);
+  });
+});
+
+describe('a ledger that only one process can have open', () => {
+  it('gives back at once what earlier processes were running', async () => {
+    const options = { dataSource: host, own: false, namespace: 'embedded', migrate: false, exclusive: true };
+    const before = new SqlLedger(options);
+    await before.open();
+    const killed = new World(before, async () => undefined);
+    await killed.register('first start');
+    const run = await killed.run([{ asset: 'a' }], { maxConcurrency: 1 });
+    const claim = await killed.claimOne('first start');
+    const after = new World(before, async () => undefined);
+    await after.register('second start');
+    expect(await after.claimOne('second start')).toMatchObject({ id: claim.id, run: run.id, rescues: 1, epoch: 3 });
+    expect(await killed.succeed(claim)).toMatchObject({ verdicts: ['fenced'] });
+  });
+});
+
+describe('a plan of assets nobody registered', () => {
+  it('is refused whole', async () => {
+    const inserting = ledger.insertRun(runOf({ runKey: 'unknown' }), {
+      plan: planOf([{ asset: 'a' }, { asset: 'mystery' }]),
+    });
+    await expect(inserting).rejects.toMatchObject({
+      code: 'FLOWSTONE_ASSET_UNKNOWN',
+      context: { assets: ['mystery'] },
+    });
+    expect(await ledger.runByKey('unknown')).toBeUndefined();
+  });
+});
