@@ -59,6 +59,7 @@ export class Coordinator {
   /** Whether there may be ready work that was not claimed. */
   #more = true;
   #timer: NodeJS.Timeout | undefined;
+  #nextLook = Infinity;
   #drained: (() => void) | undefined;
   readonly #stopping = new AbortController();
 
@@ -84,6 +85,11 @@ export class Coordinator {
   /** There may be work. */
   ring(): void {
     this.queue.ring();
+  }
+
+  /** The ledger's clock may have jumped: something may be due. */
+  clockChanged(): void {
+    this.#lookAtTimers(0);
   }
 
   /** Slots a requester may claim for what it inserts. */
@@ -182,6 +188,7 @@ export class Coordinator {
     // An attempt that is `expired` is left to its timer, one that is `fenced` has nothing to say any more.
     this.#finished = this.#finished.slice(batch.length);
     if (released) this.#more = true;
+    for (const { outcome } of batch) if (outcome.kind === 'retry') this.#lookAtTimers(outcome.delay);
     for (const run of new Set(batch.map((finished) => finished.run))) this.signals.changed(run);
     for (const run of endedRuns) this.news.runEnded(run);
   }
@@ -217,9 +224,14 @@ export class Coordinator {
     if (this.#inHand.size === 0) this.#drained?.();
   }
 
+  /** Looks at the timers in so many ms, or sooner if that is already intended. */
   #lookAtTimers(delay: number): void {
-    if (this.#stopping.signal.aborted) return;
+    const at = performance.now() + delay;
+    if (this.#stopping.signal.aborted || at >= this.#nextLook) return;
+    clearTimeout(this.#timer);
+    this.#nextLook = at;
     this.#timer = setTimeout(() => {
+      this.#nextLook = Infinity;
       void this.#fireTimers()
         .catch((error: unknown) => {
           this.news.outage(error, TIMER_LOOK);

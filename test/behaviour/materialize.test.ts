@@ -12,6 +12,7 @@ import {
   type InputsOf,
 } from '../../lib/index.js';
 import { gate, startApp } from './graph.js';
+import { STORAGES, testStorage, type TestStorage } from './storages.js';
 
 let numbers = [1, 2, 3];
 let computed: string[] = [];
@@ -65,7 +66,8 @@ class Word {
   }
 }
 
-describe('materialize', () => {
+describe.each(STORAGES)('materialize on %s', (kind) => {
+  let storage: TestStorage;
   let app: TestingModule;
   let flowstone: FlowStoneService;
 
@@ -73,9 +75,13 @@ describe('materialize', () => {
     numbers = [1, 2, 3];
     computed = [];
     failing = held = undefined;
-    ({ app, flowstone } = await startApp([Numbers, Evens, Total, Letters, Word]));
+    storage = await testStorage(kind);
+    ({ app, flowstone } = await startApp([Numbers, Evens, Total, Letters, Word], storage.options));
   });
-  afterEach(() => app.close());
+  afterEach(async () => {
+    await app.close();
+    await storage.remove();
+  });
 
   it('computes what is missing upstream, in order, and the value can be loaded', async () => {
     const result = await (await flowstone.materialize(Total)).wait();

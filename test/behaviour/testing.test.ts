@@ -1,0 +1,101 @@
+// nestjs-flowstone/testing as its users meet it.
+import { describe, expect, it } from '@jest/globals';
+import { Injectable } from '@nestjs/common';
+import {
+  Asset,
+  DependsOn,
+  Partitions,
+  Requires,
+  type AssetContext,
+  type InputsOf,
+  type Rows,
+} from '../../lib/index.js';
+import { executeAsset, FakeClock, startTestGraph } from '../../lib/testing/index.js';
+
+@Injectable()
+class Geo {
+  placeOf(code: string): string {
+    throw new Error(`no network in tests: ${code}`);
+  }
+}
+const resources = { geo: Geo };
+
+@Asset({ partitions: Partitions.daily({ start: '2001-01-01' }) })
+class Codes {
+  async *execute({ partition, progress }: AssetContext): AsyncGenerator<{ code: string }> {
+    progress(1, 2);
+    yield { code: `${partition.key}-A` };
+    yield { code: `${partition.key}-B` };
+  }
+}
+const inputs = { codes: Codes };
+@Asset({ partitions: 'inherit', retry: { attempts: 2, delay: '1h' } })
+@DependsOn(inputs)
+@Requires(resources)
+class Places {
+  async execute(context: AssetContext<typeof resources>, { codes }: InputsOf<typeof inputs>): Promise<string[]> {
+    context.report({ metadata: { attempt: context.attempt } });
+    const rows = await codes.toArray();
+    return rows.map(({ code }) => context.resources.geo.placeOf(code));
+  }
+}
+
+const codes: Rows<{ code: string }> = {
+  async *[Symbol.asyncIterator]() {
+    yield { code: 'X' };
+  },
+  toArray: async () => [{ code: 'X' }],
+};
+
+describe('executeAsset', () => {
+  it('runs one asset with given inputs and resources', async () => {
+    const geo = { placeOf: (code: string) => `place of ${code}` };
+    const { value, reports } = await executeAsset<typeof Places>(new Places(), {
+      inputs: { codes },
+      resources: { geo },
+    });
+    expect(value).toEqual(['place of X']);
+    expect(reports).toEqual([{ metadata: { attempt: 1 } }]);
+  });
+
+  it('gives yielded rows as a consumer would get them', async () => {
+    const { value, progress } = await executeAsset<typeof Codes>(new Codes(), { partition: { key: '2001-01-01' } });
+    expect(await value.toArray()).toEqual([{ code: '2001-01-01-A' }, { code: '2001-01-01-B' }]);
+    expect(progress).toEqual([[1, 2]]);
+  });
+});
+
+describe('startTestGraph', () => {
+  const providers = [Codes, Places, Geo];
+
+  it('overrides resources, and time decides which partitions exist', async () => {
+    const clock = new FakeClock('2001-01-02T12:00:00Z');
+    const overrides = [[Geo, { placeOf: (code: string) => code.toLowerCase() }]] as const;
+    await using graph = await startTestGraph({ providers, overrides, clock });
+    expect((await graph.flowstone.partitions(Places)).size).toBe(1);
+    await (await graph.flowstone.materialize(Places, { partitions: 'all' })).wait();
+    expect(await graph.flowstone.load(Places, { partition: '2001-01-01' })).toEqual(['2001-01-01-a', '2001-01-01-b']);
+    clock.advance(24 * 3_600_000);
+    expect(await graph.flowstone.status(Places)).toMatchObject({ partitions: 2, fresh: 1, missing: 1 });
+  });
+
+  it('retries when the clock has moved past the delay', async () => {
+    const clock = new FakeClock('2001-01-02T12:00:00Z');
+    let calls = 0;
+    const geo = {
+      placeOf: (code: string) => {
+        if (++calls === 1) throw new Error('busy');
+        return code;
+      },
+    };
+    await using graph = await startTestGraph({ providers, overrides: [[Geo, geo]], clock });
+    const handle = await graph.flowstone.materialize(Places, { partition: '2001-01-01' });
+    for await (const { counts, status } of handle.progress()) {
+      if (counts.pending === 1 && calls === 1) clock.advance(2 * 3_600_000);
+      if (status === 'success') break;
+    }
+    expect(await graph.flowstone.load(Places, { partition: '2001-01-01' })).toHaveLength(2);
+    const [record] = (await graph.flowstone.history(Places, { partition: '2001-01-01' })).items;
+    expect(record).toMatchObject({ status: 'success', attempts: 2, metadata: { attempt: 2 } });
+  });
+});
