@@ -107,6 +107,9 @@ describe('a database shared by namespaces', () => {
     expect((await world.claim()).map(({ run }) => run)).toEqual([here.id]);
     expect(await other.run(here.id)).toBeUndefined();
     expect(await other.dynamicPartitions('orders')).toEqual([]);
+    const cancelled = await other.cancelRun(here.id, { ...ACT, grace: 0 });
+    expect(cancelled).toEqual({ accepted: false, running: [], ended: false, released: false });
+    expect((await other.leftovers(here.id)).size).toBe(0);
     await other.unregister('one');
     expect(await ledger.renew('one')).toMatchObject({ alive: true });
     expect(await world.statuses(here.id)).toEqual(['a: running']);

@@ -36,7 +36,7 @@ export class Acts {
     const planned = await this.database.rows(CANCEL_PLANNING, by);
     if (planned.length > 0) return { accepted: true, running: [], ended: true, released: false };
     return this.database.transaction(async (sql) => {
-      const cancelled = await sql.rows<Moved>(CANCEL_PENDING, [[run]]);
+      const cancelled = await sql.rows<Moved>(CANCEL_PENDING, [this.namespace, [run]]);
       const running = await sql.rows<{ id: number; epoch: number }>(FLAG_RUNNING, [this.namespace, run, grace]);
       const { released, deltas } = await takeEffect(sql, this.namespace, cancelled);
       // The run last, as in every transaction that ends materializations; what ended by itself meanwhile stays so.

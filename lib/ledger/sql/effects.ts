@@ -70,12 +70,12 @@ export async function takeEffect(
 }
 
 /** Failures doom what depends on them; a run that fails fast loses the rest. Returns what ended so. */
-export async function endWhatFollows(sql: Sql, moved: readonly Moved[]): Promise<Moved[]> {
+export async function endWhatFollows(sql: Sql, namespace: number, moved: readonly Moved[]): Promise<Moved[]> {
   const failed = moved.filter(({ status }) => status === 'failed' || status === 'cancelled').map(({ id }) => id);
   if (failed.length === 0) return [];
   const followed = await sql.rows<Moved>(DOOM, [failed]);
   const runs = [...new Set(moved.filter((row) => row.fails_fast).map((row) => row.run_id))];
-  if (runs.length > 0) followed.push(...(await sql.rows<Moved>(CANCEL_PENDING, [runs])));
+  if (runs.length > 0) followed.push(...(await sql.rows<Moved>(CANCEL_PENDING, [namespace, runs])));
   return followed;
 }
 

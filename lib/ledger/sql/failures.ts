@@ -35,11 +35,13 @@ export function isRepeatable(error: unknown): boolean {
 
 /** Whether the database could not be reached, was lost, or did not answer in time. */
 export function isOutage(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
+  if (typeof error !== 'object' || error === null) return false;
   const code = codeOf(error);
   if (code !== undefined && (OUTAGE_CODES.has(code) || OUTAGE_STATES.test(code))) return true;
-  if (error instanceof AggregateError) return error.errors.some(isOutage);
-  return code === undefined && OUTAGE_MESSAGES.test(error.message);
+  // One error per address that was tried.
+  const { errors, message } = error as { errors?: unknown; message?: unknown };
+  if (Array.isArray(errors) && errors.some(isOutage)) return true;
+  return code === undefined && typeof message === 'string' && OUTAGE_MESSAGES.test(message);
 }
 
 /** The outage as our error. `inDoubt`: it came while committing, so that the outcome is unknown. */

@@ -153,7 +153,7 @@ export class Processes {
     told: readonly { id: number; kind: 'materialization.rescued' }[] = [],
   ): Promise<void> {
     if (moved.length === 0) return;
-    const all = [...moved, ...(await endWhatFollows(sql, moved))];
+    const all = [...moved, ...(await endWhatFollows(sql, this.namespace, moved))];
     const { deltas } = await takeEffect(sql, this.namespace, all, told);
     await countRuns(sql, this.namespace, deltas);
   }

@@ -155,7 +155,7 @@ export class Reads {
   /** See Ledger.leftovers. */
   async leftovers(run: number): Promise<PlanRows> {
     type Row = { id: number; asset_id: number; forced: boolean; priority: number; partition: string };
-    const rows = await this.database.rows<Row>(LEFTOVERS, [run]);
+    const rows = await this.database.rows<Row>(LEFTOVERS, [this.namespace, run]);
     const keyOf = await this.#keys(rows);
     const indexOf = new Map(rows.map(({ id }, index) => [id, index]));
     const edges = await this.database.rows<{ downstream: number; upstream: number }>(EDGES_OF, [

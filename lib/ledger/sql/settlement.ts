@@ -73,7 +73,7 @@ export class Settlement {
     );
     if (moved.length === 0) return { verdicts, endedRuns: [], released: false };
     await consume(sql, first, moved);
-    const all = [...moved, ...(await endWhatFollows(sql, moved))];
+    const all = [...moved, ...(await endWhatFollows(sql, this.namespace, moved))];
     const retries = moved.flatMap(({ id, epoch, status }) => {
       const outcome = first.get(id)!;
       return status === 'pending' && outcome.kind === 'retry' ? [{ id, epoch, delay: outcome.delay }] : [];

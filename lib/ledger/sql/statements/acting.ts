@@ -24,7 +24,7 @@ export const CANCEL_PLANNING = statement(
 export const FLAG_RUNNING = statement(
   'flag_running',
   `WITH locked AS MATERIALIZED (
-    SELECT m.id FROM fs.materializations m WHERE m.run_id = $2 AND m.status = 'running' ORDER BY m.id FOR UPDATE
+    SELECT m.id FROM fs.materializations m WHERE m.run_id = $2 AND m.namespace = $1 AND m.status = 'running' ORDER BY m.id FOR UPDATE
   ), flagged AS (
     UPDATE fs.materializations m SET cancel_requested = true
     WHERE m.id = ANY (ARRAY(SELECT l.id FROM locked l)) AND m.status = 'running' RETURNING m.id, m.epoch

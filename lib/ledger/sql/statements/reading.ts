@@ -66,12 +66,12 @@ export const CONSUMED = statement(
   WHERE l.downstream = ANY ($1::bigint[]) AND d.status = 'success' ORDER BY l.downstream, l.upstream`,
 );
 
-/** Purpose: what of a run did not succeed, in plan order. Plan: materializations_run. Values: run. */
+/** Purpose: what of a run did not succeed, in plan order. Plan: materializations_run. Values: namespace, run. */
 export const LEFTOVERS = statement(
   'leftovers',
   `SELECT m.id, m.asset_id, m.forced, m.priority, h.partition FROM fs.materializations m
   CROSS JOIN LATERAL (SELECT h.partition FROM fs.heads h WHERE h.id = m.head_id OFFSET 0) h
-  WHERE m.run_id = $1 AND m.status NOT IN ('success', 'skipped') ORDER BY m.id`,
+  WHERE m.run_id = $2 AND m.namespace = $1 AND m.status NOT IN ('success', 'skipped') ORDER BY m.id`,
 );
 
 /** Purpose: what some rows depend on. Plan: primary key of lineage. Values: ids. */

@@ -85,13 +85,13 @@ export const DOOM = statement(
 
 /**
  * Purpose: what is pending in some runs is cancelled at once. Plan: materializations_run. Guard: pending.
- * Values: run ids.
+ * Values: namespace, run ids.
  */
 export const CANCEL_PENDING = statement(
   'cancel_pending',
   `WITH locked AS MATERIALIZED (
     SELECT m.id FROM fs.materializations m
-    WHERE m.run_id = ANY ($1::bigint[]) AND m.status = 'pending' ORDER BY m.id FOR UPDATE
+    WHERE m.run_id = ANY ($2::bigint[]) AND m.namespace = $1 AND m.status = 'pending' ORDER BY m.id FOR UPDATE
   )
   UPDATE fs.materializations m SET status = 'cancelled', ready = false, waiting_for = NULL,
     completed_at = clock_timestamp()

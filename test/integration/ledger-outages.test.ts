@@ -1,0 +1,138 @@
+// Outages: lost connections, commits whose answer is lost, outcomes the database refuses.
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import type { DataSource, QueryRunner } from 'typeorm';
+import { ledgerDataSource } from '../../lib/ledger/sql/data-source.js';
+import { SqlLedger } from '../../lib/ledger/sql/sql-ledger.js';
+import { attempt, planOf, runOf, success, World } from '../conformance/ledger.fixture.js';
+import { freshDatabase, type FreshDatabase } from '../services/services.js';
+
+const UNAVAILABLE = { code: 'FLOWSTONE_LEDGER_UNAVAILABLE', family: 'infrastructure', retryable: true };
+
+let database: FreshDatabase;
+let dataSource: DataSource;
+let namespaces = 0;
+let ledger: SqlLedger;
+let world: World;
+
+beforeAll(async () => {
+  database = await freshDatabase();
+  dataSource = await ledgerDataSource({ url: database.url }, 'flowstone').initialize();
+});
+
+afterAll(async () => {
+  await dataSource.destroy();
+  await database.drop();
+});
+
+beforeEach(async () => {
+  ledger = new SqlLedger({ dataSource, own: true, namespace: `outage ${++namespaces}`, migrate: true });
+  await ledger.open();
+  world = new World(ledger, async () => undefined);
+  await world.register('one', 'two');
+});
+
+afterEach(() => {
+  jest.restoreAllMocks();
+});
+
+/** The next statement of the ledger that contains `part` is executed, but its answer is lost with the connection. */
+function loseAnswerTo(part: string): void {
+  const create = dataSource.createQueryRunner.bind(dataSource);
+  let armed = true;
+  jest.spyOn(dataSource, 'createQueryRunner').mockImplementation((...mode) => {
+    const runner: QueryRunner = create(...mode);
+    const connect = runner.connect.bind(runner);
+    runner.connect = async () => {
+      const client = await connect();
+      const query = client.query.bind(client);
+      client.query = async (...args: [string | { text: string }]) => {
+        const [sql] = args;
+        const result = await query(...args);
+        if (!armed || !(typeof sql === 'string' ? sql : sql.text).includes(part)) return result;
+        armed = false;
+        throw Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
+      };
+      return client;
+    };
+    return runner;
+  });
+}
+
+describe('an outage of the ledger\u2019s database', () => {
+  it('refuses to open where nobody answers', async () => {
+    const url = 'postgres://nobody@127.0.0.1:1/none';
+    const unreachable = new SqlLedger({ dataSource: ledgerDataSource({ url }, 'flowstone'), own: true, migrate: true });
+    await expect(unreachable.open()).rejects.toMatchObject(UNAVAILABLE);
+    expect(() => unreachable.renew('one')).toThrow(expect.objectContaining({ code: UNAVAILABLE.code }));
+  });
+
+  it('costs one call when connections are cut, and no work', async () => {
+    await world.run([{ asset: 'a' }]);
+    const claim = await world.claimOne();
+    await dataSource.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`,
+    );
+    const settled = await world.succeed(claim).catch(() => world.succeed(claim));
+    expect(settled.verdicts).toEqual(['committed']);
+    expect(await world.runStatus(claim.run)).toBe('success');
+  });
+
+  it('does not take its own commit for another\u2019s when the answer was lost', async () => {
+    await world.run([{ asset: 'a' }, { asset: 'b' }]);
+    const [a, b] = await world.claim();
+    loseAnswerTo('COMMIT');
+    const failing = world.settle(success(a!), success(b!));
+    await expect(failing).rejects.toMatchObject({ ...UNAVAILABLE, context: { inDoubt: true } });
+    expect(await world.settle(success(a!), success(b!))).toMatchObject({ verdicts: ['committed', 'committed'] });
+    expect(await world.settle(success(a!))).toMatchObject({ verdicts: ['fenced'] });
+    expect(await world.headOf('a')).toMatchObject({ materialization: a!.id });
+  });
+
+  it('repeats what was not committed when the connection was lost before', async () => {
+    await world.run([{ asset: 'a' }]);
+    const claim = await world.claimOne();
+    loseAnswerTo('UPDATE "flowstone".heads');
+    await expect(world.succeed(claim)).rejects.toMatchObject({ ...UNAVAILABLE, context: { inDoubt: false } });
+    expect(await world.succeed(claim)).toMatchObject({ verdicts: ['committed'] });
+  });
+
+  it('finds again what was claimed when the answer was lost', async () => {
+    await world.run([{ asset: 'a' }]);
+    const told = await world.claimOne();
+    await world.run([{ asset: 'b' }, { asset: 'c' }]);
+    loseAnswerTo('candidates');
+    await expect(world.claim()).rejects.toMatchObject(UNAVAILABLE);
+    expect(await world.claim('two')).toEqual([]);
+    const found = await world.claim();
+    expect(found.map(({ asset, epoch }) => [asset, epoch])).toEqual([
+      ['b', 1],
+      ['c', 1],
+    ]);
+    expect(await world.claim()).toEqual([]);
+    expect(await world.settle(...[told, ...found].map((claim) => success(claim)))).toMatchObject({
+      verdicts: ['committed', 'committed', 'committed'],
+    });
+  });
+
+  it('finds again the run and its claim when the answer to a request was lost', async () => {
+    const request = runOf({ runKey: 'lost' });
+    const options = { plan: planOf([{ asset: 'a' }]), claim: { process: 'one', assets: ['a'], limit: 1 } };
+    loseAnswerTo('COMMIT');
+    await expect(ledger.insertRun(request, options)).rejects.toMatchObject(UNAVAILABLE);
+    expect(await ledger.insertRun(request, options)).toMatchObject({ created: false, claims: [] });
+    expect(await world.claimOne()).toMatchObject({ asset: 'a', epoch: 1 });
+  });
+});
+
+describe('an outcome the database refuses', () => {
+  it('fails alone, with the reason; the rest of its group commits', async () => {
+    const run = await world.run([{ asset: 'a' }, { asset: 'b' }, { asset: 'c', upstreams: [0] }]);
+    const [a, b] = await world.claim();
+    const impossible = success(a!, { value: { io: 'x', location: null, size: Number.MAX_VALUE, rows: 0, hash: null } });
+    expect(await world.settle(impossible, success(b!))).toMatchObject({ verdicts: ['fenced', 'committed'] });
+    expect(await world.statuses(run.id)).toEqual(['a: failed', 'b: success', 'c: upstream_failed']);
+    expect(await ledger.materialization(a!.id)).toMatchObject({ error: { code: 'FLOWSTONE_LEDGER_OUTCOME_REFUSED' } });
+    expect(await world.runStatus(run.id)).toBe('failed');
+    expect(await world.settle({ ...attempt(b!), kind: 'cancelled' })).toMatchObject({ verdicts: ['fenced'] });
+  });
+});
