@@ -90,10 +90,10 @@ describe('startTestGraph', () => {
     };
     await using graph = await startTestGraph({ providers, overrides: [[Geo, geo]], clock });
     const handle = await graph.flowstone.materialize(Places, { partition: '2001-01-01' });
-    for await (const { counts, status } of handle.progress()) {
-      if (counts.pending === 1 && calls === 1) clock.advance(2 * 3_600_000);
-      if (status === 'success') break;
-    }
+    const attempts = async () => (await graph.flowstone.history(Places)).items[0]?.attempts;
+    while ((await attempts()) !== 1) await new Promise(setImmediate);
+    clock.advance(2 * 3_600_000);
+    await handle.wait();
     expect(await graph.flowstone.load(Places, { partition: '2001-01-01' })).toHaveLength(2);
     const [record] = (await graph.flowstone.history(Places, { partition: '2001-01-01' })).items;
     expect(record).toMatchObject({ status: 'success', attempts: 2, metadata: { attempt: 2 } });
