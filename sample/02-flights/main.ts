@@ -12,13 +12,21 @@ import { printValue } from './terminal/print.js';
 const ROOT = dirname(createRequire(import.meta.url).resolve('nestjs-flowstone/package.json'));
 const DIRECTORY = resolve(process.env.FLOWSTONE_DIRECTORY ?? join(ROOT, '.flowstone'));
 
+let interrupted = false;
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    interrupted = true;
+    console.error('\nStopping. What is made is kept; start again to continue.');
+  });
+}
+
 async function run(command: Exclude<Command, { kind: 'help' }>): Promise<void> {
   const app = await NestFactory.createApplicationContext(FlightsModule.keptIn(DIRECTORY), {
     // The progress line and printed values stay readable; what goes wrong is still told.
     logger: ['error', 'fatal'],
     abortOnError: false,
   });
-  // Ctrl-C ends what is running properly, keeps what is done, and leaves the rest to the next start.
+  // Nest closes the application on these and then ends the process by the same signal.
   app.enableShutdownHooks(['SIGINT', 'SIGTERM']);
   try {
     const flowstone = app.get(FlowStoneService);
@@ -26,7 +34,7 @@ async function run(command: Exclude<Command, { kind: 'help' }>): Promise<void> {
     else if (command.kind === 'plan') await printPlan(flowstone, command, process.stdout);
     else await build(flowstone, command, DIRECTORY, process.stdout);
   } finally {
-    await app.close();
+    if (!interrupted) await app.close();
   }
 }
 
@@ -49,5 +57,6 @@ try {
   if (command.kind === 'help') console.log(HELP);
   else await run(command);
 } catch (error) {
-  process.exitCode = explain(error);
+  // Whatever was going on fails when the application closes under it: that is no news.
+  if (!interrupted) process.exitCode = explain(error);
 }
