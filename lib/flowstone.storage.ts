@@ -1,12 +1,11 @@
 // From options to the ledger and the I/O managers of an application.
 import { join, resolve } from 'node:path';
-import type { DataSource } from 'typeorm';
 import type { ResolvedOptions } from './flowstone.options.js';
 import type { IoManager } from './io/io-manager.port.js';
 import { IoRegistry } from './io/io.registry.js';
 import { FilesystemIoManager } from './io/managers/filesystem/filesystem.io-manager.js';
 import { MemoryIoManager } from './io/managers/memory/memory.io-manager.js';
-import type { Ledger } from './ledger/ledger.port.js';
+import type { DataSource, Ledger } from './ledger/ledger.port.js';
 import { MemoryLedger } from './ledger/memory/memory-ledger.js';
 
 /** A ledger that is not open yet, and how to let go of it. */
