@@ -28,7 +28,10 @@ export class AssetGraph {
     private readonly indices: ReadonlyMap<string, number>,
     private readonly upstreams: Adjacency,
     private readonly downstreams: Adjacency,
-    /** All indices, each after everything upstream of it (but for look-back edges); equal graphs have equal order. */
+    /**
+     * All indices, each after everything upstream of it, but for assets that look back at each other: there only the
+     * other edges count. Equal graphs have equal order.
+     */
     readonly order: Int32Array,
   ) {}
 
@@ -108,7 +111,15 @@ export function buildGraph(nodes: readonly GraphNode[]): AssetGraph {
   if (order === undefined) throw cycleError(findCyclesIn(ordering)[0]!.map((index) => keys[index]!));
   if (!nodes.some((node) => node.lookBacks?.length)) return new AssetGraph(keys, indices, ordering, reversed, order);
   const all = adjacencyOf(nodes, indices, (node) => [...node.upstreams, ...(node.lookBacks ?? [])], failUnknown);
-  return new AssetGraph(keys, indices, all, reverse(all), order);
+  return new AssetGraph(keys, indices, all, reverse(all), orderWithLookBacks(all, order));
+}
+
+/** Look-back edges order assets too wherever they do not contradict the edges that must. */
+function orderWithLookBacks(all: Adjacency, order: Int32Array): Int32Array {
+  const ranks = new Int32Array(order.length);
+  for (let rank = 0; rank < order.length; rank++) ranks[order[rank]!] = rank;
+  const groups = connectedGroups(all).map((group) => group.sort((a, b) => ranks[a]! - ranks[b]!));
+  return Int32Array.from(groups.flatMap((group) => [...group]));
 }
 
 /**
@@ -117,7 +128,7 @@ export function buildGraph(nodes: readonly GraphNode[]): AssetGraph {
  */
 export function findCycles(nodes: readonly GraphNode[]): string[][] {
   const indices = new Map<string, number>();
-  for (const [index, node] of nodes.entries()) indices.set(node.key, index);
+  for (let index = 0; index < nodes.length; index++) indices.set(nodes[index]!.key, index);
   const upstreams = adjacencyOf(
     nodes,
     indices,
@@ -135,12 +146,12 @@ export function cycleError(cycle: readonly string[]): FlowStoneError {
 
 function indexKeys(nodes: readonly GraphNode[]): Map<string, number> {
   const indices = new Map<string, number>();
-  for (const [index, { key }] of nodes.entries()) {
+  for (const { key } of nodes) {
     if (indices.has(key)) {
       const message = `two assets have the key "${key}": give one of them another name`;
       throw new FlowStoneError('FLOWSTONE_GRAPH_INVALID', message, { context: { asset: key } });
     }
-    indices.set(key, index);
+    indices.set(key, indices.size);
   }
   return indices;
 }
@@ -157,7 +168,9 @@ function adjacencyOf(
   for (const node of nodes) declared += upstreamsOf(node).length;
   const targets = new Int32Array(declared);
   let count = 0;
-  for (const [index, node] of nodes.entries()) {
+  // Indexed: pairs made by `entries()` would be a hundred thousand objects.
+  for (let index = 0; index < nodes.length; index++) {
+    const node = nodes[index]!;
     const start = count;
     for (const upstream of upstreamsOf(node)) {
       const target = indices.get(upstream);

@@ -45,6 +45,14 @@ export class Inclusion {
     return (this.marks[node]! & mark) !== 0;
   }
 
+  /** The planned nodes, each after its upstreams. */
+  plannedNodes(): Int32Array {
+    const nodes = new Int32Array(this.scope.size);
+    let count = 0;
+    for (const node of this.scope.order) if ((this.marks[node]! & MARK.planned) !== 0) nodes[count++] = node;
+    return nodes.slice(0, count);
+  }
+
   #markTargets(targets: readonly ResolvedTarget[]): void {
     for (const { asset, start, ranges } of this.scope.blocks) {
       if (this.scope.model.assets[asset]!.external) this.marks.fill(MARK.external, start, start + ranges.size);

@@ -97,7 +97,7 @@ export class Plan {
     private readonly inclusion: Inclusion,
     request: PlanRequest,
   ) {
-    this.#nodes = scope.order.filter((node) => inclusion.has(node, MARK.planned));
+    this.#nodes = inclusion.plannedNodes();
     this.size = this.#nodes.length;
     const most = request.maxEntries ?? DEFAULT_MOST_ENTRIES;
     if (this.size > most) throw tooLarge(`the plan has ${this.size} entries, at most ${most} are allowed`, most);
@@ -200,7 +200,7 @@ export class Plan {
 
 function connectEntries(scope: PlanningScope, nodes: Int32Array): Plan['edges'] {
   const entryOf = new Int32Array(scope.size).fill(-1);
-  for (const [entry, node] of nodes.entries()) entryOf[node] = entry;
+  for (let entry = 0; entry < nodes.length; entry++) entryOf[nodes[entry]!] = entry;
   const starts = new Int32Array(nodes.length + 1);
   const upstreams = new GrowingInts(nodes.length);
   // The last entry that named each one as upstream: an upstream that binds in several ways counts once.
