@@ -83,7 +83,7 @@ function dimensionScheme(scheme: PartitionScheme, name: string): SingleScheme | 
 }
 
 /** What a key of the scheme looks like, for messages. */
-export function keyForm(scheme: PartitionScheme | undefined): string {
+function keyForm(scheme: PartitionScheme | undefined): string {
   if (scheme === undefined) return 'no partition: the asset is not partitioned';
   if (isTimeScheme(scheme)) return timeKeyForm(scheme);
   const names = dimensionNames(scheme);

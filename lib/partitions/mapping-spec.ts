@@ -115,22 +115,22 @@ export const mapping = {
     return Object.freeze({ kind: 'dimensions', cardinality: cardinality as C, dimensions: Object.freeze({}), single });
   },
   /** The same key, of my dimension `of`. */
-  same: (of?: string): DimensionMapping<'one'> => rule('one', { kind: 'same' }, of),
+  same: (of?: string): DimensionMapping<'one'> => ruleOf('one', { kind: 'same' }, of),
   /** Every key. */
-  all: (): DimensionMapping<'many'> => rule('many', { kind: 'all' }),
+  all: (): DimensionMapping<'many'> => ruleOf('many', { kind: 'all' }),
   /** The windows that overlap the window of my dimension `of`. */
-  within: (of?: string): DimensionMapping<'many'> => rule('many', { kind: 'within' }, of),
+  within: (of?: string): DimensionMapping<'many'> => ruleOf('many', { kind: 'within' }, of),
   /** The windows at these offsets (both inclusive) from the window of my dimension `of`. */
   window: ({ start, end }: { readonly start: number; readonly end: number }, of?: string): DimensionMapping<'many'> =>
-    rule('many', { kind: 'window', start, end }, of),
+    ruleOf('many', { kind: 'window', start, end }, of),
   /** These keys. */
   keys: (keys: readonly string[]): DimensionMapping<'many'> =>
-    rule('many', { kind: 'keys', keys: Object.freeze([...keys]) }),
+    ruleOf('many', { kind: 'keys', keys: Object.freeze([...keys]) }),
   /** The newest window. */
-  latest: (): DimensionMapping<'one'> => rule('one', { kind: 'latest' }),
+  latest: (): DimensionMapping<'one'> => ruleOf('one', { kind: 'latest' }),
 } as const;
 
-function rule<C extends Cardinality>(cardinality: C, spec: LeafSpec, of?: string): DimensionMapping<C> {
+function ruleOf<C extends Cardinality>(cardinality: C, spec: LeafSpec, of?: string): DimensionMapping<C> {
   return Object.freeze({ cardinality, spec: Object.freeze(spec), of });
 }
 

@@ -9,7 +9,7 @@ export type PartitionKeyInput = string | Date | Readonly<Record<string, string |
 export const WHOLE = '';
 
 /** Longest key in bytes of UTF-8: what a PostgreSQL index entry holds, with room for the asset's key beside it. */
-export const MAX_KEY_BYTES = 2000;
+const MAX_KEY_BYTES = 2000;
 
 const SEPARATOR = '|';
 const ESCAPE = '\\';

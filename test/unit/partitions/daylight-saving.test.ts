@@ -79,6 +79,12 @@ describe('hours', () => {
     );
     expect(windows).toEqual(['2001-10-28T02+01:00 60', '2001-10-28T03 60']);
   });
+
+  it('are found by their key where the scheme starts with an hour the clock half skips', () => {
+    const scheme = Partitions.hourly({ timeZone: 'Australia/Lord_Howe', start: '2001-10-28T02', end: '2001-10-28T04' });
+    expect(windowsOf(scheme)).toEqual(['2001-10-28T02 30', '2001-10-28T03 60']);
+    expect(keysOf(resolveAll(scheme)).map((key) => resolveAll(scheme).ordinalOf(key))).toEqual([0, 1]);
+  });
 });
 
 describe('days', () => {

@@ -5,6 +5,7 @@ import {
   mappingLooksBack,
   mappingProblem,
   type MappingSpec,
+  type PartitionMapping,
 } from '../../../lib/partitions/mapping.js';
 import { type PartitionScheme, Partitions } from '../../../lib/partitions/partitions.js';
 import { mapKeys, momentAt } from './moment.js';
@@ -17,7 +18,7 @@ const berlin = Partitions.daily({ ...bounds, timeZone: 'Europe/Berlin' });
 const region = Partitions.static(['eu', 'us']);
 const dayRegion = Partitions.multi({ day: daily, region });
 const loadTenants = () => ['a'];
-const mappedBy = (made: ReturnType<typeof mapping.dimensions> | ReturnType<typeof mapping.dimension>): MappingSpec => ({
+const mappedBy = (made: PartitionMapping): MappingSpec => ({
   kind: 'mapped',
   mapping: made,
 });

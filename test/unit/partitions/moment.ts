@@ -1,9 +1,7 @@
 // A fixed moment to resolve schemes at, and short ways to look at a set and a mapping. Not a test.
-import { mapping, type MappingSpec, type ResolvedMapping, resolveMapping } from '../../../lib/partitions/mapping.js';
+import { type MappingSpec, type ResolvedMapping, resolveMapping } from '../../../lib/partitions/mapping.js';
 import { type PartitionMoment, type PartitionSet, resolvePartitions } from '../../../lib/partitions/partition-set.js';
 import type { PartitionScheme } from '../../../lib/partitions/partitions.js';
-
-export { mapping };
 
 export function momentAt(now: string, lists: Readonly<Record<string, readonly string[]>> = {}): PartitionMoment {
   return {
@@ -14,7 +12,7 @@ export function momentAt(now: string, lists: Readonly<Record<string, readonly st
 }
 
 /** Long after every scheme of these tests has ended. */
-export const LATER = momentAt('2026-11-24T00:00:00Z');
+const LATER = momentAt('2026-11-24T00:00:00Z');
 
 export function resolveAll(scheme: PartitionScheme | undefined, moment: PartitionMoment = LATER): PartitionSet {
   return resolvePartitions(scheme, moment);
