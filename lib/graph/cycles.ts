@@ -66,7 +66,7 @@ function shortestCycle({ starts, targets }: Adjacency, group: Int32Array): numbe
       if (target === first) {
         const cycle = [first];
         for (let back = node; back !== first; back = cameFrom.get(back)!) cycle.push(back);
-        return [...cycle, first].reverse();
+        return [...cycle, first].toReversed();
       }
       if (!members.has(target) || cameFrom.has(target)) continue;
       cameFrom.set(target, node);

@@ -85,24 +85,18 @@ export class NodeStates {
     const set = model.setOf(asset);
     const declared = model.assets[asset]!;
     const upstreams = declaredUpstreams(declared);
-    if (ranges.size >= set.size * shareReadWhole) {
-      for (const [key, head] of await facts.heads(declared.key, 'all')) {
-        const position = ranges.positionOf(set.ordinalOf(key));
-        if (position !== -1)
-          this.#record(start + position, head, declarationDiffers(declared, upstreams, head), declared.key);
-      }
-      return;
-    }
-    const keys = Array.from({ length: ranges.size }, (_, position) => set.keyAt(ranges.ordinalAt(position)));
-    const heads = await facts.heads(declared.key, keys);
-    for (const [position, key] of keys.entries()) {
-      const head = heads.get(key);
-      if (head !== undefined)
-        this.#record(start + position, head, declarationDiffers(declared, upstreams, head), declared.key);
+    const isWhole = ranges.size >= set.size * shareReadWhole;
+    const keys = isWhole
+      ? 'all'
+      : Array.from({ length: ranges.size }, (_, position) => set.keyAt(ranges.ordinalAt(position)));
+    for (const [key, head] of await facts.heads(declared.key, keys)) {
+      const position = ranges.positionOf(set.ordinalOf(key));
+      if (position !== -1)
+        this.#record(start + position, declared.key, head, declarationDiffers(declared, upstreams, head));
     }
   }
 
-  #record(node: number, head: HeadFact, declarationDiffers: boolean, asset: string): void {
+  #record(node: number, asset: string, head: HeadFact, differs: boolean): void {
     if (head.failed) this.#failed[node] = 1;
     if (!hasValue(head)) return;
     if (this.#versions.length === 0) {
@@ -113,7 +107,7 @@ export class NodeStates {
     const version = { asset, partition: head.partition, dataVersion: head.dataVersion ?? '' };
     writeVersionLanes(version, this.#versions, node * LANES);
     const readable = writeFingerprintLanes(head.inputs, this.#consumed, node * LANES);
-    if (declarationDiffers || !readable) this.#differs[node] = 1;
+    if (differs || !readable) this.#differs[node] = 1;
   }
 
   #evaluate(): void {

@@ -42,7 +42,7 @@ export interface ResolvedTarget {
   readonly asset: number;
   readonly candidates: OrdinalRanges;
   /** Which of the candidates are meant, where that depends on their state. */
-  isMeant(states: NodeStates, node: number): boolean;
+  readonly isMeant: (states: NodeStates, node: number) => boolean;
 }
 
 /**

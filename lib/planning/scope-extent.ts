@@ -15,7 +15,7 @@ type Step = (asset: number, ranges: OrdinalRanges, reach: (asset: number, from: 
 
 /** `extent` and all it depends on, through dependencies of every kind. Throws FLOWSTONE_PLAN_TOO_LARGE. */
 export function withUpstream(model: PlanningModel, extent: Extent): Extent {
-  return extend(model, extent, [...model.groups()].reverse(), (asset, ranges, reach) => {
+  return extend(model, extent, model.groups().toReversed(), (asset, ranges, reach) => {
     for (const { upstream, mapping } of model.dependenciesOf(asset)) {
       const visit = (from: number, to: number): void => reach(upstream, from, to);
       eachOrdinal(ranges, (ordinal) => mapping.upstreamOf(ordinal, visit));

@@ -8,7 +8,7 @@ import { buildPlanningModel } from '../../lib/planning/planning-model.js';
 import { readStatus, summarizeStatus } from '../../lib/planning/status.js';
 import { declarations, happenings, World } from './planning-world.js';
 
-const runs = { numRuns: 300 };
+const often = { numRuns: 300 };
 
 function worldAfter(assets: World['assets'], events: Parameters<World['happen']>[0][]): World {
   const world = new World(assets);
@@ -60,7 +60,7 @@ describe('status', () => {
           expect(await summarizeStatus(model, world.facts, asset.key)).toMatchObject(counts);
         }
       }),
-      runs,
+      often,
     );
   });
 });
@@ -80,7 +80,7 @@ describe('fingerprints', () => {
     fc.assert(
       fc.property(inputs, inputs, (a, b) => {
         expect(inputsFingerprint(a) === inputsFingerprint(b)).toBe(asText(a) === asText(b));
-        expect(inputsFingerprint([...a].reverse().concat(a))).toBe(inputsFingerprint(a));
+        expect(inputsFingerprint(a.toReversed().concat(a))).toBe(inputsFingerprint(a));
       }),
       { numRuns: 2000 },
     );
@@ -109,7 +109,7 @@ describe('a plan', () => {
           expect(Math.max(-1, ...edges)).toBeLessThan(index);
         }
       }),
-      runs,
+      often,
     );
   });
 
@@ -146,7 +146,7 @@ describe('a plan', () => {
           }
         }
       }),
-      runs,
+      often,
     );
   });
 
@@ -161,7 +161,7 @@ describe('a plan', () => {
         const rest = [...left.entries()].map(name).filter((entry) => !unable.has(entry));
         expect(rest).toEqual([]);
       }),
-      runs,
+      often,
     );
   });
 });

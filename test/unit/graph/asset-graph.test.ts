@@ -5,8 +5,8 @@ function nodes(edges: Record<string, readonly string[]>) {
   return Object.entries(edges).map(([key, upstreams]) => ({ key, upstreams }));
 }
 
-function names(graph: ReturnType<typeof buildGraph>, indices: Iterable<number>): string[] {
-  return [...indices].map((index) => graph.keyAt(index));
+function names(of: ReturnType<typeof buildGraph>, indices: Iterable<number>): string[] {
+  return [...indices].map((index) => of.keyAt(index));
 }
 
 const flights = nodes({
@@ -62,14 +62,17 @@ describe('an asset graph', () => {
   });
 
   it('walks over look-back edges, which order nothing and may lead in a circle', () => {
-    const graph = buildGraph([
+    const lookingBack = buildGraph([
       { key: 'forecast', upstreams: ['sales'] },
       { key: 'sales', upstreams: ['raw'], lookBacks: ['forecast'] },
       { key: 'raw', upstreams: [] },
     ]);
-    expect(names(graph, graph.order)).toEqual(['raw', 'sales', 'forecast']);
-    expect(names(graph, graph.closure([1], 'upstream'))).toEqual(['sales', 'forecast', 'raw']);
-    expect(graph.connectedGroups().map((group) => names(graph, group))).toEqual([['raw'], ['forecast', 'sales']]);
+    expect(names(lookingBack, lookingBack.order)).toEqual(['raw', 'sales', 'forecast']);
+    expect(names(lookingBack, lookingBack.closure([1], 'upstream'))).toEqual(['sales', 'forecast', 'raw']);
+    expect(lookingBack.connectedGroups().map((group) => names(lookingBack, group))).toEqual([
+      ['raw'],
+      ['forecast', 'sales'],
+    ]);
   });
 
   it('refuses two assets of one key, and an upstream that is no asset, with what was meant', () => {
