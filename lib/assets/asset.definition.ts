@@ -6,15 +6,15 @@ import type { PartitionScheme } from '../partitions/partitions.js';
 /** Any class, also an abstract one; what identifies an asset or a resource in code. */
 export type AssetClass = abstract new (...args: any[]) => unknown;
 
-/** Everything declared of one asset, defaults filled in. Frozen. */
+/** Everything declared of one asset, defaults filled in. */
 export interface AssetDefinition {
   /** Unique name: segments of `a-z0-9_` starting with a letter, joined by `.`. */
   readonly key: string;
   readonly target: AssetClass;
   /** Computed elsewhere: never executed here, versions are reported. */
   readonly external: boolean;
-  readonly description?: string;
-  readonly group?: string;
+  readonly description?: string | undefined;
+  readonly group?: string | undefined;
   readonly owners: readonly string[];
   readonly tags: readonly string[];
   readonly kinds: readonly string[];

@@ -100,7 +100,9 @@ export const ASSET_OPTION_NAMES: ReadonlySet<string> = new Set(Object.keys(EXPEC
 
 /** The options that belong to the I/O manager. */
 export function managerOptions(options: AssetOptions): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(options).filter(([name]) => !ASSET_OPTION_NAMES.has(name)));
+  const others: Record<string, unknown> = {};
+  for (const name of Object.keys(options)) if (!ASSET_OPTION_NAMES.has(name)) others[name] = options[name];
+  return others;
 }
 
 /** A value that an option cannot have. */

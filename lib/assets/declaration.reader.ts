@@ -46,7 +46,8 @@ export function readDeclaration(
   const name = target.name || '(anonymous class)';
   const mistakes = optionMistakes(declared);
   const wrong = new Set(mistakes.map(({ option }) => option));
-  const options: AssetOptions = Object.fromEntries(Object.entries(declared).filter(([option]) => !wrong.has(option)));
+  const options: AssetOptions =
+    wrong.size === 0 ? declared : Object.fromEntries(Object.entries(declared).filter(([option]) => !wrong.has(option)));
   const key = options.name ?? defaultAssetKey(target.name);
   const noteHere: NoteMistake = (problem, fix) => note({ name, key }, problem, fix);
 

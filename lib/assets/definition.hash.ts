@@ -1,5 +1,5 @@
 // The hash of a definition: equal in every process that declares the same, whatever it is built or minified with.
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { schemeFingerprint } from '../partitions/partitions.js';
 import type { AssetDefinition } from './asset.definition.js';
 
@@ -8,16 +8,20 @@ import type { AssetDefinition } from './asset.definition.js';
  * stand, not by what they are: their names do not survive a minifier.
  */
 export function definitionHash(definition: Omit<AssetDefinition, 'hash'>): string {
-  const { target: _target, scheme, resources, dependencies, ...declared } = definition;
+  const { ioOptions, scheme, metadata, dependencies, resources } = definition;
+  // The names of a definition itself stand in the order of definition.maker.ts; only what users name is sorted.
   const facts = {
-    ...declared,
+    ...definition,
+    target: undefined,
+    ioOptions: canonical(ioOptions),
     scheme: schemeFingerprint(scheme),
+    metadata: canonical(metadata),
     resources: Object.keys(resources).sort(),
-    dependencies: dependencies.toSorted((a, b) => (a.alias < b.alias ? -1 : 1)),
+    dependencies: dependencies
+      .map((dependency) => ({ ...dependency, mapping: canonical(dependency.mapping) }))
+      .sort((a, b) => (a.alias < b.alias ? -1 : 1)),
   };
-  return createHash('sha256')
-    .update(JSON.stringify(canonical(facts)))
-    .digest('hex');
+  return hash('sha256', JSON.stringify(facts));
 }
 
 function canonical(value: unknown): unknown {

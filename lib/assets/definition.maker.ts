@@ -22,8 +22,8 @@ export function defineAsset(
     key,
     target: asset.target,
     external: options.external ?? false,
-    ...(description !== undefined && { description }),
-    ...(group !== undefined && { group }),
+    description,
+    group,
     owners: options.owners ?? [],
     tags: options.tags ?? [],
     kinds: options.kinds ?? [],
@@ -40,5 +40,5 @@ export function defineAsset(
     dependencies,
     resources: Object.fromEntries(declaration.resources),
   };
-  return Object.freeze({ ...definition, hash: definitionHash(definition) });
+  return { ...definition, hash: definitionHash(definition) };
 }

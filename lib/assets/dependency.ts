@@ -7,12 +7,12 @@ import type { ValueOf } from './asset.value.js';
 /** A class, or a thunk of one that is not defined yet (an import cycle, the same file further down). */
 export type Upstream<C extends AssetClass = AssetClass> = C | (() => C);
 
-const DEPENDENCY = Symbol.for('flowstone:dependency');
+const BRAND = 'flowstone:dependency';
 declare const inputType: unique symbol;
 
 /** What a wrapper returns. */
 export interface DependencySpec {
-  readonly [DEPENDENCY]: true;
+  readonly brand: typeof BRAND;
   /** `undefined`: the asset itself. */
   readonly upstream: Upstream | undefined;
   readonly mapping: MappingSpec;
@@ -52,12 +52,12 @@ export function dependencySpec(spec: {
   readonly columns?: readonly string[];
 }): DependencySpec {
   const { upstream, mapping, optional = false, ordering = false, columns } = spec;
-  return Object.freeze({ [DEPENDENCY]: true as const, upstream, mapping, optional, ordering, columns });
+  return { brand: BRAND, upstream, mapping, optional, ordering, columns };
 }
 
 /** Whether a value came from a wrapper. */
 export function isDependencySpec(value: unknown): value is DependencySpec {
-  return typeof value === 'object' && value !== null && DEPENDENCY in value;
+  return typeof value === 'object' && value !== null && (value as Partial<DependencySpec>).brand === BRAND;
 }
 
 /** Whether a function is a class rather than a thunk: arrow functions have no prototype. */

@@ -302,7 +302,7 @@ describe('partitions', () => {
   it('are inherited over any number of assets', () => {
     const first = asset('First', { partitions: daily });
     const chain = [first];
-    for (let i = 0; i < 20_000; i++) {
+    for (let i = 0; i < 12_000; i++) {
       chain.push(
         asset(`Heir${i}`, { partitions: 'inherit' }, { upstream: chain.at(-1), own: previous({ start: -1, end: -1 }) }),
       );
