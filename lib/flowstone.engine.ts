@@ -15,7 +15,7 @@ import { Aborted } from './runs/abort.js';
 import type { AttemptHost } from './runs/attempt.js';
 import { LookAgainDesk } from './runs/claim.desk.js';
 import { Coordinator } from './runs/coordinator.js';
-import { placeName, type Failure } from './runs/failure.js';
+import { messageOf, placeName, type Failure } from './runs/failure.js';
 import { LedgerFacts, type LostValue } from './runs/ledger.facts.js';
 import { Membership } from './runs/membership.js';
 import { PartitionMoments } from './runs/partition.moments.js';
@@ -67,7 +67,8 @@ export class FlowStoneEngine {
     this.facts = new LedgerFacts(ledger, lostValue);
     this.moments = new PartitionMoments(ledger, this.registry, options.config);
     this.planner = new RunPlanner(ledger, this.registry, this.moments, this.facts, options.maxPlanSize);
-    this.membership = new Membership(ledger, this.registry.definitions.map(registrationOf), options);
+    const alone = options.storage === 'embedded' || options.storage === 'memory';
+    this.membership = new Membership(ledger, this.registry.definitions.map(registrationOf), { ...options, alone });
     this.views = new RunViews(ledger, () => this.membership.current);
     const host: AttemptHost = {
       namespace: options.namespace,
@@ -184,10 +185,6 @@ export class FlowStoneEngine {
       `The coordinator stumbled${code} and goes on: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
     );
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 /** What the ledger keeps of a definition: all that is declared, without classes. */

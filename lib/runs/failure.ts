@@ -1,4 +1,5 @@
 // The one boundary between errors of user code and those of FlowStone, and what is recorded of an error.
+import { isNativeError } from 'node:util/types';
 import { FlowStoneError } from '../flowstone.errors.js';
 import type { ErrorRecord, JsonObject } from '../ledger/records.js';
 
@@ -30,7 +31,7 @@ export function placeName({ asset, partition }: Pick<FailurePlace, 'asset' | 'pa
  */
 export function wrapUserError(thrown: unknown, place: FailurePlace): FlowStoneError {
   if (thrown instanceof FlowStoneError) return thrown;
-  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  const message = messageOf(thrown);
   const final = typeof thrown === 'object' && thrown !== null && 'retryable' in thrown && thrown.retryable === false;
   return new FlowStoneError('FLOWSTONE_EXECUTE_FAILED', `${placeName(place)} failed: ${message}`, {
     cause: thrown,
@@ -42,15 +43,13 @@ export function wrapUserError(thrown: unknown, place: FailurePlace): FlowStoneEr
 /** What the ledger keeps of an error: code, message and the stack nearest to the user's code. */
 export function errorRecord(error: FlowStoneError): ErrorRecord {
   const { code, family, message, retryable } = error;
-  const stack = error.cause instanceof Error ? error.cause.stack : error.stack;
+  const stack = isNativeError(error.cause) ? error.cause.stack : error.stack;
   // Through JSON, since context and messages must fit jsonb: no undefined, no NUL characters.
   const plain = { code, family, message, retryable, stack: stack?.slice(0, STACK_LIMIT), context: error.context };
   return JSON.parse(JSON.stringify(plain).replaceAll('\\u0000', '\\ufffd')) as ErrorRecord & { context: JsonObject };
 }
 
-/** Anything thrown outside user code, as a FlowStone error. */
-export function asFlowStoneError(thrown: unknown): FlowStoneError {
-  if (thrown instanceof FlowStoneError) return thrown;
-  const message = thrown instanceof Error ? thrown.message : String(thrown);
-  return new FlowStoneError('FLOWSTONE_LEDGER_UNAVAILABLE', message, { cause: thrown });
+/** What a thrown value says; errors of another realm (a test's sandbox, a vm) are errors too. */
+export function messageOf(thrown: unknown): string {
+  return isNativeError(thrown) ? thrown.message : String(thrown);
 }

@@ -10,7 +10,12 @@ export interface MembershipOptions {
   readonly lease: number;
   readonly heartbeat: number;
   readonly sweep: number;
+  /** Whether no other process can use the ledger: nobody could take over, so no silence costs the lease. */
+  readonly alone: boolean;
 }
+
+/** The lease of a process that is alone; user code that blocks the event loop must not cost it. */
+const LEASE_ALONE = 20 * 24 * 3_600_000;
 
 /** What the heartbeat brings back. */
 export interface MembershipNews {
@@ -41,7 +46,8 @@ export class Membership {
 
   /** Enters the ledger; work may be claimed from now on. */
   async enter(): Promise<void> {
-    const { worker, lease } = this.options;
+    const { worker, alone } = this.options;
+    const lease = alone ? LEASE_ALONE : this.options.lease;
     await this.ledger.register({ id: this.#id, host: hostname(), pid: process.pid, worker, lease }, this.assets);
     await this.refresh();
   }
@@ -63,6 +69,7 @@ export class Membership {
       this.#timers.push(timer.unref());
     };
     every(this.options.heartbeat, () => this.#renew(news));
+    if (this.options.alone) return;
     every(this.options.sweep, async () => {
       crashPoint('before-rescue');
       const count = await this.ledger.rescue();

@@ -6,7 +6,7 @@ import type { RunRequest } from '../ledger/records.js';
 import { makePlan, type Plan } from '../planning/plan.js';
 import type { PlanningFacts } from '../planning/planning.port.js';
 import { crashPoint } from './crash-points.js';
-import { errorRecord } from './failure.js';
+import { errorRecord, messageOf } from './failure.js';
 import { isOutage } from './patience.js';
 import type { PartitionMoments } from './partition.moments.js';
 
@@ -59,8 +59,7 @@ export class RunPlanner {
 
 function planningError({ run }: PlanningClaim, thrown: unknown): FlowStoneError {
   if (thrown instanceof FlowStoneError) return thrown;
-  const message = thrown instanceof Error ? thrown.message : String(thrown);
-  return new FlowStoneError('FLOWSTONE_PLANNING_FAILED', `Run ${run.id} could not be planned: ${message}`, {
+  return new FlowStoneError('FLOWSTONE_PLANNING_FAILED', `Run ${run.id} could not be planned: ${messageOf(thrown)}`, {
     cause: thrown,
     context: { run: run.id },
   });

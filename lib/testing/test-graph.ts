@@ -42,8 +42,7 @@ export async function startTestGraph({
 }: TestGraphOptions): Promise<TestGraph> {
   if (!logs) Logger.overrideLogger(false);
   const builder = Test.createTestingModule({
-    // A clock that jumps must not cost the only process its lease.
-    imports: [FlowStoneModule.forRoot({ lease: '3650d', ...options, storage: 'memory' })],
+    imports: [FlowStoneModule.forRoot({ ...options, storage: 'memory' })],
     providers: [...providers],
   });
   if (clock) builder.overrideProvider(FLOWSTONE_LEDGER).useValue(ledgerWith(clock));
