@@ -132,6 +132,37 @@ export function requestBehaviours(world: () => World): void {
     expect((await ledger.run(run.id))!.counts).toEqual({ ...NO_COUNTS, total: 4, pending: 3, running: 1 });
   });
 
+  it('begins a run of one materialization in the same act, unless another holds it', async () => {
+    const { ledger } = world();
+    const options = {
+      plan: planOf([{ asset: 'a', forced: true, priority: 7 }]),
+      claim: { process: 'one', assets: ['a'], limit: 1 },
+    };
+    const first = await ledger.insertRun(runOf({ tags: { t: '1' }, requestedBy: 'mia', maxConcurrency: 2 }), options);
+    expect(first.claims).toMatchObject([
+      {
+        asset: 'a',
+        partition: '',
+        epoch: 1,
+        attempt: 1,
+        forced: true,
+        priority: 7,
+        tags: { t: '1' },
+        requestedBy: 'mia',
+      },
+    ]);
+    expect(first.run).toMatchObject({ status: 'running', maxConcurrency: 2, counts: { total: 1, running: 1 } });
+    expect(await ledger.run(first.run.id)).toEqual(first.run);
+    expect(await world().eventKinds(first.run.id)).toEqual(['run.requested', 'run.planned']);
+    const second = await ledger.insertRun(runOf(), options);
+    expect(second).toMatchObject({ created: true, claims: [], run: { counts: { pending: 1 } } });
+    await world().succeed(first.claims[0]!);
+    expect(await world().runStatus(first.run.id)).toBe('success');
+    expect(await world().claimOne()).toMatchObject({ run: second.run.id, joined: { id: first.claims[0]!.id } });
+    const third = await ledger.insertRun(runOf(), { ...options, claim: { ...options.claim, limit: 0 } });
+    expect(third.claims).toEqual([]);
+  });
+
   it('does not claim for a process that is not registered', async () => {
     const { ledger } = world();
     await ledger.unregister('one');

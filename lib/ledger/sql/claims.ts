@@ -61,7 +61,7 @@ export class Claims {
         const mayBeMore = found.length > taken.length && (found[0]?.candidates ?? 0) >= limit;
         if (!mayBeMore || ids.length >= request.limit) break;
       }
-      return this.#describe(this.database, ids);
+      return this.describe(this.database, ids);
     });
   }
 
@@ -69,10 +69,21 @@ export class Claims {
   async claimIn(sql: Sql, process: string, ids: readonly number[]): Promise<readonly Claim[]> {
     if (ids.length === 0) return [];
     const found = await sql.rows<Taken>(CLAIM_THESE, [process, this.namespace, ids]);
-    return this.#describe(
+    return this.describe(
       sql,
       found.filter((row) => row.taken).map(({ id }) => id),
     );
+  }
+
+  /** What a worker needs of its claims. */
+  async describe(sql: Sql, ids: readonly number[]): Promise<readonly Claim[]> {
+    if (ids.length === 0) return [];
+    const rows = await sql.rows<ClaimRow>(CLAIMED, [ids]);
+    const keyOf = await this.assets.keys(
+      sql,
+      rows.map((row) => row.asset_id),
+    );
+    return rows.map((row) => claimRecord(row, keyOf(row.asset_id)));
   }
 
   /** Remembers what `fn` claims for a process, and that it may have claimed when its answer was lost. */
@@ -155,21 +166,11 @@ export class Claims {
     const told = this.#told.get(process) ?? new Set();
     const held = await this.database.rows<{ id: number; epoch: number }>(HELD, [this.namespace, [process]]);
     const unknown = held.filter(({ id, epoch }) => !told.has(`${id}:${epoch}`));
-    const claims = await this.#describe(
+    const claims = await this.describe(
       this.database,
       unknown.map(({ id }) => id),
     );
     this.#inDoubt.delete(process);
     return claims;
-  }
-
-  async #describe(sql: Sql, ids: readonly number[]): Promise<readonly Claim[]> {
-    if (ids.length === 0) return [];
-    const rows = await sql.rows<ClaimRow>(CLAIMED, [ids]);
-    const keyOf = await this.assets.keys(
-      sql,
-      rows.map((row) => row.asset_id),
-    );
-    return rows.map((row) => claimRecord(row, keyOf(row.asset_id)));
   }
 }

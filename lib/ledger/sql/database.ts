@@ -13,9 +13,23 @@ export interface Sql {
 
 const MOST_REPETITIONS = 10;
 
-// The plans of our statements are right whatever the statistics say: no scans, no replanning, no compilation.
-const SESSION = `SET enable_seqscan = off; SET jit = off; SET plan_cache_mode = force_generic_plan;
-  SET statement_timeout = '60s'; SET idle_in_transaction_session_timeout = '10s'`;
+// The plans of our statements are right whatever the statistics say (see statement.ts): indexes in their order, hash or
+// merge joins of what these return, nothing replanned or compiled. LATERAL look-ups remain nested loops.
+const SETTINGS: Readonly<Record<string, string>> = {
+  enable_seqscan: 'off',
+  enable_bitmapscan: 'off',
+  enable_nestloop: 'off',
+  jit: 'off',
+  plan_cache_mode: 'force_generic_plan',
+  statement_timeout: '60s',
+  idle_in_transaction_session_timeout: '10s',
+};
+
+/** The settings for the session of a connection, or for the open transaction only. */
+function settings(transaction: boolean): string {
+  const set = Object.entries(SETTINGS).map(([name, value]) => `set_config('${name}', '${value}', ${transaction})`);
+  return `SELECT ${set.join(', ')}`;
+}
 
 export class Database implements Sql {
   readonly #prepared = new Map<Statement, Statement>();
@@ -28,23 +42,19 @@ export class Database implements Sql {
     readonly own: boolean,
   ) {}
 
-  /** One statement, in a transaction of its own. */
+  /** One statement, in a transaction of its own. A deadlock repeats it. */
   async rows<R extends object>(statement: Statement, values: readonly unknown[] = []): Promise<R[]> {
-    return this.#connected(async (client) => this.#on(client).rows<R>(statement, values));
+    // On a host's connection the settings must not outlive our work, hence a transaction around it.
+    if (!this.own) return this.transaction((sql) => sql.rows<R>(statement, values));
+    return this.#repeating(() => this.#connected((client) => this.#on(client).rows<R>(statement, values)));
   }
 
   /**
    * The statements of `fn`, all or nothing. A deadlock repeats it, so `fn` must have no other effects. An outage is
    * FLOWSTONE_LEDGER_UNAVAILABLE, with `inDoubt` in its context where the commit may have happened.
    */
-  async transaction<T>(fn: (sql: Sql) => Promise<T>): Promise<T> {
-    for (let repetition = 1; ; repetition++) {
-      try {
-        return await this.#connected((client, runner) => this.#transact(client, runner, fn));
-      } catch (error) {
-        if (!isRepeatable(error) || repetition === MOST_REPETITIONS) throw error;
-      }
-    }
+  transaction<T>(fn: (sql: Sql) => Promise<T>): Promise<T> {
+    return this.#repeating(() => this.#connected((client, runner) => this.#transact(client, runner, fn)));
   }
 
   /** Statements that join the open transaction of an entity manager, whoever its DataSource belongs to. */
@@ -60,10 +70,21 @@ export class Database implements Sql {
     };
   }
 
+  async #repeating<T>(work: () => Promise<T>): Promise<T> {
+    for (let repetition = 1; ; repetition++) {
+      try {
+        return await work();
+      } catch (error) {
+        if (!isRepeatable(error) || repetition === MOST_REPETITIONS) throw error;
+      }
+    }
+  }
+
   async #transact<T>(client: PoolClient, runner: QueryRunner, fn: (sql: Sql) => Promise<T>): Promise<T> {
     let committing = false;
     try {
       await runner.startTransaction();
+      if (!this.own) await client.query(settings(true));
       const result = await fn(this.#on(client));
       committing = true;
       await runner.commitTransaction();
@@ -81,7 +102,7 @@ export class Database implements Sql {
     try {
       client = (await runner.connect()) as PoolClient;
       if (this.own && !this.#tuned.has(client)) {
-        await client.query(SESSION);
+        await client.query(settings(false));
         this.#tuned.add(client);
       }
       return await fn(client, runner);

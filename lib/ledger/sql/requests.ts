@@ -13,6 +13,7 @@ import {
   CLAIM_PLANNING,
   END_PLANNING,
   INSERT_RUN,
+  INSERT_RUNNING,
   OPEN_RETRY,
   RUN_KEY,
   TAKE_RUN_KEY,
@@ -48,10 +49,11 @@ export class Requests {
     try {
       if (joined) return await this.#insert(joined, run, options);
       const { claim } = options;
-      if (!claim) return await this.database.transaction((sql) => this.#insert(sql, run, options));
+      const insert = () => this.database.transaction((sql) => this.#insert(sql, run, options));
+      if (!claim) return await insert();
       let recorded: Recorded | undefined;
       await this.claims.recording(claim.process, async () => {
-        recorded = await this.database.transaction((sql) => this.#insert(sql, run, options));
+        recorded = (await this.#insertRunning(run, options)) ?? (await insert());
         return recorded.claims;
       });
       return recorded!;
@@ -61,6 +63,22 @@ export class Requests {
       if (found) return { run: runRecord(found), created: false, claims: [] };
       return this.insertRun(run, options, joined);
     }
+  }
+
+  /** What asks for one materialization that can begin at once is one statement; undefined where it is not that. */
+  async #insertRunning(run: NewRun, { plan, claim }: InsertOptions): Promise<Recorded | undefined> {
+    if (run.runKey !== null || run.retryOf !== null || plan?.size !== 1 || plan.blockedAt(0)) return undefined;
+    const asset = plan.assetAt(0);
+    if (!claim || claim.limit < 1 || !claim.assets.includes(asset)) return undefined;
+    const number = (await this.claims.assets.require(this.database, [asset]))(asset);
+    const { request, ...columns } = run;
+    const [row] = await this.database.rows<RunRow & { readonly materialization: number }>(INSERT_RUNNING, [
+      ...[this.namespace, json(columns), json(request), claim.process],
+      ...[number, plan.partitionAt(0), plan.forcedAt(0), plan.priorityAt(0)],
+    ]);
+    if (!row) return undefined;
+    const claims = await this.claims.describe(this.database, [row.materialization]);
+    return { run: runRecord(row), created: true, claims };
   }
 
   async #insert(sql: Sql, run: NewRun, { plan, claim }: InsertOptions): Promise<Recorded> {

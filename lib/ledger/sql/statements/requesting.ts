@@ -55,6 +55,45 @@ export const INSERT_RUN = statement(
 );
 
 /**
+ * Purpose: a run of one materialization, recorded as already running: one statement, one commit. No row where the
+ * process was given up or another materialization holds (asset, partition): then nothing was written.
+ * Plan: processes_pkey, heads_partition. Guard: the lock of single flight is free, judged under its row lock.
+ * Values: namespace, run (json), request (json, kept as written), process, asset, partition, forced, priority.
+ */
+export const INSERT_RUNNING = statement(
+  'insert_running',
+  `WITH me AS MATERIALIZED (
+    SELECT p.id FROM fs.processes p WHERE p.namespace = $1 AND p.id = $4 FOR KEY SHARE
+  ), numbers AS MATERIALIZED (
+    SELECT nextval(pg_get_serial_sequence('fs.runs', 'id')::regclass) AS run,
+      nextval(pg_get_serial_sequence('fs.materializations', 'id')::regclass) AS id
+    FROM me
+  ), head AS (
+    INSERT INTO fs.heads AS h (asset_id, partition, active_materialization) SELECT $5, $6, n.id FROM numbers n
+    ON CONFLICT (asset_id, partition) DO UPDATE SET active_materialization = EXCLUDED.active_materialization
+      WHERE h.active_materialization IS NULL
+    RETURNING *
+  ), run AS (
+    INSERT INTO fs.runs (id, namespace, status, request, priority, tags, requested_by, max_concurrency, fail_fast, total,
+      slots)
+    SELECT n.run, $1, 'running', $3::json, r.priority, r.tags, r."requestedBy", r."maxConcurrency", r."failFast", 1,
+      CASE WHEN r."maxConcurrency" IS NULL THEN 0 ELSE 1 END
+    FROM head h CROSS JOIN numbers n CROSS JOIN jsonb_to_record($2::jsonb) AS r (priority integer, tags jsonb,
+      "requestedBy" text, "maxConcurrency" integer, "failFast" boolean)
+    RETURNING *
+  ), made AS (
+    INSERT INTO fs.materializations (id, namespace, run_id, priority, asset_id, head_id, forced, status, epoch, process)
+    SELECT n.id, $1, n.run, $8, $5, h.id, $7, 'running', 1, $4 FROM head h CROSS JOIN numbers n
+  ), told AS (
+    INSERT INTO fs.events (namespace, kind, run_id, actor, detail)
+    SELECT $1, e.kind, r.id, e.actor, e.detail FROM run r CROSS JOIN LATERAL (VALUES
+      ('run.requested', r.requested_by, NULL::jsonb),
+      ('run.planned', NULL, jsonb_build_object('materializations', 1))) AS e (kind, actor, detail)
+  )
+  SELECT r.*, 1 AS running, n.id AS materialization FROM run r CROSS JOIN numbers n`,
+);
+
+/**
  * Purpose: the most urgent run without a planner, or whose planner is gone, gets one.
  * Plan: runs_planning. Guard: still in planning, by the lock. Values: namespace, process.
  */
