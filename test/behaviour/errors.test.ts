@@ -1,0 +1,207 @@
+// Codes that no other test expects, raised as applications meet them.
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { Test, type TestingModule } from '@nestjs/testing';
+import type { DataSource } from 'typeorm';
+import {
+  after,
+  all,
+  Asset,
+  DependsOn,
+  FLOWSTONE_DATA_SOURCE,
+  FlowStoneModule,
+  FlowStoneService,
+  Partitions,
+  type AssetContext,
+  type InputsOf,
+} from '../../lib/index.js';
+import { gate, startApp } from './graph.js';
+import { testStorage } from './storages.js';
+
+let held: Promise<void> | undefined;
+let customCalls = 0;
+
+@Asset()
+class Slow {
+  async execute(): Promise<string> {
+    await held;
+    return 'done';
+  }
+}
+@Asset()
+class Base {
+  execute(): number {
+    return 1;
+  }
+}
+const aboveInputs = { base: Base, slow: after(Slow) };
+@Asset()
+@DependsOn(aboveInputs)
+class Above {
+  execute(_context: AssetContext, { base }: InputsOf<typeof aboveInputs>): number {
+    return base;
+  }
+}
+@Asset({ timeout: '20ms' })
+class Endless {
+  async execute({ signal }: AssetContext): Promise<void> {
+    await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
+  }
+}
+@Asset()
+class Effect {
+  execute(): void {}
+}
+const effectInputs = { effect: Effect };
+@Asset()
+@DependsOn(effectInputs)
+class WantsEffect {
+  execute(): number {
+    return 1;
+  }
+}
+@Asset({ partitions: Partitions.static(['a']) })
+class Letters {
+  execute(): string {
+    return 'A';
+  }
+}
+const letterInputs = { letters: all(Letters) };
+@Asset()
+@DependsOn(letterInputs)
+class WantsB {
+  execute(_context: AssetContext, { letters }: InputsOf<typeof letterInputs>): Promise<string> {
+    return letters.get('b');
+  }
+}
+@Asset()
+class Nested {
+  constructor(private readonly flowstone: FlowStoneService) {}
+  async execute(): Promise<void> {
+    await this.flowstone.ensure(Base);
+  }
+}
+// Read once for the request and once for its plan: the first of every two calls works.
+const tenants = Partitions.custom(
+  () => {
+    if (++customCalls === 2) throw new Error('the list of tenants is away');
+    return ['t'];
+  },
+  { name: 'tenants' },
+);
+@Asset({ partitions: tenants })
+class PerTenant {
+  execute(): string {
+    return 't';
+  }
+}
+const ASSETS = [Slow, Base, Above, Endless, Effect, WantsEffect, Letters, WantsB, Nested];
+
+describe('the service', () => {
+  let app: TestingModule;
+  let flowstone: FlowStoneService;
+
+  beforeEach(async () => {
+    held = undefined;
+    ({ app, flowstone } = await startApp(ASSETS));
+  });
+  afterEach(() => app.close());
+
+  const failureOf = (asset: Parameters<FlowStoneService['materialize']>[0]): Promise<unknown> =>
+    flowstone.materialize(asset, { partitions: 'missing' }).then((run) => run.wait());
+  const failedWith = (code: string): unknown =>
+    expect.objectContaining({
+      code: 'FLOWSTONE_RUN_FAILED',
+      result: expect.objectContaining({
+        failures: [expect.objectContaining({ error: expect.objectContaining({ code }) })],
+      }),
+    });
+
+  it.each([
+    ['FLOWSTONE_EXECUTE_TIMEOUT', Endless],
+    ['FLOWSTONE_INPUT_WITHOUT_VALUE', WantsEffect],
+    ['FLOWSTONE_INPUT_KEY_UNKNOWN', WantsB],
+    ['FLOWSTONE_NESTED_MATERIALIZATION', Nested],
+  ])('records %s with what failed', async (code, asset) => {
+    await expect(failureOf(asset)).rejects.toEqual(failedWith(code));
+  });
+
+  it('fails what lost an input between plan and claim with FLOWSTONE_INPUT_MISSING', async () => {
+    await (await flowstone.materialize(Base)).wait();
+    const holding = gate();
+    held = holding.opened;
+    const run = await flowstone.materialize(Above);
+    await flowstone.delete(Base);
+    holding.open();
+    await expect(run.wait()).rejects.toEqual(failedWith('FLOWSTONE_INPUT_MISSING'));
+  });
+
+  it('stops waiting in time, and the work goes on', async () => {
+    const holding = gate();
+    held = holding.opened;
+    const run = await flowstone.materialize(Slow);
+    await expect(run.wait({ timeout: 1 })).rejects.toMatchObject({ code: 'FLOWSTONE_RUN_WAIT_TIMEOUT' });
+    await expect(flowstone.ensure(Slow, { timeout: 1 })).rejects.toMatchObject({ code: 'FLOWSTONE_ENSURE_TIMEOUT' });
+    holding.open();
+    expect(await run.wait()).toMatchObject({ status: 'success' });
+  });
+
+  it('says what is not there', async () => {
+    await expect(flowstone.load(Base)).rejects.toMatchObject({ code: 'FLOWSTONE_VALUE_MISSING' });
+    await expect(flowstone.run(12345).view()).rejects.toMatchObject({ code: 'FLOWSTONE_RUN_NOT_FOUND' });
+  });
+
+  it.each([
+    ['both partition and partitions', () => flowstone.plan(Letters, { partition: 'a', partitions: 'all' })],
+    ['a partition of what has none', () => flowstone.plan(Base, { partition: 'a' })],
+    ['a version of what is computed here', () => flowstone.reportVersion(Base, { dataVersion: '1' })],
+    ['keys of an unknown dynamic scheme', () => flowstone.addPartitions('tenants', ['t'])],
+    ['a priority that is no number', () => flowstone.materialize(Base, { priority: Number.NaN })],
+  ])('refuses %s with FLOWSTONE_REQUEST_INVALID', async (_what, ask) => {
+    await expect(ask()).rejects.toMatchObject({ code: 'FLOWSTONE_REQUEST_INVALID' });
+  });
+});
+
+it('fails a run whose plan cannot be made with FLOWSTONE_PLANNING_FAILED', async () => {
+  customCalls = 0;
+  const { app, flowstone } = await startApp([PerTenant]);
+  const run = await flowstone.materialize(PerTenant, { partitions: 'all' });
+  await expect(run.wait()).rejects.toMatchObject({ result: { error: { code: 'FLOWSTONE_PLANNING_FAILED' } } });
+  await app.close();
+});
+
+it('refuses to work before the application is initialised with FLOWSTONE_NOT_STARTED', async () => {
+  const app = await Test.createTestingModule({ imports: [FlowStoneModule.forRoot({ storage: 'memory' })] }).compile();
+  await expect(app.get(FlowStoneService).runs()).rejects.toMatchObject({ code: 'FLOWSTONE_NOT_STARTED' });
+  await app.close();
+});
+
+it('refuses to wait for a run whose transaction is open with FLOWSTONE_RUN_NOT_COMMITTED', async () => {
+  const storage = await testStorage('postgres');
+  const { app, flowstone } = await startApp([Base], storage.options);
+  const run = await app.get<DataSource>(FLOWSTONE_DATA_SOURCE).transaction(async (manager) => {
+    const requested = await flowstone.materialize(Base, { manager });
+    await expect(requested.wait()).rejects.toMatchObject({ code: 'FLOWSTONE_RUN_NOT_COMMITTED' });
+    return requested;
+  });
+  expect(await run.wait()).toMatchObject({ status: 'success' });
+  await app.close();
+  await storage.remove();
+});
+
+it('tells who ensures that only a worker is missing with FLOWSTONE_WAITING_APPROVAL', async () => {
+  const storage = await testStorage('postgres');
+  const holding = gate();
+  held = holding.opened;
+  const quick = { ...storage.options, heartbeat: 50, lease: 1000, cancelGrace: 0, drainDeadline: 0 };
+  const worker = await startApp([Slow], quick);
+  await worker.flowstone.materialize(Slow);
+  const asker = await startApp([Slow], { ...quick, worker: false });
+  const asked = asker.flowstone.ensure(Slow).catch((error: unknown) => error);
+  const isPlanned = async () => (await worker.flowstone.runs({ status: ['running'] })).items.length === 2;
+  while (!(await isPlanned())) await new Promise(setImmediate);
+  await worker.app.close();
+  expect(await asked).toMatchObject({ code: 'FLOWSTONE_WAITING_APPROVAL' });
+  holding.open();
+  await asker.app.close();
+  await storage.remove();
+});
