@@ -40,7 +40,7 @@ let dataSource: DataSource;
 
 beforeAll(async () => {
   database = await openEmbeddedDatabase({ memory: true });
-  dataSource = dataSourceOf(database, 300);
+  dataSource = dataSourceOf(database);
   await dataSource.initialize();
   pool = (dataSource.driver as unknown as { master: pg.Pool }).master;
 });
@@ -105,9 +105,14 @@ describe('transactions', () => {
   });
 
   it('turn a query outside of them, which would wait for itself, into an error', async () => {
-    const stuck = dataSource.transaction(() => dataSource.query('SELECT 1'));
+    const own = await openEmbeddedDatabase({ memory: true });
+    const impatient = dataSourceOf(own, 3000);
+    await impatient.initialize();
+    const stuck = impatient.transaction(() => impatient.query('SELECT 1'));
     await expect(stuck).rejects.toMatchObject({ code: 'FLOWSTONE_EMBEDDED_BUSY', retryable: true });
-    expect(await count()).toBe(0);
+    expect(await impatient.query('SELECT 1 AS n')).toEqual([{ n: 1 }]);
+    await impatient.destroy();
+    await own.close();
   });
 });
 
