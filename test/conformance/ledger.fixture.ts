@@ -120,8 +120,8 @@ export class World {
   /** `asset[partition]: status` of every row of a run, in plan order. */
   async statuses(run: number): Promise<string[]> {
     const { items } = await this.ledger.materializations({ run }, { limit: 1000 });
-    return [...items]
-      .reverse()
+    return items
+      .toReversed()
       .map(({ asset, partition, status }) => `${asset}${partition && `[${partition}]`}: ${status}`);
   }
 
@@ -136,7 +136,7 @@ export class World {
 
   async eventKinds(run: number): Promise<string[]> {
     const { items } = await this.ledger.events({ run }, { limit: 1000 });
-    return [...items].reverse().map(({ kind }) => kind);
+    return items.toReversed().map(({ kind }) => kind);
   }
 }
 

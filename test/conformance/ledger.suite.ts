@@ -22,10 +22,20 @@ export function ledgerConformance(name: string, make: MakeLedger): void {
     afterEach(() => current.close());
 
     const here = (): World => world;
-    describe('requests', () => requestBehaviours(here));
-    describe('work', () => workBehaviours(here));
-    describe('runs', () => runBehaviours(here));
-    describe('processes', () => processBehaviours(here));
-    describe('acts', () => actBehaviours(here));
+    describe('requests', () => {
+      requestBehaviours(here);
+    });
+    describe('work', () => {
+      workBehaviours(here);
+    });
+    describe('runs', () => {
+      runBehaviours(here);
+    });
+    describe('processes', () => {
+      processBehaviours(here);
+    });
+    describe('acts', () => {
+      actBehaviours(here);
+    });
   });
 }

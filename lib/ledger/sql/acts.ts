@@ -114,8 +114,14 @@ export class Acts {
     for (const { asset, partitions: named } of targets) {
       const [id] = await this.assets.known(sql, [asset]);
       if (id === undefined) continue;
-      if (named === 'all') whole.push(id);
-      else for (const partition of named) (assets.push(id), partitions.push(partition));
+      if (named === 'all') {
+        whole.push(id);
+        continue;
+      }
+      for (const partition of named) {
+        assets.push(id);
+        partitions.push(partition);
+      }
     }
     return [this.namespace, whole, assets, partitions];
   }

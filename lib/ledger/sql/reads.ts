@@ -61,7 +61,11 @@ export class Reads {
       found.push(heads);
       if (id === undefined) continue;
       group.set(id, heads);
-      if (query.partitions !== 'all') for (const key of query.partitions) (assets.push(id), partitions.push(key));
+      if (query.partitions === 'all') continue;
+      for (const key of query.partitions) {
+        assets.push(id);
+        partitions.push(key);
+      }
     }
     const rows = [
       ...(whole.size > 0 ? await this.#headRows(HEADS_OF, [[...whole.keys()]], whole) : []),
