@@ -184,8 +184,8 @@ export class NodeStates {
     return summary;
   }
 
+  /** Adds nothing for a node without a value: its lanes are zero. */
   #addVersion(node: number, sum: Uint32Array): void {
-    if (this.#hasValue[node] === 0) return;
     for (let lane = 0; lane < LANES; lane++) sum[lane]! += this.#versions[node * LANES + lane]!;
   }
 }

@@ -202,6 +202,16 @@ describe('a plan of special dependencies', () => {
     expect(await entries([after, setup], [one('after')])).toEqual(['setup', 'after']);
   });
 
+  it('plans what comes before a partition that runs, also where the next one is fresh', async () => {
+    const setup = on('raw', { mapping: { kind: 'all' }, ordering: true });
+    const after = asset('after', { scheme: daily, dependencies: [setup] });
+    for (const key of DAYS.slice(1)) facts.materialize(after, key, 'x');
+    expect(await entries([raw, after], [{ asset: 'after', partitions: 'all' }])).toEqual([
+      ...DAYS.map((key) => `raw[${key.slice(-2)}]`),
+      'after[01]',
+    ]);
+  });
+
   it('never plans in what is optional or external', async () => {
     const using = asset('using', { dependencies: [on('extra', { optional: true }), on('feed')] });
     const assets = [asset('feed', { external: true }), asset('extra'), using];

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { PlanningAsset } from '../../../lib/planning/planning.port.js';
 import { buildPlanningModel } from '../../../lib/planning/planning-model.js';
 import { readStatus, summarizeStatus } from '../../../lib/planning/status.js';
+import { Partitions } from '../../../lib/partitions/partitions.js';
 import { asset, daily, DAYS, moment, on } from './planning-assets.js';
 import { RecordedFacts } from './recorded-facts.js';
 
@@ -155,6 +156,29 @@ describe('the status of a partition', () => {
       DAYS.map((key) => facts.version('raw', key)!),
     );
     expect(await status([raw, twice], 'twice', day)).toEqual(['fresh']);
+  });
+
+  it('tells long ranges apart that end at the same partition', async () => {
+    const scheme = Partitions.daily({ start: DAYS[0], end: '2001-02-01' });
+    const source = asset('source', { scheme });
+    const rest = { kind: 'window', start: 0, end: 40, allowMissing: true } as const;
+    const ahead = asset('ahead', { scheme, dependencies: [on('source', { mapping: rest })] });
+    const days = Array.from({ length: 31 }, (_, at) => `2001-01-${String(at + 1).padStart(2, '0')}`);
+    for (const key of days) facts.materialize(source, key, key);
+    for (const [at, key] of days.entries()) {
+      facts.materialize(
+        ahead,
+        key,
+        'x',
+        days.slice(at).map((later) => facts.version('source', later)!),
+      );
+    }
+    facts.materialize(source, days[4]!, 'other');
+    const model = buildPlanningModel([source, ahead], moment);
+    expect((await summarizeStatus(model, facts, 'ahead')).ranges).toEqual([
+      { state: 'stale', from: days[0], to: days[4], count: 5 },
+      { state: 'fresh', from: days[5], to: days[30], count: 26 },
+    ]);
   });
 
   it('looks back along a running total, however far', async () => {
