@@ -189,8 +189,10 @@ export class FlowStoneEngine {
 
 /** What the ledger keeps of a definition: all that is declared, without classes. */
 function registrationOf(definition: AssetDefinition): AssetRegistration {
-  const { key, formerly, hash, scheme, target: _, resources, ...declared } = definition;
-  const data = { ...declared, scheme: schemeFingerprint(scheme), resources: Object.keys(resources) };
+  const { key, formerly, hash, scheme, resources } = definition;
+  // Overwritten rather than left out: a rest of many properties is a slow object, and there may be ten thousand.
+  const elsewhere = { key: undefined, formerly: undefined, hash: undefined, target: undefined };
+  const data = { ...definition, ...elsewhere, scheme: schemeFingerprint(scheme), resources: Object.keys(resources) };
   return {
     key,
     formerly,

@@ -271,7 +271,9 @@ export function resolveOptions(
       if (given !== undefined) resolved[name] = entry.read(given);
       else
         resolved[name] =
-          typeof entry.default === 'function' ? entry.default(resolved as { storage: Storage }) : entry.default;
+          typeof entry.default === 'function'
+            ? entry.default({ storage: resolved['storage'] as Storage })
+            : entry.default;
     } catch (error) {
       const source = options[name] === undefined ? entry.environment : name;
       problems.push(`${source} must be ${error instanceof FlowStoneError ? error.message : (error as Error).message}`);

@@ -200,7 +200,7 @@ export class FlowStoneService {
     const engine = this.source.require();
     const { key, scheme } = engine.registry.resolve(asset);
     const all = options.partitions === 'all' || !scheme;
-    const partitions = all ? 'all' : await this.#named(engine, asset, options as PartitionsOfAct);
+    const partitions = all ? 'all' : await this.#named(engine, asset, options);
     if (!partitions) {
       throw new FlowStoneError(
         'FLOWSTONE_PARTITION_REQUIRED',

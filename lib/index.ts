@@ -48,18 +48,25 @@ export {
   type ContextLogger,
   type ContextPartition,
   type ContextReport,
-  type PartitionWindow,
   type ResourceClasses,
 } from './assets/asset.context.js';
 export type { Duration } from './assets/duration.js';
 
 // Partitions
 export { Partitions, type PartitionScheme } from './partitions/partitions.js';
-export { mapping, type MappingSpec, type PartitionMapping } from './partitions/mapping.js';
+export {
+  mapping,
+  type DimensionMapping,
+  type MappingFunctions,
+  type MappingSpec,
+  type PartitionInfo,
+  type PartitionMapping,
+} from './partitions/mapping.js';
 export type { PartitionKeyInput } from './partitions/partition-key.js';
-export type { PartitionSet } from './partitions/partition-set.js';
+export type { PartitionSet, PartitionWindow } from './partitions/partition-set.js';
 
 // Values
+export type { FileFormat, FilesystemValueOptions } from './io/managers/filesystem/filesystem.io-manager.js';
 export type { IoManager, LoadContext, StoreContext, StoredValue, ValueAddress } from './io/io-manager.port.js';
 export { rowsOf, type Rows } from './io/rows.js';
 

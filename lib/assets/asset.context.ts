@@ -2,16 +2,11 @@
 // Contexts are made by whoever executes (the worker, the testing module), never here.
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { FlowStoneError } from '../flowstone.errors.js';
+import type { PartitionWindow } from '../partitions/partition-set.js';
 import type { AssetClass } from './asset.definition.js';
 
 /** Resource classes by alias, as `@Requires` takes them. */
 export type ResourceClasses = Readonly<Record<string, AssetClass>>;
-
-/** Start (inclusive) and end (exclusive) of a time partition. */
-export interface PartitionWindow {
-  readonly start: Date;
-  readonly end: Date;
-}
 
 /** The partition that is being computed. */
 export interface ContextPartition {

@@ -19,7 +19,7 @@ import { MOST_LISTED, reasonOf } from './reasons.js';
 import { ROLE } from './scope-edges.js';
 import { withDownstream } from './scope-extent.js';
 
-export type { PlanRequest, PlanTarget, TargetPartitions } from './plan-request.js';
+export type { PlanRequest } from './plan-request.js';
 
 /** Entries of a plan when the request sets no limit, and edges between them in any case. */
 const DEFAULT_MOST_ENTRIES = 5_000_000;

@@ -57,5 +57,5 @@ export function connectBlocks(
       }
     }
   }
-  return { starts, from: from.values(), to: to.values(), role: Uint8Array.from(roles.values()) };
+  return { starts, from: from.values(), to: to.values(), role: new Uint8Array(roles.values()) };
 }

@@ -9,7 +9,7 @@ import type { PlanningModel } from './planning-model.js';
 export type Extent = ReadonlyMap<number, OrdinalRanges>;
 
 /** The most partitions one question may be about, all upstream ones included. */
-export const MOST_PARTITIONS_CONSIDERED = 10_000_000;
+const MOST_PARTITIONS_CONSIDERED = 10_000_000;
 
 type Step = (asset: number, ranges: OrdinalRanges, reach: (asset: number, from: number, to: number) => void) => void;
 

@@ -145,7 +145,7 @@ export class Attempt implements Execution {
       partition: contextPartition(claim.partition, window, dimensions),
       attempt: claim.attempt,
       epoch: claim.epoch,
-      resources: host.resourcesOf(definition) as AssetContext['resources'],
+      resources: host.resourcesOf(definition),
       get logger() {
         return (logger ??= host.loggerOf(name));
       },

@@ -44,7 +44,7 @@ export async function loadInputs(
 ): Promise<Readonly<Record<string, unknown>>> {
   const data = dependencies.filter(({ dependency }) => !dependency.ordering);
   const values = await Promise.all(
-    data.map(({ dependency, cardinality, pins }) => {
+    data.map(async ({ dependency, cardinality, pins }): Promise<unknown> => {
       const load = async (pin: Pin): Promise<unknown> => {
         signal.throwIfAborted();
         return loader.load(

@@ -48,6 +48,8 @@ export class Membership {
   async enter(): Promise<void> {
     const { worker, alone } = this.options;
     const lease = alone ? LEASE_ALONE : this.options.lease;
+    // Who is alone takes over what its predecessor held as it enters, and sweeps nothing later.
+    if (alone) crashPoint('before-rescue');
     await this.ledger.register({ id: this.#id, host: hostname(), pid: process.pid, worker, lease }, this.assets);
     await this.refresh();
   }

@@ -73,7 +73,7 @@ export class RequestReader {
   async resolve(model: PlanningModel, target: Target): Promise<{ definitions: AssetDefinition[]; sole: boolean }> {
     const parts = typeof target === 'object' ? target : [target];
     const keys = new Set<string>();
-    for (const part of parts as readonly (AssetClass | string)[]) {
+    for (const part of parts) {
       if (typeof part !== 'string') keys.add(this.registry.resolve(part).key);
       else for (const key of await this.#select(model, part)) keys.add(key);
     }

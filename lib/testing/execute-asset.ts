@@ -5,8 +5,7 @@ import { isRowStream } from '../io/data-version.js';
 import { rowsOf } from '../io/rows.js';
 
 type Executes = new (...args: never[]) => { execute: (...args: never[]) => unknown };
-type InputsTaken<C extends Executes> =
-  Parameters<InstanceType<C>['execute']> extends [unknown, infer I] ? I : Record<never, never>;
+type InputsTaken<C extends Executes> = Parameters<InstanceType<C>['execute']> extends [unknown, infer I] ? I : object;
 type ContextTaken<C extends Executes> =
   Parameters<InstanceType<C>['execute']> extends [infer T, ...unknown[]] ? T : AssetContext;
 
@@ -50,7 +49,7 @@ export async function executeAsset<C extends Executes>(
     partition: contextPartition(key, window, dimensions),
     attempt: options.attempt ?? 1,
     epoch: 1,
-    resources: (options.resources ?? {}) as AssetContext['resources'],
+    resources: options.resources ?? {},
     logger: {
       log: logTo('log'),
       warn: logTo('warn'),

@@ -17,7 +17,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { FlowStoneError } from '../../flowstone.errors.js';
 
 /** How long a holder that cannot be seen from here (another machine or container) may show no sign of life. */
-export const SILENCE_MS = 30_000;
+const SILENCE_MS = 30_000;
 
 /** Who holds a directory, as written in its lock file. */
 export interface LockHolder {

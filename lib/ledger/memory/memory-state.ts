@@ -1,5 +1,5 @@
 // The rows of the in-memory ledger and the one way a row ends. Everything is synchronous, hence atomic.
-import { isTerminal, NO_COUNTS, openCount, plannedRunStatus } from '../transitions.js';
+import { isTerminal, mayBecome, NO_COUNTS, openCount, plannedRunStatus } from '../transitions.js';
 import type { AssetRegistration, Claim, ProcessRegistration } from '../ledger.port.js';
 import type {
   ErrorRecord,
@@ -199,6 +199,8 @@ export class MemoryState {
   }
 
   move(row: Row, status: MaterializationStatus): void {
+    if (!mayBecome(row.status, status))
+      throw new Error(`materialization ${row.id}: ${row.status} cannot become ${status}`);
     const run = row.run === null ? undefined : this.runs.get(row.run);
     if (run) {
       run.counts[row.status]--;

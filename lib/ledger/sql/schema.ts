@@ -6,7 +6,7 @@ import { FlowStoneError } from '../../flowstone.errors.js';
 import { quoted } from './statement.js';
 
 /** The version of the schema that this library writes: the number of its newest migration. */
-export const SCHEMA_VERSION = MIGRATIONS.length;
+const SCHEMA_VERSION = MIGRATIONS.length;
 
 /** What the schema says of itself. */
 export interface Installation {

@@ -2,7 +2,7 @@
 import type { Flight, RawFlight } from '../source/flight.js';
 
 /** Minutes after the scheduled time from which a flight counts as late; at exactly this it does not. */
-export const LATE_AFTER_MINUTES = 15;
+const LATE_AFTER_MINUTES = 15;
 
 const IATA_CODE = /^[A-Z0-9]{3}$/;
 
