@@ -147,11 +147,12 @@ export function cycleError(cycle: readonly string[]): FlowStoneError {
 function indexKeys(nodes: readonly GraphNode[]): Map<string, number> {
   const indices = new Map<string, number>();
   for (const { key } of nodes) {
-    if (indices.has(key)) {
+    const index = indices.size;
+    // A key that was there adds nothing: looking first would cost as much again.
+    if (indices.set(key, index).size === index) {
       const message = `two assets have the key "${key}": give one of them another name`;
       throw new FlowStoneError('FLOWSTONE_GRAPH_INVALID', message, { context: { asset: key } });
     }
-    indices.set(key, indices.size);
   }
   return indices;
 }
