@@ -1,0 +1,66 @@
+// The graph of the crash tests, for the processes that die and the test that goes on where they stopped: partitions,
+// streamed rows, a retry, a fan-in, an asset without a value.
+import { after, all, Asset, DependsOn, Partitions } from 'nestjs-flowstone';
+
+/** @typedef {import('nestjs-flowstone').AssetContext} AssetContext */
+
+/** Asks `Total` to execute for ever, and hears when it does. */
+export const hanging = { asked: false, reached: () => {} };
+
+class Letters {
+  async *execute(/** @type {AssetContext} */ { partition }) {
+    for (let n = 0; n < 3; n++) yield { letter: partition.key, n };
+  }
+}
+Asset({ partitions: Partitions.static(['a', 'b', 'c', 'd']) })(Letters);
+
+const sumInputs = { letters: Letters };
+class Sums {
+  /**
+   * @param {AssetContext} context
+   * @param {import('nestjs-flowstone').InputsOf<typeof sumInputs>} inputs
+   */
+  async execute({ attempt, partition }, { letters }) {
+    if (attempt === 1 && partition.key === 'b') throw new Error('not at the first attempt');
+    let sum = 0;
+    for await (const { n } of letters) sum += n;
+    return { sum };
+  }
+}
+Asset({ partitions: 'inherit', retry: { attempts: 2, delay: '200ms' }, timeout: '1m' })(Sums);
+DependsOn(sumInputs)(Sums);
+
+const totalInputs = { sums: all(Sums) };
+export class Total {
+  /**
+   * @param {AssetContext} _context
+   * @param {import('nestjs-flowstone').InputsOf<typeof totalInputs>} inputs
+   */
+  async execute(_context, { sums }) {
+    hanging.reached();
+    if (hanging.asked) await new Promise(() => {});
+    let total = 0;
+    for await (const [, { sum }] of sums) total += sum;
+    return total;
+  }
+}
+Asset({ codeVersion: '1' })(Total);
+DependsOn(totalInputs)(Total);
+
+class Published {
+  async execute() {}
+}
+Asset()(Published);
+DependsOn({ total: after(Total) })(Published);
+
+export const assets = [Letters, Sums, Total, Published];
+
+/**
+ * The one request of the crash tests.
+ * @param {import('nestjs-flowstone').FlowStoneService} flowstone
+ * @param {boolean} later whether it is planned by the beat, and not with the request
+ */
+export function request(flowstone, later) {
+  // Only what names few partitions is planned with the request.
+  return flowstone.materialize(Published, { runKey: 'the run', upstream: later ? 'all' : 'stale' });
+}

@@ -1,0 +1,65 @@
+// A process dies at each named point; another one starts on the same data, and nothing is lost, twice or half done.
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { CRASH_POINTS, type CrashPoint } from '../../lib/runs/crash-points.js';
+import { DURABLE_STORAGES, testStorage, type TestStorage } from '../behaviour/storages.js';
+import { live } from './crash-process.js';
+import { build, expectSurvival, TIMES } from './survivor.js';
+
+interface Death {
+  /** Where the processes die, one after the other: `point` or `point:n`, its n-th passage. */
+  readonly at: readonly string[];
+  /** See CrashSettings. */
+  readonly later?: boolean;
+  readonly shutdown?: boolean;
+}
+
+/** Deaths at each point: at its first passage or amid the work, planned with the request or by the beat. */
+const DEATHS: Readonly<Record<CrashPoint, readonly Death[]>> = {
+  'after-request': [{ at: ['after-request'] }, { at: ['after-request'], later: true }],
+  'before-plan-commit': [{ at: ['before-plan-commit'], later: true }],
+  'after-plan-commit': [{ at: ['after-plan-commit'], later: true }],
+  'after-claim': [{ at: ['after-claim:2'], later: true }],
+  'before-execute': [{ at: ['before-execute:2'] }],
+  'after-execute': [{ at: ['after-execute:5'], later: true }],
+  'after-value': [{ at: ['after-value:3'] }],
+  'before-commit': [{ at: ['before-commit', 'before-commit:2'] }],
+  'after-commit': [{ at: ['after-commit', 'after-commit:2'], later: true }],
+  // Its first passage is at the start, its second when the retry is due.
+  'before-timers': [{ at: ['before-timers:2'] }],
+  // The second process dies when it is about to take over what the first one held.
+  'before-rescue': [{ at: ['before-execute:6', 'before-rescue'] }],
+  'before-hand-back': [{ at: ['before-hand-back'], shutdown: true }],
+};
+
+const CASES = CRASH_POINTS.flatMap((point) => DEATHS[point]).map((death): [string, Death] => [
+  `${death.at.join(' and ')}${death.later ? ', planned later' : ''}`,
+  death,
+]);
+
+beforeAll(build, 120_000);
+
+describe.each(DURABLE_STORAGES)('a process that dies, its ledger on %s', (kind) => {
+  let storage: TestStorage;
+
+  beforeEach(async () => {
+    storage = await testStorage(kind);
+  });
+  afterEach(() => storage.remove());
+
+  it.each(CASES)(
+    'at %s, loses nothing',
+    async (_name, { at, later = false, shutdown = false }) => {
+      const options = { ...storage.options, ...TIMES };
+      let acknowledged: number | undefined;
+      for (const point of at) {
+        const life = await live({ options, later, shutdown }, point);
+        expect(life).toMatchObject({ end: 'SIGKILL' });
+        acknowledged ??= life.acknowledged;
+      }
+      const found = await expectSurvival(options, later, acknowledged);
+      // Whether or not a caller heard of it: the request was recorded before each of these points.
+      expect(found).toHaveLength(1);
+    },
+    60_000,
+  );
+});

@@ -1,0 +1,54 @@
+// Starts crash.process.mjs and hears how far it came.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import type { FlowStoneOptions } from '../../lib/index.js';
+
+/** What the process is told. */
+export interface CrashSettings {
+  readonly options: FlowStoneOptions;
+  /** Request what is planned by the beat rather than with the request. */
+  readonly later: boolean;
+  /** Close the application while an asset executes that never ends. */
+  readonly shutdown: boolean;
+}
+
+/** What the process says after each step. */
+export interface Step {
+  /** Ids of the runs it found. */
+  readonly known?: readonly number[];
+  /** Id of the run it requested. */
+  readonly acknowledged?: number;
+}
+
+/** What became of a process. */
+export interface Life extends Step {
+  /** What ended it: a signal, or its exit code. */
+  readonly end: string | number;
+  /** What it wrote to its logs. */
+  readonly logged: string;
+}
+
+/**
+ * Runs the process to its end.
+ * @param crashAt for FLOWSTONE_CRASH_AT; '' lets it live
+ * @param killAfter SIGKILL after so many ms, if it still lives
+ */
+export async function live(settings: CrashSettings, crashAt: string, killAfter?: number): Promise<Life> {
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'crash.process.mjs'), JSON.stringify(settings)], {
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    env: { ...process.env, FLOWSTONE_CRASH_AT: crashAt, NODE_OPTIONS: '' },
+  });
+  const timer = killAfter === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), killAfter);
+  const [said, out, err, [code, signal]] = await Promise.all([
+    text(child.stdio[3] as Readable),
+    text(child.stdout!),
+    text(child.stderr!),
+    once(child, 'close') as Promise<[number | null, string | null]>,
+  ]);
+  clearTimeout(timer);
+  const steps = said.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as Step]));
+  return Object.assign({ end: signal ?? code!, logged: out + err }, ...steps) as Life;
+}

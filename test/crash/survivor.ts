@@ -1,0 +1,51 @@
+// The application that goes on where the processes of a crash test have died, and what it must find.
+import { spawnSync } from 'node:child_process';
+import { join, resolve } from 'node:path';
+import { expect } from '@jest/globals';
+import { FLOWSTONE_DATA_SOURCE, type FlowStoneOptions } from '../../lib/index.js';
+import { startApp } from '../behaviour/graph.js';
+import { assets, request, Total } from './crash-graph.mjs';
+import { violations } from './invariants.js';
+
+/** Short, so that what a dead process held is soon taken over. */
+export const TIMES = {
+  lease: '1s',
+  heartbeat: '300ms',
+  sweep: '300ms',
+  drainDeadline: '100ms',
+  cancelGrace: '100ms',
+} as const;
+
+/** The processes run what is in dist/: brings it up to date. */
+export function build(): void {
+  const script = resolve(import.meta.dirname, '../../scripts/build.mjs');
+  const { status, stderr } = spawnSync(process.execPath, [script, '--if-needed'], { encoding: 'utf8' });
+  if (status !== 0) throw new Error(stderr);
+}
+
+/**
+ * Starts on the data of dead processes, asks as they did, and expects that the run ends well and the ledger is sound.
+ * @param acknowledged the run that was acknowledged to one of them, if any
+ * @returns ids of the runs it found at its start
+ */
+export async function expectSurvival(
+  options: FlowStoneOptions,
+  later: boolean,
+  acknowledged: number | undefined,
+): Promise<readonly number[]> {
+  const { app, flowstone } = await startApp(assets, options);
+  try {
+    const found = (await flowstone.runs()).items.map(({ id }) => id);
+    const run = await request(flowstone, later);
+    if (acknowledged !== undefined) expect([run.id, found]).toEqual([acknowledged, [acknowledged]]);
+    const { counts, status } = await run.wait();
+    expect({ status, counts }).toMatchObject({ status: 'success', counts: { total: 10, success: 10 } });
+    expect(await flowstone.load(Total)).toBe(12);
+    expect((await flowstone.runs()).items).toHaveLength(1);
+    const database = app.get(FLOWSTONE_DATA_SOURCE);
+    expect(await violations(database, join(options.directory!, 'values'))).toEqual([]);
+    return found;
+  } finally {
+    await app.close();
+  }
+}
