@@ -158,7 +158,7 @@ export class FlowStoneEngine {
   }
 
   async #runEnded(id: number): Promise<void> {
-    this.signals.changed(id);
+    this.signals.ended(id);
     const run = await this.ledger.run(id);
     if (!run) return;
     const { success, skipped, failed, upstream_failed: unable, cancelled } = run.counts;

@@ -77,10 +77,11 @@ export class RunRequester {
 
   async cancel(id: number, actor: string | null, reason: string | null): Promise<void> {
     const grace = this.options.cancelGrace;
-    const { accepted, running, released } = await this.ledger.cancelRun(id, { actor, reason, grace });
+    const { accepted, running, ended, released } = await this.ledger.cancelRun(id, { actor, reason, grace });
     if (!accepted) await this.handle(id).view();
     this.coordinator.cancel(running);
-    this.signals.changed(id);
+    if (ended) this.signals.ended(id);
+    else this.signals.changed(id);
     if (released) this.coordinator.ring();
   }
 

@@ -1,4 +1,5 @@
 // What materialize() returns: a run to wait for, to watch and to cancel, from whichever process.
+import { setTimeout as pause } from 'node:timers/promises';
 import { FlowStoneError } from '../flowstone.errors.js';
 import type { RunCounts, RunStatus } from '../ledger/records.js';
 import type { ExecutionProgress, RunSignals } from './run.signals.js';
@@ -6,6 +7,8 @@ import { hasEnded, type RunResult, type RunView, type RunViews } from './run.vie
 
 /** How often a run of another process is looked at, ms. */
 const POLL = 500;
+/** Time between two moments that progress() shows, at least, ms. */
+const SHORTEST_LOOK = 50;
 
 /** A moment of a run. */
 export interface RunProgress {
@@ -84,7 +87,7 @@ export class RunHandle {
   async wait({ until = 'ended', timeout }: WaitOptions = {}): Promise<RunResult> {
     const deadline = timeout === undefined ? Infinity : Date.now() + timeout;
     this.parts.beforeWait();
-    using watch = this.parts.signals.watch(this.id);
+    using watch = this.parts.signals.watch(this.id, 'ended');
     for (;;) {
       const view = await this.view();
       if (hasEnded(view.status) || (until === 'settled' && view.status === 'waiting')) {
@@ -107,7 +110,7 @@ export class RunHandle {
   /** Each change of the run, the newest only if the consumer is slow; ends with the ended (or waiting) run. */
   async *progress(): AsyncGenerator<RunProgress> {
     this.parts.beforeWait();
-    using watch = this.parts.signals.watch(this.id);
+    using watch = this.parts.signals.watch(this.id, 'changed');
     for (let shown = ''; ;) {
       const { id, status, counts } = await this.view();
       const executing = this.parts.signals.executing(id);
@@ -115,6 +118,7 @@ export class RunHandle {
       if (now !== shown) yield { id, status, counts, executing };
       shown = now;
       if (hasEnded(status)) return;
+      await pause(SHORTEST_LOOK);
       await watch.changed(POLL);
     }
   }

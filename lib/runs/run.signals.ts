@@ -40,17 +40,25 @@ export class RunSignals {
 
   /** Something of the run changed. */
   changed(run: number): void {
-    this.#emitter.emit(String(run));
+    this.#emitter.emit(`changed ${run}`);
   }
 
-  watch(run: number): RunWatch {
+  /** The run ended. */
+  ended(run: number): void {
+    this.#emitter.emit(`ended ${run}`);
+    this.changed(run);
+  }
+
+  /** @param news `ended`: hears of nothing but the end, and costs a busy run no look at it. */
+  watch(run: number, news: 'changed' | 'ended'): RunWatch {
+    const event = `${news} ${run}`;
     let heard = false;
     let wake: (() => void) | undefined;
     const listen = (): void => {
       heard = true;
       wake?.();
     };
-    this.#emitter.on(String(run), listen);
+    this.#emitter.on(event, listen);
     return {
       changed: async (poll) => {
         if (!heard) {
@@ -66,7 +74,7 @@ export class RunSignals {
         wake = undefined;
       },
       [Symbol.dispose]: () => {
-        this.#emitter.off(String(run), listen);
+        this.#emitter.off(event, listen);
         wake?.();
       },
     };
