@@ -12,6 +12,7 @@ import type { Plan } from './planning/plan.js';
 import { readStatus, summarizeStatus, type PartitionStatus, type AssetStatus } from './planning/status.js';
 import type { EnsureConditions } from './runs/ensurer.js';
 import { placeName } from './runs/failure.js';
+import { PartitionMoments } from './runs/partition.moments.js';
 import type { PlanOptions, Target } from './runs/request.reader.js';
 import { refuseNested, type RunOptions } from './runs/requester.js';
 import type { RunHandle } from './runs/run.handle.js';
@@ -80,7 +81,9 @@ export class FlowStoneService {
    */
   async materialize(target: Target, options: MaterializeOptions = {}): Promise<RunHandle> {
     const engine = this.source.require();
-    const request = await engine.reader.read(await engine.moments.fresh(), target, options);
+    const request = await this.#reading(engine, options.manager, async (moments) =>
+      engine.reader.read(await moments.fresh(), target, options),
+    );
     return engine.requester.request(request, options);
   }
 
@@ -188,11 +191,17 @@ export class FlowStoneService {
   async invalidate(asset: AssetClass | string, options: PartitionsOfAct & ActOptions = {}): Promise<number> {
     const engine = this.source.require();
     const { key } = engine.registry.resolve(asset);
-    const partitions = (await this.#named(engine, asset, options)) ?? 'all';
+    const named = await this.#reading(engine, options.manager, (moments) =>
+      this.#named(engine, asset, options, moments),
+    );
+    const partitions = named ?? 'all';
     return engine.ledger.invalidate([{ asset: key, partitions }], actOf(options));
   }
 
-  /** Forgets heads and deletes their values: the partitions are `missing` then, their history stays. */
+  /**
+   * Forgets heads and deletes their values: the partitions are `missing` then, their history stays. Returns how many
+   * heads there were.
+   */
   async delete(
     asset: AssetClass | string,
     options: (PartitionsOfAct | { readonly partitions: 'all' }) & Omit<ActOptions, 'manager'> = {},
@@ -210,7 +219,8 @@ export class FlowStoneService {
     }
     const removed = await engine.ledger.deleteHeads([{ asset: key, partitions }], actOf(options));
     // The record goes first: a crash in between leaves a value nobody points at, never a record without its value.
-    for (const { partition, value } of removed) await engine.values.delete(key, scheme ? partition : undefined, value);
+    for (const { partition, value } of removed)
+      if (value) await engine.values.delete(key, scheme ? partition : undefined, value);
     return removed.length;
   }
 
@@ -226,7 +236,9 @@ export class FlowStoneService {
       const message = `${key} is computed here, its versions are not reported. Use invalidate() to have it recomputed.`;
       throw new FlowStoneError('FLOWSTONE_REQUEST_INVALID', message, { context: { asset: key } });
     }
-    const { key: partition } = await this.#place(engine, asset, version.partition);
+    const { key: partition } = await this.#reading(engine, options.manager, (moments) =>
+      this.#place(engine, asset, version.partition, moments),
+    );
     const { dataVersion, metadata = null } = version;
     return engine.ledger.reportVersion({ asset: key, partition, dataVersion, metadata }, actOf(options));
   }
@@ -284,9 +296,10 @@ export class FlowStoneService {
     engine: FlowStoneEngine,
     asset: AssetClass | string,
     input: PartitionKeyInput | undefined,
+    moments = engine.moments,
   ): Promise<Place> {
     const { key: name, scheme } = engine.registry.resolve(asset);
-    const key = await engine.reader.partition(engine.moments, name, input);
+    const key = await engine.reader.partition(moments, name, input);
     return { asset: name, key, partition: scheme ? key : undefined };
   }
 
@@ -294,9 +307,21 @@ export class FlowStoneService {
     engine: FlowStoneEngine,
     asset: AssetClass | string,
     { partition, partitions }: PartitionsOfAct,
+    moments = engine.moments,
   ): Promise<readonly string[] | undefined> {
     const inputs = partitions ?? (partition === undefined ? undefined : [partition]);
-    return inputs && Promise.all(inputs.map(async (input) => (await this.#place(engine, asset, input)).key));
+    return inputs && Promise.all(inputs.map(async (input) => (await this.#place(engine, asset, input, moments)).key));
+  }
+
+  /** Reads for a request or act in the transaction it belongs to, sharing nothing with those outside of it. */
+  async #reading<T>(
+    engine: FlowStoneEngine,
+    manager: EntityManager | undefined,
+    read: (moments: PartitionMoments) => Promise<T>,
+  ): Promise<T> {
+    if (!manager) return read(engine.moments);
+    const moments = new PartitionMoments(engine.ledger, engine.registry, engine.options.config);
+    return engine.ledger.readWithin(manager, () => read(moments));
   }
 }
 

@@ -203,6 +203,11 @@ export interface Ledger {
   close(): Promise<void>;
   /** The ledger's clock: the only one that decides. */
   now(): Promise<Date>;
+  /**
+   * Runs `read` so that all it reads of the ledger is read in an open transaction of the caller's: what that has written
+   * counts, and no second connection is waited for (embedded, there is none).
+   */
+  readWithin<T>(manager: EntityManager, read: () => Promise<T>): Promise<T>;
 
   // -- processes and definitions ----------------------------------------------------------------------------------
   /**
@@ -272,11 +277,11 @@ export interface Ledger {
   }>;
   /** Marks heads as invalidated; returns how many. */
   invalidate(targets: readonly AssetPartitions[], act: Act & Transactional): Promise<number>;
-  /** Forgets heads; returns the values to be deleted. Refused (FLOWSTONE_ASSET_BUSY) while one is active. */
+  /** Forgets heads; returns them with the values to be deleted (null: it stored none). Refused (FLOWSTONE_ASSET_BUSY) while one is active. */
   deleteHeads(
     targets: readonly AssetPartitions[],
     act: Act,
-  ): Promise<readonly { asset: string; partition: string; value: ValueRecord }[]>;
+  ): Promise<readonly { asset: string; partition: string; value: ValueRecord | null }[]>;
   /** Records a version of an external asset; returns its materialization. */
   reportVersion(
     report: { asset: string; partition: string; dataVersion: string; metadata: JsonObject | null },

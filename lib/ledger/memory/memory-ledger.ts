@@ -10,6 +10,7 @@ import type {
   ClaimRequest,
   CurrentDefinition,
   DueDeadline,
+  EntityManager,
   Ledger,
   Outcome,
   Page,
@@ -49,6 +50,11 @@ export class MemoryLedger implements Ledger {
 
   async now(): Promise<Date> {
     return new Date(this.#state.clock());
+  }
+
+  async readWithin<T>(manager: EntityManager, read: () => Promise<T>): Promise<T> {
+    acts.refuseTransaction({ manager });
+    return read();
   }
 
   async register(process: ProcessRegistration, assets: readonly AssetRegistration[]): Promise<void> {

@@ -1,5 +1,6 @@
 // The one entry to the database: single statements and transactions, on connections of a TypeORM DataSource.
 // No SQL of its own; what runs here stands in statements/.
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { PoolClient } from 'pg';
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
 import { isOutage, isRepeatable, unavailable } from './failures.js';
@@ -34,6 +35,7 @@ function settings(transaction: boolean): string {
 export class Database implements Sql {
   readonly #prepared = new Map<Statement, Statement>();
   readonly #tuned = new WeakSet<PoolClient>();
+  readonly #joined = new AsyncLocalStorage<Sql>();
 
   /** @param own whether the connections are only ours, so that their sessions may be tuned. */
   constructor(
@@ -44,6 +46,8 @@ export class Database implements Sql {
 
   /** One statement, in a transaction of its own. A deadlock repeats it. */
   async rows<R extends object>(statement: Statement, values: readonly unknown[] = []): Promise<R[]> {
+    const joined = this.#joined.getStore();
+    if (joined) return joined.rows<R>(statement, values);
     // On a host's connection the settings must not outlive our work, hence a transaction around it.
     if (!this.own) return this.transaction((sql) => sql.rows<R>(statement, values));
     return this.#repeating(() => this.#connected((client) => this.#on(client).rows<R>(statement, values)));
@@ -68,6 +72,11 @@ export class Database implements Sql {
         return (await client.query({ text, values: [...values], types: LEDGER_TYPES })).rows as R[];
       },
     };
+  }
+
+  /** Whatever single statements `fn` causes run on `sql`. */
+  within<T>(sql: Sql, fn: () => Promise<T>): Promise<T> {
+    return this.#joined.run(sql, fn);
   }
 
   async #repeating<T>(work: () => Promise<T>): Promise<T> {

@@ -106,6 +106,10 @@ export class SqlLedger implements Ledger {
     if (own && dataSource.isInitialized) await dataSource.destroy();
   }
 
+  async readWithin<T>(manager: EntityManager, read: () => Promise<T>): Promise<T> {
+    return this.#database.within(await this.#joined(manager), read);
+  }
+
   async now(): Promise<Date> {
     const [row] = await this.#database.rows<{ now: Date }>(CLOCK);
     return row!.now;
