@@ -2,7 +2,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import type { FlowStoneOptions } from '../../lib/index.js';
 
@@ -31,19 +30,33 @@ export interface Life extends Step {
   readonly logged: string;
 }
 
+/** When a process is killed from outside: so many ms after its start, or after it began to work. */
+export interface Kill {
+  readonly after: number;
+  readonly from: 'start' | 'work';
+}
+
 /**
  * Runs the process to its end.
  * @param crashAt for FLOWSTONE_CRASH_AT; '' lets it live
- * @param killAfter SIGKILL after so many ms, if it still lives
+ * @param kill with SIGKILL, if it still lives then
  */
-export async function live(settings: CrashSettings, crashAt: string, killAfter?: number): Promise<Life> {
+export async function live(settings: CrashSettings, crashAt: string, kill?: Kill): Promise<Life> {
   const child = spawn(process.execPath, [join(import.meta.dirname, 'crash.process.mjs'), JSON.stringify(settings)], {
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     env: { ...process.env, FLOWSTONE_CRASH_AT: crashAt, NODE_OPTIONS: '' },
   });
-  const timer = killAfter === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), killAfter);
-  const [said, out, err, [code, signal]] = await Promise.all([
-    text(child.stdio[3] as Readable),
+  let timer: NodeJS.Timeout | undefined;
+  const killIf = (from: Kill['from']): void => {
+    if (kill?.from === from) timer ??= setTimeout(() => child.kill('SIGKILL'), kill.after);
+  };
+  killIf('start');
+  let said = '';
+  child.stdio[3]!.on('data', (words: Buffer) => {
+    said += words.toString();
+    killIf('work');
+  });
+  const [out, err, [code, signal]] = await Promise.all([
     text(child.stdout!),
     text(child.stderr!),
     once(child, 'close') as Promise<[number | null, string | null]>,

@@ -1,5 +1,4 @@
 // The invariants of the ledger as queries for what violates them, once every run has ended.
-import type { DataSource } from 'typeorm';
 import { dataVersionOf, isRowStream } from '../../lib/io/data-version.js';
 import { RowEncoder } from '../../lib/io/row-encoder.js';
 import { FilesystemIoManager } from '../../lib/io/managers/filesystem/filesystem.io-manager.js';
@@ -62,6 +61,11 @@ const VIOLATIONS = {
       <> ARRAY['run.requested', 'run.planned', 'run.ended']`,
 } as const;
 
+/** A connection or a DataSource. */
+interface Queryable {
+  query<T>(sql: string): Promise<T>;
+}
+
 interface HeadRow {
   readonly id: string;
   readonly asset: string;
@@ -87,10 +91,10 @@ const HEADS = `
  * What violates the invariants, one line each; empty when all hold.
  * @param values the directory of the filesystem manager
  */
-export async function violations(database: DataSource, values: string): Promise<string[]> {
+export async function violations(database: Queryable, values: string): Promise<string[]> {
   const found: string[] = [];
   for (const [invariant, query] of Object.entries(VIOLATIONS)) {
-    const rows: readonly unknown[] = await database.query(query);
+    const rows = await database.query<readonly unknown[]>(query);
     found.push(...rows.map((row) => `${invariant}: ${JSON.stringify(row)}`));
   }
   const manager = new FilesystemIoManager({ root: values });

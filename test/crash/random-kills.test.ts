@@ -5,9 +5,12 @@ import { live } from './crash-process.js';
 import { build, expectSurvival, TIMES } from './survivor.js';
 
 const SEEDS = Array.from({ length: Number(process.env['FLOWSTONE_TEST_ROUNDS'] ?? 5) }, (_, round) => round + 1);
-const DEATHS = 3;
-/** A process lives so many ms at most: long enough that some see the end of the run. */
-const LIFE = 2500;
+/** The first process of a round dies at its start or soon after, the others amid the work; some see its end. */
+const DEATHS = [
+  { from: 'start', within: 2500 },
+  { from: 'work', within: 600 },
+  { from: 'work', within: 1200 },
+] as const;
 
 beforeAll(build, 120_000);
 
@@ -26,8 +29,8 @@ describe.each(DURABLE_STORAGES)('processes killed at random, their ledger on %s'
       const options = { ...storage.options, ...TIMES };
       const later = seed % 2 === 0;
       let acknowledged: number | undefined;
-      for (let death = 0; death < DEATHS; death++) {
-        const life = await live({ options, later, shutdown: false }, '', random() * LIFE);
+      for (const { from, within } of DEATHS) {
+        const life = await live({ options, later, shutdown: false }, '', { from, after: random() * within });
         expect([0, 'SIGKILL']).toContain(life.end);
         if (acknowledged !== undefined) expect(life.acknowledged ?? acknowledged).toBe(acknowledged);
         acknowledged ??= life.acknowledged;

@@ -1,0 +1,87 @@
+// Each invariant that the crash tests count notices the damage it is there for.
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { TestingModule } from '@nestjs/testing';
+import type { DataSource } from 'typeorm';
+import { FLOWSTONE_DATA_SOURCE } from '../../lib/index.js';
+import { startApp } from '../behaviour/graph.js';
+import { testStorage, type TestStorage } from '../behaviour/storages.js';
+import { assets, request } from './crash-graph.mjs';
+import { violations } from './invariants.js';
+
+/** What is noticed, and the damage. */
+const DAMAGES: readonly (readonly [string, string])[] = [
+  [
+    'SingleCommit: more than one success',
+    `INSERT INTO flowstone.events (namespace, kind, materialization_id)
+      SELECT namespace, kind, materialization_id FROM flowstone.events WHERE kind = 'materialization.success' LIMIT 1`,
+  ],
+  [
+    'Absorbing: something happened',
+    `INSERT INTO flowstone.events (namespace, kind, materialization_id)
+      SELECT namespace, 'materialization.rescued', id FROM flowstone.materializations LIMIT 1`,
+  ],
+  ['Fence: the value is of another attempt', `UPDATE flowstone.materializations SET epoch = epoch + 1`],
+  ['NoLost: a run has not ended', `UPDATE flowstone.runs SET status = 'running', completed_at = NULL`],
+  [
+    'NoLost: a materialization has not ended',
+    `UPDATE flowstone.materializations SET status = 'pending', completed_at = NULL`,
+  ],
+  ['NoLost: a run key without its run', `UPDATE flowstone.run_keys SET run_id = run_id + 1`],
+  ['HeadConsistent: the head is not the newest', `UPDATE flowstone.heads SET materialization_id = NULL`],
+  ['HeadConsistent: the lineage of', `DELETE FROM flowstone.lineage`],
+  ['HeadConsistent: the value of .* has hash', `UPDATE flowstone.materializations SET hash = data_version || '0'`],
+  [
+    'HeadConsistent: the value of .* cannot be loaded',
+    `UPDATE flowstone.materializations SET location = jsonb_set(location, '{path}', '"gone/1-1.json"')`,
+  ],
+  ['ActiveUnique: a lock was left over', `UPDATE flowstone.heads SET active_materialization = materialization_id`],
+  [
+    'ActiveUnique: a materialization waits',
+    `UPDATE flowstone.materializations SET status = 'pending', completed_at = NULL, waiting_for = id + 1`,
+  ],
+  ['DepsFirst: an input was committed after', `UPDATE flowstone.events SET id = -id`],
+  [
+    'TimerOnce: a timer was left over',
+    `INSERT INTO flowstone.timers (owner, kind, generation, namespace, fires_at)
+      SELECT id, 'retry', epoch, namespace, now() FROM flowstone.materializations`,
+  ],
+  ['Counted: the counters of a run', `UPDATE flowstone.runs SET success = success - 1`],
+  ['Told: a run was not requested', `DELETE FROM flowstone.events WHERE kind = 'run.ended'`],
+];
+
+describe('the invariants of the ledger', () => {
+  let storage: TestStorage;
+  let app: TestingModule;
+  let database: DataSource;
+  let values: string;
+
+  beforeAll(async () => {
+    storage = await testStorage('postgres');
+    const started = await startApp(assets, storage.options);
+    app = started.app;
+    await (await request(started.flowstone, false)).wait();
+    database = app.get(FLOWSTONE_DATA_SOURCE);
+    values = join(storage.options.directory!, 'values');
+  });
+  afterAll(async () => {
+    await app.close();
+    await storage.remove();
+  });
+
+  it('hold after an ordinary run', async () => {
+    expect(await violations(database, values)).toEqual([]);
+  });
+
+  it.each(DAMAGES)('notice damage: %s', async (noticed, damage) => {
+    const runner = database.createQueryRunner();
+    await runner.startTransaction();
+    try {
+      await runner.query(damage);
+      expect(await violations(runner, values)).toContainEqual(expect.stringMatching(`^${noticed}`));
+    } finally {
+      await runner.rollbackTransaction();
+      await runner.release();
+    }
+  });
+});
