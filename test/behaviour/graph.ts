@@ -8,11 +8,12 @@ export async function startApp(
   providers: readonly (Type | Provider)[],
   options: FlowStoneOptions = { storage: 'memory' },
 ): Promise<{ app: TestingModule; flowstone: FlowStoneService }> {
-  Logger.overrideLogger(false);
   const app = await Test.createTestingModule({
     imports: [FlowStoneModule.forRoot(options)],
     providers: [...providers],
   }).compile();
+  // After compile(), which sets a logger of its own.
+  Logger.overrideLogger(false);
   await app.init();
   return { app, flowstone: app.get(FlowStoneService) };
 }
