@@ -172,11 +172,11 @@ export class FlowStoneEngine {
     const { error, run, attempt, retrying } = failure;
     const next = retrying ? 'it is tried again' : 'it is given up';
     this.#logger.error(`${error.message} (${error.code}, run ${run}, attempt ${attempt}, ${next})`);
-    try {
-      this.options.onFailure(failure);
-    } catch (thrown) {
-      this.#logger.error(`onFailure threw for ${placeName(failure)}: ${messageOf(thrown)}`);
-    }
+    // Async, so that a promise it may return is heard as well.
+    const told = async (): Promise<void> => this.options.onFailure(failure);
+    told().catch((thrown: unknown) =>
+      this.#logger.error(`onFailure threw for ${placeName(failure)}: ${messageOf(thrown)}`),
+    );
   }
 
   #broken(error: unknown): void {

@@ -9,6 +9,9 @@ const TEXT: Readonly<Record<AbortKind, string>> = {
   timeout: 'the timeout passed',
 };
 
+/** Aborts after which nobody waits for the code. */
+const AT_ONCE: ReadonlySet<AbortKind | undefined> = new Set(['timeout', 'shutdown']);
+
 /** The reason of an attempt's abort signal. */
 export class Aborted extends Error {
   constructor(readonly kind: AbortKind) {
@@ -24,15 +27,16 @@ export function abortKind(signal: AbortSignal): AbortKind | undefined {
 }
 
 /**
- * The result of `work`, or a rejection with the signal's reason once it has been aborted: at once for a timeout,
- * after `grace` ms otherwise, since code that listens ends sooner and may still tell what it did.
+ * The result of `work`, or a rejection with the signal's reason once it has been aborted: at once for a timeout and
+ * for a shutdown (whose deadline has passed), after `grace` ms otherwise, since code that listens ends sooner and may
+ * still tell what it did.
  */
 export async function orAborted<T>(work: Promise<T>, signal: AbortSignal, grace: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   let onAbort: (() => void) | undefined;
   const aborted = new Promise<never>((_, reject) => {
     onAbort = () => {
-      timer = setTimeout(() => reject(signal.reason as Error), abortKind(signal) === 'timeout' ? 0 : grace);
+      timer = setTimeout(() => reject(signal.reason as Error), AT_ONCE.has(abortKind(signal)) ? 0 : grace);
     };
     if (signal.aborted) onAbort();
     else signal.addEventListener('abort', onAbort, { once: true });

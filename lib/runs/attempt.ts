@@ -18,6 +18,9 @@ import { crashPoint } from './crash-points.js';
 import { errorRecord, placeName, wrapUserError, type Failure, type FailurePlace } from './failure.js';
 import { loadInputs, type PinLoader, type PinnedDependency } from './input.loader.js';
 
+/** Milliseconds; more fires at once. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+
 /** What an asset's class is to the worker. */
 export interface Executable {
   execute(context: AssetContext, inputs: Readonly<Record<string, unknown>>): unknown;
@@ -99,7 +102,9 @@ export class Attempt implements Execution {
       if (!held.has(id)) throw new Aborted('lost');
     }
     this.#startedAt = new Date();
-    return limit === undefined ? undefined : setTimeout(() => timeout.abort(new Aborted('timeout')), limit);
+    // A timer of Node cannot wait longer; the ledger's own timer aborts what takes weeks.
+    if (limit === undefined || limit > LONGEST_TIMER) return undefined;
+    return setTimeout(() => timeout.abort(new Aborted('timeout')), limit);
   }
 
   async #execute(inputs: Readonly<Record<string, unknown>>, signal: AbortSignal): Promise<Outcome> {

@@ -1,4 +1,5 @@
 // ensure(): the head if it will do, else one materialization shared by all who ask (semantics, Planning and running 11).
+import { parseDuration, type Duration } from '../assets/duration.js';
 import { FlowStoneError } from '../flowstone.errors.js';
 import type { Ledger } from '../ledger/ledger.port.js';
 import type { HeadRecord, RunRequest } from '../ledger/records.js';
@@ -12,12 +13,12 @@ import type { RunHandle } from './run.handle.js';
 const DEFAULT_TIMEOUT = 30_000;
 
 export interface EnsureConditions {
-  /** The head must have been committed within so many ms. */
-  readonly maxAge?: number;
+  /** The head must have been committed within so long. */
+  readonly maxAge?: Duration;
   /** `ok`: a stale head will do, age alone decides. */
   readonly stale?: 'ok';
-  /** Milliseconds to wait, default 30 s; then FLOWSTONE_ENSURE_TIMEOUT, and the work goes on. */
-  readonly timeout?: number;
+  /** How long to wait, default 30 s; then FLOWSTONE_ENSURE_TIMEOUT, and the work goes on. */
+  readonly timeout?: Duration;
 }
 
 /** A head that exists. */
@@ -41,13 +42,14 @@ export class Ensurer {
 
   async ensure(asset: string, partition: string, conditions: EnsureConditions): Promise<PresentHead> {
     const started = performance.now();
+    const timeout = parseDuration(conditions.timeout ?? DEFAULT_TIMEOUT);
+    const maxAge = conditions.maxAge === undefined ? null : parseDuration(conditions.maxAge);
     const head = await this.#head(asset, partition);
-    const young = head !== undefined && (await this.#isYoung(head, conditions));
-    const fresh = head !== undefined && (conditions.stale === 'ok' || (await this.#isFresh(asset, partition)));
-    if (head && young && fresh) return head;
-    // Fresh, but too old: only force recomputes it.
-    const handle = await this.#run(asset, partition, fresh ? (conditions.maxAge ?? null) : null, fresh);
-    await outcome(handle, asset, partition, (conditions.timeout ?? DEFAULT_TIMEOUT) - (performance.now() - started));
+    const old = head !== undefined && maxAge !== null && (await this.#isOlder(head, maxAge));
+    if (head && !old && (conditions.stale === 'ok' || (await this.#isFresh(asset, partition)))) return head;
+    // Too old, it has to be recomputed though nothing above may have changed: only force does that.
+    const handle = await this.#run(asset, partition, old ? maxAge : null);
+    await outcome(handle, asset, partition, timeout - (performance.now() - started));
     const computed = await this.#head(asset, partition);
     if (computed) return computed;
     throw new FlowStoneError(
@@ -63,8 +65,8 @@ export class Ensurer {
     return head?.materialization == null || lost ? undefined : (head as PresentHead);
   }
 
-  async #isYoung({ completedAt }: PresentHead, { maxAge }: EnsureConditions): Promise<boolean> {
-    return maxAge === undefined || (await this.ledger.now()).getTime() - completedAt.getTime() <= maxAge;
+  async #isOlder({ completedAt }: PresentHead, maxAge: number): Promise<boolean> {
+    return (await this.ledger.now()).getTime() - completedAt.getTime() > maxAge;
   }
 
   async #isFresh(asset: string, partition: string): Promise<boolean> {
@@ -72,7 +74,8 @@ export class Ensurer {
   }
 
   /** One run for all callers of this process; other processes join it by the lock of (asset, partition). */
-  #run(asset: string, partition: string, forceMaxAge: number | null, force: boolean): Promise<RunHandle> {
+  #run(asset: string, partition: string, forceMaxAge: number | null): Promise<RunHandle> {
+    const force = forceMaxAge !== null;
     const name = JSON.stringify([asset, partition, force]);
     const open = this.#open.get(name);
     if (open) return open;

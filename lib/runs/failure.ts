@@ -45,11 +45,27 @@ export function errorRecord(error: FlowStoneError): ErrorRecord {
   const { code, family, message, retryable } = error;
   const stack = isNativeError(error.cause) ? error.cause.stack : error.stack;
   // Through JSON, since context and messages must fit jsonb: no undefined, no NUL characters.
-  const plain = { code, family, message, retryable, stack: stack?.slice(0, STACK_LIMIT), context: error.context };
-  return JSON.parse(JSON.stringify(plain).replaceAll('\\u0000', '\\ufffd')) as ErrorRecord & { context: JsonObject };
+  const plain = { code, family, message, retryable, stack: String(stack).slice(0, STACK_LIMIT), context: error.context };
+  return JSON.parse(recordable(plain).replaceAll('\\u0000', '\\ufffd')) as ErrorRecord & { context: JsonObject };
 }
 
-/** What a thrown value says; errors of another realm (a test's sandbox, a vm) are errors too. */
+/** As JSON. User code may throw a FlowStoneError of its own whose context is not JSON: it is left out then. */
+function recordable(plain: object): string {
+  try {
+    return JSON.stringify(plain);
+  } catch {
+    return JSON.stringify({ ...plain, context: {} });
+  }
+}
+
+/**
+ * What a thrown value says; errors of another realm (a test's sandbox, a vm) are errors too. Anything can be thrown,
+ * also what has no text.
+ */
 export function messageOf(thrown: unknown): string {
-  return isNativeError(thrown) ? thrown.message : String(thrown);
+  try {
+    return isNativeError(thrown) ? String(thrown.message) : String(thrown);
+  } catch {
+    return 'something without a text was thrown';
+  }
 }

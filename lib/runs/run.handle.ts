@@ -1,5 +1,6 @@
 // What materialize() returns: a run to wait for, to watch and to cancel, from whichever process.
 import { setTimeout as pause } from 'node:timers/promises';
+import { parseDuration, type Duration } from '../assets/duration.js';
 import { FlowStoneError } from '../flowstone.errors.js';
 import type { RunCounts, RunStatus } from '../ledger/records.js';
 import type { ExecutionProgress, RunSignals } from './run.signals.js';
@@ -22,8 +23,8 @@ export interface RunProgress {
 export interface WaitOptions {
   /** `settled`: return as well when the run only waits for people or absent workers. Default `ended`. */
   readonly until?: 'ended' | 'settled';
-  /** Give up waiting after so many ms (FLOWSTONE_RUN_WAIT_TIMEOUT); the run goes on. */
-  readonly timeout?: number;
+  /** Give up waiting after so long (FLOWSTONE_RUN_WAIT_TIMEOUT); the run goes on. */
+  readonly timeout?: Duration;
 }
 
 /** The run ended `failed`. */
@@ -85,7 +86,8 @@ export class RunHandle {
    * which carry it.
    */
   async wait({ until = 'ended', timeout }: WaitOptions = {}): Promise<RunResult> {
-    const deadline = timeout === undefined ? Infinity : Date.now() + timeout;
+    const patience = timeout === undefined ? Infinity : parseDuration(timeout);
+    const deadline = performance.now() + patience;
     this.parts.beforeWait();
     using watch = this.parts.signals.watch(this.id, 'ended');
     for (;;) {
@@ -96,14 +98,14 @@ export class RunHandle {
         if (view.status === 'cancelled') throw new RunCancelled(result);
         return result;
       }
-      if (Date.now() >= deadline) {
+      if (performance.now() >= deadline) {
         throw new FlowStoneError(
           'FLOWSTONE_RUN_WAIT_TIMEOUT',
-          `Run ${this.id} is ${view.status} after ${timeout} ms. It goes on: wait again, or cancel it.`,
+          `Run ${this.id} is ${view.status} after ${patience} ms. It goes on: wait again, or cancel it.`,
           { context: { run: this.id, status: view.status } },
         );
       }
-      await watch.changed(Math.min(POLL, deadline - Date.now()));
+      await watch.changed(Math.min(POLL, deadline - performance.now()));
     }
   }
 

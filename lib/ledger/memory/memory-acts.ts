@@ -115,11 +115,10 @@ export async function deleteHeads(
       { context: { asset: busy.asset, partition: busy.partition, materialization: busy.head.active } },
     );
   }
-  const removed: { asset: string; partition: string; value: ValueRecord }[] = [];
+  const removed: { asset: string; partition: string; value: ValueRecord | null }[] = [];
   for (const { asset, partition, head } of chosen) {
-    const value = head.materialization === null ? null : state.rows.get(head.materialization)!.value;
-    if (value) removed.push({ asset, partition, value });
     if (head.materialization === null) continue;
+    removed.push({ asset, partition, value: state.rows.get(head.materialization)!.value });
     head.materialization = null;
     head.invalidated = false;
     state.tell('asset.deleted', { asset, partition, actor: act.actor, detail: { reason: act.reason } });

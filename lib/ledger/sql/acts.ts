@@ -63,11 +63,13 @@ export class Acts {
       );
       const busy = heads.find((head) => head.active_materialization !== null);
       if (busy) throw assetBusy(keyOf(busy.asset_id), busy.partition, busy.active_materialization!);
-      await sql.rows(DELETE_HEADS, [this.namespace, heads.map(({ id }) => id), actor, reason]);
-      return heads.flatMap((head) => {
-        const value = valueRecord(head);
-        return value ? [{ asset: keyOf(head.asset_id), partition: head.partition, value }] : [];
-      });
+      const present = heads.filter((head) => head.materialization_id !== null);
+      await sql.rows(DELETE_HEADS, [this.namespace, present.map(({ id }) => id), actor, reason]);
+      return present.map((head) => ({
+        asset: keyOf(head.asset_id),
+        partition: head.partition,
+        value: valueRecord(head),
+      }));
     });
   }
 
