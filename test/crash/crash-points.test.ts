@@ -38,7 +38,7 @@ const CASES = CRASH_POINTS.flatMap((point) => DEATHS[point]).map((death): [strin
 
 beforeAll(build, 120_000);
 
-describe.each(DURABLE_STORAGES)('a process that dies, its ledger on %s', (kind) => {
+describe.each(DURABLE_STORAGES)('a process that ends, its ledger on %s', (kind) => {
   let storage: TestStorage;
 
   beforeEach(async () => {
@@ -47,7 +47,7 @@ describe.each(DURABLE_STORAGES)('a process that dies, its ledger on %s', (kind) 
   afterEach(() => storage.remove());
 
   it.each(CASES)(
-    'at %s, loses nothing',
+    'by dying at %s, loses nothing',
     async (_name, { at, later = false, shutdown = false }) => {
       const options = { ...storage.options, ...TIMES };
       let acknowledged: number | undefined;
@@ -56,10 +56,17 @@ describe.each(DURABLE_STORAGES)('a process that dies, its ledger on %s', (kind) 
         expect(life).toMatchObject({ end: 'SIGKILL' });
         acknowledged ??= life.acknowledged;
       }
-      const found = await expectSurvival(options, later, acknowledged);
+      const { found } = await expectSurvival(options, later, acknowledged);
       // Whether or not a caller heard of it: the request was recorded before each of these points.
       expect(found).toHaveLength(1);
     },
     60_000,
   );
+
+  it('by closing amid its work, hands that back at once', async () => {
+    const options = { ...storage.options, ...TIMES };
+    const life = await live({ options, later: false, shutdown: true }, '');
+    expect(life).toMatchObject({ end: 0, known: [] });
+    expect(await expectSurvival(options, false, life.acknowledged)).toMatchObject({ rescued: 0 });
+  }, 60_000);
 });

@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { join, resolve } from 'node:path';
 import { expect } from '@jest/globals';
+import type { DataSource } from 'typeorm';
 import { FLOWSTONE_DATA_SOURCE, type FlowStoneOptions } from '../../lib/index.js';
 import { startApp } from '../behaviour/graph.js';
 import { assets, request, Total } from './crash-graph.mjs';
@@ -23,16 +24,23 @@ export function build(): void {
   if (status !== 0) throw new Error(stderr);
 }
 
+/** How things stood for the survivor. */
+export interface Survival {
+  /** Ids of the runs it found at its start. */
+  readonly found: readonly number[];
+  /** Materializations that had to be taken over from a lost process. */
+  readonly rescued: number;
+}
+
 /**
  * Starts on the data of dead processes, asks as they did, and expects that the run ends well and the ledger is sound.
  * @param acknowledged the run that was acknowledged to one of them, if any
- * @returns ids of the runs it found at its start
  */
 export async function expectSurvival(
   options: FlowStoneOptions,
   later: boolean,
   acknowledged: number | undefined,
-): Promise<readonly number[]> {
+): Promise<Survival> {
   const { app, flowstone } = await startApp(assets, options);
   try {
     const found = (await flowstone.runs()).items.map(({ id }) => id);
@@ -42,9 +50,12 @@ export async function expectSurvival(
     expect({ status, counts }).toMatchObject({ status: 'success', counts: { total: 10, success: 10 } });
     expect(await flowstone.load(Total)).toBe(12);
     expect((await flowstone.runs()).items).toHaveLength(1);
-    const database = app.get(FLOWSTONE_DATA_SOURCE);
+    const database: DataSource = app.get(FLOWSTONE_DATA_SOURCE);
     expect(await violations(database, join(options.directory!, 'values'))).toEqual([]);
-    return found;
+    const [rescues] = await database.query<[{ rescued: number }]>(
+      `SELECT count(*)::integer AS rescued FROM flowstone.events WHERE kind = 'materialization.rescued'`,
+    );
+    return { found, rescued: rescues.rescued };
   } finally {
     await app.close();
   }
