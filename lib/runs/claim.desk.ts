@@ -2,19 +2,20 @@
 import type { AssetDefinition } from '../assets/asset.definition.js';
 import type { AssetRegistry } from '../assets/asset.registry.js';
 import { FlowStoneError } from '../flowstone.errors.js';
-import type { AssetPartitions, Claim, DueDeadline, Ledger, Outcome } from '../ledger/ledger.port.js';
-import type { ErrorRecord, HeadRecord } from '../ledger/records.js';
+import type { AssetPartitions, Claim, DueDeadline, Ledger } from '../ledger/ledger.port.js';
+import type { HeadRecord } from '../ledger/records.js';
 import type { PartitionSet } from '../partitions/partition-set.js';
 import { inputsFingerprint } from '../planning/inputs-fingerprint.js';
 import { declaredUpstreams, mustRun } from '../planning/must-run.js';
 import { hasValue, type InputVersion } from '../planning/planning.port.js';
 import type { PlanningModel } from '../planning/planning-model.js';
-import { decideAfterClaim, decideAfterFailure, NO_RETRY } from './attempt.machine.js';
+import { decideAfterClaim, decideAfterFailure, NO_RETRY, type RetryRule } from './attempt.machine.js';
 import { Attempt, timeoutError, type AttemptHost, type Executable } from './attempt.js';
 import type { ClaimDesk, Execution, Finished } from './coordinator.js';
-import { errorRecord, placeName } from './failure.js';
+import { errorRecord, placeName, wrapUserError, type FailurePlace } from './failure.js';
 import type { Pin, PinnedDependency } from './input.loader.js';
 import { headFact, type LostValue } from './ledger.facts.js';
+import { isOutage } from './patience.js';
 import type { PartitionMoments } from './partition.moments.js';
 
 /** Missing inputs that a message names. */
@@ -29,7 +30,22 @@ export class LookAgainDesk implements ClaimDesk {
     private readonly lostValue: LostValue,
   ) {}
 
-  async examine(claims: readonly Claim[]): Promise<{ executions: readonly Execution[]; settled: readonly Finished[] }> {
+  async examine(claims: readonly Claim[]): Promise<Examined> {
+    try {
+      return await this.#examine(claims);
+    } catch (error) {
+      if (isOutage(error)) throw error;
+      // Claimed and forgotten they would never end: the one that cannot be examined fails, the others go on.
+      if (claims.length === 1) return { executions: [], settled: [this.#unexamined(claims[0]!, error)] };
+      const each = await Promise.all(claims.map((claim) => this.examine([claim])));
+      return {
+        executions: each.flatMap(({ executions }) => executions),
+        settled: each.flatMap(({ settled }) => settled),
+      };
+    }
+  }
+
+  async #examine(claims: readonly Claim[]): Promise<Examined> {
     const model = await this.#modelFor(claims);
     const wanted = claims.map((claim) => upstreamPartitions(model, claim, this.registry.resolve(claim.asset)));
     const heads = await this.#readHeads(wanted.flat());
@@ -38,19 +54,34 @@ export class LookAgainDesk implements ClaimDesk {
     claims.forEach((claim, index) => {
       const examined = this.#decide(model, claim, wanted[index]!, heads);
       if (examined instanceof Attempt) executions.push(examined);
-      else settled.push({ outcome: examined, run: claim.run });
+      else settled.push(examined);
     });
     return { executions, settled };
   }
 
-  afterTimeout({ id, epoch, run, asset, partition, attempt }: DueDeadline): Outcome {
-    const definition = this.registry.find(asset)?.definition;
-    const place = { run, asset, partition: definition?.scheme ? partition : undefined, attempt };
-    const error = errorRecord(timeoutError(place, definition?.timeout));
-    const rule = definition?.retry ?? NO_RETRY;
-    const decision = decideAfterFailure({ error, attempt, rescues: 0, rule, random: this.host.random() });
-    if (decision.kind === 'retry') return { ...decision, id, epoch, error };
-    return { kind: 'failed', id, epoch, error, startedAt: null };
+  afterTimeout(due: DueDeadline): Finished {
+    const definition = this.registry.find(due.asset)?.definition;
+    const place = placeOf(due, definition);
+    return this.#failed({ ...due, rescues: 0 }, place, timeoutError(place, definition?.timeout), definition?.retry);
+  }
+
+  #unexamined(claim: Claim, thrown: unknown): Finished {
+    const { definition } = this.registry.require(claim.asset);
+    const place = placeOf(claim, definition);
+    return this.#failed(claim, place, wrapUserError(thrown, place), definition.retry);
+  }
+
+  #failed(
+    { id, epoch, run, attempt, rescues }: Pick<Claim, 'id' | 'epoch' | 'run' | 'attempt' | 'rescues'>,
+    place: FailurePlace,
+    error: FlowStoneError,
+    rule: RetryRule = NO_RETRY,
+  ): Finished {
+    const record = errorRecord(error);
+    const decision = decideAfterFailure({ error: record, attempt, rescues, rule, random: this.host.random() });
+    const failure = { ...place, error, retrying: decision.kind === 'retry' };
+    if (decision.kind === 'retry') return { run, failure, outcome: { ...decision, id, epoch, error: record } };
+    return { run, failure, outcome: { kind: 'failed', id, epoch, error: record, startedAt: null } };
   }
 
   /** A claim may name a partition that appeared after the model was made. */
@@ -81,22 +112,32 @@ export class LookAgainDesk implements ClaimDesk {
     claim: Claim,
     wanted: readonly Wanted[],
     heads: ReadonlyMap<string, ReadonlyMap<string, HeadRecord>>,
-  ): Attempt | Outcome {
+  ): Attempt | Finished {
     const { definition, instance } = this.registry.require(claim.asset);
     const dependencies = wanted.map((want) => this.#pin(want, heads.get(want.upstream)!));
     const versions = consumedVersions(dependencies);
-    const missing = missingInput(claim, definition.scheme !== undefined, wanted, dependencies, this.registry);
+    const set = setOf(model, claim.asset);
+    const ordinal = set.ordinalOf(claim.partition);
+    const lacking =
+      ordinal < 0 && wanted.length > 0
+        ? retired(claim)
+        : missingInput(claim, definition.scheme !== undefined, wanted, dependencies, this.registry);
+    const missing = lacking && errorRecord(lacking);
     const decision = decideAfterClaim({
       claim: { joined: claim.joined, forced: claim.forced && !isRecent(claim) },
       differs: missing !== undefined || mustRun(definition, headFact(claim.head, this.lostValue), versions),
       missing,
     });
-    const { id, epoch } = claim;
-    if (decision.kind === 'skip')
-      return { kind: 'skipped', id, epoch, reason: decision.reason, joined: decision.joined };
-    if (decision.kind === 'fail') return { kind: 'failed', id, epoch, error: decision.error, startedAt: null };
-    const set = setOf(model, claim.asset);
-    const ordinal = set.ordinalOf(claim.partition);
+    const { id, epoch, run } = claim;
+    if (decision.kind === 'skip') {
+      return { run, outcome: { kind: 'skipped', id, epoch, reason: decision.reason, joined: decision.joined } };
+    }
+    if (decision.kind === 'fail') {
+      const outcome = { kind: 'failed', id, epoch, error: decision.error, startedAt: null } as const;
+      // The failure of a holder was told when that failed.
+      if (!lacking || decision.error !== missing) return { run, outcome };
+      return { run, outcome, failure: { ...placeOf(claim, definition), error: lacking, retrying: false } };
+    }
     return new Attempt(this.host, {
       claim,
       definition,
@@ -104,7 +145,7 @@ export class LookAgainDesk implements ClaimDesk {
       dependencies,
       inputs: inputsFingerprint(versions),
       upstreams: declaredUpstreams(definition),
-      // A partition that was retired while its materialization waited has neither.
+      // A partition that was retired while its materialization waited has neither; it needs no inputs.
       window: ordinal < 0 ? undefined : set.windowAt(ordinal),
       dimensions: ordinal < 0 ? undefined : set.dimensionsAt(ordinal),
     });
@@ -123,6 +164,11 @@ export class LookAgainDesk implements ClaimDesk {
     });
     return { dependency, cardinality, pins };
   }
+}
+
+interface Examined {
+  readonly executions: readonly Execution[];
+  readonly settled: readonly Finished[];
 }
 
 /** A dependency of a claim with the upstream partitions that its mapping names now. */
@@ -173,13 +219,29 @@ function isRecent({ forceMaxAge, head, claimedAt }: Claim): boolean {
   return claimedAt.getTime() - head.completedAt.getTime() <= forceMaxAge;
 }
 
+function placeOf(
+  { run, asset, partition, attempt }: Pick<Claim, 'run' | 'asset' | 'partition' | 'attempt'>,
+  definition: AssetDefinition | undefined,
+): FailurePlace {
+  return { run, asset, partition: definition?.scheme ? partition : undefined, attempt };
+}
+
+/** No mapping says what a partition that does not exist any more consumes. */
+function retired({ asset, partition }: Claim): FlowStoneError {
+  return new FlowStoneError(
+    'FLOWSTONE_PARTITION_UNKNOWN',
+    `${placeName({ asset, partition })} was retired before it began, so that it has no inputs. Add the partition again, then retry the run.`,
+    { context: { asset, partition } },
+  );
+}
+
 function missingInput(
   claim: Claim,
   partitioned: boolean,
   wanted: readonly Wanted[],
   dependencies: readonly PinnedDependency[],
   registry: AssetRegistry,
-): ErrorRecord | undefined {
+): FlowStoneError | undefined {
   const absent = wanted
     .filter(({ dependency }) => !dependency.optional)
     .flatMap(({ upstream, absent: keys }) => keys.map((key) => `${upstream}[${key}]`));
@@ -190,11 +252,9 @@ function missingInput(
   if (names.length === 0) return undefined;
   const place = placeName({ asset: claim.asset, partition: partitioned ? claim.partition : undefined });
   const more = names.length > NAMED_AT_MOST ? ` and ${names.length - NAMED_AT_MOST} more` : '';
-  return errorRecord(
-    new FlowStoneError(
-      'FLOWSTONE_INPUT_MISSING',
-      `${place} needs ${names.slice(0, NAMED_AT_MOST).join(', ')}${more}, which ${names.length === 1 ? 'has' : 'have'} no value. Materialize upstream first (upstream: 'stale'), or declare the dependency optional or allowMissing.`,
-      { context: { asset: claim.asset, partition: claim.partition, missing: names.slice(0, NAMED_AT_MOST) } },
-    ),
+  return new FlowStoneError(
+    'FLOWSTONE_INPUT_MISSING',
+    `${place} needs ${names.slice(0, NAMED_AT_MOST).join(', ')}${more}, which ${names.length === 1 ? 'has' : 'have'} no value. Materialize upstream first (upstream: 'stale'), or declare the dependency optional or allowMissing.`,
+    { context: { asset: claim.asset, partition: claim.partition, missing: names.slice(0, NAMED_AT_MOST) } },
   );
 }

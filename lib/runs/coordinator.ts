@@ -4,13 +4,16 @@ import type { Claim, DueDeadline, Ledger, Outcome } from '../ledger/ledger.port.
 import type { WorkQueue } from '../queue/queue.port.js';
 import { Aborted } from './abort.js';
 import { crashPoint } from './crash-points.js';
+import type { Failure } from './failure.js';
 import type { Membership } from './membership.js';
 import { withPatience } from './patience.js';
 import type { RunSignals } from './run.signals.js';
 
 /** Outcomes settled in one transaction at most. */
 const SETTLE_AT_MOST = 256;
-/** Longest sleep between looks at the timers. */
+/** Time between looks for requests of other processes, ms. */
+const PLAN_LOOK = 500;
+/** Longest sleep between looks at the timers, ms. */
 const TIMER_LOOK = 1000;
 
 /** A claim that is to be executed; `run` never rejects. */
@@ -23,18 +26,21 @@ export interface Execution {
 export interface Finished {
   readonly outcome: Outcome;
   readonly run: number;
+  /** A failure that nobody has told yet: told once the outcome is committed. */
+  readonly failure?: Failure;
 }
 
 /** What is done with claims: those to execute, and outcomes for those that need not be. */
 export interface ClaimDesk {
   examine(claims: readonly Claim[]): Promise<{ executions: readonly Execution[]; settled: readonly Finished[] }>;
   /** What becomes of an attempt whose timeout passed without a word from it. */
-  afterTimeout(due: DueDeadline): Outcome;
+  afterTimeout(due: DueDeadline): Finished;
 }
 
 /** What happens and someone may want to tell. */
 export interface CoordinatorNews {
   runEnded(run: number): void;
+  failed(failure: Failure): void;
   /** The ledger cannot be reached; tried again after `pause` ms. */
   outage(error: unknown, pause: number): void;
   /** A bug or a broken ledger: the beat goes on at the next ring. */
@@ -58,6 +64,9 @@ export class Coordinator {
   #running = 0;
   /** Whether there may be ready work that was not claimed. */
   #more = true;
+  /** Whether a run may wait for planning. */
+  #requested = true;
+  #nextPlanLook = 0;
   #timer: NodeJS.Timeout | undefined;
   #nextLook = Infinity;
   #drained: (() => void) | undefined;
@@ -82,8 +91,9 @@ export class Coordinator {
     this.#lookAtTimers(0);
   }
 
-  /** There may be work. */
+  /** There may be work, or a run to plan. */
   ring(): void {
+    this.#requested = true;
     this.queue.ring();
   }
 
@@ -161,7 +171,7 @@ export class Coordinator {
       const wanted = this.#wanted();
       if (this.#more && wanted > 0) {
         this.#more = false;
-        if (await this.#patiently(this.plan)) this.#more = true;
+        if (await this.#planIfDue()) this.#more = true;
         const claims = await this.#patiently(() =>
           this.ledger.claim({ process: this.membership.id, assets: this.membership.claimable(), limit: wanted }),
         );
@@ -173,6 +183,17 @@ export class Coordinator {
     }
   }
 
+  /** Requests are heard of by ring(); those of other processes by looking every now and then. */
+  async #planIfDue(): Promise<boolean> {
+    if (!this.#requested && performance.now() < this.#nextPlanLook) return false;
+    this.#requested = false;
+    this.#nextPlanLook = performance.now() + PLAN_LOOK;
+    const planned = await this.#patiently(this.plan);
+    // Another one may wait behind it.
+    if (planned) this.#requested = true;
+    return planned;
+  }
+
   /** Twice the concurrency in hand keeps the slots busy while a statement is in flight. */
   #wanted(): number {
     return this.#stopping.signal.aborted ? 0 : 2 * this.options.concurrency - this.#inHand.size;
@@ -181,13 +202,16 @@ export class Coordinator {
   async #settle(): Promise<void> {
     const batch = this.#finished.slice(0, SETTLE_AT_MOST);
     crashPoint('before-commit');
-    const { endedRuns, released } = await this.#patiently(() =>
+    const { verdicts, endedRuns, released } = await this.#patiently(() =>
       this.ledger.settle(batch.map(({ outcome }) => outcome)),
     );
     crashPoint('after-commit');
     // An attempt that is `expired` is left to its timer, one that is `fenced` has nothing to say any more.
     this.#finished = this.#finished.slice(batch.length);
     if (released) this.#more = true;
+    batch.forEach(({ failure }, index) => {
+      if (failure && verdicts[index] === 'committed') this.news.failed(failure);
+    });
     for (const { outcome } of batch) if (outcome.kind === 'retry') this.#lookAtTimers(outcome.delay);
     for (const run of new Set(batch.map((finished) => finished.run))) this.signals.changed(run);
     for (const run of endedRuns) this.news.runEnded(run);
@@ -256,7 +280,7 @@ export class Coordinator {
     this.abort([deadline], new Aborted(kind === 'cancel' ? 'cancelled' : 'timeout'));
     if (kind === 'cancel') this.#finish({ run, outcome: { kind: 'cancelled', id, epoch } });
     // An attempt of this process ends by its own abort; one of another process may never answer.
-    else if (!ours) this.#finish({ run, outcome: this.desk.afterTimeout(deadline) });
+    else if (!ours) this.#finish(this.desk.afterTimeout(deadline));
   }
 
   #patiently<T>(operation: () => Promise<T>): Promise<T> {

@@ -45,7 +45,14 @@ export function errorRecord(error: FlowStoneError): ErrorRecord {
   const { code, family, message, retryable } = error;
   const stack = isNativeError(error.cause) ? error.cause.stack : error.stack;
   // Through JSON, since context and messages must fit jsonb: no undefined, no NUL characters.
-  const plain = { code, family, message, retryable, stack: String(stack).slice(0, STACK_LIMIT), context: error.context };
+  const plain = {
+    code,
+    family,
+    message,
+    retryable,
+    stack: String(stack).slice(0, STACK_LIMIT),
+    context: error.context,
+  };
   return JSON.parse(recordable(plain).replaceAll('\\u0000', '\\ufffd')) as ErrorRecord & { context: JsonObject };
 }
 

@@ -1,9 +1,11 @@
 // The planning model of now: which partitions exist at this moment, by the ledger's clock and its dynamic keys.
 import type { AssetRegistry } from '../assets/asset.registry.js';
+import { FlowStoneError } from '../flowstone.errors.js';
 import type { Ledger } from '../ledger/ledger.port.js';
 import { buildPlanningModel, type PlanningModel } from '../planning/planning-model.js';
 import { schemeLeaves, type CustomScheme } from '../partitions/partition-scheme.js';
 import { customKeys } from '../partitions/canonical-key.js';
+import { messageOf } from './failure.js';
 
 /** How long a model serves for looking again at claims, ms. Requests always get a new one. */
 const MODEL_AGE = 1000;
@@ -42,13 +44,31 @@ export class PartitionMoments {
     const [now, dynamic, custom] = await Promise.all([
       this.ledger.now(),
       mapOf(names, (name) => this.ledger.dynamicPartitions(name)),
-      mapOf(customs, (scheme) => customKeys(scheme, { config: this.config, resources: this.#resourcesOf(scheme) })),
+      mapOf(customs, (scheme) => this.#customKeys(scheme)),
     ]);
     return buildPlanningModel(this.registry.definitions, {
       now,
       dynamicKeys: (name) => dynamic.get(name) ?? [],
-      customKeys: (scheme) => custom.get(scheme) ?? [],
+      customKeys: (scheme) => {
+        const keys = custom.get(scheme) ?? [];
+        if (keys instanceof FlowStoneError) throw keys;
+        return keys;
+      },
     });
+  }
+
+  /** Its failure is an answer as well: it concerns only those who ask for these keys. */
+  async #customKeys(scheme: CustomScheme): Promise<readonly string[] | FlowStoneError> {
+    try {
+      return await customKeys(scheme, { config: this.config, resources: this.#resourcesOf(scheme) });
+    } catch (thrown) {
+      if (thrown instanceof FlowStoneError) return thrown;
+      const message = `The function of the custom scheme "${scheme.name}" failed: ${messageOf(thrown)}. Until it answers, nothing that needs its partitions can be planned or run.`;
+      return new FlowStoneError('FLOWSTONE_PARTITION_SCHEME_FAILED', message, {
+        cause: thrown,
+        context: { scheme: scheme.name },
+      });
+    }
   }
 
   /** What the assets that are partitioned by it require. */

@@ -1,5 +1,6 @@
 // News about runs within this process, so that waiting for a run costs no polling. Other processes are heard by poll.
 import { EventEmitter } from 'node:events';
+import { FlowStoneError } from '../flowstone.errors.js';
 
 /** How far one materialization is, as its code told (`context.progress`). */
 export interface ExecutionProgress {
@@ -12,13 +13,17 @@ export interface ExecutionProgress {
 
 /** One watcher of one run. Close it, or its listener stays. */
 export interface RunWatch extends Disposable {
-  /** Resolves when something changed since the last call (or the start), or after `poll` ms. */
+  /**
+   * Resolves when something changed since the last call (or the start), or after `poll` ms. Rejects when the
+   * application was closed meanwhile.
+   */
   changed(poll: number): Promise<void>;
 }
 
 export class RunSignals {
   readonly #emitter = new EventEmitter().setMaxListeners(0);
 
+  #closed = false;
   readonly #executing = new Map<number, Map<number, ExecutionProgress>>();
 
   /** Keeps how far a materialization of the run is; watchers see it at their next look. */
@@ -49,6 +54,12 @@ export class RunSignals {
     this.changed(run);
   }
 
+  /** The application closes: whoever watches is told so, now or at the next look. */
+  close(): void {
+    this.#closed = true;
+    for (const event of this.#emitter.eventNames()) this.#emitter.emit(event);
+  }
+
   /** @param news `ended`: hears of nothing but the end, and costs a busy run no look at it. */
   watch(run: number, news: 'changed' | 'ended'): RunWatch {
     const event = `${news} ${run}`;
@@ -72,6 +83,7 @@ export class RunSignals {
         }
         heard = false;
         wake = undefined;
+        if (this.#closed) throw closedWhileWaiting(run);
       },
       [Symbol.dispose]: () => {
         this.#emitter.off(event, listen);
@@ -79,4 +91,12 @@ export class RunSignals {
       },
     };
   }
+}
+
+function closedWhileWaiting(run: number): FlowStoneError {
+  return new FlowStoneError(
+    'FLOWSTONE_NOT_STARTED',
+    `The application was closed while run ${run} was waited for. A durable ledger keeps it: it goes on where a worker is started, wait for it there.`,
+    { context: { run } },
+  );
 }
