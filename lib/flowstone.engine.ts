@@ -92,6 +92,7 @@ export class FlowStoneEngine {
       this.signals,
       {
         runEnded: (run) => void this.#runEnded(run).catch((error: unknown) => this.#broken(error)),
+        failed: (failure) => this.#failed(failure),
         outage: (error, pause) =>
           this.#logger.warn(`The ledger cannot be reached, trying again in ${pause} ms: ${messageOf(error)}`),
         broken: (error) => this.#broken(error),
@@ -143,6 +144,7 @@ export class FlowStoneEngine {
   }
 
   async close(): Promise<void> {
+    this.signals.close();
     await this.#io.close();
     await this.ledger.close();
   }

@@ -101,8 +101,8 @@ export class FlowStoneLifecycle
   async onApplicationShutdown(): Promise<void> {
     const engine = this.#engine;
     this.#engine = undefined;
-    if (!engine) return;
-    await engine.close();
+    await engine?.close();
+    // Also of an application that was closed without ever being initialised: an embedded database runs from its creation.
     await this.storage.release();
   }
 }

@@ -1,0 +1,234 @@
+// What assets, hooks and callers do at the edges: odd errors, long timeouts, retired keys, failing schemes, closing.
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { TestingModule } from '@nestjs/testing';
+import {
+  Asset,
+  DependsOn,
+  FlowStoneError,
+  Partitions,
+  type AssetContext,
+  type Failure,
+  type FlowStoneOptions,
+  type FlowStoneService,
+  type InputsOf,
+} from '../../lib/index.js';
+import { gate, startApp } from './graph.js';
+import { STORAGES, testStorage, type TestStorage } from './storages.js';
+
+let act: (context: AssetContext) => unknown;
+let begun: ReturnType<typeof gate>;
+let schemeFails = false;
+
+@Asset()
+class Source {
+  execute(context: AssetContext): unknown {
+    begun.open();
+    return act(context);
+  }
+}
+const sourceInputs = { source: Source };
+@Asset()
+@DependsOn(sourceInputs)
+class Sink {
+  execute(_context: AssetContext, { source }: InputsOf<typeof sourceInputs>): unknown {
+    return { source };
+  }
+}
+@Asset({ timeout: '60d' })
+class Patient {
+  execute({ signal }: AssetContext): boolean {
+    return signal.aborted;
+  }
+}
+@Asset({ timeout: 50, io: 'memory' })
+class Blocking {
+  execute(): number {
+    const until = performance.now() + 100;
+    while (performance.now() < until);
+    return 1;
+  }
+}
+@Asset()
+class Silent {
+  execute(): void {}
+}
+@Asset({ partitions: Partitions.dynamic('tenants') })
+class Tenant {
+  execute(context: AssetContext): unknown {
+    begun.open();
+    return act(context);
+  }
+}
+const tenantInputs = { tenant: Tenant };
+@Asset({ partitions: 'inherit' })
+@DependsOn(tenantInputs)
+class Invoice {
+  execute(_context: AssetContext, { tenant }: InputsOf<typeof tenantInputs>): unknown {
+    return { tenant };
+  }
+}
+const asked = async (): Promise<string[]> => {
+  if (schemeFails) throw new Error('the shop list cannot be reached');
+  return ['north', 'south'];
+};
+@Asset({ partitions: Partitions.custom(asked, { name: 'shops' }) })
+@DependsOn(sourceInputs)
+class Shop {
+  execute({ partition }: AssetContext): string {
+    return partition.key;
+  }
+}
+
+describe.each(STORAGES)('edges on %s', (kind) => {
+  let storage: TestStorage;
+  let app: TestingModule;
+  let flowstone: FlowStoneService;
+  let failures: Failure[];
+
+  const start = async (options: FlowStoneOptions = {}): Promise<void> => {
+    const onFailure = (failure: Failure): void => void failures.push(failure);
+    const assets = [Source, Sink, Patient, Blocking, Silent, Tenant, Invoice, Shop];
+    ({ app, flowstone } = await startApp(assets, { ...storage.options, onFailure, ...options }));
+  };
+  const run = async (...request: Parameters<FlowStoneService['materialize']>) =>
+    (await flowstone.materialize(...request)).wait({ timeout: '10s' });
+
+  beforeEach(async () => {
+    act = () => 1;
+    begun = gate();
+    schemeFails = false;
+    failures = [];
+    storage = await testStorage(kind);
+    await start();
+  });
+  afterEach(async () => {
+    await app.close();
+    await storage.remove();
+  });
+
+  it.each([
+    ['undefined', undefined],
+    ['an object without a text', Object.create(null)],
+    [
+      'an error whose context is no JSON',
+      new FlowStoneError('FLOWSTONE_REQUEST_INVALID', 'no', { context: { n: 1n } }),
+    ],
+  ])('ends the run when %s is thrown', async (_name, thrown) => {
+    act = () => {
+      throw thrown;
+    };
+    await expect(run(Source)).rejects.toMatchObject({ code: 'FLOWSTONE_RUN_FAILED' });
+    expect(failures).toHaveLength(1);
+  });
+
+  it('hears of a failure hook that rejects, and goes on', async () => {
+    await app.close();
+    await start({ onFailure: () => Promise.reject(new Error('the tracker is down')) as unknown as void });
+    act = () => Promise.reject(new Error('no source'));
+    await expect(run(Source)).rejects.toMatchObject({ code: 'FLOWSTONE_RUN_FAILED' });
+    act = () => 2;
+    expect(await run(Source)).toMatchObject({ status: 'success' });
+  });
+
+  it('takes timeouts of months', async () => {
+    await run(Patient);
+    expect(await flowstone.load(Patient)).toBe(false);
+  });
+
+  it('fails and tells an attempt that blocked the event loop past its deadline', async () => {
+    await expect(run(Blocking)).rejects.toMatchObject({
+      result: { failures: [{ error: { code: 'FLOWSTONE_EXECUTE_TIMEOUT' } }] },
+    });
+    expect(failures).toMatchObject([{ asset: 'blocking', retrying: false }]);
+  });
+
+  it('takes durations in words wherever one waits', async () => {
+    const holding = gate();
+    act = () => holding.opened.then(() => 1);
+    const handle = await flowstone.materialize(Source);
+    await expect(handle.wait({ timeout: '20ms' })).rejects.toMatchObject({ code: 'FLOWSTONE_RUN_WAIT_TIMEOUT' });
+    await expect(flowstone.ensure(Source, { timeout: '20ms' })).rejects.toMatchObject({
+      code: 'FLOWSTONE_ENSURE_TIMEOUT',
+    });
+    holding.open();
+    await handle.wait();
+    const head = await flowstone.ensure(Source, { maxAge: '1h' });
+    expect(await head.load()).toBe(1);
+  });
+
+  it('recomputes what is both stale and too old, though nothing above it changes', async () => {
+    const before = await flowstone.ensure(Sink);
+    await flowstone.invalidate(Source);
+    const after = await flowstone.ensure(Sink, { maxAge: 0 });
+    expect(after.materialization).toBeGreaterThan(before.materialization);
+    expect(after.dataVersion).toBe(before.dataVersion);
+  });
+
+  it('deletes the heads of assets that store nothing', async () => {
+    await run(Silent);
+    expect(await flowstone.delete(Silent)).toBe(1);
+    expect(await flowstone.delete(Silent)).toBe(0);
+    expect(await flowstone.status(Silent)).toMatchObject({ state: 'missing' });
+  });
+
+  it('never executes a partition without the inputs it declares', async () => {
+    await flowstone.addPartitions('tenants', ['a']);
+    const holding = gate();
+    act = () => holding.opened.then(() => 1);
+    const handle = await flowstone.materialize(Invoice, { partition: 'a' });
+    await begun.opened;
+    await flowstone.removePartitions('tenants', ['a']);
+    holding.open();
+    await expect(handle.wait()).rejects.toMatchObject({
+      result: { failures: [{ asset: 'invoice', error: { code: 'FLOWSTONE_PARTITION_UNKNOWN' } }] },
+    });
+    await flowstone.addPartitions('tenants', ['a']);
+    await (await flowstone.retry(handle.id)).wait();
+    expect(await flowstone.load(Invoice, { partition: 'a' })).toEqual({ tenant: 1 });
+  });
+
+  it('lets only those wait for a custom scheme that need it', async () => {
+    schemeFails = true;
+    expect(await run(Sink)).toMatchObject({ status: 'success' });
+    await expect(run(Shop, { partition: 'north' })).rejects.toMatchObject({
+      code: 'FLOWSTONE_PARTITION_SCHEME_FAILED',
+    });
+    schemeFails = false;
+    expect(await run(Shop, { partition: 'north' })).toMatchObject({ status: 'success' });
+  });
+
+  it('fails what cannot be looked at any more once it is claimed', async () => {
+    const holding = gate();
+    act = () => holding.opened.then(() => 1);
+    const handle = await flowstone.materialize(Shop, { partition: 'north' });
+    await begun.opened;
+    schemeFails = true;
+    // A change of partitions has all schemes asked anew.
+    await flowstone.addPartitions('tenants', ['a']);
+    holding.open();
+    await expect(handle.wait()).rejects.toMatchObject({
+      result: { failures: [{ asset: 'shop', error: { code: 'FLOWSTONE_PARTITION_SCHEME_FAILED' } }] },
+    });
+    expect(failures).toMatchObject([{ asset: 'shop', partition: 'north' }]);
+    schemeFails = false;
+    expect(await (await flowstone.retry(handle.id)).wait()).toMatchObject({ status: 'success' });
+  });
+
+  it('tells those who wait that the application was closed', async () => {
+    await app.close();
+    await start({ drainDeadline: 50 });
+    act = () => new Promise(() => undefined);
+    const handle = await flowstone.materialize(Source);
+    const waiting = expect(handle.wait()).rejects.toMatchObject({
+      family: expect.stringMatching(/request|infrastructure/),
+    });
+    await begun.opened;
+    await app.close();
+    await waiting;
+    act = () => 1;
+    await start();
+    if (kind === 'memory') return;
+    expect(await flowstone.run(handle.id).wait()).toMatchObject({ status: 'success' });
+    expect((await flowstone.history(Source)).items).toMatchObject([{ attempts: 1 }]);
+  });
+});
