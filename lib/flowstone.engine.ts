@@ -34,6 +34,8 @@ export interface EngineParts {
   readonly assets: readonly RegisteredAsset[];
   readonly ledger: Ledger;
   readonly io: IoRegistry;
+  /** See OpenableLedger. */
+  readonly insideTransaction?: (() => boolean) | undefined;
   /** A logger of this name. */
   readonly loggerOf: (name: string) => ContextLogger;
 }
@@ -53,12 +55,14 @@ export class FlowStoneEngine {
   readonly reader: RequestReader;
   readonly requester: RunRequester;
   readonly ensurer: Ensurer;
+  readonly #insideTransaction: (() => boolean) | undefined;
   readonly #io: IoRegistry;
   readonly #logger: ContextLogger;
 
-  constructor({ options, assets, ledger, io, loggerOf }: EngineParts) {
+  constructor({ options, assets, ledger, io, insideTransaction, loggerOf }: EngineParts) {
     this.options = options;
     this.ledger = ledger;
+    this.#insideTransaction = insideTransaction;
     this.#io = io;
     this.#logger = loggerOf('FlowStone');
     this.registry = new AssetRegistry(assets);
@@ -104,8 +108,19 @@ export class FlowStoneEngine {
       return new Set(SELECTABLE_STATES.filter((state) => status[state] > 0));
     });
     const { planner, membership, coordinator, views, signals } = this;
-    this.requester = new RunRequester(ledger, planner, membership, coordinator, views, signals, options);
+    this.requester = new RunRequester(ledger, planner, membership, coordinator, views, signals, options, () =>
+      this.refuseInTransaction(),
+    );
     this.ensurer = new Ensurer(ledger, this.moments, this.facts, this.requester, lostValue);
+  }
+
+  /** @throws FlowStoneError FLOWSTONE_TRANSACTION_OPEN where the caller holds the only connection itself */
+  refuseInTransaction(): void {
+    if (!this.#insideTransaction?.()) return;
+    throw new FlowStoneError(
+      'FLOWSTONE_TRANSACTION_OPEN',
+      'This runs inside a transaction on the embedded database, which has one connection: it would wait for itself. Pass the transaction as { manager }, where the method takes one, or call after the transaction.',
+    );
   }
 
   /** Opens ledger and values, and enters the process. Nothing runs yet. */

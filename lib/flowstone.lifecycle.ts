@@ -62,6 +62,7 @@ export class FlowStoneLifecycle
         assets,
         ledger,
         io,
+        insideTransaction: this.storage.insideTransaction,
         loggerOf: (name) => new Logger(name),
       });
       await engine.open();

@@ -80,7 +80,7 @@ export class FlowStoneService {
    * recorded. Bad requests reject and record nothing.
    */
   async materialize(target: Target, options: MaterializeOptions = {}): Promise<RunHandle> {
-    const engine = this.source.require();
+    const engine = this.#engine(options.manager);
     const request = await this.#reading(engine, options.manager, async (moments) =>
       engine.reader.read(await moments.fresh(), target, options),
     );
@@ -89,7 +89,7 @@ export class FlowStoneService {
 
   /** What materialize() would run, and why, and what not. Changes nothing. */
   async plan(target: Target, options: PlanOptions = {}): Promise<Plan> {
-    const engine = this.source.require();
+    const engine = this.#engine();
     return engine.planner.plan(await engine.reader.read(await engine.moments.fresh(), target, options));
   }
 
@@ -98,7 +98,7 @@ export class FlowStoneService {
   /** The status of an unpartitioned asset, or the summary of a partitioned one. */
   async status(asset: AssetClass | string): Promise<PartitionStatus | AssetStatus>;
   async status(asset: AssetClass | string, partition?: PartitionKeyInput): Promise<PartitionStatus | AssetStatus> {
-    const engine = this.source.require();
+    const engine = this.#engine();
     const { key, scheme } = engine.registry.resolve(asset);
     const model = await engine.moments.fresh();
     if (scheme && partition === undefined) return summarizeStatus(model, engine.facts, key);
@@ -112,7 +112,7 @@ export class FlowStoneService {
   async load<C extends AssetClass>(asset: C, options?: LoadOptions): Promise<ValueOf<C>>;
   async load(asset: string, options?: LoadOptions): Promise<unknown>;
   async load(asset: AssetClass | string, { partition, version }: LoadOptions = {}): Promise<unknown> {
-    const engine = this.source.require();
+    const engine = this.#engine();
     const place = await this.#place(engine, asset, partition);
     const head =
       version === undefined
@@ -133,7 +133,7 @@ export class FlowStoneService {
    */
   async ensure<C extends AssetClass>(asset: C, options: EnsureOptions = {}): Promise<EnsuredHead<ValueOf<C>>> {
     refuseNested('ensure()');
-    const engine = this.source.require();
+    const engine = this.#engine();
     const { asset: key, partition, key: partitionKey } = await this.#place(engine, asset, options.partition);
     const { materialization, dataVersion, completedAt, value } = await engine.ensurer.ensure(
       key,
@@ -154,7 +154,7 @@ export class FlowStoneService {
     filter: { readonly status?: readonly RunRecord['status'][]; readonly asset?: string } = {},
     page: PageRequest = { limit: 50 },
   ): Promise<Page<RunRecord>> {
-    return this.source.require().ledger.runs(filter, page);
+    return this.#engine().ledger.runs(filter, page);
   }
 
   /** Materializations of an asset, or of one partition, newest first, whatever became of them. */
@@ -162,7 +162,7 @@ export class FlowStoneService {
     asset: AssetClass | string,
     options: { readonly partition?: PartitionKeyInput } & Partial<PageRequest> = {},
   ): Promise<Page<MaterializationRecord>> {
-    const engine = this.source.require();
+    const engine = this.#engine();
     const { key } = engine.registry.resolve(asset);
     const { partition, limit = 50, before } = options;
     const filter = partition === undefined ? {} : { partition: (await this.#place(engine, asset, partition)).key };
@@ -171,7 +171,7 @@ export class FlowStoneService {
 
   /** Materializations of a run, newest first. */
   async materializations(run: number, page: PageRequest = { limit: 100 }): Promise<Page<MaterializationRecord>> {
-    return this.source.require().ledger.materializations({ run }, page);
+    return this.#engine().ledger.materializations({ run }, page);
   }
 
   /**
@@ -179,17 +179,17 @@ export class FlowStoneService {
    * Nothing of the old run changes.
    */
   async retry(run: number, options: { readonly requestedBy?: string } = {}): Promise<RunHandle> {
-    return this.source.require().requester.retry(run, options.requestedBy ?? null);
+    return this.#engine().requester.retry(run, options.requestedBy ?? null);
   }
 
   /** Cancels what has not begun at once, what runs through its signal, then by fence. Ended runs stay as they are. */
   async cancel(run: number, { by, reason }: Omit<ActOptions, 'manager'> = {}): Promise<void> {
-    await this.source.require().requester.cancel(run, by ?? null, reason ?? null);
+    await this.#engine().requester.cancel(run, by ?? null, reason ?? null);
   }
 
   /** Marks heads as stale whatever their inputs; returns how many. Without partitions: all of them. */
   async invalidate(asset: AssetClass | string, options: PartitionsOfAct & ActOptions = {}): Promise<number> {
-    const engine = this.source.require();
+    const engine = this.#engine(options.manager);
     const { key } = engine.registry.resolve(asset);
     const named = await this.#reading(engine, options.manager, (moments) =>
       this.#named(engine, asset, options, moments),
@@ -206,7 +206,7 @@ export class FlowStoneService {
     asset: AssetClass | string,
     options: (PartitionsOfAct | { readonly partitions: 'all' }) & Omit<ActOptions, 'manager'> = {},
   ): Promise<number> {
-    const engine = this.source.require();
+    const engine = this.#engine();
     const { key, scheme } = engine.registry.resolve(asset);
     const all = options.partitions === 'all' || !scheme;
     const partitions = all ? 'all' : await this.#named(engine, asset, options);
@@ -230,7 +230,7 @@ export class FlowStoneService {
     version: { readonly dataVersion: string; readonly partition?: PartitionKeyInput; readonly metadata?: JsonObject },
     options: ActOptions = {},
   ): Promise<number> {
-    const engine = this.source.require();
+    const engine = this.#engine(options.manager);
     const { key, external } = engine.registry.resolve(asset);
     if (!external) {
       const message = `${key} is computed here, its versions are not reported. Use invalidate() to have it recomputed.`;
@@ -245,14 +245,14 @@ export class FlowStoneService {
 
   /** The partitions of an asset that exist now; lazily numbered, none is listed. */
   async partitions(asset: AssetClass | string): Promise<PartitionSet> {
-    const engine = this.source.require();
+    const engine = this.#engine();
     const model = await engine.moments.fresh();
     return model.setOf(model.requireIndex(engine.registry.resolve(asset).key));
   }
 
   /** Adds keys to the dynamic scheme `name`; returns those that are new or came back. */
   async addPartitions(name: string, keys: readonly string[], options: ActOptions = {}): Promise<readonly string[]> {
-    const engine = this.source.require();
+    const engine = this.#engine(options.manager);
     engine.reader.requireDynamic(name, keys);
     const added = await engine.ledger.addPartitions(name, keys, actOf(options));
     engine.moments.forget();
@@ -261,7 +261,7 @@ export class FlowStoneService {
 
   /** Retires keys of the dynamic scheme `name`: never planned again, heads and history kept. Returns those there were. */
   async removePartitions(name: string, keys: readonly string[], options: ActOptions = {}): Promise<readonly string[]> {
-    const engine = this.source.require();
+    const engine = this.#engine(options.manager);
     engine.reader.requireDynamic(name, keys);
     const removed = await engine.ledger.removePartitions(name, keys, actOf(options));
     engine.moments.forget();
@@ -284,6 +284,13 @@ export class FlowStoneService {
         })),
       ),
     };
+  }
+
+  /** @throws FlowStoneError FLOWSTONE_TRANSACTION_OPEN for what would wait for the caller's own transaction to end */
+  #engine(manager?: EntityManager): FlowStoneEngine {
+    const engine = this.source.require();
+    if (!manager) engine.refuseInTransaction();
+    return engine;
   }
 
   async #version(engine: FlowStoneEngine, { asset, key }: Place, version: number) {

@@ -13,6 +13,8 @@ export interface OpenableLedger {
   readonly ledger: Ledger;
   /** What the host may run transactions on that FlowStone joins; undefined for a ledger in memory. */
   readonly dataSource: DataSource | undefined;
+  /** Whether the caller is inside a transaction that holds the only connection (embedded); never, if left out. */
+  readonly insideTransaction?: () => boolean;
   /** Frees what the ledger does not own itself (the embedded database). After the ledger is closed. */
   release(): Promise<void>;
 }
@@ -40,7 +42,8 @@ export async function createLedger(options: ResolvedOptions): Promise<OpenableLe
   // One connection serves all, so that waiting for it is ordinary: a large COPY alone may take seconds.
   const dataSource = ledgerDataSource({ driver: embedded.driver, connectTimeout: 60_000 }, schema);
   const ledger = new SqlLedger({ ...common, dataSource, own: true, exclusive: true });
-  return { ledger, dataSource, release: () => embedded.close() };
+  const { markTransactions } = await import('./ledger/embedded/host-transactions.js');
+  return { ledger, dataSource, insideTransaction: markTransactions(dataSource), release: () => embedded.close() };
 }
 
 /** The built-in managers and the application's own, which may replace them by name. */

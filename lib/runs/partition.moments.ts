@@ -62,6 +62,8 @@ export class PartitionMoments {
     try {
       return await customKeys(scheme, { config: this.config, resources: this.#resourcesOf(scheme) });
     } catch (thrown) {
+      // Whoever asks next shall not get this failure for as long as a model serves.
+      this.forget();
       if (thrown instanceof FlowStoneError) return thrown;
       const message = `The function of the custom scheme "${scheme.name}" failed: ${messageOf(thrown)}. Until it answers, nothing that needs its partitions can be planned or run.`;
       return new FlowStoneError('FLOWSTONE_PARTITION_SCHEME_FAILED', message, {

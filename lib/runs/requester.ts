@@ -39,6 +39,8 @@ export class RunRequester {
     private readonly views: RunViews,
     private readonly signals: RunSignals,
     private readonly options: { readonly worker: boolean; readonly cancelGrace: number },
+    /** See RunHandleParts. */
+    private readonly beforeRead: () => void,
   ) {}
 
   async request(request: RunRequest, options: RunOptions = {}): Promise<RunHandle> {
@@ -91,6 +93,7 @@ export class RunRequester {
       views: this.views,
       signals: this.signals,
       cancel: (run, reason) => this.cancel(run, null, reason),
+      beforeRead: this.beforeRead,
       beforeWait: () => {
         refuseNested('Waiting for a run');
         if (manager?.queryRunner?.isTransactionActive) {

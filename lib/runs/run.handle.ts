@@ -57,6 +57,8 @@ export class RunCancelled extends FlowStoneError {
 export interface RunHandleParts {
   readonly views: RunViews;
   readonly signals: RunSignals;
+  /** Throws where reading would wait for the caller itself: inside a transaction that holds the only connection. */
+  readonly beforeRead: () => void;
   readonly cancel: (id: number, reason: string | null) => Promise<void>;
   /** Throws where waiting would never end: inside an asset, or while the request's transaction is open. */
   readonly beforeWait: () => void;
@@ -70,6 +72,7 @@ export class RunHandle {
 
   /** The run as it is now. */
   async view(): Promise<RunView> {
+    this.parts.beforeRead();
     const view = await this.parts.views.view(this.id);
     if (view) return view;
     throw new FlowStoneError(
@@ -127,6 +130,7 @@ export class RunHandle {
 
   /** Cancels what has not begun at once, what runs through its signal; ended runs stay as they are. */
   async cancel(reason: string | null = null): Promise<void> {
+    this.parts.beforeRead();
     await this.parts.cancel(this.id, reason);
   }
 }

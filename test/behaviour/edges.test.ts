@@ -16,7 +16,7 @@ import { gate, startApp } from './graph.js';
 import { STORAGES, testStorage, type TestStorage } from './storages.js';
 
 let act: (context: AssetContext) => unknown;
-let begun: ReturnType<typeof gate>;
+let begun: ReturnType<typeof gate<void>>;
 let schemeFails = false;
 
 @Asset()

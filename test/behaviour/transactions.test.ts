@@ -67,4 +67,37 @@ describe.each(DURABLE_STORAGES)('a transaction of the host on %s', (kind) => {
     expect((await flowstone.partitions(Invoice)).size).toBe(1);
     expect(await flowstone.status(Invoice, 'ann')).toEqual({ state: 'fresh', reasons: [] });
   });
+
+  it('refuses to wait for a run whose transaction is still open', async () => {
+    await flowstone.addPartitions('customers', ['ann']);
+    const run = await host.transaction(async (manager) => {
+      const requested = await flowstone.materialize(Invoice, { partition: 'ann', manager });
+      await expect(requested.wait()).rejects.toMatchObject({ code: 'FLOWSTONE_RUN_NOT_COMMITTED' });
+      return requested;
+    });
+    expect(await run.wait()).toMatchObject({ status: 'success' });
+  });
+
+  it('fails at once, embedded, what would wait for the transaction it is called in', async () => {
+    await flowstone.addPartitions('customers', ['ann']);
+    const before = await flowstone.materialize(Invoice, { partition: 'ann' });
+    const calls = [
+      () => flowstone.materialize(Invoice, { partition: 'ann' }),
+      () => flowstone.ensure(Invoice, { partition: 'ann' }),
+      () => flowstone.status(Invoice),
+      () => flowstone.addPartitions('customers', ['bob']),
+      () => before.view(),
+      () => before.wait(),
+      () => before.cancel(),
+    ];
+    if (kind === 'embedded') {
+      await host.transaction(async () => {
+        for (const call of calls) await expect(call()).rejects.toMatchObject({ code: 'FLOWSTONE_TRANSACTION_OPEN' });
+      });
+    } else {
+      expect(await host.transaction(() => flowstone.status(Invoice))).toMatchObject({ partitions: 1 });
+    }
+    expect(await before.wait()).toMatchObject({ status: 'success' });
+    expect(await flowstone.status(Invoice)).toMatchObject({ fresh: 1 });
+  });
 });
