@@ -1,5 +1,6 @@
 // What a plan is asked for, and the partitions its targets name.
 
+import type { PartitionSelection } from '../ledger/records.js';
 import { ordinalRange, requireOrdinal } from '../partitions/partition-set.js';
 import { inAsset } from './asset-error.js';
 import type { NodeStates } from './node-states.js';
@@ -7,18 +8,9 @@ import { OrdinalRanges } from './ordinal-ranges.js';
 import type { PlanningModel } from './planning-model.js';
 import type { Extent } from './scope-extent.js';
 
-/** Which partitions of a target are asked for. Range bounds are keys, both included. */
-export type TargetPartitions =
-  | 'all'
-  | 'missing'
-  | 'stale'
-  | 'failed'
-  | { readonly keys: readonly string[] }
-  | { readonly from: string; readonly to: string };
-
 export interface PlanTarget {
   readonly asset: string;
-  readonly partitions: TargetPartitions;
+  readonly partitions: PartitionSelection;
 }
 
 /** See semantics, Planning and running 1. */
@@ -66,7 +58,7 @@ export function extentOf(targets: readonly ResolvedTarget[]): Extent {
   return extent;
 }
 
-function candidatesOf(model: PlanningModel, index: number, partitions: TargetPartitions): OrdinalRanges {
+function candidatesOf(model: PlanningModel, index: number, partitions: PartitionSelection): OrdinalRanges {
   const set = model.setOf(index);
   const { scheme } = model.assets[index]!;
   if (typeof partitions === 'string') return OrdinalRanges.of([0, set.size]);
@@ -78,7 +70,7 @@ function candidatesOf(model: PlanningModel, index: number, partitions: TargetPar
   return OrdinalRanges.of([from, to]);
 }
 
-function meaningOf(partitions: TargetPartitions): ResolvedTarget['isMeant'] {
+function meaningOf(partitions: PartitionSelection): ResolvedTarget['isMeant'] {
   if (partitions === 'missing' || partitions === 'stale') return (states, node) => states.stateOf(node) === partitions;
   if (partitions === 'failed') return (states, node) => states.hasFailed(node);
   return () => true;
