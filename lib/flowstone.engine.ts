@@ -70,7 +70,9 @@ export class FlowStoneEngine {
     const lostValue: LostValue = (value) => this.values.lost(value);
     this.facts = new LedgerFacts(ledger, lostValue);
     this.moments = new PartitionMoments(ledger, this.registry, options.config);
-    this.planner = new RunPlanner(ledger, this.registry, this.moments, this.facts, options.maxPlanSize);
+    this.planner = new RunPlanner(ledger, this.registry, this.moments, this.facts, options.maxPlanSize, (failure) =>
+      this.#failed(failure),
+    );
     const alone = options.storage === 'embedded' || options.storage === 'memory';
     this.membership = new Membership(ledger, this.registry.definitions.map(registrationOf), { ...options, alone });
     this.views = new RunViews(ledger, () => this.membership.current);
@@ -87,6 +89,7 @@ export class FlowStoneEngine {
       failed: (failure) => this.#failed(failure),
       random: Math.random,
     };
+    const runEnded = (run: number): void => void this.#runEnded(run).catch((error: unknown) => this.#broken(error));
     this.coordinator = new Coordinator(
       ledger,
       this.membership,
@@ -95,7 +98,7 @@ export class FlowStoneEngine {
       () => this.#planNext(),
       this.signals,
       {
-        runEnded: (run) => void this.#runEnded(run).catch((error: unknown) => this.#broken(error)),
+        runEnded,
         failed: (failure) => this.#failed(failure),
         outage: (error, pause) =>
           this.#logger.warn(`The ledger cannot be reached, trying again in ${pause} ms: ${messageOf(error)}`),
@@ -108,9 +111,10 @@ export class FlowStoneEngine {
       return new Set(SELECTABLE_STATES.filter((state) => status[state] > 0));
     });
     const { planner, membership, coordinator, views, signals } = this;
-    this.requester = new RunRequester(ledger, planner, membership, coordinator, views, signals, options, () =>
-      this.refuseInTransaction(),
-    );
+    this.requester = new RunRequester(ledger, planner, membership, coordinator, views, signals, options, {
+      beforeRead: () => this.refuseInTransaction(),
+      runEnded,
+    });
     this.ensurer = new Ensurer(ledger, this.moments, this.facts, this.requester, lostValue);
   }
 

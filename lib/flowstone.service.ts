@@ -154,7 +154,7 @@ export class FlowStoneService {
     filter: { readonly status?: readonly RunRecord['status'][]; readonly asset?: string } = {},
     page: PageRequest = { limit: 50 },
   ): Promise<Page<RunRecord>> {
-    return this.#engine().ledger.runs(filter, page);
+    return this.#engine().ledger.runs(filter, checkedPage(page));
   }
 
   /** Materializations of an asset, or of one partition, newest first, whatever became of them. */
@@ -166,12 +166,12 @@ export class FlowStoneService {
     const { key } = engine.registry.resolve(asset);
     const { partition, limit = 50, before } = options;
     const filter = partition === undefined ? {} : { partition: (await this.#place(engine, asset, partition)).key };
-    return engine.ledger.materializations({ asset: key, ...filter }, { limit, before });
+    return engine.ledger.materializations({ asset: key, ...filter }, checkedPage({ limit, before }));
   }
 
   /** Materializations of a run, newest first. */
   async materializations(run: number, page: PageRequest = { limit: 100 }): Promise<Page<MaterializationRecord>> {
-    return this.#engine().ledger.materializations({ run }, page);
+    return this.#engine().ledger.materializations({ run }, checkedPage(page));
   }
 
   /**
@@ -294,6 +294,7 @@ export class FlowStoneService {
   }
 
   async #version(engine: FlowStoneEngine, { asset, key }: Place, version: number) {
+    if (!isId(version)) return undefined;
     const record = await engine.ledger.materialization(version);
     const isThis = record?.asset === asset && record.partition === key && record.status === 'success';
     return isThis ? { materialization: record.id, value: record.value } : undefined;
@@ -330,6 +331,20 @@ export class FlowStoneService {
     const moments = new PartitionMoments(engine.ledger, engine.registry, engine.options.config);
     return engine.ledger.readWithin(manager, () => read(moments));
   }
+}
+
+/** Whether a number can be the id of anything recorded. */
+function isId(id: number): boolean {
+  return Number.isSafeInteger(id) && id > 0;
+}
+
+/** A page that a listing can be cut to. */
+function checkedPage({ limit, before }: PageRequest): PageRequest {
+  if (isId(limit) && (before == null || isId(before))) return { limit, before };
+  throw new FlowStoneError(
+    'FLOWSTONE_REQUEST_INVALID',
+    `A page has a whole number of at least 1 as limit (not ${limit}), and as before the \`next\` of the page before (not ${before}).`,
+  );
 }
 
 /** An asset and a partition of it: `key` as recorded, `partition` as shown (undefined: unpartitioned). */

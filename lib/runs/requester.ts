@@ -6,7 +6,7 @@ import type { NewRun, RunRequest } from '../ledger/records.js';
 import type { Coordinator } from './coordinator.js';
 import { crashPoint } from './crash-points.js';
 import type { Membership } from './membership.js';
-import { RunHandle } from './run.handle.js';
+import { RunHandle, type RunHandleParts } from './run.handle.js';
 import type { RunPlanner } from './run.planner.js';
 import type { RunSignals } from './run.signals.js';
 import type { RunViews } from './run.view.js';
@@ -39,8 +39,7 @@ export class RunRequester {
     private readonly views: RunViews,
     private readonly signals: RunSignals,
     private readonly options: { readonly worker: boolean; readonly cancelGrace: number },
-    /** See RunHandleParts. */
-    private readonly beforeRead: () => void,
+    private readonly hooks: Pick<RunHandleParts, 'beforeRead'> & { readonly runEnded: (run: number) => void },
   ) {}
 
   async request(request: RunRequest, options: RunOptions = {}): Promise<RunHandle> {
@@ -51,10 +50,14 @@ export class RunRequester {
       return this.handle(id, manager);
     }
     const atOnce = this.options.worker && isSmall(request);
-    const plan = atOnce ? this.planner.rows(await this.planner.plan(request), run.priority) : undefined;
+    const plan = atOnce ? await this.planner.plan(request) : undefined;
+    const rows = plan && this.planner.rows(plan, run.priority);
     const claim = this.#claim();
-    const inserted = await this.ledger.insertRun(run, plan ? { plan, ...(claim && { claim }) } : {});
+    const inserted = await this.ledger.insertRun(run, rows ? { plan: rows, ...(claim && { claim }) } : {});
     crashPoint('after-request');
+    if (inserted.created && plan) this.planner.tellBlocked(inserted.run.id, plan);
+    // Nothing to do, or nothing that can be done.
+    if (inserted.created && inserted.run.completedAt) this.hooks.runEnded(inserted.run.id);
     await this.coordinator.accept(inserted.claims);
     if (inserted.created) this.coordinator.ring();
     return this.handle(inserted.run.id);
@@ -82,7 +85,7 @@ export class RunRequester {
     const { accepted, running, ended, released } = await this.ledger.cancelRun(id, { actor, reason, grace });
     if (!accepted) await this.handle(id).view();
     this.coordinator.cancel(running);
-    if (ended) this.signals.ended(id);
+    if (ended) this.hooks.runEnded(id);
     else this.signals.changed(id);
     if (released) this.coordinator.ring();
   }
@@ -93,7 +96,7 @@ export class RunRequester {
       views: this.views,
       signals: this.signals,
       cancel: (run, reason) => this.cancel(run, null, reason),
-      beforeRead: this.beforeRead,
+      beforeRead: this.hooks.beforeRead,
       beforeWait: () => {
         refuseNested('Waiting for a run');
         if (manager?.queryRunner?.isTransactionActive) {

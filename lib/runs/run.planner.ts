@@ -6,7 +6,7 @@ import type { RunRequest } from '../ledger/records.js';
 import { makePlan, type Plan } from '../planning/plan.js';
 import type { PlanningFacts } from '../planning/planning.port.js';
 import { crashPoint } from './crash-points.js';
-import { errorRecord, messageOf } from './failure.js';
+import { errorRecord, messageOf, type Failure } from './failure.js';
 import { isOutage } from './patience.js';
 import type { PartitionMoments } from './partition.moments.js';
 
@@ -17,6 +17,7 @@ export class RunPlanner {
     private readonly moments: PartitionMoments,
     private readonly facts: PlanningFacts,
     private readonly maxPlanSize: number,
+    private readonly failed: (failure: Failure) => void,
   ) {}
 
   /** The plan of a request at this moment. Changes nothing. */
@@ -40,6 +41,17 @@ export class RunPlanner {
     };
   }
 
+  /** Tells of each entry of a recorded plan that failed with its recording, since it cannot run. */
+  tellBlocked(run: number, plan: Plan): void {
+    for (let index = 0; index < plan.size; index++) {
+      const error = plan.blockedAt(index);
+      if (!error) continue;
+      const asset = plan.assetAt(index);
+      const partition = this.registry.resolve(asset).scheme ? plan.partitionAt(index) : undefined;
+      this.failed({ run, asset, partition, attempt: 1, error, retrying: false });
+    }
+  }
+
   /** Plans one run that waits for it, as the process `process`. False: none waits. */
   async planNext(process: string): Promise<PlanningClaim | undefined> {
     const claim = await this.ledger.claimPlanning(process);
@@ -47,8 +59,9 @@ export class RunPlanner {
     try {
       const plan = await this.plan(claim.run.request);
       crashPoint('before-plan-commit');
-      await this.ledger.commitPlan(claim, this.rows(plan, claim.run.priority));
+      const committed = await this.ledger.commitPlan(claim, this.rows(plan, claim.run.priority));
       crashPoint('after-plan-commit');
+      if (committed) this.tellBlocked(claim.run.id, plan);
     } catch (error) {
       if (isOutage(error)) throw error;
       await this.ledger.failPlanning(claim, errorRecord(planningError(claim, error)));

@@ -31,7 +31,8 @@ export class RunViews {
 
   /** Undefined: no such run. */
   async view(id: number): Promise<RunView | undefined> {
-    const run = await this.ledger.run(id);
+    // What cannot be an id is none; the database would call it a syntax error.
+    const run = Number.isSafeInteger(id) ? await this.ledger.run(id) : undefined;
     return run && { ...run, status: (await this.#waits(run, WAIT_DEPTH)) ? 'waiting' : run.status };
   }
 

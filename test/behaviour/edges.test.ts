@@ -1,5 +1,6 @@
 // What assets, hooks and callers do at the edges: odd errors, long timeouts, retired keys, failing schemes, closing.
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { Logger } from '@nestjs/common';
 import type { TestingModule } from '@nestjs/testing';
 import {
   Asset,
@@ -12,6 +13,7 @@ import {
   type FlowStoneService,
   type InputsOf,
 } from '../../lib/index.js';
+import { FakeClock, startTestGraph } from '../../lib/testing/index.js';
 import { gate, startApp } from './graph.js';
 import { STORAGES, testStorage, type TestStorage } from './storages.js';
 
@@ -130,6 +132,40 @@ describe.each(STORAGES)('edges on %s', (kind) => {
     expect(await run(Source)).toMatchObject({ status: 'success' });
   });
 
+  it('writes one line per run and per failure, and shows every failure to the hook', async () => {
+    const lines: string[] = [];
+    const lastLine = gate<void>();
+    const write = (line: unknown): void => {
+      lines.push(String(line));
+      if (String(line).startsWith('Run 5 ended')) lastLine.open();
+    };
+    Logger.overrideLogger({ log: write, error: write, warn: write });
+    const request = async (...args: Parameters<FlowStoneService['materialize']>): Promise<void> =>
+      void (await run(...args).catch(() => undefined));
+    await request(Source);
+    await request(Source);
+    await request(Sink, { upstream: 'none' });
+    await flowstone.delete(Source);
+    await request(Sink, { upstream: 'none', force: true });
+    act = () => Promise.reject(new Error('no source'));
+    await request(Source);
+    await lastLine.opened;
+    Logger.overrideLogger(false);
+    const runLines = lines.filter((line) => /^Run \d+ ended/.test(line));
+    expect(runLines.map((line) => line.split(' ').slice(0, 4).join(' ')).sort()).toEqual([
+      'Run 1 ended success',
+      'Run 2 ended success',
+      'Run 3 ended success',
+      'Run 4 ended failed',
+      'Run 5 ended failed',
+    ]);
+    expect(failures.map(({ asset, run: id }) => [asset, id])).toEqual([
+      ['sink', 4],
+      ['source', 5],
+    ]);
+    expect(lines.filter((line) => /FLOWSTONE_\w+, run/.test(line))).toHaveLength(2);
+  });
+
   it('takes timeouts of months', async () => {
     await run(Patient);
     expect(await flowstone.load(Patient)).toBe(false);
@@ -156,12 +192,15 @@ describe.each(STORAGES)('edges on %s', (kind) => {
     expect(await head.load()).toBe(1);
   });
 
-  it('recomputes what is both stale and too old, though nothing above it changes', async () => {
-    const before = await flowstone.ensure(Sink);
-    await flowstone.invalidate(Source);
-    const after = await flowstone.ensure(Sink, { maxAge: 0 });
-    expect(after.materialization).toBeGreaterThan(before.materialization);
-    expect(after.dataVersion).toBe(before.dataVersion);
+  it('answers plainly about ids and pages that cannot be', async () => {
+    await run(Source);
+    for (const id of [NaN, 1.5, -1, 1e30]) {
+      await expect(flowstone.run(id).view()).rejects.toMatchObject({ code: 'FLOWSTONE_RUN_NOT_FOUND' });
+      await expect(flowstone.load(Source, { version: id })).rejects.toMatchObject({ code: 'FLOWSTONE_VALUE_MISSING' });
+      const page = flowstone.history(Source, { limit: id });
+      await expect(page).rejects.toMatchObject({ code: 'FLOWSTONE_REQUEST_INVALID' });
+    }
+    await expect(flowstone.runs({}, { limit: 0 })).rejects.toMatchObject({ code: 'FLOWSTONE_REQUEST_INVALID' });
   });
 
   it('deletes the heads of assets that store nothing', async () => {
@@ -231,4 +270,17 @@ describe.each(STORAGES)('edges on %s', (kind) => {
     expect(await flowstone.run(handle.id).wait()).toMatchObject({ status: 'success' });
     expect((await flowstone.history(Source)).items).toMatchObject([{ attempts: 1 }]);
   });
+});
+
+it('recomputes what is both stale and too old, though nothing above it changes', async () => {
+  act = () => 1;
+  begun = gate();
+  const clock = new FakeClock('2024-01-01T00:00:00Z');
+  await using graph = await startTestGraph({ providers: [Source, Sink], clock });
+  const before = await graph.flowstone.ensure(Sink);
+  clock.advance(120_000);
+  await graph.flowstone.invalidate(Source);
+  const after = await graph.flowstone.ensure(Sink, { maxAge: '1m' });
+  expect(after.completedAt).toEqual(clock.now());
+  expect(after.dataVersion).toBe(before.dataVersion);
 });
