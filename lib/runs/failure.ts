@@ -71,7 +71,7 @@ function recordable(plain: object): string {
  */
 export function messageOf(thrown: unknown): string {
   try {
-    return isNativeError(thrown) ? String(thrown.message) : String(thrown);
+    return isNativeError(thrown) ? thrown.message : String(thrown);
   } catch {
     return 'something without a text was thrown';
   }

@@ -14,7 +14,7 @@ export function markTransactions({ manager }: DataSource): () => boolean {
   const marks = new AsyncLocalStorage<{ open: boolean }>();
   const transaction = manager.transaction.bind(manager) as Transaction;
   // What DataSource.transaction() calls as well.
-  manager.transaction = (async (...args: unknown[]) => {
+  manager.transaction = async (...args: unknown[]) => {
     const mark = { open: true };
     // The work comes first or second, depending on whether an isolation level is given.
     const marked =
@@ -26,6 +26,6 @@ export function markTransactions({ manager }: DataSource): () => boolean {
     } finally {
       mark.open = false;
     }
-  }) as typeof manager.transaction;
+  };
   return () => marks.getStore()?.open === true;
 }
