@@ -7,6 +7,7 @@ import { FlowStoneError } from './flowstone.errors.js';
 import type { EntityManager, Page, PageRequest } from './ledger/ledger.port.js';
 import type { JsonObject, MaterializationRecord, RunRecord } from './ledger/records.js';
 import type { PartitionKeyInput } from './partitions/partition-key.js';
+import { canonicalKey } from './partitions/canonical-key.js';
 import type { PartitionSet } from './partitions/partition-set.js';
 import type { Plan } from './planning/plan.js';
 import { readStatus, summarizeStatus, type PartitionStatus, type AssetStatus } from './planning/status.js';
@@ -113,7 +114,7 @@ export class FlowStoneService {
   async load(asset: string, options?: LoadOptions): Promise<unknown>;
   async load(asset: AssetClass | string, { partition, version }: LoadOptions = {}): Promise<unknown> {
     const engine = this.#engine();
-    const place = await this.#place(engine, asset, partition);
+    const place = await this.#recorded(engine, asset, partition);
     const head =
       version === undefined
         ? (await engine.ledger.heads([{ asset: place.asset, partitions: [place.key] }]))[0]!.get(place.key)
@@ -165,7 +166,7 @@ export class FlowStoneService {
     const engine = this.#engine();
     const { key } = engine.registry.resolve(asset);
     const { partition, limit = 50, before } = options;
-    const filter = partition === undefined ? {} : { partition: (await this.#place(engine, asset, partition)).key };
+    const filter = partition === undefined ? {} : { partition: (await this.#recorded(engine, asset, partition)).key };
     return engine.ledger.materializations({ asset: key, ...filter }, checkedPage({ limit, before }));
   }
 
@@ -309,6 +310,25 @@ export class FlowStoneService {
     const { key: name, scheme } = engine.registry.resolve(asset);
     const key = await engine.reader.partition(moments, name, input);
     return { asset: name, key, partition: scheme ? key : undefined };
+  }
+
+  /** A partition that exists, or a retired one of which something is recorded. */
+  async #recorded(
+    engine: FlowStoneEngine,
+    asset: AssetClass | string,
+    input: PartitionKeyInput | undefined,
+  ): Promise<Place> {
+    try {
+      return await this.#place(engine, asset, input);
+    } catch (error) {
+      const { key: name, scheme } = engine.registry.resolve(asset);
+      const gone = error instanceof FlowStoneError && error.code === 'FLOWSTONE_PARTITION_UNKNOWN';
+      if (!gone || !scheme || input === undefined) throw error;
+      const key = canonicalKey(scheme, input);
+      const [heads] = await engine.ledger.heads([{ asset: name, partitions: [key] }]);
+      if (!heads!.has(key)) throw error;
+      return { asset: name, key, partition: key };
+    }
   }
 
   async #named(

@@ -226,6 +226,17 @@ describe.each(STORAGES)('edges on %s', (kind) => {
     expect(await flowstone.load(Invoice, { partition: 'a' })).toEqual({ tenant: 1 });
   });
 
+  it('keeps the value and the history of a retired partition within reach', async () => {
+    await flowstone.addPartitions('tenants', ['a']);
+    await run(Tenant, { partition: 'a' });
+    await flowstone.removePartitions('tenants', ['a']);
+    expect(await flowstone.load(Tenant, { partition: 'a' })).toBe(1);
+    expect((await flowstone.history(Tenant, { partition: 'a' })).items).toHaveLength(1);
+    await expect(flowstone.load(Tenant, { partition: 'b' })).rejects.toMatchObject({
+      code: 'FLOWSTONE_PARTITION_UNKNOWN',
+    });
+  });
+
   it('lets only those wait for a custom scheme that need it', async () => {
     schemeFails = true;
     expect(await run(Sink)).toMatchObject({ status: 'success' });
