@@ -13,6 +13,7 @@ import {
   Partitions,
   type AssetContext,
   type InputsOf,
+  type IoManager,
 } from '../../lib/index.js';
 import { gate, startApp } from './graph.js';
 import { testStorage } from './storages.js';
@@ -161,10 +162,30 @@ describe('the service', () => {
   });
 });
 
-it('fails a run whose plan cannot be made with FLOWSTONE_PLANNING_FAILED', async () => {
+it('fails a run whose partitions cannot be computed with FLOWSTONE_PARTITION_SCHEME_FAILED', async () => {
   customCalls = 0;
   const { app, flowstone } = await startApp([PerTenant]);
   const run = await flowstone.materialize(PerTenant, { partitions: 'all' });
+  await expect(run.wait()).rejects.toMatchObject({ result: { error: { code: 'FLOWSTONE_PARTITION_SCHEME_FAILED' } } });
+  await app.close();
+});
+
+it('fails a run whose plan stumbles over a broken I/O manager with FLOWSTONE_PLANNING_FAILED', async () => {
+  let broken = false;
+  const odd: IoManager = {
+    versions: 'kept',
+    store: async () => ({ location: 1, size: 1, hash: 'x', rows: null }),
+    load: async () => 1,
+    delete: async () => undefined,
+    lost() {
+      if (broken) throw new Error('no idea');
+      return undefined;
+    },
+  };
+  const { app, flowstone } = await startApp([Letters], { storage: 'memory', managers: { odd }, io: 'odd' });
+  await (await flowstone.materialize(Letters, { partitions: 'all' })).wait();
+  broken = true;
+  const run = await flowstone.materialize(Letters, { partitions: 'all' });
   await expect(run.wait()).rejects.toMatchObject({ result: { error: { code: 'FLOWSTONE_PLANNING_FAILED' } } });
   await app.close();
 });
