@@ -111,10 +111,19 @@ export class FlowStoneEngine {
       return new Set(SELECTABLE_STATES.filter((state) => status[state] > 0));
     });
     const { planner, membership, coordinator, views, signals } = this;
-    this.requester = new RunRequester(ledger, planner, membership, coordinator, views, signals, options, {
-      beforeRead: () => this.refuseInTransaction(),
-      runEnded,
-    });
+    this.requester = new RunRequester(
+      ledger,
+      planner,
+      membership,
+      coordinator,
+      views,
+      signals,
+      { ...options, alone },
+      {
+        beforeRead: () => this.refuseInTransaction(),
+        runEnded,
+      },
+    );
     this.ensurer = new Ensurer(ledger, this.moments, this.facts, this.requester, lostValue);
   }
 

@@ -14,6 +14,9 @@ import type { RunViews } from './run.view.js';
 /** Partitions that a request names one by one and that are planned before materialize() answers. */
 const PLANNED_AT_ONCE = 64;
 
+/** What no database text can hold. */
+const UNSTORABLE = /[\0\p{Surrogate}]/u;
+
 /** What a request says beside what is to be materialized. */
 export interface RunOptions {
   /** The same key and request return the same run, whatever became of it. */
@@ -38,7 +41,7 @@ export class RunRequester {
     private readonly coordinator: Coordinator,
     private readonly views: RunViews,
     private readonly signals: RunSignals,
-    private readonly options: { readonly worker: boolean; readonly cancelGrace: number },
+    private readonly options: { readonly worker: boolean; readonly cancelGrace: number; readonly alone: boolean },
     private readonly hooks: Pick<RunHandleParts, 'beforeRead'> & { readonly runEnded: (run: number) => void },
   ) {}
 
@@ -95,6 +98,7 @@ export class RunRequester {
     return new RunHandle(id, {
       views: this.views,
       signals: this.signals,
+      alone: this.options.alone,
       cancel: (run, reason) => this.cancel(run, null, reason),
       beforeRead: this.hooks.beforeRead,
       beforeWait: () => {
@@ -138,6 +142,14 @@ function newRun(request: RunRequest, options: RunOptions): NewRun {
     throw new FlowStoneError(
       'FLOWSTONE_REQUEST_INVALID',
       `${name} must be a whole number from ${least} to 1000000, not ${value}.`,
+    );
+  }
+  const tags = Object.entries(options.tags ?? {});
+  for (const text of [options.runKey, options.requestedBy, ...tags.flat()]) {
+    if (text === undefined || (typeof text === 'string' && !UNSTORABLE.test(text))) continue;
+    throw new FlowStoneError(
+      'FLOWSTONE_REQUEST_INVALID',
+      `${JSON.stringify(text)} cannot be stored: runKey, requestedBy and tags must be texts without NUL and without half surrogate pairs.`,
     );
   }
   return {

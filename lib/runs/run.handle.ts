@@ -6,8 +6,10 @@ import type { RunCounts, RunStatus } from '../ledger/records.js';
 import type { ExecutionProgress, RunSignals } from './run.signals.js';
 import { hasEnded, type RunResult, type RunView, type RunViews } from './run.view.js';
 
-/** How often a run of another process is looked at, ms. */
+/** How often a run is looked at that another process may end, or that may only wait, ms. */
 const POLL = 500;
+/** The same where nobody but this process can end it, who is told. */
+const POLL_ALONE = 10_000;
 /** Time between two moments that progress() shows, at least, ms. */
 const SHORTEST_LOOK = 50;
 
@@ -31,7 +33,8 @@ export interface WaitOptions {
 export class RunFailed extends FlowStoneError {
   constructor(readonly result: RunResult) {
     const { id, counts, failures, error } = result;
-    const why = error?.message ?? failures.map((failure) => failure.error?.message).join('; ');
+    const messages = error ? [error.message] : failures.map((failure) => failure.error?.message ?? '');
+    const why = messages.map((message) => (/[.!?]$/.test(message) ? message : `${message}.`)).join(' ');
     super(
       'FLOWSTONE_RUN_FAILED',
       `Run ${id} failed: ${counts.failed} failed, ${counts.upstream_failed} could not run, of ${counts.total}. ${why} Mend the cause, then retry(${id}).`,
@@ -57,6 +60,8 @@ export class RunCancelled extends FlowStoneError {
 export interface RunHandleParts {
   readonly views: RunViews;
   readonly signals: RunSignals;
+  /** Whether no other process can use the ledger. */
+  readonly alone: boolean;
   /** Throws where reading would wait for the caller itself: inside a transaction that holds the only connection. */
   readonly beforeRead: () => void;
   readonly cancel: (id: number, reason: string | null) => Promise<void>;
@@ -91,6 +96,7 @@ export class RunHandle {
   async wait({ until = 'ended', timeout }: WaitOptions = {}): Promise<RunResult> {
     const patience = timeout === undefined ? Infinity : parseDuration(timeout);
     const deadline = performance.now() + patience;
+    const poll = this.parts.alone && until === 'ended' ? POLL_ALONE : POLL;
     this.parts.beforeWait();
     using watch = this.parts.signals.watch(this.id, 'ended');
     for (;;) {
@@ -108,7 +114,7 @@ export class RunHandle {
           { context: { run: this.id, status: view.status } },
         );
       }
-      await watch.changed(Math.min(POLL, deadline - performance.now()));
+      await watch.changed(Math.min(poll, deadline - performance.now()));
     }
   }
 

@@ -156,6 +156,8 @@ describe('the service', () => {
     ['a partition of what has none', () => flowstone.plan(Base, { partition: 'a' })],
     ['a version of what is computed here', () => flowstone.reportVersion(Base, { dataVersion: '1' })],
     ['keys of an unknown dynamic scheme', () => flowstone.addPartitions('tenants', ['t'])],
+    ['a tag that no database can hold', () => flowstone.materialize(Base, { tags: { by: 'half \ud800' } })],
+    ['a run key with NUL', () => flowstone.materialize(Base, { runKey: 'a\0b' })],
     ['a priority that is no number', () => flowstone.materialize(Base, { priority: Number.NaN })],
   ])('refuses %s with FLOWSTONE_REQUEST_INVALID', async (_what, ask) => {
     await expect(ask()).rejects.toMatchObject({ code: 'FLOWSTONE_REQUEST_INVALID' });
