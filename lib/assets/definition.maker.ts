@@ -18,7 +18,7 @@ export function defineAsset(
     const { mapping, optional, ordering, columns } = spec;
     return { alias, upstream: byClass.get(upstream)!.key, mapping, optional, ordering, columns };
   });
-  const definition: Omit<AssetDefinition, 'hash'> = {
+  const definition = {
     key,
     target: asset.target,
     external: options.external ?? false,
@@ -39,6 +39,8 @@ export function defineAsset(
     formerly: options.formerly ?? [],
     dependencies,
     resources: Object.fromEntries(declaration.resources),
+    hash: '',
   };
-  return { ...definition, hash: definitionHash(definition) };
+  definition.hash = definitionHash(definition);
+  return definition;
 }
