@@ -11,6 +11,8 @@ import type { RunSignals } from './run.signals.js';
 
 /** Outcomes settled in one transaction at most. */
 const SETTLE_AT_MOST = 256;
+/** Executions begun in one turn of the event loop at most: code that does little must not hold up the host. */
+const BURST = 16;
 /** Time between looks for requests of other processes, ms. */
 const PLAN_LOOK = 500;
 /** Longest sleep between looks at the timers, ms. */
@@ -61,6 +63,8 @@ export class Coordinator {
   readonly #inHand = new Map<number, InHand>();
   readonly #waiting: InHand[] = [];
   #finished: Finished[] = [];
+  /** Executions begun in this turn of the event loop. */
+  #burst = 0;
   #running = 0;
   /** Whether there may be ready work that was not claimed. */
   #more = true;
@@ -232,10 +236,17 @@ export class Coordinator {
 
   #startWaiting(): void {
     while (this.#running < this.options.concurrency && this.#waiting.length > 0) {
+      if (this.#burst === BURST) return;
+      if (this.#burst++ === 0) setImmediate(() => this.#endBurst());
       const inHand = this.#waiting.shift()!;
       this.#running++;
       void this.#execute(inHand);
     }
+  }
+
+  #endBurst(): void {
+    this.#burst = 0;
+    this.#startWaiting();
   }
 
   async #execute({ execution, controller }: InHand): Promise<void> {
