@@ -5,6 +5,7 @@ import type { IoManager } from './io/io-manager.port.js';
 import { IoRegistry } from './io/io.registry.js';
 import { FilesystemIoManager } from './io/managers/filesystem/filesystem.io-manager.js';
 import { MemoryIoManager } from './io/managers/memory/memory.io-manager.js';
+import type { EmbeddedDatabase } from './ledger/embedded/embedded.database.js';
 import type { DataSource, Ledger } from './ledger/ledger.port.js';
 import { MemoryLedger } from './ledger/memory/memory-ledger.js';
 
@@ -25,7 +26,10 @@ const nothing = async (): Promise<void> => undefined;
 export async function createLedger(options: ResolvedOptions): Promise<OpenableLedger> {
   const { storage, schema, namespace, migrate } = options;
   if (storage === 'memory') return { ledger: new MemoryLedger(), dataSource: undefined, release: nothing };
-  // Loaded only here, so that a ledger in memory needs neither TypeORM nor pg.
+  const embedding = storage === 'embedded' ? embeddedDatabase(options) : undefined;
+  // Loaded only here, so that a ledger in memory needs neither TypeORM nor pg; and while the embedded database starts
+  // in its thread, since both take a while. Its failure is heard below.
+  embedding?.catch(nothing);
   const { SqlLedger } = await import('./ledger/sql/sql-ledger.js');
   const common = { schema, namespace, migrate };
   if (typeof storage === 'object' && 'dataSource' in storage) {
@@ -37,13 +41,17 @@ export async function createLedger(options: ResolvedOptions): Promise<OpenableLe
     const dataSource = ledgerDataSource(storage, schema);
     return { ledger: new SqlLedger({ ...common, dataSource, own: true }), dataSource, release: nothing };
   }
-  const { openEmbeddedDatabase } = await import('./ledger/embedded/embedded.database.js');
-  const embedded = await openEmbeddedDatabase({ directory: join(resolve(options.directory), 'ledger') });
+  const { markTransactions } = await import('./ledger/embedded/host-transactions.js');
+  const embedded = (await embedding)!;
   // One connection serves all, so that waiting for it is ordinary: a large COPY alone may take seconds.
   const dataSource = ledgerDataSource({ driver: embedded.driver, connectTimeout: 60_000 }, schema);
   const ledger = new SqlLedger({ ...common, dataSource, own: true, exclusive: true });
-  const { markTransactions } = await import('./ledger/embedded/host-transactions.js');
   return { ledger, dataSource, insideTransaction: markTransactions(dataSource), release: () => embedded.close() };
+}
+
+async function embeddedDatabase({ directory }: ResolvedOptions): Promise<EmbeddedDatabase> {
+  const { openEmbeddedDatabase } = await import('./ledger/embedded/embedded.database.js');
+  return openEmbeddedDatabase({ directory: join(resolve(directory), 'ledger') });
 }
 
 /** The built-in managers and the application's own, which may replace them by name. */
