@@ -65,8 +65,7 @@ describe.each(STORAGES)('a request on %s', (kind) => {
     const options = { partition: '2001-01-30', force: true, downstream: true };
     const plan = await flowstone.plan(Readings, options);
     const planned: string[] = [];
-    for await (const { asset, partition, inclusion } of plan.entries())
-      planned.push(`${asset} ${partition} ${inclusion}`);
+    for (const { asset, partition, inclusion } of plan.entries()) planned.push(`${asset} ${partition} ${inclusion}`);
     expect(planned).toEqual([
       'readings 2001-01-30 certain',
       'doubled 2001-01-30 conditional',
