@@ -56,7 +56,7 @@ async function machine(): Promise<string[]> {
   const [processor] = cpus();
   const versions = PACKAGES.map((name) => `${name} ${packageVersion(name)}`).join(', ');
   return [
-    `Machine: ${cpus().length} x ${processor?.model ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${type()} ${release()}`,
+    `Machine: ${cpus().length} x ${processor?.model ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${type()} ${release().split('-')[0]}`,
     `Node.js ${process.version}, PostgreSQL ${await postgresVersion()}, ${versions}`,
   ];
 }
