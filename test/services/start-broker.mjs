@@ -22,6 +22,8 @@ export async function startBroker({ durable = false } = {}) {
   process.env['FLOWSTONE_TEST_SERVICES'] = url;
   broker.unref();
   return async () => {
+    // Waited for from here on: a process with nothing left to wait for would end amid this, and with exit code 0.
+    broker.ref();
     broker.stdin.end();
     await ended;
   };
