@@ -22,8 +22,6 @@ import { PartitionMoments } from './runs/partition.moments.js';
 import { Ensurer } from './runs/ensurer.js';
 import { RequestReader } from './runs/request.reader.js';
 import { RunRequester } from './runs/requester.js';
-import { SELECTABLE_STATES } from './graph/selection.js';
-import { summarizeStatus } from './planning/status.js';
 import { RunPlanner } from './runs/run.planner.js';
 import { RunSignals } from './runs/run.signals.js';
 import { RunViews } from './runs/run.view.js';
@@ -106,10 +104,7 @@ export class FlowStoneEngine {
       },
       options,
     );
-    this.reader = new RequestReader(this.registry, async (model, asset) => {
-      const status = await summarizeStatus(model, this.facts, asset);
-      return new Set(SELECTABLE_STATES.filter((state) => status[state] > 0));
-    });
+    this.reader = new RequestReader(this.registry, this.facts);
     const { planner, membership, coordinator, views, signals } = this;
     this.requester = new RunRequester(
       ledger,

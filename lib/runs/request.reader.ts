@@ -3,14 +3,13 @@ import type { AssetClass, AssetDefinition } from '../assets/asset.definition.js'
 import type { AssetRegistry } from '../assets/asset.registry.js';
 import { FlowStoneError } from '../flowstone.errors.js';
 import { didYouMean } from '../graph/did-you-mean.js';
-import { evaluateSelection, type SelectionSource } from '../graph/selection-evaluation.js';
-import { parseSelection } from '../graph/selection-parser.js';
-import type { SelectableState } from '../graph/selection.js';
 import type { PartitionSelection, RunRequest } from '../ledger/records.js';
 import { WHOLE, type PartitionKeyInput } from '../partitions/partition-key.js';
 import { canonicalKey, requireOrdinal } from '../partitions/partition-set.js';
 import { schemeLeaves } from '../partitions/partition-scheme.js';
+import type { PlanningFacts } from '../planning/planning.port.js';
 import type { PlanningModel } from '../planning/planning-model.js';
+import { selectAssets } from '../planning/select-assets.js';
 import type { PartitionMoments } from './partition.moments.js';
 
 /** A class, a key or selection, or several of them. */
@@ -38,15 +37,12 @@ export interface PlanOptions {
   readonly force?: boolean;
 }
 
-/** Which states the partitions of assets have, for selections that ask. */
-export type StatesOf = (model: PlanningModel, asset: string) => Promise<ReadonlySet<SelectableState>>;
-
 const NAMED: ReadonlySet<unknown> = new Set(['all', 'missing', 'stale', 'failed']);
 
 export class RequestReader {
   constructor(
     private readonly registry: AssetRegistry,
-    private readonly statesOf: StatesOf,
+    private readonly facts: PlanningFacts,
   ) {}
 
   /** @throws FlowStoneError of the family `request`; nothing has been recorded then. */
@@ -118,19 +114,7 @@ export class RequestReader {
 
   async #select(model: PlanningModel, text: string): Promise<string[]> {
     if (this.registry.find(text)) return [text];
-    const { graph } = model;
-    const selection = parseSelection(text);
-    const states = new Map<number, ReadonlySet<SelectableState>>();
-    if (selection.usesStatus) {
-      for (let index = 0; index < graph.size; index++)
-        states.set(index, await this.statesOf(model, graph.keyAt(index)));
-    }
-    const source: SelectionSource = {
-      graph,
-      attributesOf: (index) => this.registry.resolve(graph.keyAt(index)),
-      statesOf: (index) => states.get(index)!,
-    };
-    return Array.from(evaluateSelection(selection, source), (index) => graph.keyAt(index));
+    return selectAssets(model, this.facts, text, (asset) => this.registry.resolve(asset));
   }
 }
 
