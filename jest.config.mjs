@@ -25,5 +25,7 @@ export default {
   globalSetup: '<rootDir>/test/services/jest-setup.mjs',
   globalTeardown: '<rootDir>/test/services/jest-teardown.mjs',
   reporters: ['default', '<rootDir>/scripts/plain-summary.reporter.mjs'],
-  testTimeout: 30_000,
+  // In a worker that is replaced when it has grown: what modules of many suites leave behind slowed the heavy ones down.
+  workerIdleMemoryLimit: '1GB',
+  testTimeout: 60_000,
 };

@@ -64,7 +64,7 @@ describe('the figures of three million flights', () => {
       );
     }
     ranking = await rankAirports(these([...delays]), await readAirports(join(DATA, 'airports.csv')));
-  }, 120_000);
+  }, 600_000);
 
   it('come from 3,000,000 rows over 182 days, none of them impossible', () => {
     expect(reference.rows).toBe(3_000_000);

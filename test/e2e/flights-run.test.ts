@@ -45,7 +45,7 @@ describe('the flights sample', () => {
     cpSync(SAMPLE, changed, { recursive: true });
     const asset = join(changed, 'assets/daily-delays.asset.js');
     writeFileSync(asset, readFileSync(asset, 'utf8').replace("codeVersion: '1'", "codeVersion: '2'"));
-  }, 120_000);
+  }, 600_000);
 
   afterAll(() => {
     rmSync(directory, { recursive: true, force: true });
@@ -61,13 +61,13 @@ describe('the flights sample', () => {
     expect(printed.out.trimEnd().split('\n')).toHaveLength(1);
     const rows = JSON.parse(printed.out) as Record<string, unknown>[];
     expect(Object.keys(rows[0]!)).toEqual(['airport', 'flights', 'meanDelay', 'p95Delay', 'lateShare']);
-  }, 60_000);
+  }, 300_000);
 
   it('names what was meant when an asset is unknown', () => {
     const { status, err } = run(['--select', 'daily_delay']);
     expect(status).toBe(2);
     expect(err).toContain('daily_delays');
-  }, 60_000);
+  }, 300_000);
 
   it('continues after SIGKILL in the middle, and makes each value once', async () => {
     const killed = start();
@@ -83,13 +83,13 @@ describe('the flights sample', () => {
     // 562 values, at least three in ten of them made before.
     expect(Number(/Made (\d+) values/.exec(out)?.[1])).toBeLessThan(400);
     expect(out).toContain('3,000,000 flights');
-  }, 240_000);
+  }, 600_000);
 
   it('finds everything fresh when started again', () => {
     const { status, out } = run();
     expect(status).toBe(0);
     expect(out).toContain('nothing was computed');
-  }, 60_000);
+  }, 300_000);
 
   it('stored the figures of the whole file', async () => {
     const reference = await computeReference();
@@ -115,7 +115,7 @@ describe('the flights sample', () => {
       await app.close();
       delete process.env.FLOWSTONE_WORKER;
     }
-  }, 120_000);
+  }, 600_000);
 
   it('makes 182 days anew when the code of daily_delays changes, and nothing where they came out the same', () => {
     const plan = run(['--plan'], changed);
@@ -127,7 +127,7 @@ describe('the flights sample', () => {
     const { status, out } = run([], changed);
     expect(status).toBe(0);
     expect(out).toContain('Made 182 values');
-  }, 120_000);
+  }, 600_000);
 
   it('makes what depends on daily_delays anew where its figures differ', () => {
     const asset = join(changed, 'assets/daily-delays.asset.js');
@@ -141,5 +141,5 @@ describe('the flights sample', () => {
     expect(status).toBe(0);
     // 182 days, seven reports, one ranking; the network reads no delays.
     expect(out).toContain('Made 190 values');
-  }, 120_000);
+  }, 600_000);
 });
