@@ -237,8 +237,11 @@ export interface Ledger {
     run: NewRun,
     options?: Transactional & { readonly plan?: PlanRows; readonly claim?: ClaimRequest },
   ): Promise<{ readonly run: RunRecord; readonly created: boolean; readonly claims: readonly Claim[] }>;
-  /** The oldest run of highest priority that waits for planning, or whose planner was lost. */
-  claimPlanning(process: string): Promise<PlanningClaim | undefined>;
+  /**
+   * The oldest run of highest priority that waits for planning, or whose planner was lost, and all of whose targets are
+   * among `assets`: who does not declare a target cannot plan for it.
+   */
+  claimPlanning(request: Omit<ClaimRequest, 'limit'>): Promise<PlanningClaim | undefined>;
   /** Records the plan, all or nothing. False: fenced (another planner, or cancelled). An empty plan ends the run. */
   commitPlan(claim: PlanningClaim, plan: PlanRows): Promise<boolean>;
   /** Ends a run that cannot be planned. */

@@ -1,7 +1,7 @@
 // Requests: recording runs, run keys, retries, planning.
 import { expect, it } from '@jest/globals';
 import { NO_COUNTS } from '../../lib/ledger/transitions.js';
-import { error, planOf, runOf, success, type World } from './ledger.fixture.js';
+import { by, error, planOf, runOf, success, type World } from './ledger.fixture.js';
 
 export function requestBehaviours(world: () => World): void {
   it('records a run with everything that was asked for', async () => {
@@ -64,24 +64,34 @@ export function requestBehaviours(world: () => World): void {
     const { ledger } = world();
     const low = (await ledger.insertRun(runOf())).run;
     const high = (await ledger.insertRun(runOf({ priority: 5 }))).run;
-    const claims = await Promise.all([ledger.claimPlanning('one'), ledger.claimPlanning('two')]);
+    const claims = await Promise.all([ledger.claimPlanning(by('one')), ledger.claimPlanning(by('two'))]);
     expect(claims.map((claim) => claim?.run.id).sort()).toEqual([low.id, high.id].sort());
-    expect(await ledger.claimPlanning('one')).toBeUndefined();
+    expect(await ledger.claimPlanning(by('one'))).toBeUndefined();
   });
 
   it('plans the most urgent first', async () => {
     const { ledger } = world();
     await ledger.insertRun(runOf());
     const high = (await ledger.insertRun(runOf({ priority: 5 }))).run;
-    expect((await ledger.claimPlanning('one'))?.run.id).toBe(high.id);
+    expect((await ledger.claimPlanning(by('one')))?.run.id).toBe(high.id);
+  });
+
+  it('gives the planning to a process that knows every target', async () => {
+    const { ledger } = world();
+    const all = { ...runOf().request, targets: ['a', 'b'].map((asset) => ({ asset, partitions: 'all' as const })) };
+    const { run } = await ledger.insertRun(runOf({ request: all, priority: 5 }));
+    const other = (await ledger.insertRun(runOf())).run;
+    expect((await ledger.claimPlanning(by('one', ['a'])))?.run.id).toBe(other.id);
+    expect(await ledger.claimPlanning(by('one', ['a']))).toBeUndefined();
+    expect((await ledger.claimPlanning(by('two', ['c', 'b', 'a'])))?.run.id).toBe(run.id);
   });
 
   it('gives the planning of a lost process to another, and fences the first', async () => {
     const { ledger } = world();
     const { run } = await ledger.insertRun(runOf());
-    const first = await ledger.claimPlanning('one');
+    const first = await ledger.claimPlanning(by('one'));
     await ledger.unregister('one');
-    const second = await ledger.claimPlanning('two');
+    const second = await ledger.claimPlanning(by('two'));
     expect(second?.run.id).toBe(run.id);
     const plan = planOf([{ asset: 'a' }]);
     expect(await ledger.commitPlan(first!, plan)).toBe(false);
@@ -95,7 +105,7 @@ export function requestBehaviours(world: () => World): void {
   it('ends an empty plan at once', async () => {
     const { ledger } = world();
     const { run } = await ledger.insertRun(runOf());
-    expect(await ledger.commitPlan((await ledger.claimPlanning('one'))!, planOf([]))).toBe(true);
+    expect(await ledger.commitPlan((await ledger.claimPlanning(by('one')))!, planOf([]))).toBe(true);
     expect(await ledger.run(run.id)).toMatchObject({ status: 'success', completedAt: expect.any(Date) });
     expect(await world().eventKinds(run.id)).toEqual(['run.requested', 'run.planned', 'run.ended']);
   });
@@ -103,7 +113,7 @@ export function requestBehaviours(world: () => World): void {
   it('ends a run that cannot be planned with the error', async () => {
     const { ledger } = world();
     const { run } = await ledger.insertRun(runOf());
-    const claim = (await ledger.claimPlanning('one'))!;
+    const claim = (await ledger.claimPlanning(by('one')))!;
     expect(await ledger.failPlanning(claim, error('no such partition'))).toBe(true);
     expect(await ledger.run(run.id)).toMatchObject({ status: 'failed', error: { message: 'no such partition' } });
   });
@@ -111,7 +121,7 @@ export function requestBehaviours(world: () => World): void {
   it('does not plan a run that was cancelled meanwhile', async () => {
     const { ledger } = world();
     const { run } = await ledger.insertRun(runOf());
-    const claim = (await ledger.claimPlanning('one'))!;
+    const claim = (await ledger.claimPlanning(by('one')))!;
     const act = { actor: 'mia', reason: 'wrong day', grace: 0 };
     expect(await ledger.cancelRun(run.id, act)).toMatchObject({ accepted: true, ended: true, running: [] });
     expect(await ledger.commitPlan(claim, planOf([{ asset: 'a' }]))).toBe(false);

@@ -58,6 +58,11 @@ export function runOf(fields: Partial<NewRun> = {}): NewRun {
   };
 }
 
+/** What a process that declares these assets asks to plan. */
+export function by(process: string, assets: readonly string[] = ['a', 'b', 'c', 'd', 'p']) {
+  return { process, assets };
+}
+
 /** A ledger with the assets a, b, c, d (unpartitioned) and p (partitioned), declared by the processes one and two. */
 export class World {
   constructor(

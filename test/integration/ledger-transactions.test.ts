@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { DataSource } from 'typeorm';
 import { ledgerDataSource } from '../../lib/ledger/sql/data-source.js';
 import { SqlLedger } from '../../lib/ledger/sql/sql-ledger.js';
-import { planOf, runOf, World } from '../conformance/ledger.fixture.js';
+import { by, planOf, runOf, World } from '../conformance/ledger.fixture.js';
 import { freshDatabase, type FreshDatabase } from '../services/services.js';
 
 const ACT = { actor: null, reason: null };
@@ -38,7 +38,7 @@ describe('a transaction of the host', () => {
       const { run: requested, created } = await ledger.insertRun(runOf({ runKey: 'order 1' }), { manager });
       expect(created).toBe(true);
       expect(await ledger.run(requested.id)).toBeUndefined();
-      expect(await ledger.claimPlanning('one')).toBeUndefined();
+      expect(await ledger.claimPlanning(by('one'))).toBeUndefined();
       await ledger.addPartitions('orders', ['1'], { ...ACT, manager });
       const report = { asset: 'a', partition: '', dataVersion: '1', metadata: null };
       expect(await ledger.reportVersion(report, { ...ACT, manager })).toEqual(expect.any(Number));
@@ -48,7 +48,7 @@ describe('a transaction of the host', () => {
     expect(await ledger.run(run.id)).toMatchObject({ status: 'planning', runKey: 'order 1' });
     expect(await ledger.dynamicPartitions('orders')).toEqual(['1']);
     expect(await world.headOf('a')).toMatchObject({ dataVersion: '1', invalidated: true });
-    expect((await ledger.claimPlanning('one'))?.run.id).toBe(run.id);
+    expect((await ledger.claimPlanning(by('one')))?.run.id).toBe(run.id);
   });
 
   it('takes them away with it when it rolls back', async () => {

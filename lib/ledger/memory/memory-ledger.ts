@@ -108,9 +108,12 @@ export class MemoryLedger implements Ledger {
     return { run: reads.runRecord(row), created: true, claims };
   }
 
-  async claimPlanning(process: string): Promise<PlanningClaim | undefined> {
+  async claimPlanning({ process, assets }: Omit<ClaimRequest, 'limit'>): Promise<PlanningClaim | undefined> {
     const waiting = [...this.#state.runs.values()].filter(
-      (run) => run.status === 'planning' && (run.planner === null || !this.#state.processes.has(run.planner)),
+      (run) =>
+        run.status === 'planning' &&
+        (run.planner === null || !this.#state.processes.has(run.planner)) &&
+        run.request.targets.every(({ asset }) => assets.includes(asset)),
     );
     const run = waiting.sort((a, b) => b.priority - a.priority || a.id - b.id)[0];
     if (!run) return undefined;

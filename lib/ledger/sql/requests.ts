@@ -133,8 +133,8 @@ export class Requests {
   }
 
   /** See Ledger.claimPlanning. */
-  async claimPlanning(process: string): Promise<PlanningClaim | undefined> {
-    const [row] = await this.database.rows<RunRow>(CLAIM_PLANNING, [this.namespace, process]);
+  async claimPlanning({ process, assets }: Omit<ClaimRequest, 'limit'>): Promise<PlanningClaim | undefined> {
+    const [row] = await this.database.rows<RunRow>(CLAIM_PLANNING, [this.namespace, process, assets]);
     return row && { run: runRecord(row), epoch: row.planning_epoch };
   }
 

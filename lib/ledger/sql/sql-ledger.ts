@@ -3,6 +3,7 @@ import type { DataSource, EntityManager } from 'typeorm';
 import { FlowStoneError } from '../../flowstone.errors.js';
 import type {
   Claim,
+  ClaimRequest,
   Ledger,
   Outcome,
   PageRequest,
@@ -141,8 +142,8 @@ export class SqlLedger implements Ledger {
     return this.#open.requests.insertRun(run, options, joined);
   }
 
-  claimPlanning(process: string): Promise<PlanningClaim | undefined> {
-    return this.#open.requests.claimPlanning(process);
+  claimPlanning(request: Omit<ClaimRequest, 'limit'>): Promise<PlanningClaim | undefined> {
+    return this.#open.requests.claimPlanning(request);
   }
 
   commitPlan(claim: PlanningClaim, plan: PlanRows): Promise<boolean> {

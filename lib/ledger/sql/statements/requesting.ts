@@ -94,8 +94,8 @@ export const INSERT_RUNNING = statement(
 );
 
 /**
- * Purpose: the most urgent run without a planner, or whose planner is gone, gets one.
- * Plan: runs_planning. Guard: still in planning, by the lock. Values: namespace, process.
+ * Purpose: the most urgent run without a planner, or whose planner is gone, gets one that knows all its targets.
+ * Plan: runs_planning. Guard: still in planning, by the lock. Values: namespace, process, asset keys.
  */
 export const CLAIM_PLANNING = statement(
   'claim_planning',
@@ -104,6 +104,8 @@ export const CLAIM_PLANNING = statement(
     SELECT r.id FROM fs.runs r
     WHERE r.namespace = $1 AND r.status = 'planning' AND EXISTS (SELECT FROM me)
       AND (r.planner IS NULL OR NOT EXISTS (SELECT FROM fs.processes p WHERE p.namespace = r.namespace AND p.id = r.planner))
+      AND NOT EXISTS (
+        SELECT FROM json_array_elements(r.request -> 'targets') t WHERE t ->> 'asset' <> ALL ($3::text[]))
     ORDER BY r.priority DESC, r.id LIMIT 1 FOR UPDATE OF r SKIP LOCKED
   )
   UPDATE fs.runs r SET planner = $2, planning_epoch = r.planning_epoch + 1
