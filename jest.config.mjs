@@ -27,5 +27,5 @@ export default {
   reporters: ['default', '<rootDir>/scripts/plain-summary.reporter.mjs'],
   // In a worker that is replaced when it has grown: what modules of many suites leave behind slowed the heavy ones down.
   workerIdleMemoryLimit: '1GB',
-  testTimeout: 60_000,
+  testTimeout: 30_000,
 };
