@@ -174,7 +174,7 @@ export class FlowStoneEngine {
 
   async #planNext(): Promise<boolean> {
     if (!this.options.worker) return false;
-    const planned = await this.planner.planNext({ process: this.membership.id, assets: this.membership.claimable() });
+    const planned = await this.planner.planNext(this.membership.claimant());
     if (!planned) return false;
     this.signals.changed(planned.run.id);
     const run = await this.ledger.run(planned.run.id);

@@ -66,11 +66,15 @@ export interface PlanRows {
   readonly edges: { readonly starts: Int32Array; readonly upstreams: Int32Array };
 }
 
-/** What a process asks for when it claims work. */
-export interface ClaimRequest {
+/** A process and what it may take on. */
+export interface Claimant {
   readonly process: string;
   /** Only these assets: what the process declares and whose definition is current. */
   readonly assets: readonly string[];
+}
+
+/** What a process asks for when it claims work. */
+export interface ClaimRequest extends Claimant {
   readonly limit: number;
 }
 
@@ -239,9 +243,9 @@ export interface Ledger {
   ): Promise<{ readonly run: RunRecord; readonly created: boolean; readonly claims: readonly Claim[] }>;
   /**
    * The oldest run of highest priority that waits for planning, or whose planner was lost, and all of whose targets are
-   * among `assets`: who does not declare a target cannot plan for it.
+   * among the claimant's assets: who does not declare a target cannot plan for it.
    */
-  claimPlanning(request: Omit<ClaimRequest, 'limit'>): Promise<PlanningClaim | undefined>;
+  claimPlanning(claimant: Claimant): Promise<PlanningClaim | undefined>;
   /** Records the plan, all or nothing. False: fenced (another planner, or cancelled). An empty plan ends the run. */
   commitPlan(claim: PlanningClaim, plan: PlanRows): Promise<boolean>;
   /** Ends a run that cannot be planned. */

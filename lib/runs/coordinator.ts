@@ -176,9 +176,7 @@ export class Coordinator {
       if (this.#more && wanted > 0) {
         this.#more = false;
         if (await this.#planIfDue()) this.#more = true;
-        const claims = await this.#patiently(() =>
-          this.ledger.claim({ process: this.membership.id, assets: this.membership.claimable(), limit: wanted }),
-        );
+        const claims = await this.#patiently(() => this.ledger.claim({ ...this.membership.claimant(), limit: wanted }));
         if (claims.length > 0) crashPoint('after-claim');
         if (claims.length === wanted) this.#more = true;
         await this.accept(claims);

@@ -1,7 +1,7 @@
 // This process as a member of the ledger: its lease, the definitions that count now, the rescue of lost members.
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import type { AssetRegistration, CurrentDefinition, Ledger } from '../ledger/ledger.port.js';
+import type { AssetRegistration, Claimant, CurrentDefinition, Ledger } from '../ledger/ledger.port.js';
 import { crashPoint } from './crash-points.js';
 
 export interface MembershipOptions {
@@ -88,10 +88,11 @@ export class Membership {
     return this.#current;
   }
 
-  /** The assets this process may claim: those it declares in their current definition. */
-  claimable(): string[] {
-    if (!this.options.worker) return [];
-    return this.assets.filter(({ key, hash }) => this.#current.get(key)?.hash === hash).map(({ key }) => key);
+  /** This process with the assets it may claim: those it declares in their current definition. */
+  claimant(): Claimant {
+    const declared = this.options.worker ? this.assets : [];
+    const current = declared.filter(({ key, hash }) => this.#current.get(key)?.hash === hash);
+    return { process: this.#id, assets: current.map(({ key }) => key) };
   }
 
   async leave(): Promise<void> {

@@ -118,7 +118,7 @@ export class RunRequester {
   #claim(): ClaimRequest | undefined {
     const { free } = this.coordinator;
     if (free === 0) return undefined;
-    return { process: this.membership.id, assets: this.membership.claimable(), limit: free };
+    return { ...this.membership.claimant(), limit: free };
   }
 }
 

@@ -1,7 +1,7 @@
 // From a request to a plan, and from a plan to the rows the ledger inserts.
 import type { AssetRegistry } from '../assets/asset.registry.js';
 import { FlowStoneError } from '../flowstone.errors.js';
-import type { ClaimRequest, Ledger, PlanRows, PlanningClaim } from '../ledger/ledger.port.js';
+import type { Claimant, Ledger, PlanRows, PlanningClaim } from '../ledger/ledger.port.js';
 import type { RunRequest } from '../ledger/records.js';
 import { makePlan, type Plan } from '../planning/plan.js';
 import type { PlanningFacts } from '../planning/planning.port.js';
@@ -53,8 +53,8 @@ export class RunPlanner {
   }
 
   /** Plans one run that waits for it and whose targets the process may run. Undefined: none waits. */
-  async planNext(request: Omit<ClaimRequest, 'limit'>): Promise<PlanningClaim | undefined> {
-    const claim = await this.ledger.claimPlanning(request);
+  async planNext(claimant: Claimant): Promise<PlanningClaim | undefined> {
+    const claim = await this.ledger.claimPlanning(claimant);
     if (!claim) return undefined;
     try {
       const plan = await this.plan(claim.run.request);

@@ -1,5 +1,13 @@
 // What the conformance suites of ledgers share: a world with a ledger in it, and short words for what happens there.
-import type { Claim, ClaimRequest, Ledger, Outcome, PlanRows, Settled } from '../../lib/ledger/ledger.port.js';
+import type {
+  Claim,
+  Claimant,
+  ClaimRequest,
+  Ledger,
+  Outcome,
+  PlanRows,
+  Settled,
+} from '../../lib/ledger/ledger.port.js';
 import type { ErrorRecord, NewRun, RunRecord } from '../../lib/ledger/records.js';
 
 /** A fresh, open ledger and the one thing a test cannot wait for. */
@@ -59,7 +67,7 @@ export function runOf(fields: Partial<NewRun> = {}): NewRun {
 }
 
 /** What a process that declares these assets asks to plan. */
-export function by(process: string, assets: readonly string[] = ['a', 'b', 'c', 'd', 'p']) {
+export function by(process: string, assets: readonly string[] = ['a', 'b', 'c', 'd', 'p']): Claimant {
   return { process, assets };
 }
 

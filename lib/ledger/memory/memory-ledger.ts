@@ -7,6 +7,7 @@ import type {
   AssetRegistration,
   AssetPartitions,
   Claim,
+  Claimant,
   ClaimRequest,
   CurrentDefinition,
   DueDeadline,
@@ -108,7 +109,7 @@ export class MemoryLedger implements Ledger {
     return { run: reads.runRecord(row), created: true, claims };
   }
 
-  async claimPlanning({ process, assets }: Omit<ClaimRequest, 'limit'>): Promise<PlanningClaim | undefined> {
+  async claimPlanning({ process, assets }: Claimant): Promise<PlanningClaim | undefined> {
     const waiting = [...this.#state.runs.values()].filter(
       (run) =>
         run.status === 'planning' &&

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import canonicalize from 'canonicalize';
 import { FlowStoneError } from '../../flowstone.errors.js';
-import type { Claim, ClaimRequest, PlanningClaim, PlanRows, Transactional } from '../ledger.port.js';
+import type { Claim, Claimant, ClaimRequest, PlanningClaim, PlanRows, Transactional } from '../ledger.port.js';
 import type { ErrorRecord, NewRun, RunRecord } from '../records.js';
 import type { Claims } from './claims.js';
 import type { Database, Sql } from './database.js';
@@ -133,7 +133,7 @@ export class Requests {
   }
 
   /** See Ledger.claimPlanning. */
-  async claimPlanning({ process, assets }: Omit<ClaimRequest, 'limit'>): Promise<PlanningClaim | undefined> {
+  async claimPlanning({ process, assets }: Claimant): Promise<PlanningClaim | undefined> {
     const [row] = await this.database.rows<RunRow>(CLAIM_PLANNING, [this.namespace, process, assets]);
     return row && { run: runRecord(row), epoch: row.planning_epoch };
   }

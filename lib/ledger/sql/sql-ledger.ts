@@ -3,7 +3,7 @@ import type { DataSource, EntityManager } from 'typeorm';
 import { FlowStoneError } from '../../flowstone.errors.js';
 import type {
   Claim,
-  ClaimRequest,
+  Claimant,
   Ledger,
   Outcome,
   PageRequest,
@@ -142,8 +142,8 @@ export class SqlLedger implements Ledger {
     return this.#open.requests.insertRun(run, options, joined);
   }
 
-  claimPlanning(request: Omit<ClaimRequest, 'limit'>): Promise<PlanningClaim | undefined> {
-    return this.#open.requests.claimPlanning(request);
+  claimPlanning(claimant: Claimant): Promise<PlanningClaim | undefined> {
+    return this.#open.requests.claimPlanning(claimant);
   }
 
   commitPlan(claim: PlanningClaim, plan: PlanRows): Promise<boolean> {
