@@ -1,6 +1,8 @@
 // Requests and acts inside a transaction of the host's, and several ledgers in one database.
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { DataSource } from 'typeorm';
+import { markTransactions } from '../../lib/ledger/embedded/host-transactions.js';
 import { ledgerDataSource } from '../../lib/ledger/sql/data-source.js';
 import { SqlLedger } from '../../lib/ledger/sql/sql-ledger.js';
 import { by, planOf, runOf, World } from '../conformance/ledger.fixture.js';
@@ -92,6 +94,59 @@ describe('a transaction of the host', () => {
     });
     await twin.close();
   });
+});
+
+describe('transactions on several data sources', () => {
+  it('are told apart, each while it is open', async () => {
+    const inOuter = await markedSource();
+    const inInner = await markedSource();
+    const inside = () => [inOuter.inside(), inInner.inside()];
+    const seen: boolean[][] = [];
+    let end!: () => void;
+    const ended = new Promise<void>((resolve) => (end = resolve));
+    let later: Promise<unknown> | undefined;
+    await inOuter.source.transaction('SERIALIZABLE', async () => {
+      seen.push(inside());
+      await inInner.source.transaction(async () => {
+        seen.push(inside());
+        later = ended.then(() => seen.push(inside()));
+      });
+      seen.push(inside());
+    });
+    seen.push(inside());
+    end();
+    await later;
+    expect(seen).toEqual([
+      [true, false],
+      [true, true],
+      [true, false],
+      [false, false],
+      [false, false],
+    ]);
+    await Promise.all([inOuter.source.destroy(), inInner.source.destroy()]);
+  });
+
+  it('are remembered in as many async contexts as there are kinds of them, however many ledgers there were', async () => {
+    // Each instance that was ever entered slows every promise of the process down, for good.
+    const entered = jest.spyOn(AsyncLocalStorage.prototype, 'run');
+    for (let round = 0; round < 3; round++) {
+      const { source } = await markedSource();
+      const another = new SqlLedger({ dataSource: source, own: true, migrate: false });
+      await another.open();
+      await source.transaction((manager) =>
+        another.readWithin(manager, async () => expect(await another.dynamicPartitions('nothing')).toEqual([])),
+      );
+      await another.close();
+    }
+    expect(entered.mock.calls).toHaveLength(6);
+    expect(new Set(entered.mock.contexts).size).toBe(2);
+    entered.mockRestore();
+  });
+
+  async function markedSource(): Promise<{ source: DataSource; inside: () => boolean }> {
+    const source = await ledgerDataSource({ url: database.url }, 'flowstone').initialize();
+    return { source, inside: markTransactions(source) };
+  }
 });
 
 describe('a database shared by namespaces', () => {

@@ -6,16 +6,25 @@ import type { DataSource, EntityManager } from 'typeorm';
 type Work = (manager: EntityManager) => Promise<unknown>;
 type Transaction = (...isolationAndWork: unknown[]) => Promise<unknown>;
 
+/** A transaction that the code runs in, and the one around it. */
+interface Mark {
+  readonly manager: EntityManager;
+  readonly outer: Mark | undefined;
+  open: boolean;
+}
+
+// One for all data sources: each instance that was ever entered makes every promise of the process slower, for good.
+const marks = new AsyncLocalStorage<Mark>();
+
 /**
  * Marks the async context of `dataSource.transaction(fn)` for as long as the transaction is open. Transactions of
  * query runners made by hand are not seen. Returns whether the caller is inside.
  */
 export function markTransactions({ manager }: DataSource): () => boolean {
-  const marks = new AsyncLocalStorage<{ open: boolean }>();
   const transaction = manager.transaction.bind(manager) as Transaction;
   // What DataSource.transaction() calls as well.
   manager.transaction = async (...args: unknown[]) => {
-    const mark = { open: true };
+    const mark: Mark = { manager, outer: marks.getStore(), open: true };
     // The work comes first or second, depending on whether an isolation level is given.
     const marked =
       (work: Work): Work =>
@@ -27,5 +36,8 @@ export function markTransactions({ manager }: DataSource): () => boolean {
       mark.open = false;
     }
   };
-  return () => marks.getStore()?.open === true;
+  return () => {
+    for (let mark = marks.getStore(); mark; mark = mark.outer) if (mark.open && mark.manager === manager) return true;
+    return false;
+  };
 }

@@ -32,10 +32,12 @@ function settings(transaction: boolean): string {
   return `SELECT ${set.join(', ')}`;
 }
 
+// One for all databases: each instance that was ever entered makes every promise of the process slower, for good.
+const joined = new AsyncLocalStorage<{ readonly database: Database; readonly sql: Sql }>();
+
 export class Database implements Sql {
   readonly #prepared = new Map<Statement, Statement>();
   readonly #tuned = new WeakSet<PoolClient>();
-  readonly #joined = new AsyncLocalStorage<Sql>();
 
   /** @param own whether the connections are only ours, so that their sessions may be tuned. */
   constructor(
@@ -46,8 +48,8 @@ export class Database implements Sql {
 
   /** One statement, in a transaction of its own. A deadlock repeats it. */
   async rows<R extends object>(statement: Statement, values: readonly unknown[] = []): Promise<R[]> {
-    const joined = this.#joined.getStore();
-    if (joined) return joined.rows<R>(statement, values);
+    const transaction = joined.getStore();
+    if (transaction?.database === this) return transaction.sql.rows<R>(statement, values);
     // On a host's connection the settings must not outlive our work, hence a transaction around it.
     if (!this.own) return this.transaction((sql) => sql.rows<R>(statement, values));
     return this.#repeating(() => this.#connected((client) => this.#on(client).rows<R>(statement, values)));
@@ -76,7 +78,7 @@ export class Database implements Sql {
 
   /** Whatever single statements `fn` causes run on `sql`. */
   within<T>(sql: Sql, fn: () => Promise<T>): Promise<T> {
-    return this.#joined.run(sql, fn);
+    return joined.run({ database: this, sql }, fn);
   }
 
   async #repeating<T>(work: () => Promise<T>): Promise<T> {
