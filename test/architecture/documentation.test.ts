@@ -83,7 +83,7 @@ describe('documentation', () => {
     } finally {
       await rm(directory, { recursive: true });
     }
-  }, 300_000);
+  }, 60_000);
 
   it('quotes files as they are', () => {
     const quotes = pages.flatMap(({ text }) => Array.from(text.matchAll(QUOTE)));

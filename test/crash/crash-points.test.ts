@@ -36,7 +36,7 @@ const CASES = CRASH_POINTS.flatMap((point) => DEATHS[point]).map((death): [strin
   death,
 ]);
 
-beforeAll(build, 600_000);
+beforeAll(build, 120_000);
 
 describe.each(DURABLE_STORAGES)('a process that ends, its ledger on %s', (kind) => {
   let storage: TestStorage;
@@ -68,5 +68,5 @@ describe.each(DURABLE_STORAGES)('a process that ends, its ledger on %s', (kind) 
     const life = await live({ options, later: false, shutdown: true }, '');
     expect(life).toMatchObject({ end: 0, known: [] });
     expect(await expectSurvival(options, false, life.acknowledged)).toMatchObject({ rescued: 0 });
-  }, 300_000);
+  }, 60_000);
 });

@@ -12,7 +12,7 @@ const DEATHS = [
   { from: 'work', within: 1200 },
 ] as const;
 
-beforeAll(build, 600_000);
+beforeAll(build, 120_000);
 
 describe.each(DURABLE_STORAGES)('processes killed at random, their ledger on %s', (kind) => {
   let storage: TestStorage;

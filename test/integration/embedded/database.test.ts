@@ -313,5 +313,5 @@ describe('an embedded database', () => {
     expect(readdirSync(join(directory, 'postgres/pg_wal')).length).toBeLessThan(300);
     await connections.end();
     await writing.close();
-  }, 300_000);
+  }, 60_000);
 });

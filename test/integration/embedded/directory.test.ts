@@ -49,7 +49,7 @@ describe('the directory of an embedded database', () => {
     expect(acknowledged.filter((n) => !kept.has(n))).toEqual([]);
     expect(new Set(acknowledged).size).toBe(acknowledged.length);
     expect(acknowledged.length).toBeGreaterThanOrEqual(498);
-  }, 300_000);
+  }, 60_000);
 
   it('is made anew when the first start was killed in the middle', async () => {
     const directory = temporaryDirectory();
@@ -87,7 +87,7 @@ describe('the directory of an embedded database', () => {
     });
     expect(made).toMatchObject({ status: 0, stderr: '' });
     expect(await query(directory, 'SELECT 1 AS n')).toEqual([{ n: 1 }]);
-  }, 300_000);
+  }, 60_000);
 
   it('is refused when a file that PostgreSQL needs is damaged, with what PostgreSQL said', async () => {
     const directory = await madeDirectory();
