@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { describe, expect, it } from '@jest/globals';
 import { Client } from 'pg';
+import { startPrivatePostgres, startPrivateRedis } from '../services/server.mjs';
 import { freshDatabase, redisUrl } from '../services/services.js';
 
 async function query(url: string, sql: string): Promise<unknown[]> {
@@ -48,5 +49,33 @@ describe('test services', () => {
     const [answer] = await once(socket, 'data');
     socket.destroy();
     expect(String(answer)).toBe('+PONG\r\n');
+  }, 180_000);
+
+  it('crash a private PostgreSQL, which then knows what it had committed', async () => {
+    const server = await startPrivatePostgres(['fsync=off']);
+    try {
+      await query(server.url, 'CREATE TABLE kept (id int)');
+      await server.down('SIGQUIT');
+      await expect(query(server.url, 'SELECT 1')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+      await server.up();
+      expect(await query(server.url, 'SELECT id FROM kept')).toEqual([]);
+    } finally {
+      await server.stop();
+    }
+  }, 60_000);
+
+  it('crash a private Redis, which then is there again', async () => {
+    const server = await startPrivateRedis();
+    try {
+      await server.down('SIGKILL');
+      await server.up();
+      const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
+      socket.write('DBSIZE\r\n');
+      const [answer] = await once(socket, 'data');
+      socket.destroy();
+      expect(String(answer)).toBe(':0\r\n');
+    } finally {
+      await server.stop();
+    }
   }, 180_000);
 });

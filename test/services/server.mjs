@@ -1,4 +1,4 @@
-// Starts one PostgreSQL or Redis server on loopback for the length of a test run, and stops it by its process.
+// Starts PostgreSQL and Redis servers on loopback for the length of a test run, and stops them by their process.
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chown, mkdtemp, rm } from 'node:fs/promises';
@@ -16,6 +16,12 @@ const execute = promisify(execFile);
  * @property {string} url
  * @property {() => Promise<void>} stop ends the server and removes its files; safe to call twice
  *
+ * @typedef {Server & Outages} PrivateServer one that nobody else uses, so that it may be taken down
+ * @typedef {object} Outages
+ * @property {(signal: NodeJS.Signals) => Promise<void>} down ends the process and keeps its files. PostgreSQL: SIGINT is
+ *   its fast shutdown, SIGQUIT the immediate one, which is a crash
+ * @property {() => Promise<void>} up starts it again, on the same port and files; waits until it accepts connections
+ *
  * @typedef {object} Account what a server runs as: PostgreSQL refuses to run as root
  * @property {number} [uid]
  * @property {number} [gid]
@@ -32,6 +38,15 @@ const HASTY = ['fsync=off', 'synchronous_commit=off', 'full_page_writes=off'];
 export async function startPostgres({ durable }) {
   const external = process.env[POSTGRES.variable];
   if (external) return { url: external, stop: async () => {} };
+  return startPrivatePostgres(durable ? [] : HASTY);
+}
+
+/**
+ * A PostgreSQL server of the caller's own.
+ * @param {readonly string[]} own settings (`name=value`) beside those of every test server
+ * @returns {Promise<PrivateServer>}
+ */
+export async function startPrivatePostgres(own) {
   const programs = await requirePrograms(POSTGRES);
   const account = await unprivilegedAccount();
   const directory = await temporaryDirectory('postgres', account);
@@ -54,7 +69,7 @@ export async function startPostgres({ durable }) {
   );
   return onFreePort(directory, async (port) => {
     const settings = ['listen_addresses=127.0.0.1', 'unix_socket_directories=', `port=${port}`, 'max_connections=200'];
-    const args = [...settings, ...(durable ? [] : HASTY)].flatMap((setting) => ['-c', setting]);
+    const args = [...settings, ...own].flatMap((setting) => ['-c', setting]);
     return {
       command: join(programs, 'postgres'),
       args: ['-D', cluster, ...args],
@@ -74,6 +89,14 @@ export async function startPostgres({ durable }) {
 export async function startRedis() {
   const external = process.env[REDIS.variable];
   if (external) return { url: external, stop: async () => {} };
+  return startPrivateRedis();
+}
+
+/**
+ * A Redis server of the caller's own; taken down, it forgets everything.
+ * @returns {Promise<PrivateServer>}
+ */
+export async function startPrivateRedis() {
   const programs = await requirePrograms(REDIS);
   const account = await unprivilegedAccount();
   const directory = await temporaryDirectory('redis', account);
@@ -112,7 +135,7 @@ export async function startRedis() {
  * Starts a server on a port that was free a moment ago; another program may have taken it since, so it tries thrice.
  * @param {string} directory removed when the server stops
  * @param {(port: number) => Promise<Launch>} plan
- * @returns {Promise<Server>}
+ * @returns {Promise<PrivateServer>}
  */
 async function onFreePort(directory, plan) {
   /** @type {unknown} */
@@ -120,11 +143,15 @@ async function onFreePort(directory, plan) {
   for (let attempt = 0; attempt < 3; attempt += 1) {
     const launch = await plan(await freePort());
     try {
-      const stopProcess = await launchServer(launch, directory);
+      let end = await launchServer(launch, directory);
       return {
         url: launch.url,
+        down: (signal) => end(signal),
+        up: async () => {
+          end = await launchServer(launch, directory);
+        },
         stop: async () => {
-          await stopProcess();
+          await end(launch.stopSignal);
           await rm(directory, { recursive: true, force: true });
         },
       };
@@ -139,9 +166,9 @@ async function onFreePort(directory, plan) {
 /**
  * @param {Launch} launch
  * @param {string} directory
- * @returns {Promise<() => Promise<void>>} stops it
+ * @returns {Promise<(signal: NodeJS.Signals) => Promise<void>>} ends it, if it has not ended
  */
-async function launchServer({ command, args, account, ready, stopSignal }, directory) {
+async function launchServer({ command, args, account, ready }, directory) {
   const server = spawn(command, args, { ...account, cwd: directory, stdio: ['ignore', 'pipe', 'pipe'] });
   const ended = once(server, 'exit');
   /** @type {string[]} */
@@ -156,8 +183,8 @@ async function launchServer({ command, args, account, ready, stopSignal }, direc
     server.once('error', reject);
     ended.then(() => reject(new Error([`${command} ended before it was ready:`, ...output].join('\n'))), reject);
   });
-  return async () => {
-    server.kill(stopSignal);
+  return async (signal) => {
+    server.kill(signal);
     await ended;
   };
 }
