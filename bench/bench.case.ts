@@ -7,6 +7,8 @@ export type Figures = Readonly<Record<string, number>>;
 export interface Surroundings {
   /** An empty directory of this sample's own, removed afterwards. */
   readonly directory: string;
+  /** Only to see that the case runs: the work may be made small, and figures do not count. */
+  readonly smoke: boolean;
 }
 
 /** Does the work once, measures it, and answers with the figures. Throws when what it measured is wrong. */
@@ -32,7 +34,7 @@ export interface BenchCase {
   readonly nodeOptions?: readonly string[];
   /**
    * By name. Figures of all parts of a round are put together, and for each part the frame adds
-   * `<part>.memory`, the most memory its process had (resident, MB).
+   * `<part>.memory`, the most memory its process had (resident, MB). Every other round runs them backwards.
    */
   readonly parts: Readonly<Record<string, Part>>;
   /** Figures made from those of one round, e.g. a difference of two parts. */

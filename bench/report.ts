@@ -5,6 +5,7 @@ import { cpus, release, totalmem, type } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { freshDatabase } from '../test/services/services.js';
+import type { Runs } from './round.js';
 import type { CaseVerdict } from './verdict.js';
 
 const PACKAGES = ['@nestjs/core', 'typeorm', 'pg', '@electric-sql/pglite'];
@@ -21,10 +22,14 @@ export function terminalTable(title: string, verdict: CaseVerdict): string {
   ]);
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   const lines = rows.map((row) => `  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}`);
-  const runs = Object.entries(verdict.runs).map(
-    ([figure, values]) => `    ${figure}: ${values.map(rounded).join(', ')}`,
-  );
-  return [`[${verdict.case}] ${title}`, ...lines.map((line) => line.trimEnd()), ...runs, ''].join('\n');
+  return [`[${verdict.case}] ${title}`, ...lines.map((line) => line.trimEnd()), figureLines(verdict.runs)].join('\n');
+}
+
+/** A line per figure with its value in every round. */
+export function figureLines(runs: Runs): string {
+  return Object.entries(runs)
+    .map(([figure, values]) => `    ${figure}: ${values.map(rounded).join(', ')}\n`)
+    .join('');
 }
 
 /** The text of RESULTS.md. */

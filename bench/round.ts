@@ -13,28 +13,51 @@ const PART_TIMEOUT_MS = 15 * 60_000;
 /** Every figure of every round, by name, in the order of the rounds. */
 export type Runs = Readonly<Record<string, readonly number[]>>;
 
+/** How often and how much of a case is measured. */
+export interface Extent {
+  readonly rounds: number;
+  readonly smoke: boolean;
+  /** Names of parts; undefined: all, and what is derived from them. */
+  readonly only?: readonly string[] | undefined;
+  /** Options for Node.js besides the case's own. */
+  readonly nodeOptions: readonly string[];
+}
+
 /** Measures all rounds of a case. Rejects when a part fails. */
-export async function measureRounds(name: string, bench: BenchCase, rounds: number): Promise<Runs> {
+export async function measureRounds(name: string, bench: BenchCase, extent: Extent): Promise<Runs> {
   const runs: Record<string, number[]> = {};
-  for (let round = 0; round < rounds; round += 1) {
-    for (const [figure, value] of Object.entries(await measureRound(name, bench))) (runs[figure] ??= []).push(value);
+  for (let round = 0; round < extent.rounds; round += 1) {
+    const parts = extent.only ?? Object.keys(bench.parts);
+    // Whoever runs first may find the machine in another state: the order alternates.
+    const figures = await measureParts(name, bench, round % 2 === 0 ? parts : parts.toReversed(), extent);
+    for (const [figure, value] of Object.entries(figures)) (runs[figure] ??= []).push(value);
   }
   return runs;
 }
 
-async function measureRound(name: string, bench: BenchCase): Promise<Figures> {
+async function measureParts(
+  name: string,
+  bench: BenchCase,
+  parts: readonly string[],
+  { smoke, only, nodeOptions }: Extent,
+): Promise<Figures> {
   const figures: Record<string, number> = {};
-  for (const part of Object.keys(bench.parts)) {
-    const sample = await measurePart(name, part, bench.nodeOptions ?? []);
+  for (const part of parts) {
+    const sample = await measurePart(name, part, smoke, [...(bench.nodeOptions ?? []), ...nodeOptions]);
     Object.assign(figures, sample.figures, { [`${part}.memory`]: sample.memory });
   }
-  return { ...figures, ...bench.derive?.(figures) };
+  return only === undefined ? { ...figures, ...bench.derive?.(figures) } : figures;
 }
 
-async function measurePart(name: string, part: string, nodeOptions: readonly string[]): Promise<Sample> {
+async function measurePart(
+  name: string,
+  part: string,
+  smoke: boolean,
+  nodeOptions: readonly string[],
+): Promise<Sample> {
   const directory = await mkdtemp(join(tmpdir(), 'flowstone-bench-'));
   try {
-    const sampler = fork(join(import.meta.dirname, 'sample.process.js'), [name, part, directory], {
+    const sampler = fork(join(import.meta.dirname, 'sample.process.js'), [name, part, directory, String(smoke)], {
       execArgv: [...process.execArgv, ...nodeOptions],
       timeout: PART_TIMEOUT_MS,
       // What a part prints is no result: standard output belongs to the report.

@@ -1,30 +1,15 @@
 // Assets that do nothing on the embedded database, beside the same on PostgreSQL in process.
-import { freshDatabase } from '../../test/services/services.js';
 import type { BenchCase } from '../bench.case.js';
-import { independent, layered, materializeAll, WORK } from '../no-op.assets.js';
-
-const perSecond = (ms: number): number => (WORK / ms) * 1000;
-
-async function onPostgres(assets: typeof independent): Promise<number> {
-  const database = await freshDatabase();
-  try {
-    return perSecond(await materializeAll(assets, { storage: { url: database.url } }));
-  } finally {
-    await database.drop();
-  }
-}
+import { measureEmbedded, measureOnPostgres } from '../measured-run.js';
+import { independent, layered, LAYERED_RUN } from '../no-op.assets.js';
 
 const bench: BenchCase = {
   title: '10,000 assets that do nothing, embedded / PostgreSQL in process',
   parts: {
-    embeddedIndependent: async ({ directory }) => ({
-      embeddedIndependent: perSecond(await materializeAll(independent, { directory })),
-    }),
-    postgresIndependent: async () => ({ postgresIndependent: await onPostgres(independent) }),
-    embeddedLayered: async ({ directory }) => ({
-      embeddedLayered: perSecond(await materializeAll(layered, { directory })),
-    }),
-    postgresLayered: async () => ({ postgresLayered: await onPostgres(layered) }),
+    embeddedIndependent: ({ directory }) => measureEmbedded('embeddedIndependent', independent(LAYERED_RUN), directory),
+    postgresIndependent: () => measureOnPostgres('postgresIndependent', independent(LAYERED_RUN)),
+    embeddedLayered: ({ directory }) => measureEmbedded('embeddedLayered', layered(), directory),
+    postgresLayered: () => measureOnPostgres('postgresLayered', layered()),
   },
   measures: [
     { name: 'independent', unit: '/s', ours: 'embeddedIndependent', peer: 'postgresIndependent', atLeast: 0.5 },
