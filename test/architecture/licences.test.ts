@@ -1,4 +1,4 @@
-// What users install along with the package is under licences that ask for no more than attribution.
+// What users install along with the package, and what benches run, is under licences that ask for no more than attribution.
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { projectFile } from './source-files.js';
@@ -9,13 +9,14 @@ interface LockedPackage {
   readonly link?: boolean;
 }
 
-const PERMISSIVE = /^(MIT|ISC|0BSD|BSD-[23]-Clause|Apache-2\.0)$/;
+const PERMISSIVE = /^(MIT|ISC|0BSD|BSD-[23]-Clause|Apache-2\.0|\(MIT OR CC0-1\.0\))$/;
 
 describe('dependencies', () => {
-  it('that users install have a permissive licence', () => {
-    const lock: { packages: Record<string, LockedPackage> } = JSON.parse(
-      readFileSync(projectFile('package-lock.json'), 'utf8'),
-    );
+  it.each([
+    ['users install', 'package-lock.json'],
+    ['benches are measured beside', 'bench/peers/package-lock.json'],
+  ])('that %s have a permissive licence', (_who, file) => {
+    const lock: { packages: Record<string, LockedPackage> } = JSON.parse(readFileSync(projectFile(file), 'utf8'));
     const shipped = Object.entries(lock.packages).filter(([path, { dev }]) => path !== '' && dev !== true);
     const others = shipped.filter(([, { license }]) => !PERMISSIVE.test(license ?? ''));
     expect(others.map(([path, { license }]) => `${path}: ${license}`)).toEqual([]);

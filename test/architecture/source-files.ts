@@ -15,10 +15,10 @@ export function projectFile(path: string): string {
   return join(ROOT, path);
 }
 
-/** Every source file below a directory of the project, except what compiler tests refuse on purpose. */
+/** Every source file below a directory of the project, except what compiler tests refuse on purpose and packages. */
 export function sourceFiles(directory: string): SourceFile[] {
   return readdirSync(projectFile(directory), { recursive: true, encoding: 'utf8' })
-    .filter((path) => /\.(ts|js|mjs)$/.test(path) && !path.includes('fixtures'))
+    .filter((path) => /\.(ts|js|mjs)$/.test(path) && !/fixtures|node_modules/.test(path))
     .map((path) => `${directory}/${path.replaceAll('\\', '/')}`)
     .sort()
     .map((path) => ({ path, text: readFileSync(projectFile(path), 'utf8') }));
