@@ -47,6 +47,7 @@ const DAMAGES: readonly (readonly [string, string])[] = [
       SELECT id, 'retry', epoch, namespace, now() FROM flowstone.materializations`,
   ],
   ['Counted: the counters of a run', `UPDATE flowstone.runs SET success = success - 1`],
+  ['Concluded: a run ended otherwise', `UPDATE flowstone.runs SET status = 'failed'`],
   ['Told: a run was not requested', `DELETE FROM flowstone.events WHERE kind = 'run.ended'`],
 ];
 

@@ -56,13 +56,19 @@ const VIOLATIONS = {
     WHERE (r.total, r.success, r.failed, r.upstream_failed, r.skipped, r.cancelled, r.slots)
       <> (c.total, c.success, c.failed, c.upstream_failed, c.skipped, c.cancelled, 0)`,
   'Told: a run was not requested, planned and ended exactly once': `
-    SELECT r.id, array_agg(e.kind) AS told FROM flowstone.runs r LEFT JOIN flowstone.events e ON e.run_id = r.id AND e.kind LIKE 'run.%'
-    GROUP BY r.id HAVING array_agg(e.kind ORDER BY e.id) FILTER (WHERE e.kind <> 'run.cancel_requested')
-      <> ARRAY['run.requested', 'run.planned', 'run.ended']`,
+    SELECT r.id, array_agg(e.kind ORDER BY e.id) AS told FROM flowstone.runs r
+    LEFT JOIN flowstone.events e ON e.run_id = r.id AND e.kind LIKE 'run.%' AND e.kind <> 'run.cancel_requested'
+    GROUP BY r.id HAVING array_agg(e.kind ORDER BY e.id) <> ARRAY['run.requested', 'run.planned', 'run.ended']
+      -- Cancelled before it was planned, or it could not be planned.
+      AND NOT (r.total = 0 AND r.status <> 'success' AND array_agg(e.kind ORDER BY e.id) = ARRAY['run.requested', 'run.ended'])`,
+  'Concluded: a run ended otherwise than its rows': `
+    SELECT r.id, r.status FROM flowstone.runs r WHERE r.total > 0 AND r.completed_at IS NOT NULL AND r.status <> CASE
+      WHEN r.cancel_requested_at IS NOT NULL AND r.cancelled > 0 THEN 'cancelled'
+      WHEN r.failed + r.upstream_failed > 0 THEN 'failed' ELSE 'success' END`,
 } as const;
 
 /** A connection or a DataSource. */
-interface Queryable {
+export interface Queryable {
   query<T>(sql: string): Promise<T>;
 }
 

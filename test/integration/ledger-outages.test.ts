@@ -1,5 +1,6 @@
 // Outages: lost connections, commits whose answer is lost, outcomes the database refuses.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import type { PoolClient } from 'pg';
 import type { DataSource, QueryRunner } from 'typeorm';
 import { ledgerDataSource } from '../../lib/ledger/sql/data-source.js';
 import { SqlLedger } from '../../lib/ledger/sql/sql-ledger.js';
@@ -37,6 +38,21 @@ afterEach(() => {
 
 /** The next statement of the ledger that contains `part` is executed, but its answer is lost with the connection. */
 function loseAnswerTo(part: string): void {
+  interceptAfter(part, async () => {
+    throw Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
+  });
+}
+
+/** The connection is lost right after the answer to the next statement that contains `part` has arrived. */
+function loseConnectionAfter(part: string): void {
+  interceptAfter(part, async (client) => {
+    const ended = new Promise<void>((resolve) => client.once('end', () => resolve()));
+    await dataSource.query(`SELECT pg_terminate_backend($1)`, [(client as unknown as { processID: number }).processID]);
+    await ended;
+  });
+}
+
+function interceptAfter(part: string, intercept: (client: PoolClient) => Promise<void>): void {
   const create = dataSource.createQueryRunner.bind(dataSource);
   let armed = true;
   jest.spyOn(dataSource, 'createQueryRunner').mockImplementation((...mode) => {
@@ -50,7 +66,8 @@ function loseAnswerTo(part: string): void {
         const result = await query(...args);
         if (!armed || !(typeof sql === 'string' ? sql : sql.text).includes(part)) return result;
         armed = false;
-        throw Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
+        await intercept(client);
+        return result;
       };
       return client;
     };
@@ -93,6 +110,14 @@ describe('an outage of the ledger\u2019s database', () => {
     const claim = await world.claimOne();
     loseAnswerTo('UPDATE "flowstone".heads');
     await expect(world.succeed(claim)).rejects.toMatchObject({ ...UNAVAILABLE, context: { inDoubt: false } });
+    expect(await world.succeed(claim)).toMatchObject({ verdicts: ['committed'] });
+  });
+
+  it('is one too when the connection is lost between the last statement and its commit', async () => {
+    await world.run([{ asset: 'a' }]);
+    const claim = await world.claimOne();
+    loseConnectionAfter(`'run.ended'`);
+    await expect(world.succeed(claim)).rejects.toMatchObject(UNAVAILABLE);
     expect(await world.succeed(claim)).toMatchObject({ verdicts: ['committed'] });
   });
 

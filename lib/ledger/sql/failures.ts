@@ -17,9 +17,9 @@ const OUTAGE_CODES = new Set([
   'FLOWSTONE_EMBEDDED_BUSY',
   'FLOWSTONE_EMBEDDED_STOPPED',
 ]);
-// node-postgres gives these no code.
+// node-postgres gives these no code; and TypeORM releases a runner under our hands when its connection is lost.
 const OUTAGE_MESSAGES =
-  /Connection terminated|connection timeout|timeout exceeded|Query read timeout|not queryable|connection error|Client was closed|Cannot use a pool after/i;
+  /Connection terminated|connection timeout|timeout exceeded|Query read timeout|not queryable|connection error|Client was closed|Cannot use a pool after|Query runner already released/i;
 
 function codeOf(error: unknown): string | undefined {
   const { code, driverError } = error as { code?: unknown; driverError?: { code?: unknown } };
