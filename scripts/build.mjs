@@ -1,4 +1,4 @@
-// Compiles library, migrations, samples and benches into dist/, removes what no source stands for any more and
+// Compiles library, migrations, samples, benches and torture into dist/, removes what no source stands for any more and
 // makes the embedded database's snapshot. With --if-needed it does nothing when dist/ is newer than every source.
 // Files are replaced in place rather than after emptying dist/, so that a program running from it is not pulled away.
 import { spawnSync } from 'node:child_process';
@@ -56,6 +56,9 @@ function isFresh() {
     'migrations',
     'sample',
     'bench',
+    'test/torture',
+    'test/crash/invariants.ts',
+    'test/services',
     'scripts',
     'package.json',
     'package-lock.json',

@@ -1,0 +1,211 @@
+// The assets under torture: layers, partitions of every kind, fan-ins, streams, retries, failures, timeouts.
+import { setTimeout as pause } from 'node:timers/promises';
+import {
+  after,
+  all,
+  Asset,
+  type AssetContext,
+  DependsOn,
+  type InputsOf,
+  type PartitionedInput,
+  Partitions,
+  previous,
+  within,
+} from '../../lib/index.js';
+import { materializationOf, testify, type Witness, type WitnessRow } from './evidence.js';
+import { Random } from './random.js';
+
+/** Name of the dynamic scheme whose keys come and go. */
+export const SITES = 'sites';
+
+const world = { random: new Random(0), evidence: '.' };
+
+/** Says where executions leave their evidence, and what their chance is. To be called before anything executes. */
+export function prepareAssets(evidence: string, seed: number): void {
+  world.evidence = evidence;
+  world.random = new Random(seed);
+}
+
+interface Nature {
+  /** Longest time it takes, ms. */
+  readonly takes?: number;
+  /** How often an attempt fails. */
+  readonly fails?: number;
+  /** How many different data versions it has; without: each value is new. */
+  readonly versions?: number;
+}
+
+/** What every execution does: testify, take its time, perhaps fail, say its version. */
+async function work(context: AssetContext, seen: readonly Witness[], nature: Nature = {}): Promise<Witness> {
+  const { takes = 20, fails = 0, versions } = nature;
+  testify(world.evidence, context);
+  await pause(world.random.between(0, takes));
+  if (world.random.chance(fails)) throw new Error('chance would have it so');
+  context.report({
+    metadata: { epoch: context.epoch, pid: process.pid },
+    ...(versions !== undefined && { dataVersion: `v${Math.floor(world.random.between(0, versions))}` }),
+  });
+  const ids = new Set(seen.map(({ id }) => id));
+  return { id: materializationOf(context), epoch: context.epoch, seen: [...ids].sort((a, b) => a - b) };
+}
+
+async function collected(inputs: PartitionedInput<Witness>): Promise<Witness[]> {
+  const found: Witness[] = [];
+  for await (const [, witness] of inputs) found.push(witness);
+  return found;
+}
+
+/** A stream's witness is in its first row. */
+async function firstOf(rows: AsyncIterable<WitnessRow>): Promise<Witness> {
+  for await (const { id, epoch, seen } of rows) return { id, epoch, seen: JSON.parse(seen) as number[] };
+  throw new Error('a stream without rows');
+}
+
+const TWELVE = Array.from({ length: 12 }, (_, index) => `p${index}`);
+
+@Asset({ partitions: Partitions.static(TWELVE) })
+class Ore {
+  execute(context: AssetContext): Promise<Witness> {
+    return work(context, [], { versions: 4 });
+  }
+}
+
+const oreOnly = { ore: Ore };
+@Asset({ partitions: 'inherit', retry: { attempts: 4, delay: 50, factor: 2, max: 500 } })
+@DependsOn(oreOnly)
+class Ingot {
+  execute(context: AssetContext, { ore }: InputsOf<typeof oreOnly>): Promise<Witness> {
+    return work(context, [ore], { fails: 0.15 });
+  }
+}
+
+const ingotOnly = { ingot: Ingot };
+@Asset({ partitions: 'inherit', codeVersion: '1', priority: 2 })
+@DependsOn(ingotOnly)
+class Plate {
+  execute(context: AssetContext, { ingot }: InputsOf<typeof ingotOnly>): Promise<Witness> {
+    return work(context, [ingot], { versions: 2, takes: 40 });
+  }
+}
+
+const alloyInputs = { ingots: all(Ingot) };
+@Asset()
+@DependsOn(alloyInputs)
+class Alloy {
+  async execute(context: AssetContext, { ingots }: InputsOf<typeof alloyInputs>): Promise<Witness> {
+    return work(context, await collected(ingots), { versions: 3 });
+  }
+}
+
+const engineInputs = { alloy: Alloy, plates: all(Plate) };
+@Asset({ retry: { attempts: 3, delay: 100 } })
+@DependsOn(engineInputs)
+class Engine {
+  async execute(context: AssetContext, { alloy, plates }: InputsOf<typeof engineInputs>): Promise<Witness> {
+    return work(context, [alloy, ...(await collected(plates))], { fails: 0.1 });
+  }
+}
+
+@Asset()
+@DependsOn({ engine: after(Engine) })
+class Shipped {
+  async execute(context: AssetContext): Promise<void> {
+    await work(context, []);
+  }
+}
+
+@Asset({ partitions: Partitions.daily({ start: '2024-01-01', end: '2024-01-22' }) })
+class Reading {
+  async *execute(context: AssetContext): AsyncGenerator<WitnessRow> {
+    const { id, epoch, seen } = await work(context, []);
+    for (let row = 0; row < 5; row++) yield { id, epoch, seen: JSON.stringify(seen), row };
+  }
+}
+
+const totalInputs = { reading: Reading, before: previous<Witness>({ start: -1, end: -1 }) };
+@Asset({ partitions: 'inherit', timeout: 400, retry: { attempts: 3, delay: 100 } })
+@DependsOn(totalInputs)
+class RunningTotal {
+  async execute(context: AssetContext, { reading, before }: InputsOf<typeof totalInputs>): Promise<Witness> {
+    const seen = [await firstOf(reading), ...(await collected(before))];
+    return work(context, seen, { takes: world.random.chance(0.02) ? 1000 : 20, versions: 3 });
+  }
+}
+
+const weekInputs = { days: within(RunningTotal) };
+@Asset({ partitions: Partitions.weekly({ start: '2024-01-01', end: '2024-01-22' }) })
+@DependsOn(weekInputs)
+class WeekReport {
+  async execute(context: AssetContext, { days }: InputsOf<typeof weekInputs>): Promise<Witness> {
+    return work(context, await collected(days));
+  }
+}
+
+@Asset({ partitions: Partitions.dynamic(SITES), retry: { attempts: 2, delay: 30 } })
+class Site {
+  execute(context: AssetContext): Promise<Witness> {
+    return work(context, [], { fails: 0.05, versions: 5 });
+  }
+}
+
+const sitesInputs = { sites: all(Site) };
+@Asset()
+@DependsOn(sitesInputs)
+class SiteMap {
+  async execute(context: AssetContext, { sites }: InputsOf<typeof sitesInputs>): Promise<Witness> {
+    return work(context, await collected(sites));
+  }
+}
+
+@Asset({ partitions: Partitions.static(['a', 'b', 'c', 'd', 'e', 'f']) })
+class Fragile {
+  execute(context: AssetContext): Promise<Witness> {
+    return work(context, [], { fails: 0.4 });
+  }
+}
+
+const fragileOnly = { fragile: Fragile };
+@Asset({ partitions: 'inherit' })
+@DependsOn(fragileOnly)
+class Doomed {
+  execute(context: AssetContext, { fragile }: InputsOf<typeof fragileOnly>): Promise<Witness> {
+    return work(context, [fragile]);
+  }
+}
+
+/** Too slow at times: heeding its signal, not heeding it, or holding up the event loop. */
+@Asset({ partitions: Partitions.static(['x', 'y', 'z']), timeout: 300, retry: { attempts: 3, delay: 50 } })
+class Sluggish {
+  async execute(context: AssetContext): Promise<Witness> {
+    const witness = await work(context, []);
+    if (world.random.chance(0.1)) await pause(1000, undefined, { signal: context.signal });
+    if (world.random.chance(0.1)) await pause(1200);
+    if (world.random.chance(0.03)) holdUp(world.random.between(300, 2500));
+    return witness;
+  }
+}
+
+function holdUp(duration: number): void {
+  const until = performance.now() + duration;
+  while (performance.now() < until);
+}
+
+/** All of them by key. */
+export const ASSETS = {
+  ore: Ore,
+  ingot: Ingot,
+  plate: Plate,
+  alloy: Alloy,
+  engine: Engine,
+  shipped: Shipped,
+  reading: Reading,
+  running_total: RunningTotal,
+  week_report: WeekReport,
+  site: Site,
+  site_map: SiteMap,
+  fragile: Fragile,
+  doomed: Doomed,
+  sluggish: Sluggish,
+} as const;
+
+export type AssetKey = keyof typeof ASSETS;

@@ -1,0 +1,93 @@
+// Where a torture takes place: a PostgreSQL of its own with ledger and audit, a folder for values and evidence, and the
+// crew of workers; all of it is gone afterwards.
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Pool } from 'pg';
+import { migrateLedger } from '../../migrations/index.js';
+import { ledgerDataSource } from '../../lib/ledger/sql/data-source.js';
+import { startPrivatePostgres, type PrivateServer } from '../services/server.mjs';
+import { AUDIT } from './audit.js';
+import { Crew } from './crew.js';
+import { Random } from './random.js';
+
+/** Short, so that what a lost worker held is soon taken over. All in ms. */
+export const TIMES = {
+  lease: 1500,
+  heartbeat: 400,
+  sweep: 500,
+  cancelGrace: 400,
+  pollInterval: 400,
+  drainDeadline: 1000,
+} as const;
+
+/** An answered commit survives a crash of the server, though not one of the machine. */
+const SETTINGS = ['fsync=off', 'full_page_writes=off', 'track_commit_timestamp=on'];
+
+export interface StageOptions {
+  readonly seed: number;
+  readonly workers: number;
+  /** The folder of the build whose workers are tortured. */
+  readonly build: string;
+  /** Keep logs, values and evidence, and say where. */
+  readonly keep: boolean;
+  readonly tell: (what: string) => void;
+}
+
+export interface Stage extends AsyncDisposable {
+  readonly database: PrivateServer;
+  /** Straight to the database, past every fault but its own. */
+  readonly pool: Pool;
+  readonly crew: Crew;
+  /** Folders of the filesystem manager's values and of the evidence of executions. */
+  readonly values: string;
+  readonly evidence: string;
+  /** What workers did and never should. */
+  readonly misdeeds: readonly string[];
+}
+
+export async function setStage({ seed, workers, build, keep, tell }: StageOptions): Promise<Stage> {
+  const directory = await mkdtemp(join(tmpdir(), 'flowstone-torture-'));
+  const evidence = join(directory, 'evidence');
+  await mkdir(evidence);
+  const database = await startPrivatePostgres(SETTINGS);
+  await migrateLedger(ledgerDataSource({ url: database.url }, 'flowstone'));
+  const pool = new Pool({ connectionString: database.url, max: 4 });
+  // A lost idle connection is replaced at the next query.
+  pool.on('error', () => undefined);
+  await pool.query(AUDIT);
+  const misdeeds: string[] = [];
+  const crew = await Crew.gather({
+    size: workers,
+    program: join(build, 'test/torture/worker.process.js'),
+    port: Number(new URL(database.url).port),
+    directory,
+    settings: (slot, port, generation) => ({
+      options: {
+        ...TIMES,
+        storage: { url: Object.assign(new URL(database.url), { port }).href, poolSize: 6 },
+        directory,
+        migrate: false,
+        // One that only asks.
+        worker: slot > 0,
+      },
+      evidence,
+      seed: Math.floor(new Random(seed + 1000 * slot + generation).between(0, 2 ** 31)),
+    }),
+    misbehaved: (what) => {
+      misdeeds.push(what);
+      tell(what);
+    },
+  });
+  return {
+    ...{ database, pool, crew, evidence, misdeeds },
+    values: join(directory, 'values'),
+    async [Symbol.asyncDispose]() {
+      crew.killAll();
+      await pool.end();
+      await database.stop();
+      if (keep) tell(`kept: ${directory}`);
+      else await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
