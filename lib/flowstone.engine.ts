@@ -102,14 +102,13 @@ export class FlowStoneEngine {
           this.#logger.warn(`The ledger cannot be reached, trying again in ${pause} ms: ${messageOf(error)}`),
         broken: (error) => this.#broken(error),
       },
-      options,
+      { ...options, pools: new Map(this.registry.definitions.map(({ key, pool }) => [key, pool])) },
     );
     this.reader = new RequestReader(this.registry, this.facts);
-    const { planner, membership, coordinator, views, signals } = this;
+    const { planner, coordinator, views, signals } = this;
     this.requester = new RunRequester(
       ledger,
       planner,
-      membership,
       coordinator,
       views,
       signals,
@@ -139,7 +138,7 @@ export class FlowStoneEngine {
   }
 
   /** Begins to work. */
-  start(): void {
+  async start(): Promise<void> {
     this.membership.keepAlive({
       cancelled: (attempts) => this.coordinator.cancel(attempts),
       lost: () => {
@@ -152,7 +151,7 @@ export class FlowStoneEngine {
       },
       failed: (error) => this.#logger.warn(`The heartbeat failed: ${messageOf(error)}`),
     });
-    this.coordinator.start();
+    await this.coordinator.start();
   }
 
   /** Claims nothing more; what runs goes on. */

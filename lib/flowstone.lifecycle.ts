@@ -74,9 +74,9 @@ export class FlowStoneLifecycle
     }
   }
 
-  onApplicationBootstrap(): void {
+  async onApplicationBootstrap(): Promise<void> {
     const engine = this.require();
-    engine.start();
+    await engine.start();
     const { definitions } = engine.registry;
     const where = typeof this.options.storage === 'string' ? this.options.storage : 'PostgreSQL';
     this.#logger.log(

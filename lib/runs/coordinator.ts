@@ -1,7 +1,7 @@
 // The beat of one process: settle what has finished, claim what is ready, plan what was requested, fire what is due.
 // What to execute and how stands elsewhere (claim.desk.ts, attempt.ts); this file only keeps the loop fed.
-import type { Claim, DueDeadline, Ledger, Outcome } from '../ledger/ledger.port.js';
-import type { WorkQueue } from '../queue/queue.port.js';
+import type { Claim, Claimant, DueDeadline, Ledger, Outcome } from '../ledger/ledger.port.js';
+import type { Delivery, WorkQueue } from '../queue/queue.port.js';
 import { Aborted } from './abort.js';
 import { crashPoint } from './crash-points.js';
 import type { Failure } from './failure.js';
@@ -52,6 +52,10 @@ export interface CoordinatorNews {
 export interface CoordinatorOptions {
   /** Executions at once. */
   readonly concurrency: number;
+  /** Whether this process executes; else the queue's news is for others. */
+  readonly worker: boolean;
+  /** The pool of each declared asset. */
+  readonly pools: ReadonlyMap<string, string>;
 }
 
 interface InHand {
@@ -74,6 +78,12 @@ export class Coordinator {
   #timer: NodeJS.Timeout | undefined;
   #nextLook = Infinity;
   #drained: (() => void) | undefined;
+  /** The beat under way, and whether another one is wanted after it. */
+  #beating: Promise<void> | undefined;
+  #wantsBeat = false;
+  /** Pools with a delivery that lasts until nothing of them is in hand, and how to end it. */
+  readonly #lasting = new Map<string, () => void>();
+  #queueStopped: Promise<void> | undefined;
   readonly #stopping = new AbortController();
 
   constructor(
@@ -87,18 +97,25 @@ export class Coordinator {
     private readonly options: CoordinatorOptions,
   ) {}
 
-  start(): void {
-    this.queue.start(async () => {
-      this.#more = true;
-      await this.#beat().catch((error: unknown) => this.news.broken(error));
-    });
+  async start(): Promise<void> {
     this.#lookAtTimers(0);
+    if (!this.options.worker) return;
+    await this.queue.start(
+      (delivery) => this.#work(delivery),
+      () => void this.#look(),
+    );
   }
 
   /** There may be work, or a run to plan. */
   ring(): void {
     this.#requested = true;
-    this.queue.ring();
+    for (const pool of new Set(this.options.pools.values())) this.queue.ring(pool);
+  }
+
+  /** This process with the assets it may claim: of pools that are not paused. */
+  claimant(): Claimant {
+    const claimant = this.membership.claimant();
+    return { ...claimant, assets: claimant.assets.filter((asset) => !this.queue.isPaused(this.#poolOf(asset))) };
   }
 
   /** The ledger's clock may have jumped: something may be due. */
@@ -148,6 +165,7 @@ export class Coordinator {
   close(): void {
     this.#stopping.abort();
     clearTimeout(this.#timer);
+    this.#queueStopped ??= this.queue.stop();
     this.#handBack(this.#waiting.splice(0).map(({ execution }) => execution.claim));
   }
 
@@ -165,8 +183,56 @@ export class Coordinator {
         };
       });
     }
-    await this.queue.stop();
+    await this.#beating;
     while (this.#finished.length > 0) await this.#settle();
+    // What was handed back is for others.
+    this.ring();
+    for (const end of this.#lasting.values()) end();
+    await this.#queueStopped;
+  }
+
+  /**
+   * What a delivery asks for. The first of a pool lasts until nothing of the pool is in hand, so that the queue shows
+   * that this process works for it; one that comes meanwhile only looks.
+   */
+  async #work({ pool }: Delivery): Promise<void> {
+    // An idle process looks for runs to plan at once, a busy one every now and then.
+    if (!this.#lasting.has(pool)) this.#requested = true;
+    await this.#look();
+    if (this.#lasting.has(pool) || this.#stopping.signal.aborted) return;
+    await new Promise<void>((resolve) => {
+      this.#lasting.set(pool, resolve);
+      this.#endDeliveries();
+    });
+    this.#lasting.delete(pool);
+  }
+
+  /** Ends the deliveries of the pools of which nothing is in hand. */
+  #endDeliveries(): void {
+    if (this.#lasting.size === 0 || this.#finished.length > 0) return;
+    const busy = new Set(Array.from(this.#inHand.values(), ({ execution }) => this.#poolOf(execution.claim.asset)));
+    for (const [pool, end] of this.#lasting) if (!busy.has(pool)) end();
+  }
+
+  #poolOf(asset: string): string {
+    return this.options.pools.get(asset) ?? 'default';
+  }
+
+  /** A beat that also claims. */
+  #look(): Promise<void> {
+    this.#more = true;
+    this.#wantsBeat = true;
+    return (this.#beating ??= this.#keepBeating());
+  }
+
+  /** Beats never overlap: who asks during one is served by the next. */
+  async #keepBeating(): Promise<void> {
+    while (this.#wantsBeat) {
+      this.#wantsBeat = false;
+      await this.#beat().catch((error: unknown) => this.news.broken(error));
+    }
+    this.#beating = undefined;
+    this.#endDeliveries();
   }
 
   async #beat(): Promise<void> {
@@ -176,9 +242,13 @@ export class Coordinator {
       if (this.#more && wanted > 0) {
         this.#more = false;
         if (await this.#planIfDue()) this.#more = true;
-        const claims = await this.#patiently(() => this.ledger.claim({ ...this.membership.claimant(), limit: wanted }));
+        const claims = await this.#patiently(() => this.ledger.claim({ ...this.claimant(), limit: wanted }));
         if (claims.length > 0) crashPoint('after-claim');
-        if (claims.length === wanted) this.#more = true;
+        if (claims.length === wanted) {
+          this.#more = true;
+          // There may be more than this process takes.
+          this.#ringFor(claims);
+        }
         await this.accept(claims);
       }
       if (this.#finished.length === 0 && !(this.#more && this.#wanted() > 0)) return;
@@ -198,7 +268,8 @@ export class Coordinator {
 
   /** Twice the concurrency in hand keeps the slots busy while a statement is in flight. */
   #wanted(): number {
-    return this.#stopping.signal.aborted ? 0 : 2 * this.options.concurrency - this.#inHand.size;
+    const claims = this.options.worker && !this.#stopping.signal.aborted;
+    return claims ? 2 * this.options.concurrency - this.#inHand.size : 0;
   }
 
   async #settle(): Promise<void> {
@@ -222,7 +293,11 @@ export class Coordinator {
   #finish(...finished: readonly Finished[]): void {
     if (finished.length === 0) return;
     this.#finished.push(...finished);
-    this.queue.ring();
+    void this.#look();
+  }
+
+  #ringFor(claims: readonly Claim[]): void {
+    for (const pool of new Set(claims.map(({ asset }) => this.#poolOf(asset)))) this.queue.ring(pool);
   }
 
   #handBack(claims: readonly Claim[]): void {
@@ -237,6 +312,10 @@ export class Coordinator {
       if (this.#burst === BURST) return;
       if (this.#burst++ === 0) setImmediate(() => this.#endBurst());
       const inHand = this.#waiting.shift()!;
+      if (this.queue.isPaused(this.#poolOf(inHand.execution.claim.asset))) {
+        this.#handBack([inHand.execution.claim]);
+        continue;
+      }
       this.#running++;
       void this.#execute(inHand);
     }
@@ -278,7 +357,7 @@ export class Coordinator {
     crashPoint('before-timers');
     const { released, due, next } = await this.ledger.fireTimers();
     for (const deadline of due) this.#passed(deadline);
-    if (released > 0) this.queue.ring();
+    if (released > 0) this.ring();
     if (next === null) return TIMER_LOOK;
     return Math.min(TIMER_LOOK, Math.max(0, next.getTime() - (await this.ledger.now()).getTime()));
   }

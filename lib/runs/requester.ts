@@ -5,7 +5,6 @@ import type { ClaimRequest, EntityManager, Ledger } from '../ledger/ledger.port.
 import type { NewRun, RunRequest } from '../ledger/records.js';
 import type { Coordinator } from './coordinator.js';
 import { crashPoint } from './crash-points.js';
-import type { Membership } from './membership.js';
 import { RunHandle, type RunHandleParts } from './run.handle.js';
 import type { RunPlanner } from './run.planner.js';
 import type { RunSignals } from './run.signals.js';
@@ -37,7 +36,6 @@ export class RunRequester {
   constructor(
     private readonly ledger: Ledger,
     private readonly planner: RunPlanner,
-    private readonly membership: Membership,
     private readonly coordinator: Coordinator,
     private readonly views: RunViews,
     private readonly signals: RunSignals,
@@ -118,7 +116,7 @@ export class RunRequester {
   #claim(): ClaimRequest | undefined {
     const { free } = this.coordinator;
     if (free === 0) return undefined;
-    return { ...this.membership.claimant(), limit: free };
+    return { ...this.coordinator.claimant(), limit: free };
   }
 }
 

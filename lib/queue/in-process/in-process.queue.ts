@@ -1,40 +1,65 @@
-// The queue within one process: a coalescing doorbell, and a slow poll as its recovery.
-import type { WorkQueue } from '../queue.port.js';
+// The queue within one process: a coalescing doorbell for each pool, and a slow poll as its recovery.
+import type { Delivery, WorkQueue } from '../queue.port.js';
+
+/** Deliveries of one pool at a time: one lasts as long as the work does, the other takes the news. */
+const OVERLAP = 2;
 
 export class InProcessQueue implements WorkQueue {
-  #onNews: (() => Promise<void>) | undefined;
-  #rung = false;
-  #delivery: Promise<void> | undefined;
+  readonly #stopping = new AbortController();
+  readonly #rung = new Set<string>();
+  readonly #delivering = new Map<string, number>();
+  readonly #deliveries = new Set<Promise<void>>();
+  #work: ((delivery: Delivery) => Promise<void>) | undefined;
   #poll: NodeJS.Timeout | undefined;
+  #intended = false;
 
   /** @param pollInterval ms between polls, for work that other processes made ready. */
   constructor(private readonly pollInterval: number) {}
 
-  start(onNews: () => Promise<void>): void {
-    this.#onNews = onNews;
-    this.#poll = setInterval(() => this.ring(), this.pollInterval).unref();
-    this.ring();
+  async start(work: (delivery: Delivery) => Promise<void>, poll: () => void): Promise<void> {
+    if (this.#stopping.signal.aborted) return;
+    this.#work = work;
+    this.#poll = setInterval(poll, this.pollInterval).unref();
+    poll();
+    this.#deliverSoon();
   }
 
-  ring(): void {
-    this.#rung = true;
-    if (this.#onNews) this.#delivery ??= this.#deliver(this.#onNews);
+  ring(pool: string): void {
+    this.#rung.add(pool);
+    this.#deliverSoon();
+  }
+
+  isPaused(): boolean {
+    return false;
   }
 
   async stop(): Promise<void> {
     clearInterval(this.#poll);
-    this.#onNews = undefined;
-    await this.#delivery;
+    this.#stopping.abort();
+    await Promise.all(this.#deliveries);
   }
 
-  async #deliver(onNews: () => Promise<void>): Promise<void> {
-    try {
-      while (this.#rung && this.#onNews) {
-        this.#rung = false;
-        await onNews();
-      }
-    } finally {
-      this.#delivery = undefined;
-    }
+  /** In a microtask, so that all rings of one stretch of code are one delivery. */
+  #deliverSoon(): void {
+    if (this.#intended || !this.#work) return;
+    this.#intended = true;
+    queueMicrotask(() => {
+      this.#intended = false;
+      for (const pool of this.#rung) this.#deliver(pool);
+    });
+  }
+
+  #deliver(pool: string): void {
+    const under = this.#delivering.get(pool) ?? 0;
+    const { signal } = this.#stopping;
+    if (!this.#work || signal.aborted || under === OVERLAP) return;
+    this.#rung.delete(pool);
+    this.#delivering.set(pool, under + 1);
+    const delivery = this.#work({ pool, signal, progress: () => undefined }).finally(() => {
+      this.#deliveries.delete(delivery);
+      this.#delivering.set(pool, this.#delivering.get(pool)! - 1);
+      if (this.#rung.has(pool)) this.#deliverSoon();
+    });
+    this.#deliveries.add(delivery);
   }
 }
