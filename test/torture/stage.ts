@@ -3,8 +3,8 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { Pool } from 'pg';
-import { migrateLedger } from '../../migrations/index.js';
 import { ledgerDataSource } from '../../lib/ledger/sql/data-source.js';
 import { startPrivatePostgres, type PrivateServer } from '../services/server.mjs';
 import { AUDIT } from './audit.js';
@@ -51,6 +51,9 @@ export async function setStage({ seed, workers, build, keep, tell }: StageOption
   const evidence = join(directory, 'evidence');
   await mkdir(evidence);
   const database = await startPrivatePostgres(SETTINGS);
+  // The build's own schema, since guards stand in its functions too.
+  const migrations = pathToFileURL(join(build, 'migrations/index.js')).href;
+  const { migrateLedger } = (await import(migrations)) as typeof import('../../migrations/index.js');
   await migrateLedger(ledgerDataSource({ url: database.url }, 'flowstone'));
   const pool = new Pool({ connectionString: database.url, max: 4 });
   // A lost idle connection is replaced at the next query.
@@ -79,10 +82,17 @@ export async function setStage({ seed, workers, build, keep, tell }: StageOption
       tell(what);
     },
   });
+  // Ctrl-C leaves nothing behind either, least of all processes that stand still.
+  const abandon = (): void => {
+    crew.killAll();
+    void database.stop().finally(() => process.exit(130));
+  };
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, abandon);
   return {
     ...{ database, pool, crew, evidence, misdeeds },
     values: join(directory, 'values'),
     async [Symbol.asyncDispose]() {
+      for (const signal of ['SIGINT', 'SIGTERM']) process.off(signal, abandon);
       crew.killAll();
       await pool.end();
       await database.stop();

@@ -16,10 +16,12 @@ import { contradictions, convictions } from './verdict.js';
 const OPEN_AT_MOST = 500;
 /** Between two looks at how much is open, ms. */
 const LOOK = 200;
-/** After the faults: nothing happened for so long although something is open, ms. */
-const PATIENCE = 30_000;
+/** After the faults: nothing happened for so long although something is open and no timer is awaited, ms. */
+const PATIENCE = 15_000;
 /** After the faults: so long and no longer, ms. */
 const LONGEST_END = 240_000;
+/** Violations that are told one by one. */
+const SHOWN = 50;
 
 export interface TortureOptions extends StageOptions {
   readonly seconds: number;
@@ -42,6 +44,8 @@ interface Backlog {
   readonly open: number;
   /** Grows with whatever happens. */
   readonly happened: number;
+  /** Whether some timer is still to fire. */
+  readonly timed: boolean;
 }
 
 /** Tortures, and leaves no process and no file behind. */
@@ -61,7 +65,7 @@ export async function torture(options: TortureOptions): Promise<TortureResult> {
   await crew.dismiss();
   tell(`orders: ${[...demands.tally].map(([order, count]) => `${order} ${count}`).join(', ')}`);
   const found = [...stuck, ...(await judge(stage, demands))];
-  for (const violation of found.slice(0, 50)) tell(violation);
+  for (const violation of found.slice(0, SHOWN)) tell(violation);
   const { rows } = await pool.query<{ committed: number; runs: number }>(`SELECT
     (SELECT count(*)::integer FROM torture.transitions t WHERE t.became = 'success') AS committed,
     (SELECT count(*)::integer FROM flowstone.runs) AS runs`);
@@ -109,7 +113,7 @@ async function settle(pool: Pool, tell: (what: string) => void): Promise<string[
     const backlog = await look(pool);
     if (backlog.runs === 0) return [];
     const now = performance.now();
-    if (backlog.happened !== last?.happened) moved = now;
+    if (backlog.happened !== last?.happened || backlog.timed) moved = now;
     last = backlog;
     if (now - moved > PATIENCE || now - begun > LONGEST_END) break;
     await pause(LOOK);
@@ -130,7 +134,8 @@ async function watch(pool: Pool, end: AbortSignal, see: (backlog: Backlog) => vo
 async function look(pool: Pool): Promise<Backlog> {
   const { rows } = await pool.query<Backlog>(`SELECT count(*)::integer AS runs,
     COALESCE(sum(r.total - r.success - r.failed - r.upstream_failed - r.skipped - r.cancelled), 0)::integer AS open,
-    (SELECT COALESCE(max(t.seq), 0)::integer FROM torture.transitions t) AS happened
+    (SELECT COALESCE(max(t.seq), 0)::integer FROM torture.transitions t) AS happened,
+    EXISTS (SELECT FROM flowstone.timers t WHERE t.fires_at > clock_timestamp()) AS timed
     FROM flowstone.runs r WHERE r.status IN ('planning', 'running')`);
   return rows[0]!;
 }
