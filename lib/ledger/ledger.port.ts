@@ -1,6 +1,7 @@
 // The port of the ledger: every durable fact of FlowStone goes through these operations, each of them atomic.
 // Implementations stand in memory/ and sql/; one conformance suite (test/conformance/ledger) holds for both.
 import type { EntityManager } from 'typeorm';
+import type { CollectionLedger } from './collection.port.js';
 import type {
   ConsumedInput,
   ErrorRecord,
@@ -10,6 +11,7 @@ import type {
   MaterializationRecord,
   MaterializationStatus,
   NewRun,
+  RemovedInput,
   RunRecord,
   ValueRecord,
 } from './records.js';
@@ -284,7 +286,10 @@ export interface Ledger {
   }>;
   /** Marks heads as invalidated; returns how many. */
   invalidate(targets: readonly AssetPartitions[], act: Act & Transactional): Promise<number>;
-  /** Forgets heads; returns them with the values to be deleted (null: it stored none). Refused (FLOWSTONE_ASSET_BUSY) while one is active. */
+  /**
+   * Forgets heads and condemns their values (see CollectionLedger); returns them. Refused (FLOWSTONE_ASSET_BUSY) while
+   * one is active.
+   */
   deleteHeads(
     targets: readonly AssetPartitions[],
     act: Act,
@@ -304,7 +309,10 @@ export interface Ledger {
   /** Heads by asset, keyed by partition; one result per query. */
   heads(queries: readonly AssetPartitions[]): Promise<readonly ReadonlyMap<string, HeadRecord>[]>;
   /** What each materialization consumed. */
-  consumed(materializations: readonly number[]): Promise<ReadonlyMap<number, readonly ConsumedInput[]>>;
+  consumed(
+    materializations: readonly number[],
+  ): Promise<ReadonlyMap<number, readonly (ConsumedInput | RemovedInput)[]>>;
+  /** Also one that was removed by retention, if it had a run key: keys outlive their runs. */
   run(id: number): Promise<RunRecord | undefined>;
   runByKey(runKey: string): Promise<RunRecord | undefined>;
   runs(
@@ -331,4 +339,7 @@ export interface Ledger {
     readonly timers: number;
   }>;
   events(filter: { readonly run?: number; readonly asset?: string }, page: PageRequest): Promise<Page<EventRecord>>;
+
+  /** By which retention works. Usable once the ledger is open. */
+  readonly collection: CollectionLedger;
 }

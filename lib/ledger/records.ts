@@ -91,6 +91,9 @@ export interface ValueRecord {
   readonly hash: string | null;
 }
 
+/** Which versions of an asset keep their values: the newest so many, the head included; younger ones (ms); or all. */
+export type VersionPolicy = { readonly keep: number } | { readonly age: number } | 'all';
+
 /** Everything recorded of one materialization. */
 export interface MaterializationRecord {
   readonly id: number;
@@ -113,6 +116,8 @@ export interface MaterializationRecord {
   readonly codeVersion: string | null;
   readonly dataVersion: string | null;
   readonly value: ValueRecord | null;
+  /** The value cannot be loaded any more: retention or a deletion has removed it, or is about to. */
+  readonly valueRemoved: boolean;
   readonly metadata: JsonObject | null;
   readonly createdAt: Date;
   readonly startedAt: Date | null;
@@ -146,6 +151,12 @@ export interface ConsumedInput {
   readonly asset: string;
   readonly partition: string;
   readonly dataVersion: string;
+}
+
+/** A consumed version whose own record was removed by retention: provenance ends there. */
+export interface RemovedInput {
+  readonly materialization: number;
+  readonly removed: 'by retention';
 }
 
 /** The kinds of events a ledger writes, each in the transaction of what it tells. */

@@ -22,7 +22,9 @@ export class LedgerFacts implements PlanningFacts {
     return new Map([...heads!].map(([partition, head]) => [partition, headFact(head, this.lostValue)]));
   }
 
-  consumed(materializations: readonly number[]): Promise<ReadonlyMap<number, readonly InputVersion[]>> {
-    return this.ledger.consumed(materializations);
+  async consumed(materializations: readonly number[]): Promise<ReadonlyMap<number, readonly InputVersion[]>> {
+    const consumed = await this.ledger.consumed(materializations);
+    // Of heads, which is what planning asks about, retention keeps all records they consumed.
+    return new Map([...consumed].map(([id, inputs]) => [id, inputs.filter((input) => 'asset' in input)]));
   }
 }

@@ -15,6 +15,9 @@ export async function sqlLedger(dataSource: DataSource): Promise<LedgerUnderTest
       ['timers', 'fires_at'],
       ['processes', 'lease_until'],
       ['materializations', 'deadline'],
+      ['runs', 'created_at'],
+      ['runs', 'completed_at'],
+      ['events', 'at'],
     ]) {
       await dataSource.query(
         `UPDATE flowstone.${table} t SET ${column} = ${column} - $1 * interval '1 millisecond'
@@ -22,6 +25,17 @@ export async function sqlLedger(dataSource: DataSource): Promise<LedgerUnderTest
         [milliseconds, namespace],
       );
     }
+    await dataSource.query(
+      `UPDATE flowstone.superseded s SET superseded_at = superseded_at - $1 * interval '1 millisecond',
+        look_at = look_at - $1 * interval '1 millisecond'
+      FROM flowstone.assets a JOIN flowstone.namespaces n ON n.id = a.namespace WHERE n.name = $2 AND s.asset_id = a.id`,
+      [milliseconds, namespace],
+    );
+    await dataSource.query(
+      `UPDATE flowstone.namespaces SET collect_at = collect_at - $1 * interval '1 millisecond',
+        orphans_at = orphans_at - $1 * interval '1 millisecond' WHERE name = $2`,
+      [milliseconds, namespace],
+    );
   };
   return { ledger, pass, close: async () => undefined };
 }

@@ -90,8 +90,8 @@ describe('the schema of the ledger', () => {
     const declared = LEDGER_ENTITIES.flatMap((entity) => {
       const { tableName, columns: all, synchronize } = dataSource.getMetadata(entity);
       expect(synchronize).toBe(false);
-      return all.map(({ databaseName, type, isNullable, isPrimary }) =>
-        [tableName, databaseName, type, isNullable, isPrimary].join(' '),
+      return all.map(({ databaseName, type, isArray, isNullable, isPrimary }) =>
+        [tableName, databaseName, String(type) + (isArray ? '[]' : ''), isNullable, isPrimary].join(' '),
       );
     });
     expect(declared.sort()).toEqual(stored.sort());

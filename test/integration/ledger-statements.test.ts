@@ -6,15 +6,17 @@ import { migrateLedger } from '../../lib/ledger/sql/schema.js';
 import { inSchema, type Statement } from '../../lib/ledger/sql/statement.js';
 import * as acting from '../../lib/ledger/sql/statements/acting.js';
 import * as claiming from '../../lib/ledger/sql/statements/claiming.js';
+import * as collecting from '../../lib/ledger/sql/statements/collecting.js';
 import * as reading from '../../lib/ledger/sql/statements/reading.js';
 import * as registering from '../../lib/ledger/sql/statements/registering.js';
+import * as removing from '../../lib/ledger/sql/statements/removing.js';
 import * as requesting from '../../lib/ledger/sql/statements/requesting.js';
 import * as settling from '../../lib/ledger/sql/statements/settling.js';
 import * as timing from '../../lib/ledger/sql/statements/timing.js';
 import { freshDatabase, type FreshDatabase } from '../services/services.js';
 
-const statements = [acting, claiming, reading, registering, requesting, settling, timing].flatMap((file) =>
-  Object.values(file).filter((value): value is Statement => typeof value === 'object'),
+const statements = [acting, claiming, collecting, reading, registering, removing, requesting, settling, timing].flatMap(
+  (file) => Object.values(file).filter((value): value is Statement => typeof value === 'object'),
 );
 
 let database: FreshDatabase;

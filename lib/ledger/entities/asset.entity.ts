@@ -14,4 +14,8 @@ export class AssetEntity {
 
   @Column({ type: 'boolean' })
   readonly partitioned!: boolean;
+
+  /** The policy by which its versions were last judged, as text. */
+  @Column({ type: 'text', name: 'version_policy', nullable: true })
+  readonly versionPolicy!: string | null;
 }

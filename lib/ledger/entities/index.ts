@@ -1,5 +1,6 @@
 // Every entity of the ledger. The tables are made by migrations/; a test keeps the two equal.
 import { AssetEntity } from './asset.entity.js';
+import { CollectionEntity } from './collection.entity.js';
 import { DefinitionEntity } from './definition.entity.js';
 import { DynamicPartitionEntity } from './dynamic-partition.entity.js';
 import { EventEntity } from './event.entity.js';
@@ -12,11 +13,13 @@ import { ProcessDefinitionEntity } from './process-definition.entity.js';
 import { ProcessEntity } from './process.entity.js';
 import { RunKeyEntity } from './run-key.entity.js';
 import { RunEntity } from './run.entity.js';
+import { SupersededEntity } from './superseded.entity.js';
 import { TimerEntity } from './timer.entity.js';
 
 /** For reading the ledger through TypeORM; only the ledger writes. */
 export const LEDGER_ENTITIES = [
   AssetEntity,
+  CollectionEntity,
   DefinitionEntity,
   DynamicPartitionEntity,
   EventEntity,
@@ -29,5 +32,6 @@ export const LEDGER_ENTITIES = [
   ProcessEntity,
   RunKeyEntity,
   RunEntity,
+  SupersededEntity,
   TimerEntity,
 ] as const;

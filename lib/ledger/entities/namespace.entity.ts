@@ -8,4 +8,15 @@ export class NamespaceEntity {
 
   @Column({ type: 'text' })
   readonly name!: string;
+
+  /** The process whose turn it is to collect, until `collectAt`; null: nobody's, and the next turn is due then. */
+  @Column({ type: 'text', nullable: true })
+  readonly collector!: string | null;
+
+  @Column({ type: 'timestamptz', name: 'collect_at' })
+  readonly collectAt!: Date;
+
+  /** When values are next looked for that no record will ever point at. */
+  @Column({ type: 'timestamptz', name: 'orphans_at' })
+  readonly orphansAt!: Date;
 }

@@ -116,13 +116,15 @@ export async function deleteHeads(
     );
   }
   const removed: { asset: string; partition: string; value: ValueRecord | null }[] = [];
+  const deleted: number[] = [];
   for (const { asset, partition, head } of chosen) {
     if (head.materialization === null) continue;
     removed.push({ asset, partition, value: state.rows.get(head.materialization)!.value });
-    head.materialization = null;
-    head.invalidated = false;
+    deleted.push(head.materialization);
+    state.moveHead(head, null);
     state.tell('asset.deleted', { asset, partition, actor: act.actor, detail: { reason: act.reason } });
   }
+  state.condemn(deleted);
   return removed;
 }
 
@@ -148,8 +150,7 @@ export function reportVersion(
     completedAt: now,
   });
   const head = state.head(asset, partition);
-  head.materialization = row.id;
-  head.invalidated = false;
+  state.moveHead(head, row.id);
   state.tell('asset.version_reported', {
     asset,
     partition,

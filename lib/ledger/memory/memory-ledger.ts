@@ -23,27 +23,22 @@ import type {
   Transactional,
   Verdict,
 } from '../ledger.port.js';
-import type {
-  ConsumedInput,
-  ErrorRecord,
-  EventRecord,
-  HeadRecord,
-  MaterializationRecord,
-  NewRun,
-  RunRecord,
-} from '../records.js';
+import type { ErrorRecord, EventRecord, HeadRecord, MaterializationRecord, NewRun, RunRecord } from '../records.js';
 import { isTerminal, RESCUE_CAP } from '../transitions.js';
 import * as acts from './memory-acts.js';
+import { MemoryCollection } from './memory-collection.js';
 import * as reads from './memory-reads.js';
 import { MemoryState, newRunRow, type Row, type RunRow } from './memory-state.js';
 
 export class MemoryLedger implements Ledger {
   readonly durable = false;
+  readonly collection: MemoryCollection;
   readonly #state: MemoryState;
 
   /** @param clock the time in ms; tests pass their own. */
   constructor(clock: () => number = Date.now) {
     this.#state = new MemoryState(clock);
+    this.collection = new MemoryCollection(this.#state);
   }
 
   async open(): Promise<void> {}
@@ -235,12 +230,13 @@ export class MemoryLedger implements Ledger {
     return queries.map((query) => reads.heads(this.#state, query));
   }
 
-  async consumed(materializations: readonly number[]): Promise<ReadonlyMap<number, readonly ConsumedInput[]>> {
+  async consumed(materializations: readonly number[]): ReturnType<Ledger['consumed']> {
     return reads.consumed(this.#state, materializations);
   }
 
   async run(id: number): Promise<RunRecord | undefined> {
-    const run = this.#state.runs.get(id);
+    const removed = [...this.#state.runKeys.values()].find((key) => key.run === id)?.removed;
+    const run = this.#state.runs.get(id) ?? removed;
     return run && reads.runRecord(run);
   }
 
@@ -319,7 +315,7 @@ export class MemoryLedger implements Ledger {
     }
     const key = run.runKey === null ? undefined : state.runKeys.get(run.runKey);
     if (!key) return undefined;
-    if (key.request === requestText(run)) return state.runs.get(key.run);
+    if (key.request === requestText(run)) return state.runs.get(key.run) ?? key.removed;
     throw new FlowStoneError(
       'FLOWSTONE_RUN_KEY_CONFLICT',
       `Run key "${run.runKey}" was used by run ${key.run} for another request. Choose another run key, or repeat that request unchanged.`,
@@ -401,8 +397,7 @@ export class MemoryLedger implements Ledger {
           startedAt,
         });
         const head = state.head(row.asset, row.partition);
-        head.materialization = row.id;
-        head.invalidated = false;
+        state.moveHead(head, row.id);
         row.attempts++;
         return state.end(row, 'success');
       }

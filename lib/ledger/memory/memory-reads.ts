@@ -1,6 +1,13 @@
 // Reads of the in-memory ledger: records are copied out, so that no caller holds a live row.
 import type { AssetPartitions, CurrentDefinition, Ledger, Page, PageRequest, PlanRows } from '../ledger.port.js';
-import type { ConsumedInput, EventRecord, HeadRecord, MaterializationRecord, RunRecord } from '../records.js';
+import type {
+  ConsumedInput,
+  EventRecord,
+  HeadRecord,
+  MaterializationRecord,
+  RemovedInput,
+  RunRecord,
+} from '../records.js';
 import type { MemoryState, Row, RunRow } from './memory-state.js';
 
 export function runRecord({ planningEpoch: _, planner: _p, rows: _r, counts, ...run }: RunRow): RunRecord {
@@ -9,10 +16,10 @@ export function runRecord({ planningEpoch: _, planner: _p, rows: _r, counts, ...
 
 export function materializationRecord(row: Row): MaterializationRecord {
   const { id, run, asset, partition, status, forced, epoch, attempts, process, waitingFor, skipped, error } = row;
-  const { codeVersion, dataVersion, value, metadata, createdAt, startedAt, completedAt } = row;
+  const { codeVersion, dataVersion, value, valueRemoved, metadata, createdAt, startedAt, completedAt } = row;
   return {
     ...{ id, run, asset, partition, status, forced, epoch, attempts, process, waitingFor, skipped, error },
-    ...{ codeVersion, dataVersion, value, metadata, createdAt, startedAt, completedAt },
+    ...{ codeVersion, dataVersion, value, valueRemoved, metadata, createdAt, startedAt, completedAt },
   };
 }
 
@@ -41,15 +48,21 @@ export function heads(state: MemoryState, { asset, partitions }: AssetPartitions
   return found;
 }
 
-export function consumed(state: MemoryState, ids: readonly number[]): Map<number, ConsumedInput[]> {
+export function consumed(state: MemoryState, ids: readonly number[]): Map<number, (ConsumedInput | RemovedInput)[]> {
   return new Map(
     ids.map((id) => {
       const edges = state.rows.get(id)?.edges ?? [];
       return [
         id,
         edges.map((upstream) => {
-          const { asset, partition, dataVersion } = state.rows.get(upstream)!;
-          return { materialization: upstream, asset, partition, dataVersion: dataVersion! };
+          const row = state.rows.get(upstream);
+          if (!row) return { materialization: upstream, removed: 'by retention' };
+          return {
+            materialization: upstream,
+            asset: row.asset,
+            partition: row.partition,
+            dataVersion: row.dataVersion!,
+          };
         }),
       ];
     }),

@@ -44,6 +44,14 @@ export interface RunRow extends Mutable<RunRecord> {
   rows: number[];
 }
 
+/** A version that is no head any more. */
+interface Superseded {
+  readonly at: number;
+  /** What it was condemned with. */
+  collection: number | null;
+  gone: boolean;
+}
+
 export interface Timer {
   readonly kind: 'retry' | 'timeout' | 'cancel';
   readonly owner: number;
@@ -64,18 +72,24 @@ interface DefinitionRow extends AssetRegistration {
 export class MemoryState {
   readonly rows = new Map<number, Row>();
   readonly runs = new Map<number, RunRow>();
-  readonly runKeys = new Map<string, { readonly request: string; readonly run: number }>();
+  readonly runKeys = new Map<string, { readonly request: string; readonly run: number; removed?: RunRow }>();
   readonly heads = new Map<string, Map<string, Head>>();
   readonly processes = new Map<string, ProcessRow>();
   readonly definitions = new Map<string, Map<string, DefinitionRow>>();
   readonly dynamic = new Map<string, Map<string, { retired: boolean }>>();
   readonly timers = new Map<string, Timer>();
-  readonly events: EventRecord[] = [];
+  events: EventRecord[] = [];
+  /** In the order in which they were superseded. */
+  readonly superseded = new Map<number, Superseded>();
+  /** The attempts that ran when something was condemned, by collection. */
+  readonly collections = new Map<number, readonly { readonly id: number; readonly epoch: number }[]>();
   readonly #ready = new Map<number, Set<number>>();
   readonly #dependents = new Map<number, number[]>();
   readonly #waiters = new Map<number, Set<number>>();
   #lastId = 0;
   #lastRun = 0;
+  #lastEvent = 0;
+  #lastCollection = 0;
 
   constructor(readonly clock: () => number) {}
 
@@ -89,7 +103,7 @@ export class MemoryState {
 
   tell(kind: EventKind, about: Partial<Omit<EventRecord, 'id' | 'at' | 'kind'>>): void {
     this.events.push({
-      id: this.events.length + 1,
+      id: ++this.#lastEvent,
       at: new Date(this.clock()),
       kind,
       run: null,
@@ -109,6 +123,61 @@ export class MemoryState {
     if (!head)
       ofAsset.set(partition, (head = { materialization: null, active: null, invalidated: false, failed: false }));
     return head;
+  }
+
+  /** Another version becomes the head, or none. */
+  moveHead(head: Head, materialization: number | null): void {
+    const former = head.materialization;
+    if (former !== null) this.superseded.set(former, { at: this.clock(), collection: null, gone: false });
+    head.materialization = materialization;
+    head.invalidated = false;
+  }
+
+  /** The values of these superseded versions are to be deleted, once nothing that runs now can read them any more. */
+  condemn(ids: readonly number[]): void {
+    if (ids.length === 0) return;
+    const collection = ++this.#lastCollection;
+    for (const id of ids) {
+      this.superseded.get(id)!.collection = collection;
+      this.rows.get(id)!.valueRemoved = true;
+    }
+    const running = [...this.rows.values()].filter(({ status }) => status === 'running');
+    this.collections.set(
+      collection,
+      running.map(({ id, epoch }) => ({ id, epoch })),
+    );
+  }
+
+  removeRows(ids: readonly number[]): void {
+    const gone = new Set(ids);
+    const runs = new Set(ids.map((id) => this.rows.get(id)!.run));
+    for (const id of runs) {
+      const run = id === null ? undefined : this.runs.get(id);
+      if (run) run.rows = run.rows.filter((row) => !gone.has(row));
+    }
+    for (const id of ids) {
+      this.rows.delete(id);
+      this.superseded.delete(id);
+    }
+  }
+
+  /** Whether there was one. Its key keeps what became of it. */
+  removeRun(id: number): boolean {
+    const run = this.runs.get(id);
+    const key = run?.runKey != null ? this.runKeys.get(run.runKey) : undefined;
+    if (run && key?.run === id) key.removed = run;
+    return this.runs.delete(id);
+  }
+
+  removeEvents(which: (event: EventRecord) => boolean, limit: number): number {
+    const removed = new Set(this.events.filter(which).slice(0, limit));
+    this.events = this.events.filter((event) => !removed.has(event));
+    return removed.size;
+  }
+
+  isPartitioned(asset: string): boolean {
+    const [definition] = this.definitions.get(asset)?.values() ?? [];
+    return definition?.partitioned ?? false;
   }
 
   headRecord(partition: string, head: Head): HeadRecord {
@@ -144,6 +213,7 @@ export class MemoryState {
       inputs: null,
       upstreams: null,
       value: null,
+      valueRemoved: false,
       metadata: null,
       createdAt: new Date(this.clock()),
       startedAt: null,

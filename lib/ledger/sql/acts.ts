@@ -2,6 +2,7 @@
 import { FlowStoneError } from '../../flowstone.errors.js';
 import type { Act, AssetPartitions, Ledger } from '../ledger.port.js';
 import type { AssetNumbers } from './asset-numbers.js';
+import type { Collection } from './collection.js';
 import type { Database, Sql } from './database.js';
 import { countRuns, noDelta, takeEffect, type Moved } from './effects.js';
 import { valueRecord, type HeadRow } from './rows.js';
@@ -28,6 +29,7 @@ export class Acts {
     readonly database: Database,
     readonly namespace: number,
     readonly assets: AssetNumbers,
+    readonly collection: Collection,
   ) {}
 
   /** See Ledger.cancelRun. */
@@ -65,6 +67,10 @@ export class Acts {
       if (busy) throw assetBusy(keyOf(busy.asset_id), busy.partition, busy.active_materialization!);
       const present = heads.filter((head) => head.materialization_id !== null);
       await sql.rows(DELETE_HEADS, [this.namespace, present.map(({ id }) => id), actor, reason]);
+      await this.collection.condemnDeleted(
+        sql,
+        present.map((head) => head.materialization_id!),
+      );
       return present.map((head) => ({
         asset: keyOf(head.asset_id),
         partition: head.partition,

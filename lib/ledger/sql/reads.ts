@@ -1,12 +1,21 @@
 // Reads of the ledger, as records of the port. Nothing here writes or locks.
 import type { AssetPartitions, Ledger, Page, PageRequest, PlanRows } from '../ledger.port.js';
-import type { ConsumedInput, EventRecord, HeadRecord, MaterializationRecord, RunRecord } from '../records.js';
+import type {
+  ConsumedInput,
+  EventRecord,
+  HeadRecord,
+  JsonValue,
+  MaterializationRecord,
+  RemovedInput,
+  RunRecord,
+} from '../records.js';
 import type { AssetNumbers } from './asset-numbers.js';
 import type { Database } from './database.js';
 import {
   eventRecord,
   headRecord,
   materializationRecord,
+  removedRunRow,
   runRecord,
   type EventRow,
   type HeadRow,
@@ -26,6 +35,7 @@ import {
   PROGRESS,
   runsWhere,
 } from './statements/reading.js';
+import { REMOVED_RUN } from './statements/removing.js';
 import { RUN_KEY } from './statements/requesting.js';
 import { storable } from './values.js';
 
@@ -84,19 +94,34 @@ export class Reads {
     return rows.map((row) => ({ row, heads: groups.get(row.asset_id)! }));
   }
 
-  async consumed(materializations: readonly number[]): Promise<ReadonlyMap<number, readonly ConsumedInput[]>> {
-    type Row = { downstream: number; id: number; asset_id: number; partition: string; data_version: string };
+  async consumed(materializations: readonly number[]): ReturnType<Ledger['consumed']> {
+    type Row = {
+      downstream: number;
+      upstream: number;
+      asset_id: number | null;
+      partition: string;
+      data_version: string;
+    };
     const rows = await this.database.rows<Row>(CONSUMED, [materializations]);
     const keyOf = await this.#keys(rows);
-    const consumed = new Map<number, ConsumedInput[]>(materializations.map((id) => [id, []]));
-    for (const { downstream, id, asset_id, partition, data_version: dataVersion } of rows) {
-      consumed.get(downstream)!.push({ materialization: id, asset: keyOf(asset_id), partition, dataVersion });
+    const consumed = new Map<number, (ConsumedInput | RemovedInput)[]>(materializations.map((id) => [id, []]));
+    for (const { downstream, upstream: materialization, asset_id, partition, data_version: dataVersion } of rows) {
+      consumed
+        .get(downstream)!
+        .push(
+          asset_id === null
+            ? { materialization, removed: 'by retention' }
+            : { materialization, asset: keyOf(asset_id), partition, dataVersion },
+        );
     }
     return consumed;
   }
 
   async run(id: number): Promise<RunRecord | undefined> {
-    return (await this.#runs([['r.id = ?', id]], { limit: 1 })).items[0];
+    const [run] = (await this.#runs([['r.id = ?', id]], { limit: 1 })).items;
+    if (run) return run;
+    const [key] = await this.database.rows<{ removed_run: JsonValue }>(REMOVED_RUN, [this.namespace, id]);
+    return key && runRecord(removedRunRow(key.removed_run));
   }
 
   async runByKey(runKey: string): Promise<RunRecord | undefined> {

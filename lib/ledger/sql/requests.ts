@@ -3,11 +3,11 @@ import { createHash } from 'node:crypto';
 import canonicalize from 'canonicalize';
 import { FlowStoneError } from '../../flowstone.errors.js';
 import type { Claim, Claimant, ClaimRequest, PlanningClaim, PlanRows, Transactional } from '../ledger.port.js';
-import type { ErrorRecord, NewRun, RunRecord } from '../records.js';
+import type { ErrorRecord, JsonValue, NewRun, RunRecord } from '../records.js';
 import type { Claims } from './claims.js';
 import type { Database, Sql } from './database.js';
 import { beginPlan, insertPlan, NO_PLAN, type PlanStart } from './plan-rows.js';
-import { runRecord, type RunRow } from './rows.js';
+import { removedRunRow, runRecord, type RunRow } from './rows.js';
 import { runsWhere } from './statements/reading.js';
 import {
   CLAIM_PLANNING,
@@ -110,12 +110,12 @@ export class Requests {
   async #existing(sql: Sql, run: NewRun): Promise<RunRow | undefined> {
     const retry = run.retryOf === null ? undefined : await this.#openRetry(sql, run);
     if (retry || run.runKey === null) return retry;
-    const [key] = await sql.rows<{ run_id: number; request_hash: string }>(RUN_KEY, [
-      this.namespace,
-      storable(run.runKey),
-    ]);
+    type KeyRow = { run_id: number; request_hash: string; removed_run: JsonValue };
+    const [key] = await sql.rows<KeyRow>(RUN_KEY, [this.namespace, storable(run.runKey)]);
     if (!key) return undefined;
-    if (key.request_hash === requestHash(run)) return this.#runRow(sql, key.run_id);
+    if (key.request_hash === requestHash(run)) {
+      return key.removed_run === null ? this.#runRow(sql, key.run_id) : removedRunRow(key.removed_run);
+    }
     throw new FlowStoneError(
       'FLOWSTONE_RUN_KEY_CONFLICT',
       `Run key "${run.runKey}" was used by run ${key.run_id} for another request. Choose another run key, or repeat that request unchanged.`,

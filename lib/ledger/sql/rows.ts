@@ -41,6 +41,19 @@ export interface RunRow {
   readonly completed_at: Date | null;
 }
 
+/** A run as it was when retention removed it, from its row as JSON, in which times are texts. */
+export function removedRunRow(row: JsonValue): RunRow {
+  const kept = row as unknown as RunRow;
+  const date = (at: Date | null): Date | null => at && new Date(at);
+  return {
+    ...kept,
+    running: 0,
+    created_at: new Date(kept.created_at),
+    completed_at: date(kept.completed_at),
+    cancel_requested_at: date(kept.cancel_requested_at),
+  };
+}
+
 interface ValueColumns {
   readonly io: string | null;
   readonly location: JsonValue;
@@ -97,6 +110,7 @@ export interface MaterializationRow extends VersionColumns {
   readonly skip_reason: 'fresh' | 'joined' | null;
   readonly joined: number | null;
   readonly error: ErrorRecord | null;
+  readonly value_removed: boolean;
   readonly metadata: JsonObject | null;
   readonly created_at: Date;
   readonly started_at: Date | null;
@@ -203,6 +217,7 @@ export function materializationRecord(row: MaterializationRow, asset: string): M
     codeVersion: row.code_version,
     dataVersion: row.data_version,
     value: valueRecord(row),
+    valueRemoved: row.value_removed,
     metadata: row.metadata,
     createdAt: row.created_at,
     startedAt: row.started_at,

@@ -1,6 +1,7 @@
 // The ledger in PostgreSQL, served or embedded: a thin facade over the concerns beside it.
 import type { DataSource, EntityManager } from 'typeorm';
 import { FlowStoneError } from '../../flowstone.errors.js';
+import type { CollectionLedger } from '../collection.port.js';
 import type {
   Claim,
   Claimant,
@@ -16,6 +17,7 @@ import type { ErrorRecord } from '../records.js';
 import { Acts } from './acts.js';
 import { AssetNumbers } from './asset-numbers.js';
 import { Claims } from './claims.js';
+import { Collection } from './collection.js';
 import { Database, type Sql } from './database.js';
 import { isOutage, unavailable } from './failures.js';
 import { Processes } from './processes.js';
@@ -50,6 +52,7 @@ interface Opened {
   readonly claims: Claims;
   readonly settlement: Settlement;
   readonly acts: Acts;
+  readonly collection: Collection;
   readonly reads: Reads;
 }
 
@@ -86,13 +89,15 @@ export class SqlLedger implements Ledger {
       const number = await this.#namespaceNumber(namespace);
       const assets = new AssetNumbers(number);
       const claims = new Claims(database, number, assets);
+      const collection = new Collection(database, number, assets);
       this.#opened = {
         installation: installation.id,
         processes: new Processes(database, number, assets, exclusive),
         requests: new Requests(database, number, claims),
         claims,
         settlement: new Settlement(database, number),
-        acts: new Acts(database, number, assets),
+        acts: new Acts(database, number, assets, collection),
+        collection,
         reads: new Reads(database, number, assets),
       };
     } catch (error) {
@@ -245,6 +250,10 @@ export class SqlLedger implements Ledger {
 
   events(filter: Parameters<Ledger['events']>[0], page: PageRequest): ReturnType<Ledger['events']> {
     return this.#open.reads.events(filter, page);
+  }
+
+  get collection(): CollectionLedger {
+    return this.#open.collection;
   }
 
   get #open(): Opened {

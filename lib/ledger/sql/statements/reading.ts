@@ -10,8 +10,10 @@ const RUN = `SELECT r.*, COALESCE(n.running, 0) AS running FROM fs.runs r
     WHERE r.status = 'running' AND h.active_materialization IS NOT NULL AND m.run_id = r.id AND m.status = 'running'
     OFFSET 0) n ON true`;
 
-const MATERIALIZATION = `SELECT m.*, h.partition FROM fs.materializations m
-  CROSS JOIN LATERAL (SELECT h.partition FROM fs.heads h WHERE h.id = m.head_id OFFSET 0) h`;
+const MATERIALIZATION = `SELECT m.*, h.partition, COALESCE(s.removed, false) AS value_removed FROM fs.materializations m
+  CROSS JOIN LATERAL (SELECT h.partition FROM fs.heads h WHERE h.id = m.head_id OFFSET 0) h
+  LEFT JOIN LATERAL (SELECT s.collection IS NOT NULL OR s.gone AS removed FROM fs.superseded s
+    WHERE s.materialization_id = m.id OFFSET 0) s ON true`;
 
 const EVENT = `SELECT e.* FROM fs.events e`;
 
@@ -55,14 +57,17 @@ export const HEADS_AT = statement(
   ${VALUE_OF_HEAD}`,
 );
 
-/** Purpose: recorded provenance, one step. An edge is that only if its downstream succeeded. Plan: primary keys. Values: ids. */
+/**
+ * Purpose: recorded provenance, one step. An edge is that only if its downstream succeeded; without a row of its upstream,
+ * retention removed that. Plan: primary keys. Values: ids.
+ */
 export const CONSUMED = statement(
   'consumed',
-  `SELECT l.downstream, u.id, u.asset_id, u.data_version, h.partition FROM fs.lineage l
+  `SELECT l.downstream, l.upstream, u.asset_id, u.data_version, h.partition FROM fs.lineage l
   CROSS JOIN LATERAL (SELECT d.status FROM fs.materializations d WHERE d.id = l.downstream OFFSET 0) d
-  CROSS JOIN LATERAL (SELECT u.id, u.asset_id, u.head_id, u.data_version FROM fs.materializations u
-    WHERE u.id = l.upstream OFFSET 0) u
-  CROSS JOIN LATERAL (SELECT h.partition FROM fs.heads h WHERE h.id = u.head_id OFFSET 0) h
+  LEFT JOIN LATERAL (SELECT u.asset_id, u.head_id, u.data_version FROM fs.materializations u
+    WHERE u.id = l.upstream OFFSET 0) u ON true
+  LEFT JOIN LATERAL (SELECT h.partition FROM fs.heads h WHERE h.id = u.head_id OFFSET 0) h ON true
   WHERE l.downstream = ANY ($1::bigint[]) AND d.status = 'success' ORDER BY l.downstream, l.upstream`,
 );
 

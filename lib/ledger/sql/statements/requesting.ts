@@ -15,7 +15,7 @@ export const TAKE_RUN_KEY = statement(
 /** Purpose: who has a run key. Plan: primary key. Values: namespace, key. */
 export const RUN_KEY = statement(
   'run_key',
-  `SELECT k.run_id, k.request_hash FROM fs.run_keys k WHERE k.namespace = $1 AND k.run_key = $2`,
+  `SELECT k.run_id, k.request_hash, k.removed_run FROM fs.run_keys k WHERE k.namespace = $1 AND k.run_key = $2`,
 );
 
 /** Purpose: the open retry of a run. Plan: runs_open_retry. Values: namespace, run. */
