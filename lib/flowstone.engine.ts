@@ -8,6 +8,7 @@ import { FlowStoneError } from './flowstone.errors.js';
 import type { ResolvedOptions } from './flowstone.options.js';
 import type { IoRegistry } from './io/io.registry.js';
 import type { JsonObject } from './ledger/records.js';
+import type { LeaseAccess } from './ledger/sql/lease-ledger.js';
 import { declaredUpstreams } from './planning/must-run.js';
 import { schemeFingerprint } from './partitions/partitions.js';
 import { InProcessQueue } from './queue/in-process/in-process.queue.js';
@@ -16,6 +17,7 @@ import type { AttemptHost } from './runs/attempt.js';
 import { LookAgainDesk } from './runs/claim.desk.js';
 import { Coordinator } from './runs/coordinator.js';
 import { messageOf, placeName, type Failure } from './runs/failure.js';
+import { heartbeatFor } from './runs/heartbeat/heartbeat-for.js';
 import { LedgerFacts, type LostValue } from './runs/ledger.facts.js';
 import { Membership } from './runs/membership.js';
 import { PartitionMoments } from './runs/partition.moments.js';
@@ -32,6 +34,8 @@ export interface EngineParts {
   readonly assets: readonly RegisteredAsset[];
   readonly ledger: Ledger;
   readonly io: IoRegistry;
+  /** See OpenableLedger. */
+  readonly leases?: LeaseAccess | undefined;
   /** See OpenableLedger. */
   readonly insideTransaction?: (() => boolean) | undefined;
   /** A logger of this name. */
@@ -57,7 +61,7 @@ export class FlowStoneEngine {
   readonly #io: IoRegistry;
   readonly #logger: ContextLogger;
 
-  constructor({ options, assets, ledger, io, insideTransaction, loggerOf }: EngineParts) {
+  constructor({ options, assets, ledger, leases, io, insideTransaction, loggerOf }: EngineParts) {
     this.options = options;
     this.ledger = ledger;
     this.#insideTransaction = insideTransaction;
@@ -72,7 +76,12 @@ export class FlowStoneEngine {
       this.#failed(failure),
     );
     const alone = options.storage === 'embedded' || options.storage === 'memory';
-    this.membership = new Membership(ledger, this.registry.definitions.map(registrationOf), { ...options, alone });
+    this.membership = new Membership(
+      ledger,
+      this.registry.definitions.map(registrationOf),
+      { ...options, alone },
+      heartbeatFor(ledger, leases, options.heartbeat),
+    );
     this.views = new RunViews(ledger, () => this.membership.current);
     const host: AttemptHost = {
       namespace: options.namespace,

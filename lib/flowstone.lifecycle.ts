@@ -56,11 +56,12 @@ export class FlowStoneLifecycle
         optionProblems: (name: string, options: Readonly<Record<string, unknown>>) => io.optionProblems(name, options),
       };
       const assets = checkDeclarations(this.explorer.explore(), managers);
-      const { ledger } = this.storage;
+      const { ledger, leases } = this.storage;
       const engine = new FlowStoneEngine({
         options: this.options,
         assets,
         ledger,
+        leases,
         io,
         insideTransaction: this.storage.insideTransaction,
         loggerOf: (name) => new Logger(name),

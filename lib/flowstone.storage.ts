@@ -8,6 +8,7 @@ import { MemoryIoManager } from './io/managers/memory/memory.io-manager.js';
 import type { EmbeddedDatabase } from './ledger/embedded/embedded.database.js';
 import type { DataSource, Ledger } from './ledger/ledger.port.js';
 import { MemoryLedger } from './ledger/memory/memory-ledger.js';
+import type { LeaseAccess } from './ledger/sql/lease-ledger.js';
 
 /** A ledger that is not open yet, and how to let go of it. */
 export interface OpenableLedger {
@@ -16,9 +17,14 @@ export interface OpenableLedger {
   readonly dataSource: DataSource | undefined;
   /** Whether the caller is inside a transaction that holds the only connection (embedded); never, if left out. */
   readonly insideTransaction?: () => boolean;
+  /** The heartbeat's own way to a ledger that processes share. */
+  readonly leases?: LeaseAccess | undefined;
   /** Frees what the ledger does not own itself (the embedded database). After the ledger is closed. */
   release(): Promise<void>;
 }
+
+/** The least time, in ms, in which a server must answer the heartbeat before its connection is taken for dead. */
+const LEAST_PATIENCE = 1000;
 
 const nothing = async (): Promise<void> => undefined;
 
@@ -32,14 +38,14 @@ export async function createLedger(options: ResolvedOptions): Promise<OpenableLe
   embedding?.catch(nothing);
   const { SqlLedger } = await import('./ledger/sql/sql-ledger.js');
   const common = { schema, namespace, migrate };
-  if (typeof storage === 'object' && 'dataSource' in storage) {
-    const { dataSource } = storage;
-    return { ledger: new SqlLedger({ ...common, dataSource, own: false }), dataSource, release: nothing };
-  }
   const { ledgerDataSource } = await import('./ledger/sql/data-source.js');
   if (storage !== 'embedded') {
-    const dataSource = ledgerDataSource(storage, schema);
-    return { ledger: new SqlLedger({ ...common, dataSource, own: true }), dataSource, release: nothing };
+    const { leaseAccess } = await import('./ledger/sql/lease-ledger.js');
+    const own = !('dataSource' in storage);
+    const dataSource = own ? ledgerDataSource(storage, schema) : storage.dataSource;
+    const ledger = new SqlLedger({ ...common, dataSource, own });
+    const leases = leaseAccess(dataSource, { schema, namespace }, Math.max(LEAST_PATIENCE, options.lease / 3));
+    return { ledger, dataSource, leases, release: nothing };
   }
   const { markTransactions } = await import('./ledger/embedded/host-transactions.js');
   const embedded = (await embedding)!;

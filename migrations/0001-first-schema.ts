@@ -42,6 +42,8 @@ const TABLES = [
     worker boolean NOT NULL,
     lease integer NOT NULL CHECK (lease > 0),
     lease_until timestamptz NOT NULL,
+    contact_since timestamptz NOT NULL,
+    server_started timestamptz NOT NULL,
     registered_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (namespace, id)
   )`,

@@ -30,6 +30,16 @@ export interface ProcessRegistration {
   readonly lease: number;
 }
 
+/** What a renewal of a lease brings back. */
+export interface Renewal {
+  /** False: the lease was given up, its work may be running elsewhere; abort all and register anew. */
+  readonly alive: boolean;
+  /** The attempts that the ledger says this process holds. */
+  readonly held: readonly { readonly id: number; readonly epoch: number }[];
+  /** Those of them whose run was cancelled. */
+  readonly cancelled: readonly { readonly id: number; readonly epoch: number }[];
+}
+
 /** An asset as one process declares it. */
 export interface AssetRegistration {
   readonly key: string;
@@ -222,14 +232,15 @@ export interface Ledger {
    * A ledger that cannot be shared (embedded) hands back whatever is found running by earlier processes.
    */
   register(process: ProcessRegistration, assets: readonly AssetRegistration[]): Promise<void>;
-  /** Renews the lease. False: it was given up, its work may be running elsewhere; abort all and register anew. */
-  renew(
-    process: string,
-  ): Promise<{ readonly alive: boolean; readonly cancelled: readonly { id: number; epoch: number }[] }>;
+  /** Renews the lease. `cutOff`: the ledger could not be reached since the renewal before. */
+  renew(process: string, cutOff?: boolean): Promise<Renewal>;
   /** Leaves: hands back whatever the process still holds. */
   unregister(process: string): Promise<void>;
-  /** Gives the work of processes whose lease has expired to others. Returns how many materializations. */
-  rescue(): Promise<number>;
+  /**
+   * Gives the work of processes whose lease has expired to others, unless an outage may have kept them from renewing:
+   * the rescuer must have been in contact for as long as a lease. Returns how many materializations.
+   */
+  rescue(rescuer: string): Promise<number>;
   currentDefinitions(): Promise<readonly CurrentDefinition[]>;
 
   // -- requests ---------------------------------------------------------------------------------------------------

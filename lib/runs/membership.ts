@@ -1,14 +1,16 @@
 // This process as a member of the ledger: its lease, the definitions that count now, the rescue of lost members.
+// What renews the lease stands in heartbeat/.
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import type { AssetRegistration, Claimant, CurrentDefinition, Ledger } from '../ledger/ledger.port.js';
+import type { AssetRegistration, Claimant, CurrentDefinition, Ledger, Renewal } from '../ledger/ledger.port.js';
 import { crashPoint } from './crash-points.js';
+import type { Heartbeat, MakeHeartbeat } from './heartbeat/heartbeat.port.js';
+import { withPatience } from './patience.js';
 
 export interface MembershipOptions {
   readonly worker: boolean;
-  /** All in ms (durability.md: 15 s, 5 s, 5 s). */
+  /** All in ms (durability.md: 15 s, 5 s). */
   readonly lease: number;
-  readonly heartbeat: number;
   readonly sweep: number;
   /** Whether no other process can use the ledger: nobody could take over, so no silence costs the lease. */
   readonly alone: boolean;
@@ -30,13 +32,16 @@ export interface MembershipNews {
 export class Membership {
   #id = randomUUID() as string;
   #current = new Map<string, CurrentDefinition>();
-  #timers: NodeJS.Timeout[] = [];
-  #busy = new Set<Promise<void>>();
+  #heartbeat: Heartbeat | undefined;
+  #sweeper: NodeJS.Timeout | undefined;
+  readonly #busy = new Map<string, Promise<void>>();
+  readonly #leaving = new AbortController();
 
   constructor(
     private readonly ledger: Ledger,
     private readonly assets: readonly AssetRegistration[],
     private readonly options: MembershipOptions,
+    private readonly makeHeartbeat: MakeHeartbeat,
   ) {}
 
   /** Changes when the lease was lost. */
@@ -55,28 +60,12 @@ export class Membership {
   }
 
   keepAlive(news: MembershipNews): void {
-    const every = (interval: number, beat: () => Promise<void>): void => {
-      let running = false;
-      const timer = setInterval(() => {
-        if (running) return;
-        running = true;
-        const beating = beat()
-          .catch((error: unknown) => news.failed(error))
-          .finally(() => {
-            running = false;
-            this.#busy.delete(beating);
-          });
-        this.#busy.add(beating);
-      }, interval);
-      this.#timers.push(timer.unref());
-    };
-    every(this.options.heartbeat, () => this.#renew(news));
-    if (this.options.alone) return;
-    every(this.options.sweep, async () => {
-      crashPoint('before-rescue');
-      const count = await this.ledger.rescue();
-      if (count > 0) news.rescued(count);
+    this.#heartbeat = this.makeHeartbeat({
+      renewed: (process, renewal) => this.#renewed(process, renewal, news),
+      failed: (error) => news.failed(error),
     });
+    this.#heartbeat.keep(this.#id);
+    if (!this.options.alone) this.#sweeper = setInterval(() => this.#sweep(news), this.options.sweep).unref();
   }
 
   async refresh(): Promise<void> {
@@ -96,21 +85,51 @@ export class Membership {
   }
 
   async leave(): Promise<void> {
-    for (const timer of this.#timers.splice(0)) clearInterval(timer);
-    await Promise.all(this.#busy);
+    clearInterval(this.#sweeper);
+    this.#leaving.abort();
+    await this.#heartbeat?.stop();
+    await Promise.all(this.#busy.values());
     crashPoint('before-hand-back');
     await this.ledger.unregister(this.#id);
   }
 
-  async #renew(news: MembershipNews): Promise<void> {
-    const { alive, cancelled } = await this.ledger.renew(this.#id);
-    if (!alive) {
-      this.#id = randomUUID();
-      news.lost();
-      await this.enter();
-      return;
-    }
+  #renewed(process: string, { alive, cancelled }: Renewal, news: MembershipNews): void {
+    // Told of a lease that was lost before.
+    if (process !== this.#id) return;
     if (cancelled.length > 0) news.cancelled(cancelled);
-    await this.refresh();
+    if (alive) return this.#once('refresh', () => this.refresh(), news);
+    this.#id = randomUUID();
+    news.lost();
+    this.#once('enter', () => this.#enterAnew(news), news);
+  }
+
+  async #enterAnew(news: MembershipNews): Promise<void> {
+    await withPatience(
+      () => this.enter(),
+      this.#leaving.signal,
+      (error) => news.failed(error),
+    );
+    this.#heartbeat!.keep(this.#id);
+  }
+
+  #sweep(news: MembershipNews): void {
+    this.#once(
+      'sweep',
+      async () => {
+        crashPoint('before-rescue');
+        const count = await this.ledger.rescue(this.#id);
+        if (count > 0) news.rescued(count);
+      },
+      news,
+    );
+  }
+
+  /** Does it unless it is being done. */
+  #once(name: string, work: () => Promise<void>, news: MembershipNews): void {
+    if (this.#busy.has(name)) return;
+    const working = work()
+      .catch((error: unknown) => news.failed(error))
+      .finally(() => this.#busy.delete(name));
+    this.#busy.set(name, working);
   }
 }

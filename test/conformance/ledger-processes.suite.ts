@@ -24,12 +24,11 @@ export function processBehaviours(world: () => World): void {
     const run = await world().run([{ asset: 'a' }, { asset: 'b', upstreams: [0] }]);
     const claim = await world().claimOne('one');
     await world().ledger.start([{ ...attempt(claim), timeout: 1000 }]);
-    expect(await world().ledger.rescue()).toBe(0);
-    await world().pass(LEASE + 1000);
-    await world().ledger.renew('two');
-    expect(await world().ledger.rescue()).toBe(1);
-    expect(await world().ledger.rescue()).toBe(0);
-    expect(await world().ledger.renew('one')).toEqual({ alive: false, cancelled: [] });
+    expect(await world().ledger.rescue('two')).toBe(0);
+    await world().outlive('two');
+    expect(await world().ledger.rescue('two')).toBe(1);
+    expect(await world().ledger.rescue('two')).toBe(0);
+    expect(await world().ledger.renew('one')).toEqual({ alive: false, held: [], cancelled: [] });
     expect(await world().claim('one')).toEqual([]);
     const again = await world().claimOne('two');
     expect(again).toMatchObject({ id: claim.id, attempt: 1, rescues: 1 });
@@ -44,9 +43,9 @@ export function processBehaviours(world: () => World): void {
     await world().run([{ asset: 'a' }]);
     const claim = await world().claimOne('one');
     await world().pass(LEASE - 1000);
-    expect(await world().ledger.renew('one')).toEqual({ alive: true, cancelled: [] });
-    await world().pass(LEASE - 1000);
-    await world().ledger.rescue();
+    expect(await world().ledger.renew('one')).toEqual({ alive: true, held: [attempt(claim)], cancelled: [] });
+    await world().outlive('one');
+    await world().ledger.rescue('one');
     expect(await world().succeed(claim)).toMatchObject({ verdicts: ['committed'] });
   });
 
@@ -55,8 +54,8 @@ export function processBehaviours(world: () => World): void {
     for (let round = 0; round <= RESCUE_CAP; round++) {
       await world().register(`lost ${round}`);
       expect(await world().claimOne(`lost ${round}`)).toMatchObject({ rescues: round, attempt: 1 });
-      await world().pass(LEASE + 1000);
-      expect(await world().ledger.rescue()).toBe(1);
+      await world().outlive('two');
+      expect(await world().ledger.rescue('two')).toBe(1);
     }
     expect(await world().statuses(run.id)).toEqual(['a: failed', 'b: upstream_failed']);
     const [failed] = (await world().ledger.materializations({ run: run.id, asset: 'a' }, { limit: 1 })).items;
@@ -68,8 +67,8 @@ export function processBehaviours(world: () => World): void {
     const run = await world().run([{ asset: 'a' }]);
     await world().claimOne('one');
     await world().ledger.cancelRun(run.id, { actor: null, reason: null, grace: 60_000 });
-    await world().pass(LEASE + 1000);
-    expect(await world().ledger.rescue()).toBe(1);
+    await world().outlive('two');
+    expect(await world().ledger.rescue('two')).toBe(1);
     expect(await world().statuses(run.id)).toEqual(['a: cancelled']);
     expect(await world().runStatus(run.id)).toBe('cancelled');
   });
@@ -102,9 +101,8 @@ export function processBehaviours(world: () => World): void {
   it('forgets the declarations of a lost process', async () => {
     await enter('old', [asset()]);
     await enter('new', [asset({ hash: 'v2' })]);
-    await world().pass(LEASE + 1000);
-    await world().ledger.renew('old');
-    await world().ledger.rescue();
+    await world().outlive('old');
+    await world().ledger.rescue('old');
     expect(await fruit()).toMatchObject({ hash: 'v1', live: true });
   });
 

@@ -14,6 +14,7 @@ export async function sqlLedger(dataSource: DataSource): Promise<LedgerUnderTest
     for (const [table, column] of [
       ['timers', 'fires_at'],
       ['processes', 'lease_until'],
+      ['processes', 'contact_since'],
       ['materializations', 'deadline'],
       ['runs', 'created_at'],
       ['runs', 'completed_at'],

@@ -94,6 +94,14 @@ export class World {
     }
   }
 
+  /** So much time passes that the lease of every process but this one expires. */
+  async outlive(process: string): Promise<void> {
+    await this.ledger.renew(process);
+    await this.pass(LEASE - 1000);
+    await this.ledger.renew(process);
+    await this.pass(2000);
+  }
+
   async run(entries: readonly Entry[], fields: Partial<NewRun> = {}): Promise<RunRecord> {
     return (await this.ledger.insertRun(runOf(fields), { plan: planOf(entries) })).run;
   }

@@ -1,6 +1,9 @@
-// Jest's globalSetup: the broker stands ready, the servers start when a test asks.
+// Jest's globalSetup: the broker stands ready, the servers start when a test asks; threads of tests run TypeScript.
 import { startBroker } from './start-broker.mjs';
 
 export default async function setup() {
+  // Heard by the processes Jest starts for its suites: a thread takes its options from them.
+  const threads = new URL('./typescript-threads.mjs', import.meta.url);
+  process.env['NODE_OPTIONS'] = `${process.env['NODE_OPTIONS'] ?? ''} --import=${threads.href}`.trim();
   Reflect.set(globalThis, Symbol.for('flowstone.stopServices'), await startBroker());
 }

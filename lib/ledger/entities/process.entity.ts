@@ -25,6 +25,14 @@ export class ProcessEntity {
   @Column({ type: 'timestamptz', name: 'lease_until' })
   readonly leaseUntil!: Date;
 
+  /** Since when no outage has kept it from renewing: only who was in contact for a lease rescues others. */
+  @Column({ type: 'timestamptz', name: 'contact_since' })
+  readonly contactSince!: Date;
+
+  /** When the server it was last in contact with had started. */
+  @Column({ type: 'timestamptz', name: 'server_started' })
+  readonly serverStarted!: Date;
+
   @Column({ type: 'timestamptz', name: 'registered_at' })
   readonly registeredAt!: Date;
 }

@@ -19,6 +19,7 @@ import type {
   PlanningClaim,
   PlanRows,
   ProcessRegistration,
+  Renewal,
   Settled,
   Transactional,
   Verdict,
@@ -57,12 +58,17 @@ export class MemoryLedger implements Ledger {
     acts.register(this.#state, process, assets);
   }
 
-  async renew(id: string): Promise<{ alive: boolean; cancelled: { id: number; epoch: number }[] }> {
+  async renew(id: string): Promise<Renewal> {
     const process = this.#state.processes.get(id);
-    if (!process) return { alive: false, cancelled: [] };
+    if (!process) return { alive: false, held: [], cancelled: [] };
     process.leaseUntil = this.#state.clock() + process.lease;
-    const cancelled = this.#heldBy(id).filter((row) => row.cancelRequested);
-    return { alive: true, cancelled: cancelled.map(({ id: row, epoch }) => ({ id: row, epoch })) };
+    const rows = this.#heldBy(id);
+    const attempt = ({ id: row, epoch }: Row) => ({ id: row, epoch });
+    return {
+      alive: true,
+      held: rows.map(attempt),
+      cancelled: rows.filter((row) => row.cancelRequested).map(attempt),
+    };
   }
 
   async unregister(id: string): Promise<void> {

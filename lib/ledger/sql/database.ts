@@ -1,8 +1,8 @@
-// The one entry to the database: single statements and transactions, on connections of a TypeORM DataSource.
+// The one entry to the database: single statements and transactions, on connections of a TypeORM DataSource or its like.
 // No SQL of its own; what runs here stands in statements/.
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { PoolClient } from 'pg';
-import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
+import type { EntityManager, QueryRunner } from 'typeorm';
 import { isOutage, isRepeatable, unavailable } from './failures.js';
 import { inSchema, type Statement } from './statement.js';
 import { LEDGER_TYPES } from './values.js';
@@ -10,6 +10,17 @@ import { LEDGER_TYPES } from './values.js';
 /** Runs statements on one connection, or joins somebody's transaction. */
 export interface Sql {
   rows<R extends object>(statement: Statement, values?: readonly unknown[]): Promise<R[]>;
+}
+
+/** A lent connection. */
+export type Connection = Pick<
+  QueryRunner,
+  'connect' | 'startTransaction' | 'commitTransaction' | 'rollbackTransaction' | 'release'
+>;
+
+/** Lends connections, as a TypeORM DataSource does. */
+export interface Connections {
+  createQueryRunner(): Connection;
 }
 
 const MOST_REPETITIONS = 10;
@@ -41,7 +52,7 @@ export class Database implements Sql {
 
   /** @param own whether the connections are only ours, so that their sessions may be tuned. */
   constructor(
-    readonly dataSource: DataSource,
+    readonly connections: Connections,
     readonly schema: string,
     readonly own: boolean,
   ) {}
@@ -91,7 +102,7 @@ export class Database implements Sql {
     }
   }
 
-  async #transact<T>(client: PoolClient, runner: QueryRunner, fn: (sql: Sql) => Promise<T>): Promise<T> {
+  async #transact<T>(client: PoolClient, runner: Connection, fn: (sql: Sql) => Promise<T>): Promise<T> {
     let committing = false;
     try {
       await runner.startTransaction();
@@ -107,8 +118,8 @@ export class Database implements Sql {
     }
   }
 
-  async #connected<T>(fn: (client: PoolClient, runner: QueryRunner) => Promise<T>): Promise<T> {
-    const runner = this.dataSource.createQueryRunner();
+  async #connected<T>(fn: (client: PoolClient, runner: Connection) => Promise<T>): Promise<T> {
+    const runner = this.connections.createQueryRunner();
     let client: PoolClient | undefined;
     try {
       client = (await runner.connect()) as PoolClient;

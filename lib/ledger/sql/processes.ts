@@ -1,6 +1,6 @@
 // Processes and what they declare: registration, leases, rescue, the definitions that count.
 import { FlowStoneError } from '../../flowstone.errors.js';
-import type { AssetRegistration, CurrentDefinition, ProcessRegistration } from '../ledger.port.js';
+import type { AssetRegistration, CurrentDefinition, ProcessRegistration, Renewal } from '../ledger.port.js';
 import type { JsonObject } from '../records.js';
 import { RESCUE_CAP } from '../transitions.js';
 import type { AssetNumbers } from './asset-numbers.js';
@@ -35,6 +35,19 @@ interface HeldRow {
   readonly id: number;
   readonly epoch: number;
   readonly cancel_requested: boolean;
+}
+
+/** Renews the lease of a process: see Ledger.renew. */
+export async function renewLease(database: Sql, namespace: number, process: string, cutOff: boolean): Promise<Renewal> {
+  const renewed = await database.rows(RENEW, [namespace, process, cutOff]);
+  if (renewed.length === 0) return { alive: false, held: [], cancelled: [] };
+  const rows = await database.rows<HeldRow>(HELD, [namespace, [process]]);
+  const attempt = ({ id, epoch }: HeldRow) => ({ id, epoch });
+  return {
+    alive: true,
+    held: rows.map(attempt),
+    cancelled: rows.filter((row) => row.cancel_requested).map(attempt),
+  };
 }
 
 export class Processes {
@@ -99,12 +112,8 @@ export class Processes {
   }
 
   /** See Ledger.renew. */
-  async renew(process: string): Promise<{ alive: boolean; cancelled: readonly { id: number; epoch: number }[] }> {
-    const renewed = await this.database.rows(RENEW, [this.namespace, process]);
-    if (renewed.length === 0) return { alive: false, cancelled: [] };
-    const held = await this.database.rows<HeldRow>(HELD, [this.namespace, [process]]);
-    const cancelled = held.filter((row) => row.cancel_requested);
-    return { alive: true, cancelled: cancelled.map(({ id, epoch }) => ({ id, epoch })) };
+  renew(process: string, cutOff: boolean): Promise<Renewal> {
+    return renewLease(this.database, this.namespace, process, cutOff);
   }
 
   /** See Ledger.unregister. */
@@ -120,8 +129,10 @@ export class Processes {
   }
 
   /** See Ledger.rescue. */
-  async rescue(): Promise<number> {
-    return this.database.transaction(async (sql) => this.#rescueOf(sql, await sql.rows(EXPIRED, [this.namespace])));
+  async rescue(rescuer: string): Promise<number> {
+    return this.database.transaction(async (sql) =>
+      this.#rescueOf(sql, await sql.rows(EXPIRED, [this.namespace, rescuer])),
+    );
   }
 
   /** See Ledger.currentDefinitions. */

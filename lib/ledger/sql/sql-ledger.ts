@@ -10,6 +10,7 @@ import type {
   PageRequest,
   PlanningClaim,
   PlanRows,
+  Renewal,
   Settled,
   Transactional,
 } from '../ledger.port.js';
@@ -125,8 +126,8 @@ export class SqlLedger implements Ledger {
     return this.#open.processes.register(process, assets);
   }
 
-  renew(process: string): ReturnType<Ledger['renew']> {
-    return this.#open.processes.renew(process);
+  renew(process: string, cutOff = false): Promise<Renewal> {
+    return this.#open.processes.renew(process, cutOff);
   }
 
   async unregister(process: string): Promise<void> {
@@ -134,8 +135,8 @@ export class SqlLedger implements Ledger {
     this.#open.claims.forgetProcess(process);
   }
 
-  rescue(): Promise<number> {
-    return this.#open.processes.rescue();
+  rescue(rescuer: string): Promise<number> {
+    return this.#open.processes.rescue(rescuer);
   }
 
   currentDefinitions(): ReturnType<Ledger['currentDefinitions']> {

@@ -53,11 +53,18 @@ export const ADD_DEFINITIONS = statement(
   ON CONFLICT (asset_id, hash) DO NOTHING`,
 );
 
-/** Purpose: a process enters, with a fresh lease. Values: id, namespace, host, pid, worker, lease in ms. */
+/**
+ * Purpose: a process enters, with a fresh lease. Where another one's lease runs, the database was within reach all that
+ * time: the newcomer is in contact since then too, and need not wait before it rescues. Values: id, namespace, host,
+ * pid, worker, lease in ms.
+ */
 export const ENTER_PROCESS = statement(
   'enter_process',
-  `INSERT INTO fs.processes (id, namespace, host, pid, worker, lease, lease_until)
-  VALUES ($1, $2, $3, $4, $5, $6::integer, clock_timestamp() + $6::integer * interval '1 millisecond')
+  `INSERT INTO fs.processes (id, namespace, host, pid, worker, lease, lease_until, contact_since, server_started)
+  SELECT $1, $2, $3, $4, $5, $6::integer, clock_timestamp() + $6::integer * interval '1 millisecond',
+    COALESCE(max(p.contact_since), clock_timestamp()), pg_postmaster_start_time()
+  FROM fs.processes p
+  WHERE p.namespace = $2 AND p.lease_until > clock_timestamp() AND p.server_started = pg_postmaster_start_time()
   ON CONFLICT (namespace, id) DO UPDATE SET worker = EXCLUDED.worker, lease = EXCLUDED.lease, lease_until = EXCLUDED.lease_until`,
 );
 
@@ -70,21 +77,33 @@ export const DECLARE = statement(
   JOIN fs.definitions d ON d.asset_id = n.asset AND d.hash = n.hash`,
 );
 
-/** Purpose: a lease is renewed. Guard: the process was not given up. Values: namespace, process. */
+/**
+ * Purpose: a lease is renewed. After an outage (seen by the process, or told by an expired lease or a restarted server)
+ * its contact begins anew. Guard: the process was not given up. Values: namespace, process, whether it was cut off.
+ */
 export const RENEW = statement(
   'renew',
-  `UPDATE fs.processes SET lease_until = clock_timestamp() + lease * interval '1 millisecond'
+  `UPDATE fs.processes SET
+    contact_since = CASE WHEN $3 OR lease_until < clock_timestamp() OR server_started <> pg_postmaster_start_time()
+      THEN clock_timestamp() ELSE contact_since END,
+    server_started = pg_postmaster_start_time(),
+    lease_until = clock_timestamp() + lease * interval '1 millisecond'
   WHERE namespace = $1 AND id = $2 RETURNING id`,
 );
 
 /**
- * Purpose: processes whose work may be taken: their lease has expired. FOR UPDATE, so that none of them claims
- * meanwhile; what cannot be locked is being renewed, or claims, or is rescued already. Values: namespace.
+ * Purpose: processes whose work may be taken: their lease has expired, and the rescuer has been in contact with the
+ * database for as long as a lease, so that no outage kept them from renewing. FOR UPDATE, so that none of them claims
+ * meanwhile; what cannot be locked is being renewed, or claims, or is rescued already. Values: namespace, rescuer.
  */
 export const EXPIRED = statement(
   'expired',
-  `SELECT p.id FROM fs.processes p WHERE p.namespace = $1 AND p.lease_until < clock_timestamp()
-  ORDER BY p.id FOR UPDATE SKIP LOCKED`,
+  `SELECT p.id FROM fs.processes p
+  WHERE p.namespace = $1 AND p.lease_until < clock_timestamp() AND EXISTS (
+    SELECT FROM fs.processes me WHERE me.namespace = $1 AND me.id = $2
+      AND me.lease_until > clock_timestamp() AND me.server_started = pg_postmaster_start_time()
+      AND me.contact_since + p.lease * interval '1 millisecond' < clock_timestamp())
+  ORDER BY p.id FOR UPDATE OF p SKIP LOCKED`,
 );
 
 /** Purpose: one process, to be left by itself. Values: namespace, process. */

@@ -1,0 +1,26 @@
+// The port of the heartbeat: what renews the lease of this process, from its event loop or from a thread beside it.
+import type { Renewal } from '../../ledger/ledger.port.js';
+
+/** What the heartbeat tells, in the event loop of the application. */
+export interface HeartbeatNews {
+  /** The ledger answered. Where the lease is lost (not `alive`), nothing is renewed until `keep` is called again. */
+  renewed(process: string, renewal: Renewal): void;
+  /** The ledger could not be reached. It is tried again soon, for ever: a lost connection is not a lost lease. */
+  failed(error: unknown): void;
+}
+
+export interface Heartbeat {
+  /** Renews the lease of this process from now on; of another one no longer. */
+  keep(process: string): void;
+  /** Ends it: nothing of it is left when the promise resolves. */
+  stop(): Promise<void>;
+}
+
+export type MakeHeartbeat = (news: HeartbeatNews) => Heartbeat;
+
+/** Renewals on some connection to the ledger. */
+export interface Leases {
+  /** See Ledger.renew. */
+  renew(process: string, cutOff: boolean): Promise<Renewal>;
+  close(): Promise<void>;
+}

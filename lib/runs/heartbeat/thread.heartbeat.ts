@@ -1,0 +1,84 @@
+// The heartbeat in a thread of its own (heartbeat.worker.ts), so that code that blocks the event loop keeps its lease.
+import { Worker } from 'node:worker_threads';
+import type { LeaseLedgerOptions } from '../../ledger/sql/lease-ledger.js';
+import type { Renewal } from '../../ledger/ledger.port.js';
+import type { Heartbeat, HeartbeatNews } from './heartbeat.port.js';
+
+/** What the thread is started with. */
+export interface ThreadSettings {
+  readonly ledger: LeaseLedgerOptions;
+  readonly heartbeat: number;
+}
+
+export type ToThread = { readonly kind: 'keep'; readonly process: string } | { readonly kind: 'stop' };
+
+export type FromThread =
+  | { readonly kind: 'renewed'; readonly process: string; readonly renewal: Renewal }
+  | { readonly kind: 'failed'; readonly message: string };
+
+/** How long a thread may take to close its connection before it is ended, and until a broken one is replaced, in ms. */
+const PATIENCE = 1000;
+
+export class ThreadHeartbeat implements Heartbeat {
+  #worker: Worker | undefined;
+  #process: string | undefined;
+  #restart: NodeJS.Timeout | undefined;
+  #stopping = false;
+
+  constructor(
+    private readonly settings: ThreadSettings,
+    private readonly news: HeartbeatNews,
+  ) {
+    this.#start();
+  }
+
+  keep(process: string): void {
+    this.#process = process;
+    this.#tell({ kind: 'keep', process });
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    clearTimeout(this.#restart);
+    const worker = this.#worker;
+    if (!worker) return;
+    const ended = new Promise((resolve) => worker.once('exit', resolve));
+    this.#tell({ kind: 'stop' });
+    // Waited for, hence counted among what keeps the process alive.
+    worker.ref();
+    const timer = setTimeout(() => void worker.terminate(), PATIENCE);
+    await ended;
+    clearTimeout(timer);
+  }
+
+  #start(): void {
+    const worker = new Worker(new URL('./heartbeat.worker.js', import.meta.url), {
+      workerData: this.settings,
+      name: 'flowstone-heartbeat',
+      // The host's loaders and instrumentation are no business of this thread.
+      execArgv: [],
+    });
+    worker.unref();
+    worker.on('message', (message: FromThread) => this.#receive(message));
+    worker.on('error', (error) => this.news.failed(error));
+    worker.on('exit', () => this.#ended());
+    this.#worker = worker;
+    if (this.#process !== undefined) this.keep(this.#process);
+  }
+
+  #ended(): void {
+    this.#worker = undefined;
+    if (this.#stopping) return;
+    this.#restart = setTimeout(() => this.#start(), PATIENCE).unref();
+  }
+
+  #tell(message: ToThread): void {
+    this.#worker?.postMessage(message);
+  }
+
+  #receive(message: FromThread): void {
+    if (this.#stopping) return;
+    if (message.kind === 'renewed') this.news.renewed(message.process, message.renewal);
+    else this.news.failed(new Error(message.message));
+  }
+}

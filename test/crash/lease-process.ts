@@ -1,0 +1,73 @@
+// Starts worker processes of the lease tests (lease.process.mjs), and reads what they wrote of their work.
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { FlowStoneOptions } from '../../lib/index.js';
+import type { JournalLine } from './lease-graph.mjs';
+
+/** A running worker process. */
+export class LeaseProcess {
+  #output = '';
+  readonly #ended: Promise<unknown>;
+
+  private constructor(private readonly child: ChildProcess) {
+    for (const stream of [child.stdout!, child.stderr!]) {
+      stream.on('data', (bytes: Buffer) => (this.#output += bytes.toString()));
+    }
+    this.#ended = once(child, 'close');
+  }
+
+  /** Resolves when it works. Its executions are written to the file `journal`. */
+  static async start(options: FlowStoneOptions, journal: string): Promise<LeaseProcess> {
+    const child = spawn(process.execPath, [join(import.meta.dirname, 'lease.process.mjs'), JSON.stringify(options)], {
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      env: { ...process.env, FLOWSTONE_TEST_JOURNAL: journal, NODE_OPTIONS: '' },
+    });
+    const started = new LeaseProcess(child);
+    const failed = started.#ended.then(() => {
+      throw new Error(`The worker ended before it worked:\n${started.output}`);
+    });
+    await Promise.race([once(child, 'message'), failed]);
+    failed.catch(() => undefined);
+    return started;
+  }
+
+  get pid(): number {
+    return this.child.pid!;
+  }
+
+  /** What it logged. */
+  get output(): string {
+    return this.#output;
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.child.kill(signal);
+  }
+
+  /** Ends it: orderly, or if it was killed, waits for that. */
+  async end(): Promise<void> {
+    if (this.child.connected) this.child.send('end');
+    await this.#ended;
+  }
+}
+
+export function journalOf(file: string): JournalLine[] {
+  if (!existsSync(file)) return [];
+  return readFileSync(file, 'utf8')
+    .split('\n')
+    .flatMap((line) => (line === '' ? [] : [JSON.parse(line) as JournalLine]));
+}
+
+/** Resolves with the journal once it fulfils the condition. */
+export async function journalWith(
+  file: string,
+  met: (lines: readonly JournalLine[]) => boolean,
+): Promise<JournalLine[]> {
+  for (;;) {
+    const lines = journalOf(file);
+    if (met(lines)) return lines;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}

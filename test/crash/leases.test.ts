@@ -1,0 +1,97 @@
+// Leases of worker processes on one PostgreSQL database: blocked event loops, kills, stops, cut connections.
+import { join } from 'node:path';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import type { TestingModule } from '@nestjs/testing';
+import type { FlowStoneOptions, FlowStoneService, RunHandle } from '../../lib/index.js';
+import { startApp } from '../behaviour/graph.js';
+import { testStorage, type TestStorage } from '../behaviour/storages.js';
+import { Act, assets } from './lease-graph.mjs';
+import { journalOf, journalWith, LeaseProcess } from './lease-process.js';
+import { build } from './survivor.js';
+
+const LEASE = 1500;
+const SWEEP = 400;
+const TIMES = { lease: LEASE, heartbeat: 400, sweep: SWEEP, pollInterval: 200 };
+
+let storage: TestStorage;
+let options: FlowStoneOptions;
+let journal: string;
+/** Asks, and looks for lost processes, but executes nothing. */
+let app: TestingModule;
+let flowstone: FlowStoneService;
+let workers: LeaseProcess[];
+
+beforeAll(build, 120_000);
+
+beforeEach(async () => {
+  storage = await testStorage('postgres');
+  options = { ...storage.options, ...TIMES };
+  journal = join(options.directory!, 'journal');
+  workers = [];
+  ({ app, flowstone } = await startApp(assets, { ...options, worker: false }));
+});
+
+afterEach(async () => {
+  for (const worker of workers) worker.signal('SIGCONT');
+  await Promise.all(workers.map((worker) => worker.end()));
+  await app.close();
+  await storage.remove();
+});
+
+async function work(more: FlowStoneOptions = {}): Promise<LeaseProcess> {
+  const worker = await LeaseProcess.start({ ...options, ...more }, journal);
+  workers.push(worker);
+  return worker;
+}
+
+async function ask(asset: typeof Act, ...acts: string[]): Promise<RunHandle> {
+  await flowstone.addPartitions('acts', acts);
+  return flowstone.materialize(asset, { partitions: acts });
+}
+
+const begun = () => journalOf(journal).filter(({ what }) => what === 'begins');
+
+describe('a lease', () => {
+  it('outlives code that blocks the event loop for several leases', async () => {
+    await work();
+    const run = await ask(Act, `block:${3 * LEASE}:`);
+    await run.wait();
+    expect(begun()).toHaveLength(1);
+    const { items } = await flowstone.history(Act);
+    expect(items).toMatchObject([{ status: 'success', epoch: 1, attempts: 1 }]);
+  });
+
+  it('of a killed process gives its work to another within lease, sweep and a second', async () => {
+    await Promise.all([work(), work()]);
+    const run = await ask(Act, 'wait:1000:');
+    const [first] = await journalWith(journal, ({ length }) => length === 1);
+    const killed = Date.now();
+    workers.find(({ pid }) => pid === first!.pid)!.signal('SIGKILL');
+    const lines = await journalWith(journal, (all) => all.length === 2);
+    expect(lines[1]!.at - killed).toBeLessThan(LEASE + SWEEP + 1000);
+    await run.wait();
+    expect(journalOf(journal).map(({ what, attempt }) => [what, attempt])).toEqual([
+      ['begins', 1],
+      ['begins', 1],
+      ['ends', 1],
+    ]);
+  });
+
+  it('of a stopped process is given up; woken, it commits nothing of that and works on', async () => {
+    const stopped = await work();
+    const run = await ask(Act, 'wait:2500:');
+    await journalWith(journal, ({ length }) => length === 1);
+    stopped.signal('SIGSTOP');
+    const other = await work();
+    const lines = await journalWith(journal, (all) => all.length >= 2);
+    expect(lines[1]!.pid).toBe(other.pid);
+    stopped.signal('SIGCONT');
+    await run.wait();
+    const { items } = await flowstone.history(Act);
+    expect(items).toMatchObject([{ status: 'success', attempts: 1 }]);
+    other.signal('SIGKILL');
+    await (await ask(Act, 'wait:0:again')).wait();
+    expect(begun().at(-1)!.pid).toBe(stopped.pid);
+    expect(stopped.output).toContain('The lease was lost');
+  });
+});
