@@ -119,7 +119,9 @@ async function settle(pool: Pool, tell: (what: string) => void): Promise<string[
     await pause(LOOK);
   }
   tell(`still open: ${last.runs} runs, ${last.open} materializations`);
-  const { rows } = await pool.query<{ id: string }>(`SELECT m.id FROM flowstone.materializations m WHERE m.ready`);
+  const { rows } = await pool.query<{ id: string }>(`SELECT m.id FROM flowstone.materializations m
+    WHERE m.status = 'pending' AND m.blockers = 0 AND m.waiting_for IS NULL
+      AND NOT EXISTS (SELECT FROM flowstone.timers t WHERE t.owner = m.id)`);
   return rows.map(({ id }) => `ReadyLive: materialization ${id} is ready, and nobody claims it`);
 }
 
