@@ -66,6 +66,17 @@ export function requestBehaviours(world: () => World): void {
     const high = (await ledger.insertRun(runOf({ priority: 5 }))).run;
     const claims = await Promise.all([ledger.claimPlanning(by('one')), ledger.claimPlanning(by('two'))]);
     expect(claims.map((claim) => claim?.run.id).sort()).toEqual([low.id, high.id].sort());
+  });
+
+  it('gives a planning to its planner again, who asks for another only if it lost the answer or what it planned', async () => {
+    const { ledger } = world();
+    const { run } = await ledger.insertRun(runOf());
+    const lost = await ledger.claimPlanning(by('one'));
+    expect(await ledger.claimPlanning(by('two'))).toBeUndefined();
+    const again = await ledger.claimPlanning(by('one'));
+    expect(again).toMatchObject({ run: { id: run.id }, epoch: lost!.epoch + 1 });
+    expect(await ledger.commitPlan(lost!, planOf([{ asset: 'a' }]))).toBe(false);
+    expect(await ledger.commitPlan(again!, planOf([{ asset: 'a' }]))).toBe(true);
     expect(await ledger.claimPlanning(by('one'))).toBeUndefined();
   });
 
@@ -82,7 +93,7 @@ export function requestBehaviours(world: () => World): void {
     const { run } = await ledger.insertRun(runOf({ request: all, priority: 5 }));
     const other = (await ledger.insertRun(runOf())).run;
     expect((await ledger.claimPlanning(by('one', ['a'])))?.run.id).toBe(other.id);
-    expect(await ledger.claimPlanning(by('one', ['a']))).toBeUndefined();
+    expect((await ledger.claimPlanning(by('one', ['a'])))?.run.id).toBe(other.id);
     expect((await ledger.claimPlanning(by('two', ['c', 'b', 'a'])))?.run.id).toBe(run.id);
   });
 

@@ -114,7 +114,7 @@ export class MemoryLedger implements Ledger {
     const waiting = [...this.#state.runs.values()].filter(
       (run) =>
         run.status === 'planning' &&
-        (run.planner === null || !this.#state.processes.has(run.planner)) &&
+        (run.planner === null || run.planner === process || !this.#state.processes.has(run.planner)) &&
         run.request.targets.every(({ asset }) => assets.includes(asset)),
     );
     const run = waiting.sort((a, b) => b.priority - a.priority || a.id - b.id)[0];

@@ -94,7 +94,8 @@ export const INSERT_RUNNING = statement(
 );
 
 /**
- * Purpose: the most urgent run without a planner, or whose planner is gone, gets one that knows all its targets.
+ * Purpose: the most urgent run without a planner, or whose planner is gone, gets one that knows all its targets. So does
+ * one whose planner asks: the answer to its claim, or its attempt to plan, was lost in an outage.
  * Plan: runs_planning. Guard: still in planning, by the lock. Values: namespace, process, asset keys.
  */
 export const CLAIM_PLANNING = statement(
@@ -103,7 +104,7 @@ export const CLAIM_PLANNING = statement(
   chosen AS MATERIALIZED (
     SELECT r.id FROM fs.runs r
     WHERE r.namespace = $1 AND r.status = 'planning' AND EXISTS (SELECT FROM me)
-      AND (r.planner IS NULL OR NOT EXISTS (SELECT FROM fs.processes p WHERE p.namespace = r.namespace AND p.id = r.planner))
+      AND (r.planner IS NULL OR r.planner = $2 OR NOT EXISTS (SELECT FROM fs.processes p WHERE p.namespace = r.namespace AND p.id = r.planner))
       AND NOT EXISTS (
         SELECT FROM json_array_elements(r.request -> 'targets') t WHERE t ->> 'asset' <> ALL ($3::text[]))
     ORDER BY r.priority DESC, r.id LIMIT 1 FOR UPDATE OF r SKIP LOCKED
