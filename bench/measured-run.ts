@@ -69,7 +69,12 @@ export async function measureOnPostgres(name: string, work: Work, options: FlowS
   }
 }
 
-async function measureWithServer(name: string, flowstone: FlowStoneService, work: Work, url: string): Promise<Figures> {
+export async function measureWithServer(
+  name: string,
+  flowstone: FlowStoneService,
+  work: Work,
+  url: string,
+): Promise<Figures> {
   const endCount = await countServer(url);
   const figures = await measureRate(name, flowstone, work);
   const { cpu, busiest, wal } = await endCount();

@@ -1,9 +1,9 @@
 // Assets that do nothing and store nothing: what is left to measure is planning, ledger and execution around them.
 // How they are materialized and measured: measured-run.ts.
-import { after, Asset, DependsOn, Partitions, window } from '../lib/index.js';
+import { after, Asset, DependsOn, Partitions, window, type AssetContext } from '../lib/index.js';
 
-/** A class that does nothing, or only what a case gives it to do. */
-export type BenchAsset = new () => { execute(): void | Promise<void> };
+/** A class that stores nothing, and does nothing but what a case gives it to do. */
+export type BenchAsset = new () => { execute(context: AssetContext): void | Promise<void> };
 
 /** Assets, and the runs that materialize all of them, one after the other. */
 export interface Work {
@@ -22,21 +22,24 @@ export function independent(count: number, execute?: () => Promise<void>): Work 
   return { assets: [declare('independent', 'all', count, execute)], runs: ['independent'], runSize: count };
 }
 
-/** Graphs of 100 layers of 100; each layer but the first waits for three of the one above. A run for each graph. */
-export function layered(graphs = 1, width = LAYERS): Work {
-  const groups = Array.from({ length: graphs }, (_, index) => `graph${index}`);
+/**
+ * Graphs of 100 layers of 100, or of another width; each partition but those of the first layer waits for three of the
+ * layer above. A run for each graph.
+ */
+export function layered(graphs = 1, width = LAYERS, name = 'graph', execute?: () => Promise<void>): Work {
+  const groups = Array.from({ length: graphs }, (_, index) => `${name}${index}`);
   return {
-    assets: groups.flatMap((group) => layers(group, width)),
+    assets: groups.flatMap((group) => layers(group, width, execute)),
     runs: groups.map((group) => `group:${group}`),
     runSize: LAYERS * width,
   };
 }
 
-function layers(group: string, width: number): BenchAsset[] {
+function layers(group: string, width: number, execute?: () => Promise<void>): BenchAsset[] {
   const assets: BenchAsset[] = [];
   for (let layer = 0; layer < LAYERS; layer += 1) {
     const above = assets.at(-1);
-    const asset = declare(`${group}_layer_${layer}`, group, width);
+    const asset = declare(`${group}_layer_${layer}`, group, width, execute);
     if (above) DependsOn({ above: after(window(above, { start: -1, end: 1, allowMissing: true })) })(asset);
     assets.push(asset);
   }

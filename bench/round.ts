@@ -60,6 +60,8 @@ async function measurePart(
     const sampler = fork(join(import.meta.dirname, 'sample.process.js'), [name, part, directory, String(smoke)], {
       execArgv: [...process.execArgv, ...nodeOptions],
       timeout: PART_TIMEOUT_MS,
+      // So that a figure may be NaN, which misses every bar.
+      serialization: 'advanced',
       // What a part prints is no result: standard output belongs to the report.
       stdio: ['ignore', process.stderr, process.stderr, 'ipc'],
     });
