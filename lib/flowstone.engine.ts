@@ -11,7 +11,7 @@ import type { JsonObject } from './ledger/records.js';
 import type { LeaseAccess } from './ledger/sql/lease-ledger.js';
 import { declaredUpstreams } from './planning/must-run.js';
 import { schemeFingerprint } from './partitions/partitions.js';
-import { InProcessQueue } from './queue/in-process/in-process.queue.js';
+import type { WorkQueue } from './queue/queue.port.js';
 import { Aborted } from './runs/abort.js';
 import type { AttemptHost } from './runs/attempt.js';
 import { LookAgainDesk } from './runs/claim.desk.js';
@@ -33,6 +33,8 @@ export interface EngineParts {
   readonly options: ResolvedOptions;
   readonly assets: readonly RegisteredAsset[];
   readonly ledger: Ledger;
+  /** Stopped with the engine. */
+  readonly queue: WorkQueue;
   readonly io: IoRegistry;
   /** See OpenableLedger. */
   readonly leases?: LeaseAccess | undefined;
@@ -45,6 +47,7 @@ export interface EngineParts {
 export class FlowStoneEngine {
   readonly options: ResolvedOptions;
   readonly ledger: Ledger;
+  readonly queue: WorkQueue;
   readonly registry: AssetRegistry;
   readonly values: ValueStore;
   readonly facts: LedgerFacts;
@@ -61,8 +64,9 @@ export class FlowStoneEngine {
   readonly #io: IoRegistry;
   readonly #logger: ContextLogger;
 
-  constructor({ options, assets, ledger, leases, io, insideTransaction, loggerOf }: EngineParts) {
+  constructor({ options, assets, ledger, queue, leases, io, insideTransaction, loggerOf }: EngineParts) {
     this.options = options;
+    this.queue = queue;
     this.ledger = ledger;
     this.#insideTransaction = insideTransaction;
     this.#io = io;
@@ -75,11 +79,12 @@ export class FlowStoneEngine {
     this.planner = new RunPlanner(ledger, this.registry, this.moments, this.facts, options.maxPlanSize, (failure) =>
       this.#failed(failure),
     );
+    const worker = options.role !== 'api';
     const alone = options.storage === 'embedded' || options.storage === 'memory';
     this.membership = new Membership(
       ledger,
       this.registry.definitions.map(registrationOf),
-      { ...options, alone },
+      { ...options, worker, alone },
       heartbeatFor(ledger, leases, options.heartbeat),
     );
     this.views = new RunViews(ledger, () => this.membership.current);
@@ -100,7 +105,7 @@ export class FlowStoneEngine {
     this.coordinator = new Coordinator(
       ledger,
       this.membership,
-      new InProcessQueue(options.pollInterval),
+      queue,
       new LookAgainDesk(ledger, this.registry, this.moments, host, lostValue),
       () => this.#planNext(),
       this.signals,
@@ -111,7 +116,7 @@ export class FlowStoneEngine {
           this.#logger.warn(`The ledger cannot be reached, trying again in ${pause} ms: ${messageOf(error)}`),
         broken: (error) => this.#broken(error),
       },
-      { ...options, pools: new Map(this.registry.definitions.map(({ key, pool }) => [key, pool])) },
+      { ...options, worker, pools: new Map(this.registry.definitions.map(({ key, pool }) => [key, pool])) },
     );
     this.reader = new RequestReader(this.registry, this.facts);
     const { planner, coordinator, views, signals } = this;
@@ -121,7 +126,7 @@ export class FlowStoneEngine {
       coordinator,
       views,
       signals,
-      { ...options, alone },
+      { ...options, worker, alone },
       {
         beforeRead: () => this.refuseInTransaction(),
         runEnded,
@@ -181,7 +186,7 @@ export class FlowStoneEngine {
   }
 
   async #planNext(): Promise<boolean> {
-    if (!this.options.worker) return false;
+    if (this.options.role === 'api') return false;
     const planned = await this.planner.planNext(this.membership.claimant());
     if (!planned) return false;
     this.signals.changed(planned.run.id);

@@ -17,6 +17,8 @@ import { FlowStoneError } from './flowstone.errors.js';
 import type { ResolvedOptions } from './flowstone.options.js';
 import { EngineSource } from './flowstone.service.js';
 import { createIoRegistry, type OpenableLedger } from './flowstone.storage.js';
+import { MemoryIoManager } from './io/managers/memory/memory.io-manager.js';
+import { FLOWSTONE_QUEUE, type WorkQueue } from './queue/queue.port.js';
 
 /** Token of the resolved options. */
 export const FLOWSTONE_OPTIONS = Symbol.for('flowstone:options');
@@ -34,6 +36,7 @@ export class FlowStoneLifecycle
   constructor(
     @Inject(FLOWSTONE_OPTIONS) private readonly options: ResolvedOptions,
     @Inject(FLOWSTONE_LEDGER) private readonly storage: OpenableLedger,
+    @Inject(FLOWSTONE_QUEUE) private readonly queue: WorkQueue,
     private readonly explorer: AssetExplorer,
   ) {
     super();
@@ -50,18 +53,19 @@ export class FlowStoneLifecycle
   async onModuleInit(): Promise<void> {
     try {
       const io = createIoRegistry(this.options);
-      const managers = {
+      const assets = checkDeclarations(this.explorer.explore(), {
         names: io.names,
         default: this.options.io,
-        optionProblems: (name: string, options: Readonly<Record<string, unknown>>) => io.optionProblems(name, options),
-      };
-      const assets = checkDeclarations(this.explorer.explore(), managers);
+        optionProblems: (name, options) => io.optionProblems(name, options),
+        unreachable: (name) => this.options.role !== 'all' && io.require(name) instanceof MemoryIoManager,
+      });
       const { ledger, leases } = this.storage;
       const engine = new FlowStoneEngine({
         options: this.options,
         assets,
         ledger,
         leases,
+        queue: this.queue,
         io,
         insideTransaction: this.storage.insideTransaction,
         loggerOf: (name) => new Logger(name),
@@ -71,6 +75,7 @@ export class FlowStoneLifecycle
     } catch (error) {
       await this.storage.ledger.close();
       await this.storage.release();
+      await this.queue.stop();
       throw error;
     }
   }
@@ -81,7 +86,7 @@ export class FlowStoneLifecycle
     const { definitions } = engine.registry;
     const where = typeof this.options.storage === 'string' ? this.options.storage : 'PostgreSQL';
     this.#logger.log(
-      `${definitions.length} assets, ledger: ${where}, ${this.options.worker ? `${this.options.concurrency} at once` : 'no worker'}`,
+      `${definitions.length} assets, ledger: ${where}, ${this.options.role === 'api' ? 'no worker' : `${this.options.concurrency} at once`}`,
     );
     if (process.listenerCount('SIGTERM') === 0) {
       this.#logger.log(
@@ -104,7 +109,8 @@ export class FlowStoneLifecycle
     const engine = this.#engine;
     this.#engine = undefined;
     await engine?.close();
-    // Also of an application that was closed without ever being initialised: an embedded database runs from its creation.
+    // Also of an application that was closed without ever being initialised: these two run from their creation.
+    await this.queue.stop();
     await this.storage.release();
   }
 }

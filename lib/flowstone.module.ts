@@ -1,5 +1,6 @@
 // What an application imports: forRoot() once, forFeature() where assets are grouped in modules of their own.
 import {
+  Logger,
   Module,
   type DynamicModule,
   type InjectionToken,
@@ -13,6 +14,8 @@ import { FLOWSTONE_LEDGER, FLOWSTONE_OPTIONS, FlowStoneLifecycle } from './flows
 import { resolveOptions, type FlowStoneOptions, type ResolvedOptions } from './flowstone.options.js';
 import { EngineSource, FlowStoneService } from './flowstone.service.js';
 import { createLedger, type OpenableLedger } from './flowstone.storage.js';
+import { createQueue } from './flowstone.transport.js';
+import { FLOWSTONE_QUEUE } from './queue/queue.port.js';
 
 /**
  * Token of the ledger's DataSource (undefined for a ledger in memory): its transactions are what `{ manager }` of the
@@ -72,6 +75,11 @@ function rootModule(options: Provider, imports: ModuleMetadata['imports'] = []):
         useFactory: (resolved: ResolvedOptions) => createLedger(resolved),
       },
       {
+        provide: FLOWSTONE_QUEUE,
+        inject: [FLOWSTONE_OPTIONS],
+        useFactory: (resolved: ResolvedOptions) => createQueue(resolved, new Logger('FlowStone')),
+      },
+      {
         provide: FLOWSTONE_DATA_SOURCE,
         inject: [FLOWSTONE_LEDGER],
         useFactory: ({ dataSource }: OpenableLedger) => dataSource,
@@ -81,6 +89,6 @@ function rootModule(options: Provider, imports: ModuleMetadata['imports'] = []):
       { provide: EngineSource, useExisting: FlowStoneLifecycle },
       FlowStoneService,
     ],
-    exports: [FlowStoneService, FLOWSTONE_DATA_SOURCE],
+    exports: [FlowStoneService, FLOWSTONE_DATA_SOURCE, FLOWSTONE_QUEUE],
   };
 }

@@ -19,6 +19,19 @@ export interface DataSourceStorage {
   readonly dataSource: DataSource;
 }
 
+/** What a process is for: `api` requests and reads, `worker` executes as well, `all` is whatever FlowStone does. */
+export type Role = 'all' | 'worker' | 'api';
+
+/** News over Redis, by Bull (package `bull`). */
+export interface RedisQueue {
+  /** A redis:// or rediss:// url, or options of ioredis. */
+  readonly redis: string | Readonly<Record<string, unknown>>;
+  /** What the names of all keys begin with; default `bull`. */
+  readonly prefix?: string;
+}
+
+export type Queue = 'in-process' | RedisQueue;
+
 export type Storage = 'embedded' | 'memory' | PostgresStorage | DataSourceStorage;
 
 /** What `FlowStoneModule.forRoot()` takes. Every option has a default; durations are ms or `'10s' | '2m' | '1d'`. */
@@ -28,7 +41,8 @@ export interface FlowStoneOptions {
   schema?: string;
   migrate?: boolean;
   namespace?: string;
-  worker?: boolean;
+  role?: Role;
+  queue?: Queue;
   concurrency?: number;
   io?: string;
   managers?: Readonly<Record<string, IoManager>>;
@@ -51,7 +65,8 @@ export interface ResolvedOptions {
   readonly schema: string;
   readonly migrate: boolean;
   readonly namespace: string;
-  readonly worker: boolean;
+  readonly role: Role;
+  readonly queue: Queue;
   readonly concurrency: number;
   readonly io: string;
   readonly managers: Readonly<Record<string, IoManager>>;
@@ -107,6 +122,25 @@ function storage(given: unknown): Storage {
   return 'url' in given || 'dataSource' in given ? (given as Storage) : storageProblem();
 }
 
+function queue(given: unknown): Queue {
+  if (given === 'in-process') return given;
+  if (typeof given === 'string') return isRedisUrl(given) ? { redis: given } : queueProblem();
+  if (typeof given !== 'object' || given === null || !('redis' in given)) return queueProblem();
+  const { redis, prefix } = given as RedisQueue;
+  if (prefix !== undefined && (typeof prefix !== 'string' || prefix === '')) wrong('given a non-empty prefix');
+  if (typeof redis === 'string') return isRedisUrl(redis) ? (given as RedisQueue) : queueProblem();
+  if (typeof redis !== 'object' || redis === null) return queueProblem();
+  // Bull makes names of keys in Redis itself, where ioredis's own prefix does not reach.
+  if ('keyPrefix' in redis) wrong('given its prefix beside redis, not as keyPrefix in it');
+  return given as RedisQueue;
+}
+
+const isRedisUrl = (given: string): boolean => /^rediss?:\/\//.test(given);
+const queueProblem = (): never => wrong("'in-process' or { redis: 'redis://...' or options of ioredis, prefix? }");
+
+const role = (given: unknown): Role =>
+  given === 'all' || given === 'worker' || given === 'api' ? given : wrong("'all', 'worker' or 'api'");
+
 const storageProblem = (): never => wrong("'embedded', 'memory', { url: 'postgres://...' } or { dataSource }");
 
 /** The catalogue. Its order is the order of docs/configuration.md. */
@@ -148,12 +182,21 @@ export const OPTION_CATALOGUE: { readonly [K in keyof ResolvedOptions]: OptionEn
       'What this application owns in a shared database: two applications with different namespaces never meet.',
     read: word,
   },
-  worker: {
-    type: 'boolean',
-    default: true,
-    environment: 'FLOWSTONE_WORKER',
-    description: 'Whether this process executes materializations.',
-    read: flag,
+  role: {
+    type: "'all' | 'worker' | 'api'",
+    default: 'all',
+    environment: 'FLOWSTONE_ROLE',
+    description:
+      "What this process is for: `'api'` requests and reads and executes nothing; `'worker'` executes beside others; `'all'` is both in one. Roles other than `'all'` mean several processes, which values in memory cannot serve: refused at boot.",
+    read: role,
+  },
+  queue: {
+    type: "'in-process' | { redis, prefix? }",
+    default: 'in-process',
+    environment: 'FLOWSTONE_QUEUE',
+    description:
+      'What carries the news of work between processes. `redis` is a redis:// url or options of ioredis, and needs the package `bull`; `prefix` (default `bull`) begins the name of every key. In process, others hear of work by `pollInterval`. The environment takes `in-process` or a redis:// url. See [queues](queues.md).',
+    read: queue,
   },
   concurrency: {
     type: 'number',
@@ -195,7 +238,8 @@ export const OPTION_CATALOGUE: { readonly [K in keyof ResolvedOptions]: OptionEn
     type: 'duration',
     default: 1000,
     environment: 'FLOWSTONE_POLL_INTERVAL',
-    description: 'How often to look for work that no news was heard of.',
+    description:
+      'How often to look for work that no news was heard of. With a queue over Redis, five times as rarely while Redis is there.',
     read: duration,
   },
   lease: {

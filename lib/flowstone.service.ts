@@ -12,7 +12,8 @@ import type { PartitionSet } from './partitions/partition-set.js';
 import type { Plan } from './planning/plan.js';
 import { readStatus, summarizeStatus, type PartitionStatus, type AssetStatus } from './planning/status.js';
 import type { EnsureConditions } from './runs/ensurer.js';
-import { placeName } from './runs/failure.js';
+import type { QueueHealth } from './queue/queue.port.js';
+import { messageOf, placeName } from './runs/failure.js';
 import { PartitionMoments } from './runs/partition.moments.js';
 import type { PlanOptions, Target } from './runs/request.reader.js';
 import { refuseNested, type RunOptions } from './runs/requester.js';
@@ -65,6 +66,12 @@ export interface GraphView {
     /** Kind of the mapping, or `after`. */
     readonly mapping: string;
   }[];
+}
+
+/** How what FlowStone stands on is. */
+export interface FlowStoneHealth {
+  readonly database: { readonly status: 'up' | 'down'; readonly error?: string };
+  readonly queue: QueueHealth;
 }
 
 /** Where the service finds the engine; it exists once the application is initialised. */
@@ -285,6 +292,19 @@ export class FlowStoneService {
         })),
       ),
     };
+  }
+
+  /** How the database and the queue are, asked now. What is down is told, not thrown. */
+  async health(): Promise<FlowStoneHealth> {
+    const { ledger, queue } = this.source.require();
+    const [database, news] = await Promise.all([
+      ledger.now().then(
+        () => ({ status: 'up' as const }),
+        (error: unknown) => ({ status: 'down' as const, error: messageOf(error) }),
+      ),
+      queue.health(),
+    ]);
+    return { database, queue: news };
   }
 
   /** @throws FlowStoneError FLOWSTONE_TRANSACTION_OPEN for what would wait for the caller's own transaction to end */

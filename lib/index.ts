@@ -5,12 +5,22 @@ export {
   type ActOptions,
   type EnsuredHead,
   type EnsureOptions,
+  type FlowStoneHealth,
   type GraphView,
   type LoadOptions,
   type MaterializeOptions,
   type PartitionsOfAct,
 } from './flowstone.service.js';
-export type { DataSourceStorage, FlowStoneOptions, PostgresStorage, Storage } from './flowstone.options.js';
+export type {
+  DataSourceStorage,
+  FlowStoneOptions,
+  PostgresStorage,
+  Queue,
+  RedisQueue,
+  Role,
+  Storage,
+} from './flowstone.options.js';
+export type { QueueHealth } from './queue/queue.port.js';
 export {
   ERROR_CATALOGUE,
   FlowStoneError,

@@ -21,6 +21,8 @@ export interface IoManagers {
   readonly default: string;
   /** What is wrong with options for the manager of this name, one sentence each. */
   optionProblems(name: string, options: Readonly<Record<string, unknown>>): readonly string[];
+  /** Whether its values cannot be reached from the other processes that this application is meant to have. */
+  unreachable?(name: string): boolean;
 }
 
 /** The declarations of an application and where their mistakes are noted. */
@@ -159,6 +161,13 @@ function checkIo({ declarations, note }: Checked, managers: IoManagers): void {
         `use one of ${known}`,
       );
       continue;
+    }
+    if (!options.external && managers.unreachable?.(manager)) {
+      note(
+        declaration,
+        `its values would be in the memory of one process (I/O manager '${manager}'), and roles 'worker' and 'api' mean several`,
+        "use another I/O manager, or role: 'all' in the only process",
+      );
     }
     for (const problem of managers.optionProblems(manager, managerOptions)) {
       const option = Object.keys(managerOptions).find((name) => problem.includes(name));

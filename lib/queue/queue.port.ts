@@ -10,15 +10,33 @@ export interface Delivery {
   progress(ended: number): void;
 }
 
+/** How the queue is, for people and for readiness. */
+export interface QueueHealth {
+  readonly transport: 'in-process' | 'bull';
+  /** `degraded`: no news gets through, work is found by polling, which is slower. */
+  readonly status: 'up' | 'degraded';
+  /** What a person should know or do; empty when all is well. */
+  readonly problems: readonly string[];
+  /** Of Redis; anything but `noeviction` is a problem. */
+  readonly maxmemoryPolicy?: string;
+  /** By pool: news that waits to be taken, and for how long the oldest has, ms. */
+  readonly pools: Readonly<
+    Record<string, { readonly paused: boolean; readonly waiting: number; readonly oldest: number }>
+  >;
+}
+
+/** Token of the application's queue. */
+export const FLOWSTONE_QUEUE = Symbol.for('flowstone:queue');
+
 export interface WorkQueue {
   /**
-   * Begins to deliver; never waits for a server that is away. `work` takes what is ready and resolves when all it took
+   * Begins to deliver, for these pools; never waits for a server that is away. `work` takes what is ready and resolves when all it took
    * has ended and nothing was left; it never rejects. Deliveries of one pool may overlap, two at a time (news must get
    * through while something long runs): the later one may leave it to the earlier to last as long as the work.
    * `poll` asks for a look at the ledger whatever was delivered: at the start, at intervals, and at once when messages
    * may have been lost.
    */
-  start(work: (delivery: Delivery) => Promise<void>, poll: () => void): Promise<void>;
+  start(pools: readonly string[], work: (delivery: Delivery) => Promise<void>, poll: () => void): Promise<void>;
   /**
    * There may be work in the pool, for this process or another. Called after the commit that made it ready; cheap,
    * coalesced, never throws, may be lost. Before start() it is kept, or handed to other processes.
@@ -26,6 +44,8 @@ export interface WorkQueue {
   ring(pool: string): void;
   /** Whether nothing of the pool is to be begun (a person paused its queue). */
   isPaused(pool: string): boolean;
+  /** Never rejects. */
+  health(): Promise<QueueHealth>;
   /** Delivers nothing more; aborts the signals; resolves when the deliveries under way have ended. */
   stop(): Promise<void>;
 }

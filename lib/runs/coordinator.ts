@@ -85,6 +85,7 @@ export class Coordinator {
   readonly #lasting = new Map<string, () => void>();
   #queueStopped: Promise<void> | undefined;
   readonly #stopping = new AbortController();
+  readonly #pools: readonly string[];
 
   constructor(
     private readonly ledger: Ledger,
@@ -95,12 +96,15 @@ export class Coordinator {
     private readonly signals: RunSignals,
     private readonly news: CoordinatorNews,
     private readonly options: CoordinatorOptions,
-  ) {}
+  ) {
+    this.#pools = [...new Set(options.pools.values())];
+  }
 
   async start(): Promise<void> {
     this.#lookAtTimers(0);
     if (!this.options.worker) return;
     await this.queue.start(
+      this.#pools,
       (delivery) => this.#work(delivery),
       () => void this.#look(),
     );
@@ -109,7 +113,7 @@ export class Coordinator {
   /** There may be work, or a run to plan. */
   ring(): void {
     this.#requested = true;
-    for (const pool of new Set(this.options.pools.values())) this.queue.ring(pool);
+    for (const pool of this.#pools) this.queue.ring(pool);
   }
 
   /** This process with the assets it may claim: of pools that are not paused. */

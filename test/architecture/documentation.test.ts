@@ -61,6 +61,7 @@ describe('documentation', () => {
         ...{ rootDir: '/', noUnusedLocals: false, noUnusedParameters: false },
         paths: {
           'nestjs-flowstone': [projectFile('lib/index.ts')],
+          'nestjs-flowstone/bull': [projectFile('lib/queue/bull/index.ts')],
           'nestjs-flowstone/testing': [projectFile('lib/testing/index.ts')],
           'nestjs-flowstone/migrations': [projectFile('migrations/index.ts')],
         },

@@ -218,7 +218,7 @@ it('tells who ensures that only a worker is missing with FLOWSTONE_WAITING_APPRO
   const quick = { ...storage.options, heartbeat: 50, lease: 1000, cancelGrace: 0, drainDeadline: 0 };
   const worker = await startApp([Slow], quick);
   await worker.flowstone.materialize(Slow);
-  const asker = await startApp([Slow], { ...quick, worker: false });
+  const asker = await startApp([Slow], { ...quick, role: 'api' });
   const asked = asker.flowstone.ensure(Slow).catch((error: unknown) => error);
   const isPlanned = async () => (await worker.flowstone.runs({ status: ['running'] })).items.length === 2;
   while (!(await isPlanned())) await new Promise(setImmediate);

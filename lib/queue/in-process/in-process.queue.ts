@@ -1,5 +1,5 @@
 // The queue within one process: a coalescing doorbell for each pool, and a slow poll as its recovery.
-import type { Delivery, WorkQueue } from '../queue.port.js';
+import type { Delivery, QueueHealth, WorkQueue } from '../queue.port.js';
 
 /** Deliveries of one pool at a time: one lasts as long as the work does, the other takes the news. */
 const OVERLAP = 2;
@@ -16,7 +16,7 @@ export class InProcessQueue implements WorkQueue {
   /** @param pollInterval ms between polls, for work that other processes made ready. */
   constructor(private readonly pollInterval: number) {}
 
-  async start(work: (delivery: Delivery) => Promise<void>, poll: () => void): Promise<void> {
+  async start(_pools: readonly string[], work: (delivery: Delivery) => Promise<void>, poll: () => void): Promise<void> {
     if (this.#stopping.signal.aborted) return;
     this.#work = work;
     this.#poll = setInterval(poll, this.pollInterval).unref();
@@ -31,6 +31,10 @@ export class InProcessQueue implements WorkQueue {
 
   isPaused(): boolean {
     return false;
+  }
+
+  async health(): Promise<QueueHealth> {
+    return { transport: 'in-process', status: 'up', problems: [], pools: {} };
   }
 
   async stop(): Promise<void> {

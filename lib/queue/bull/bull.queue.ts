@@ -1,0 +1,233 @@
+// The queue over Redis, by Bull: a Bull queue for each pool, whose jobs are rings. What Redis forgets or never hears of
+// is made good by polling; what it does when it is away, comes back or lost its memory is decided here.
+import { randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+import type Bull from 'bull';
+import type { Delivery, QueueHealth, WorkQueue } from '../queue.port.js';
+import { PoolQueue } from './pool.queue.js';
+import { RedisConnections, type RedisAddress } from './redis.connections.js';
+
+/** With Redis there, this many poll intervals lie between two polls: they find what was lost, not what is new. */
+const POLL_RARELY = 5;
+/** How long a start waits to hear from Redis, ms. */
+const HEAR_WITHIN = 2000;
+/** The only policy under which Redis keeps what it was given. */
+const POLICY = 'noeviction';
+
+export interface BullQueueOptions {
+  readonly redis: RedisAddress;
+  /** Bull's prefix of all keys. */
+  readonly prefix: string;
+  readonly namespace: string;
+  /** ms between polls while Redis is away. */
+  readonly pollInterval: number;
+  /** This process, as it signs its rings. */
+  readonly sender: string;
+  readonly logger: Record<'log' | 'warn' | 'debug', (message: string) => void>;
+}
+
+export class BullQueue implements WorkQueue {
+  readonly #connections: RedisConnections;
+  readonly #pools = new Map<string, PoolQueue>();
+  /** Pools that Redis was not there to be told of. */
+  readonly #unsent = new Set<string>();
+  /** Resolves when Redis was first heard of, for better or worse. */
+  readonly #heard: Promise<void>;
+  #hear: () => void = () => undefined;
+  #work: ((delivery: Delivery) => Promise<void>) | undefined;
+  #poll: (() => void) | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #ticks = 0;
+  #pollIntended = false;
+  #wasDown = false;
+  /** What the canary said when it was last seen. */
+  #canary: string | undefined;
+  #policy: string | undefined;
+  #stopped: Promise<void> | undefined;
+
+  constructor(private readonly options: BullQueueOptions) {
+    this.#heard = new Promise((resolve) => {
+      this.#hear = resolve;
+    });
+    this.#connections = new RedisConnections(options.redis, {
+      up: () => void this.#up(),
+      down: (error) => this.#down(error),
+      trouble: (error) => this.#trouble(error),
+    });
+  }
+
+  async start(pools: readonly string[], work: (delivery: Delivery) => Promise<void>, poll: () => void): Promise<void> {
+    if (this.#stopped) return;
+    for (const pool of pools) this.#poolOf(pool);
+    this.#work = work;
+    // Before anything begins, it should be known which pools are paused.
+    const patience = new AbortController();
+    await Promise.race([this.#heard, pause(HEAR_WITHIN, undefined, patience).catch(() => undefined)]);
+    patience.abort();
+    if (this.#connections.up) await this.#attend();
+    if (this.#stopped) return;
+    this.#poll = poll;
+    this.#timer = setInterval(() => void this.#tick(), this.options.pollInterval).unref();
+    poll();
+  }
+
+  ring(pool: string): void {
+    if (!this.#connections.up) return this.#lose(pool);
+    this.#poolOf(pool)
+      .ring()
+      .catch((error: Error) => {
+        this.#trouble(error);
+        this.#lose(pool);
+      });
+  }
+
+  isPaused(pool: string): boolean {
+    return this.#pools.get(pool)?.paused ?? false;
+  }
+
+  stop(): Promise<void> {
+    return (this.#stopped ??= this.#stop());
+  }
+
+  async health(): Promise<QueueHealth> {
+    const lines: string[] = [];
+    const pools: Record<string, QueueHealth['pools'][string]> = {};
+    try {
+      if (!this.#connections.up) throw new Error('not connected');
+      await this.#readPolicy();
+      for (const [pool, queue] of this.#pools) pools[pool] = { paused: queue.paused, ...(await queue.backlog()) };
+    } catch (error) {
+      lines.push(`Redis cannot be reached (${(error as Error).message}): work is found by polling.`);
+    }
+    const degraded = lines.length > 0;
+    if (this.#policy !== undefined && this.#policy !== POLICY) lines.push(policyProblem(this.#policy));
+    return {
+      transport: 'bull',
+      status: degraded ? 'degraded' : 'up',
+      problems: lines,
+      ...(this.#policy !== undefined && { maxmemoryPolicy: this.#policy }),
+      pools,
+    };
+  }
+
+  /** The Bull queue of a pool, to look at, pause and resume. It is closed with this one. */
+  bull(pool: string): Bull.Queue {
+    return this.#poolOf(pool).bull;
+  }
+
+  async #stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await Promise.all(Array.from(this.#pools.values(), (queue) => queue.stop()));
+    await this.#connections.close();
+  }
+
+  #poolOf(pool: string): PoolQueue {
+    const known = this.#pools.get(pool);
+    if (known) return known;
+    const { prefix, namespace, sender } = this.options;
+    const name = `flowstone.${namespace}.${pool}`;
+    const trouble = (error: Error): void => this.#trouble(error);
+    const queue = new PoolQueue(this.#connections, { pool, name, prefix, sender, trouble });
+    this.#pools.set(pool, queue);
+    this.#connections.listen(queue.channels, () => void this.#quietly(() => this.#refresh(queue)));
+    return queue;
+  }
+
+  async #up(): Promise<void> {
+    if (this.#wasDown) this.options.logger.log('Redis is back.');
+    this.#wasDown = false;
+    this.#hear();
+    await this.#quietly(async () => {
+      await this.#readPolicy();
+      if (this.#policy !== POLICY && this.#policy !== undefined) this.options.logger.warn(policyProblem(this.#policy));
+    });
+    await this.#attend();
+  }
+
+  #down(error: Error | undefined): void {
+    this.#wasDown = true;
+    this.options.logger.warn(
+      `Redis cannot be reached (${error?.message ?? 'connection closed'}): work is found by polling until it is back.`,
+    );
+    this.#hear();
+    this.#pollSoon();
+  }
+
+  /** Brings up to date what may have changed unheard: memory lost, queues paused, rings not sent. */
+  async #attend(): Promise<void> {
+    await this.#quietly(async () => {
+      await this.#seeCanary();
+      for (const queue of this.#pools.values()) await this.#refresh(queue);
+      if (this.#work) for (const queue of this.#pools.values()) queue.take(this.#work);
+      const unsent = [...this.#unsent];
+      this.#unsent.clear();
+      for (const pool of unsent) this.ring(pool);
+    });
+    this.#pollSoon();
+  }
+
+  async #tick(): Promise<void> {
+    this.#ticks++;
+    if (!this.#connections.up) return this.#pollSoon();
+    if (this.#ticks % POLL_RARELY === 0) return this.#attend();
+    await this.#quietly(async () => {
+      if (await this.#seeCanary()) await this.#attend();
+    });
+  }
+
+  async #refresh(queue: PoolQueue): Promise<void> {
+    // Resumed: what waited meanwhile may begin.
+    if ((await queue.refresh()) && !queue.paused) this.#pollSoon();
+  }
+
+  /** A key that is there as long as Redis remembers; true if it does not. */
+  async #seeCanary(): Promise<boolean> {
+    const key = `${this.options.prefix}:flowstone.${this.options.namespace}:canary`;
+    const { client } = this.#connections;
+    await client.set(key, randomUUID(), 'NX');
+    const seen = (await client.get(key)) ?? undefined;
+    const lost = this.#canary !== undefined && seen !== this.#canary;
+    this.#canary = seen;
+    if (lost) {
+      this.options.logger.warn('Redis lost its memory: work is looked for in the ledger, no queue is paused any more.');
+    }
+    return lost;
+  }
+
+  async #readPolicy(): Promise<void> {
+    // CONFIG is often forbidden, INFO is not.
+    const info = await this.#connections.client.info('memory');
+    this.#policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1];
+  }
+
+  #lose(pool: string): void {
+    this.#unsent.add(pool);
+    this.#pollSoon();
+  }
+
+  #pollSoon(): void {
+    if (this.#pollIntended || this.#stopped) return;
+    this.#pollIntended = true;
+    setImmediate(() => {
+      this.#pollIntended = false;
+      if (!this.#stopped) this.#poll?.();
+    });
+  }
+
+  /** Whatever fails here is tried again at the next tick. */
+  async #quietly(act: () => Promise<void>): Promise<void> {
+    await act().catch((error: Error) => {
+      this.#trouble(error);
+      // Half open: connected for this side, not for the other.
+      if (error.message === 'Command timed out') this.#connections.renew();
+    });
+  }
+
+  #trouble(error: Error): void {
+    this.options.logger.debug(`Redis: ${error?.message}`);
+  }
+}
+
+function policyProblem(policy: string): string {
+  return `Redis may evict what the queues hold (maxmemory-policy ${policy}): set it to ${POLICY}.`;
+}

@@ -1,0 +1,139 @@
+// The connections of one process to Redis: one for commands and one for events that all queues share, and one that
+// waits for each queue. What travels over them stands in the files beside.
+import { createRequire } from 'node:module';
+import { setTimeout as pause } from 'node:timers/promises';
+import type Bull from 'bull';
+
+/** A connection. Named by way of Bull, whose dependency ioredis is: an application need not install it. */
+export type Redis = Bull.Queue['client'];
+type RedisClass = new (...address: [string, RedisOptions] | [RedisOptions]) => Redis;
+type RedisOptions = NonNullable<Exclude<Bull.QueueOptions['redis'], string>>;
+type ConnectionKind = Parameters<NonNullable<Bull.QueueOptions['createClient']>>[0];
+
+/** Where Redis is: a redis:// or rediss:// url, or options of ioredis. */
+export type RedisAddress = string | Readonly<Record<string, unknown>>;
+
+/** Longest pause between attempts to connect, ms. */
+const LONGEST_PAUSE = 2000;
+/** A command that has no answer by then has none, ms: a half-open connection must not hold anything up. */
+const ANSWER_WITHIN = 5000;
+/** How long a connection that waits for jobs may be silent, ms. Bull asks anew every 5 s. */
+const SILENT_AT_MOST = 15_000;
+
+/** What happens to the connection for commands. */
+export interface ConnectionNews {
+  up(): void;
+  /** Told once per outage, and at the first attempt that fails. */
+  down(error: Error | undefined): void;
+  /** A connection failed in a way that nobody waits for. */
+  trouble(error: Error): void;
+}
+
+export class RedisConnections {
+  readonly client: Redis;
+  readonly #subscriber: Redis;
+  readonly #waiting: Redis[] = [];
+  #down = false;
+  #closed = false;
+
+  constructor(
+    private readonly address: RedisAddress,
+    private readonly news: ConnectionNews,
+  ) {
+    // Fails at once while Redis is away, rather than keep commands for later: rings are made good by polls.
+    const commands = { enableOfflineQueue: false, maxRetriesPerRequest: 1, commandTimeout: ANSWER_WITHIN };
+    this.client = this.#connect(commands);
+    this.#subscriber = this.#connect({ enableReadyCheck: false, maxRetriesPerRequest: null });
+    let last: Error | undefined;
+    this.client.on('error', (error: Error) => {
+      last = error;
+      this.#lost(error);
+    });
+    this.client.on('close', () => this.#lost(last));
+    this.client.on('ready', () => {
+      last = undefined;
+      this.#down = false;
+      this.news.up();
+    });
+  }
+
+  get up(): boolean {
+    return this.client.status === 'ready';
+  }
+
+  /** What Bull calls `createClient`. `name`: how a connection that waits for jobs calls itself (CLIENT LIST). */
+  create(kind: ConnectionKind, name: string): Redis {
+    if (kind === 'client') return this.client;
+    if (kind === 'subscriber') return this.#subscriber;
+    const waiting = this.#connect({
+      enableReadyCheck: false,
+      maxRetriesPerRequest: null,
+      socketTimeout: SILENT_AT_MOST,
+      connectionName: name,
+    });
+    this.#waiting.push(waiting);
+    return waiting;
+  }
+
+  /** Gives up a connection that does not answer, for a new one. */
+  renew(): void {
+    if (!this.#closed) this.client.disconnect(true);
+  }
+
+  /** Hears the messages of `channels`, also after reconnecting. */
+  listen(channels: readonly string[], heard: (channel: string) => void): void {
+    this.#subscriber.on('message', (channel: string) => {
+      if (channels.includes(channel)) heard(channel);
+    });
+    this.#subscriber.subscribe(...channels).catch((error: Error) => {
+      if (!this.#closed) this.news.trouble(error);
+    });
+  }
+
+  /** Sends what is under way, then ends every connection. Does not wait for a server that is away. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    const connections = [this.client, this.#subscriber, ...this.#waiting];
+    if (this.up) await Promise.race([this.client.quit().catch(() => undefined), pause(ANSWER_WITHIN)]);
+    await Promise.all(connections.map(end));
+  }
+
+  #lost(error: Error | undefined): void {
+    if (this.#down || this.#closed) return;
+    this.#down = true;
+    this.news.down(error);
+  }
+
+  #connect(forced: RedisOptions): Redis {
+    const Connection = redisClass();
+    const options: RedisOptions = {
+      retryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 10), LONGEST_PAUSE),
+      // A replica that was the master until a moment ago: connecting anew finds the new one.
+      reconnectOnError: (error) => (error.message.startsWith('READONLY') ? 2 : false),
+      ...(typeof this.address === 'string' ? {} : this.address),
+      ...forced,
+    };
+    const redis = typeof this.address === 'string' ? new Connection(this.address, options) : new Connection(options);
+    // Each queue listens on the connections it shares.
+    redis.setMaxListeners(0);
+    redis.on('error', (error: Error) => {
+      if (!this.#closed) this.news.trouble(error);
+    });
+    return redis;
+  }
+}
+
+/** The ioredis that Bull itself uses. */
+function redisClass(): RedisClass {
+  const bull = createRequire(import.meta.url).resolve('bull');
+  return createRequire(bull)('ioredis') as RedisClass;
+}
+
+/** Also one that is between two attempts to connect, and says nothing of its end then. */
+async function end(redis: Redis): Promise<void> {
+  if (redis.status === 'end') return;
+  const ended = new Promise<void>((resolve) => redis.once('end', resolve));
+  const connected = redis.status !== 'reconnecting';
+  redis.disconnect();
+  if (connected) await ended;
+}

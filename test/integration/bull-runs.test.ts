@@ -1,0 +1,270 @@
+// Runs over PostgreSQL and Redis by several applications: news gets everywhere, pauses hold, and whatever Redis does, runs
+// end right.
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { Asset, type FlowStoneOptions, type RedisQueue } from '../../lib/index.js';
+import { gate, startApp } from '../behaviour/graph.js';
+import { startPrivateRedis } from '../services/server.mjs';
+import { freshDatabase, redisUrl, type FreshDatabase } from '../services/services.js';
+import { executions, Heavy, log, Parts, startBullApp, Total, type BullApp } from './bull-app.js';
+
+/** So rarely that nothing is found by polling: what happens is due to rings. */
+const NEVER = '1h';
+/** The sum of twice 0 to 59. */
+const TOTAL = 3540;
+
+let database: FreshDatabase;
+let options: Omit<FlowStoneOptions, 'queue'> & { readonly queue: RedisQueue };
+let apps: BullApp[];
+
+beforeEach(async () => {
+  executions.begun.length = 0;
+  log.length = 0;
+  executions.hold = async () => undefined;
+  database = await freshDatabase();
+  apps = [];
+  options = {
+    storage: { url: database.url },
+    directory: await mkdtemp(join(tmpdir(), 'flowstone-')),
+    queue: { redis: await redisUrl(), prefix: `test-${randomBytes(6).toString('hex')}` },
+    concurrency: 4,
+  };
+});
+
+afterEach(async () => {
+  await Promise.all(apps.map(({ app }) => app.close()));
+  await database.drop();
+  await rm(options.directory!, { recursive: true, force: true });
+});
+
+async function start(who: string, more: FlowStoneOptions = {}): Promise<BullApp> {
+  const started = await startBullApp(who, { ...options, ...more });
+  apps.push(started);
+  return started;
+}
+
+/** Resolves once both processes know that the pool is paused, or that it is not. */
+async function known(pool: string, paused: boolean): Promise<void> {
+  for (const { flowstone } of apps) {
+    while ((await flowstone.health()).queue.pools[pool]?.paused !== paused) await new Promise(setImmediate);
+  }
+}
+
+describe('work', () => {
+  it('that one process requests is done by all that work, on the news alone', async () => {
+    await start('one', { role: 'worker', pollInterval: NEVER });
+    await start('two', { role: 'worker', pollInterval: NEVER });
+    const { flowstone } = await start('asker', { role: 'api', pollInterval: NEVER });
+    const both = gate();
+    executions.hold = async () => {
+      if (new Set(executions.begun.map(({ who }) => who)).size === 2) both.open();
+      await both.opened;
+    };
+    const run = await flowstone.materialize(Parts, { partitions: 'all' });
+    await both.opened;
+    await run.wait();
+    expect(executions.begun).toHaveLength(60);
+    expect(executions.repeated).toEqual([]);
+    expect(new Set(executions.begun.map(({ who }) => who))).toEqual(new Set(['one', 'two']));
+  });
+
+  it('of an idle application begins soon after the request, through the queue', async () => {
+    const { flowstone } = await start('worker', { role: 'worker', pollInterval: NEVER });
+    const asker = await start('asker', { role: 'api', pollInterval: NEVER });
+    await (await asker.flowstone.materialize(Total)).wait();
+    expect(await flowstone.load(Total)).toBe(TOTAL);
+    expect(await asker.flowstone.load(Total)).toBe(TOTAL);
+  });
+
+  it('is a job of its pool that lasts as long as the process works for it', async () => {
+    const { flowstone, bull } = await start('one', { pollInterval: NEVER, concurrency: 1 });
+    const held = gate();
+    executions.hold = () => held.opened;
+    const run = await flowstone.materialize(Heavy, { partitions: ['p1', 'p2'] });
+    await executions.atLeast(1);
+    while ((await bull('heavy').getActiveCount()) === 0) await new Promise(setImmediate);
+    const [job] = await bull('heavy').getActive();
+    expect(job).toMatchObject({ name: 'ring', opts: { attempts: 1, removeOnComplete: true, removeOnFail: true } });
+    expect(String(job!.id)).toMatch(/^ring-/);
+    held.open();
+    await run.wait();
+    while ((await bull('heavy').getActiveCount()) > 0) await new Promise(setImmediate);
+    expect(await bull('heavy').getJobCounts()).toMatchObject({ waiting: 0, completed: 0, failed: 0 });
+  });
+});
+
+describe('a paused queue', () => {
+  it('lets end what runs, begins nothing of its pool in any process, and goes on when it is resumed', async () => {
+    const { flowstone, bull } = await start('one', { pollInterval: 50, concurrency: 1 });
+    await start('two', { pollInterval: 50, concurrency: 1 });
+    const held = gate();
+    executions.hold = ({ asset }) => (asset === 'heavy' ? held.opened : Promise.resolve());
+    const heavy = await flowstone.materialize(Heavy, { partitions: ['p1', 'p2', 'p3', 'p4', 'p5'] });
+    await executions.atLeast(2);
+    await bull('heavy').pause();
+    await known('heavy', true);
+    held.open();
+    // The other pool goes on meanwhile, over several polls.
+    await (await flowstone.materialize(Total)).wait();
+    expect(executions.begun.filter(({ asset }) => asset === 'heavy')).toHaveLength(2);
+    expect(await heavy.view()).toMatchObject({ status: 'running', counts: { success: 2, pending: 3 } });
+    await bull('heavy').resume();
+    expect(await heavy.wait()).toMatchObject({ status: 'success' });
+    expect(executions.repeated).toEqual([]);
+  });
+
+  it('is known to be paused by a process that starts later', async () => {
+    const { bull } = await start('one', { pollInterval: 50 });
+    await bull('heavy').pause();
+    const { flowstone } = await start('two', { pollInterval: 50 });
+    await known('heavy', true);
+    const heavy = await flowstone.materialize(Heavy, { partitions: ['p1'] });
+    await (await flowstone.materialize(Total)).wait();
+    expect(await heavy.view()).toMatchObject({ counts: { pending: 1 } });
+    await bull('heavy').resume();
+    await heavy.wait();
+  });
+});
+
+describe('namespaces', () => {
+  it('in one Redis and one database do not meet', async () => {
+    const { flowstone, bull } = await start('one', { namespace: 'red', pollInterval: 50 });
+    const other = await start('two', { namespace: 'blue', pollInterval: 50 });
+    expect([bull('heavy').name, other.bull('heavy').name]).toEqual(['flowstone.red.heavy', 'flowstone.blue.heavy']);
+    await bull('heavy').pause();
+    const ofRed = await flowstone.materialize(Heavy, { partitions: ['p1'] });
+    const ofBlue = await other.flowstone.materialize(Heavy, { partitions: ['p1'] });
+    await ofBlue.wait();
+    expect(executions.begun.map(({ who }) => who)).toEqual(['two']);
+    await bull('heavy').resume();
+    await ofRed.wait();
+    expect(executions.begun.map(({ who }) => who)).toEqual(['two', 'one']);
+  });
+});
+
+describe('Redis', () => {
+  const FAULTS = {
+    'is flushed': async ({ flush }: Faults) => flush(),
+    'is killed and comes back empty at once': async ({ down, up }: Faults) => {
+      await down('SIGKILL');
+      await up();
+    },
+    'is away for most of the run': async ({ down, up }: Faults) => {
+      await down('SIGKILL');
+      await executions.atLeast(100);
+      await up();
+    },
+    'is killed and never comes back': async ({ down }: Faults) => down('SIGKILL'),
+  };
+  interface Faults {
+    flush(): Promise<unknown>;
+    down(signal: NodeJS.Signals): Promise<void>;
+    up(): Promise<void>;
+  }
+
+  it.each(Object.entries(FAULTS))('%s: the run ends right all the same', async (_what, fault) => {
+    const redis = await startPrivateRedis();
+    try {
+      options = { ...options, queue: { ...options.queue, redis: redis.url } };
+      const more = { pollInterval: 50, concurrency: 2 };
+      const { flowstone, bull } = await start('one', more);
+      await start('two', more);
+      const going = gate();
+      executions.hold = () => going.opened;
+      const run = await flowstone.materialize(Total);
+      await executions.atLeast(4);
+      const faulty = fault({ flush: () => bull('default').client.flushall(), down: redis.down, up: redis.up });
+      going.open();
+      await faulty;
+      expect(await run.wait()).toMatchObject({ status: 'success' });
+      expect(await flowstone.load(Total)).toBe(TOTAL);
+      expect(executions.repeated).toEqual([]);
+    } finally {
+      await Promise.all(apps.splice(0).map(({ app }) => app.close()));
+      await redis.stop();
+    }
+  });
+
+  it('that comes back carries news again', async () => {
+    const redis = await startPrivateRedis();
+    try {
+      options = { ...options, queue: { ...options.queue, redis: redis.url } };
+      await start('worker', { role: 'worker', pollInterval: NEVER });
+      const { flowstone } = await start('asker', { role: 'api', pollInterval: NEVER });
+      await redis.down('SIGKILL');
+      while ((await flowstone.health()).queue.status === 'up') await new Promise(setImmediate);
+      // Rung while nobody hears, found when both are connected again.
+      const run = await flowstone.materialize(Total);
+      await redis.up();
+      expect(await run.wait()).toMatchObject({ status: 'success' });
+      expect(log.filter((line) => line.startsWith('Redis cannot be reached'))).toHaveLength(apps.length);
+      expect(log.filter((line) => line === 'Redis is back.')).toHaveLength(apps.length);
+      while ((await flowstone.health()).queue.status !== 'up') await new Promise(setImmediate);
+      expect((await flowstone.health()).queue).toMatchObject({ problems: [], maxmemoryPolicy: 'noeviction' });
+    } finally {
+      await Promise.all(apps.splice(0).map(({ app }) => app.close()));
+      await redis.stop();
+    }
+  });
+
+  it('that cannot be reached at boot is named, and work is found by polling', async () => {
+    const away = { ...options.queue, redis: 'redis://127.0.0.1:1' };
+    const { flowstone } = await start('one', { queue: away, pollInterval: 50 });
+    expect(log.filter((line) => line.startsWith('Redis cannot be reached'))).toHaveLength(1);
+    expect(await (await flowstone.materialize(Total)).wait()).toMatchObject({ status: 'success' });
+    expect((await flowstone.health()).queue).toMatchObject({
+      transport: 'bull',
+      status: 'degraded',
+      problems: [expect.stringContaining('Redis cannot be reached')],
+    });
+  });
+
+  it('that may evict what the queues hold is named at boot and in health', async () => {
+    const redis = await startPrivateRedis();
+    try {
+      const first = await start('one', { queue: { ...options.queue, redis: redis.url } });
+      await first.bull('default').client.config('SET', 'maxmemory-policy', 'allkeys-lru');
+      const { flowstone } = await start('two', { queue: { ...options.queue, redis: redis.url } });
+      const problem = 'Redis may evict what the queues hold (maxmemory-policy allkeys-lru): set it to noeviction.';
+      expect(log).toContain(problem);
+      expect((await flowstone.health()).queue).toMatchObject({
+        status: 'up',
+        problems: [problem],
+        maxmemoryPolicy: 'allkeys-lru',
+      });
+    } finally {
+      await Promise.all(apps.splice(0).map(({ app }) => app.close()));
+      await redis.stop();
+    }
+  });
+});
+
+describe('the roles of processes', () => {
+  it('other than all are refused with values in the memory of one', async () => {
+    @Asset({ io: 'memory' })
+    class Local {
+      execute(): number {
+        return 1;
+      }
+    }
+    for (const role of ['worker', 'api'] as const) {
+      await expect(startApp([Local], { ...options, role })).rejects.toMatchObject({
+        code: 'FLOWSTONE_DECLARATION_INVALID',
+        message: expect.stringContaining('memory of one process'),
+      });
+    }
+    const { app } = await startApp([Local], { ...options, role: 'all' });
+    await app.close();
+  });
+
+  it('without workers leave the jobs to others', async () => {
+    const { flowstone, bull } = await start('asker', { role: 'api', pollInterval: 50 });
+    const run = await flowstone.materialize(Total);
+    while ((await bull('default').getWaitingCount()) === 0) await new Promise(setImmediate);
+    await start('worker', { role: 'worker', pollInterval: NEVER });
+    expect(await run.wait()).toMatchObject({ status: 'success' });
+  });
+});
