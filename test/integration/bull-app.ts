@@ -21,7 +21,7 @@ import { FlowStoneBullModule, flowstoneQueue } from '../../lib/queue/bull/index.
 const WHO = Symbol('who');
 
 /** What was executed, in the order of its beginning. An execution waits for `hold`. */
-export class Executions extends EventEmitter {
+class Executions extends EventEmitter {
   readonly begun: { readonly who: string; readonly asset: string; readonly partition: string }[] = [];
   hold: (execution: { who: string; asset: string }) => Promise<unknown> = async () => undefined;
 
@@ -60,7 +60,7 @@ export class Parts {
 const partInputs = { part: Parts };
 @Asset({ partitions: many })
 @DependsOn(partInputs)
-export class Doubles {
+class Doubles {
   constructor(@Inject(WHO) private readonly who: string) {}
 
   async execute(context: AssetContext, { part }: InputsOf<typeof partInputs>): Promise<number> {
