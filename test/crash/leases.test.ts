@@ -28,7 +28,7 @@ beforeEach(async () => {
   options = { ...storage.options, ...TIMES };
   journal = join(options.directory!, 'journal');
   workers = [];
-  ({ app, flowstone } = await startApp(assets, { ...options, worker: false }));
+  ({ app, flowstone } = await startApp(assets, { ...options, role: 'api' }));
 });
 
 afterEach(async () => {
