@@ -9,7 +9,7 @@ CREATE SCHEMA torture;
 CREATE TABLE torture.transitions (
   seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   xid xid NOT NULL DEFAULT pg_current_xact_id()::xid,
-  at timestamptz NOT NULL DEFAULT statement_timestamp(),
+  at timestamptz NOT NULL DEFAULT clock_timestamp(),
   materialization bigint NOT NULL,
   head bigint NOT NULL,
   run bigint,

@@ -1,5 +1,7 @@
-// What goes wrong while the torture goes on: processes die, stand still or are replaced, the database crashes, and the
-// way to it is slow, cut, dead to one side, or loses answers.
+// What goes wrong while the torture goes on: processes die, stand still or are replaced, the database crashes, the way to
+// it is slow, cut, dead to one side, or loses answers, and Redis crashes or forgets.
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { PrivateServer } from '../services/server.mjs';
 import type { Crew, Worker } from './crew.js';
@@ -11,19 +13,30 @@ export interface FaultCounts {
   pauses: number;
   restarts: number;
   databaseCrashes: number;
+  redisCrashes: number;
+  redisFlushes: number;
   cuts: number;
 }
 
 type Fault = (worker: Worker) => Promise<void> | void;
 
 export class Faults {
-  readonly counts: FaultCounts = { kills: 0, pauses: 0, restarts: 0, databaseCrashes: 0, cuts: 0 };
+  readonly counts: FaultCounts = {
+    kills: 0,
+    pauses: 0,
+    restarts: 0,
+    databaseCrashes: 0,
+    redisCrashes: 0,
+    redisFlushes: 0,
+    cuts: 0,
+  };
   /** What was begun and is not over. */
   readonly #open = new Set<Promise<void>>();
 
   constructor(
     private readonly crew: Crew,
     private readonly database: PrivateServer,
+    private readonly redis: PrivateServer,
     private readonly random: Random,
     /** Of the workers, ms. */
     private readonly lease: number,
@@ -45,6 +58,8 @@ export class Faults {
       [['slow', (worker) => this.#slow(worker)], 3],
       [['database crashes', () => this.#crash('SIGQUIT')], 1],
       [['database restarts', () => this.#crash('SIGINT')], 1],
+      [['redis crashes', () => this.#crashRedis()], 2],
+      [['redis forgets', () => this.#flush()], 2],
     ]);
     while (!signal.aborted) {
       await pause(random.between(100, 1400), undefined, { signal }).catch(() => undefined);
@@ -55,8 +70,8 @@ export class Faults {
       this.tell(`${name}, worker ${worker.slot}`);
       const over = Promise.resolve(fault(worker)).finally(() => this.#open.delete(over));
       this.#open.add(over);
-      // The database is one: nothing else begins while it is away.
-      if (name.startsWith('database')) await over;
+      // The servers are one of a kind: nothing else begins while one is away.
+      if (/^(database|redis)/.test(name)) await over;
     }
     this.crew.heal();
     await Promise.all(this.#open);
@@ -99,5 +114,20 @@ export class Faults {
     await this.database.down(signal);
     await pause(this.random.between(0, 1000));
     await this.database.up();
+  }
+
+  async #crashRedis(): Promise<void> {
+    this.counts.redisCrashes++;
+    await this.redis.down('SIGKILL');
+    await pause(this.random.between(0, 2000));
+    await this.redis.up();
+  }
+
+  async #flush(): Promise<void> {
+    this.counts.redisFlushes++;
+    const socket = connect(Number(new URL(this.redis.url).port), '127.0.0.1');
+    socket.write('FLUSHALL\r\n');
+    await once(socket, 'data');
+    socket.destroy();
   }
 }

@@ -1,12 +1,12 @@
-// Where a torture takes place: a PostgreSQL of its own with ledger and audit, a folder for values and evidence, and the
-// crew of workers; all of it is gone afterwards.
+// Where a torture takes place: a PostgreSQL of its own with ledger and audit, a Redis, a folder for values and evidence,
+// and the crew of workers; all of it is gone afterwards.
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Pool } from 'pg';
 import { ledgerDataSource } from '../../lib/ledger/sql/data-source.js';
-import { startPrivatePostgres, type PrivateServer } from '../services/server.mjs';
+import { startPrivatePostgres, startPrivateRedis, type PrivateServer } from '../services/server.mjs';
 import { AUDIT } from './audit.js';
 import { Crew } from './crew.js';
 import { Random } from './random.js';
@@ -36,6 +36,7 @@ export interface StageOptions {
 
 export interface Stage extends AsyncDisposable {
   readonly database: PrivateServer;
+  readonly redis: PrivateServer;
   /** Straight to the database, past every fault but its own. */
   readonly pool: Pool;
   readonly crew: Crew;
@@ -51,6 +52,7 @@ export async function setStage({ seed, workers, build, keep, tell }: StageOption
   const evidence = join(directory, 'evidence');
   await mkdir(evidence);
   const database = await startPrivatePostgres(SETTINGS);
+  const redis = await startPrivateRedis();
   // The build's own schema, since guards stand in its functions too.
   const migrations = pathToFileURL(join(build, 'migrations/index.js')).href;
   const { migrateLedger } = (await import(migrations)) as typeof import('../../migrations/index.js');
@@ -71,8 +73,8 @@ export async function setStage({ seed, workers, build, keep, tell }: StageOption
         storage: { url: Object.assign(new URL(database.url), { port }).href, poolSize: 6 },
         directory,
         migrate: false,
-        // One that only asks.
-        worker: slot > 0,
+        queue: { redis: redis.url },
+        role: slot === 0 ? 'api' : 'worker',
       },
       evidence,
       seed: Math.floor(new Random(seed + 1000 * slot + generation).between(0, 2 ** 31)),
@@ -85,17 +87,17 @@ export async function setStage({ seed, workers, build, keep, tell }: StageOption
   // Ctrl-C leaves nothing behind either, least of all processes that stand still.
   const abandon = (): void => {
     crew.killAll();
-    void database.stop().finally(() => process.exit(130));
+    void Promise.allSettled([database.stop(), redis.stop()]).then(() => process.exit(130));
   };
   for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, abandon);
   return {
-    ...{ database, pool, crew, evidence, misdeeds },
+    ...{ database, redis, pool, crew, evidence, misdeeds },
     values: join(directory, 'values'),
     async [Symbol.asyncDispose]() {
       for (const signal of ['SIGINT', 'SIGTERM']) process.off(signal, abandon);
       crew.killAll();
       await pool.end();
-      await database.stop();
+      await Promise.all([database.stop(), redis.stop()]);
       if (keep) tell(`kept: ${directory}`);
       else await rm(directory, { recursive: true, force: true });
     },

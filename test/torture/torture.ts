@@ -13,13 +13,15 @@ import { setStage, TIMES, type Stage, type StageOptions } from './stage.js';
 import { contradictions, convictions } from './verdict.js';
 
 /** Open materializations above which nobody asks for more. */
-const OPEN_AT_MOST = 500;
+const OPEN_AT_MOST = 250;
 /** Between two looks at how much is open, ms. */
 const LOOK = 200;
 /** After the faults: nothing happened for so long although something is open and no timer is awaited, ms. */
 const PATIENCE = 15_000;
 /** After the faults: so long and no longer, ms. */
 const LONGEST_END = 240_000;
+/** Between two words on how it goes on, ms. */
+const TELL_EVERY = 5000;
 /** Violations that are told one by one. */
 const SHOWN = 50;
 
@@ -52,11 +54,11 @@ interface Backlog {
 export async function torture(options: TortureOptions): Promise<TortureResult> {
   const { seconds, seed, tell } = options;
   await using stage = await setStage(options);
-  const { crew, database, pool } = stage;
+  const { crew, database, redis, pool } = stage;
   const random = new Random(seed);
   let open = 0;
   const demands = new Demands(crew, random, () => open < OPEN_AT_MOST);
-  const faults = new Faults(crew, database, random, TIMES.lease, tell);
+  const faults = new Faults(crew, database, redis, random, TIMES.lease, tell);
   const end = AbortSignal.timeout(seconds * 1000);
   const watching = watch(pool, end, (backlog) => (open = backlog.open));
   await Promise.all([demands.make(end), faults.inflict(end), watching]);
@@ -109,12 +111,17 @@ async function settle(pool: Pool, tell: (what: string) => void): Promise<string[
   const begun = performance.now();
   let last: Backlog | undefined;
   let moved = begun;
+  let told = begun;
   for (;;) {
     const backlog = await look(pool);
     if (backlog.runs === 0) return [];
     const now = performance.now();
     if (backlog.happened !== last?.happened || backlog.timed) moved = now;
     last = backlog;
+    if (now - told > TELL_EVERY) {
+      told = now;
+      tell(`  open: ${backlog.runs} runs, ${backlog.open} materializations`);
+    }
     if (now - moved > PATIENCE || now - begun > LONGEST_END) break;
     await pause(LOOK);
   }
