@@ -1,6 +1,6 @@
 // Peers that are not among the project's own packages: peers/ is a package of its own, installed when a case needs it.
 import { execFileSync } from 'node:child_process';
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
@@ -13,6 +13,14 @@ export async function measurePeer(name: string, options: Readonly<Record<string,
     pathToFileURL(join(DIRECTORY, `${name}.mjs`)).href
   );
   return peer.measure(options);
+}
+
+/** What they are measured with, e.g. `bullmq 6.7.0`. */
+export function peerVersions(): string[] {
+  const { dependencies }: { dependencies: Record<string, string> } = JSON.parse(
+    readFileSync(join(DIRECTORY, 'package.json'), 'utf8'),
+  );
+  return Object.entries(dependencies).map(([name, version]) => `${name} ${version}`);
 }
 
 function install(): void {

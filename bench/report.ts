@@ -5,10 +5,12 @@ import { cpus, release, totalmem, type } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { freshDatabase } from '../test/services/services.js';
+import { redisVersion } from './bull.peer.js';
+import { peerVersions } from './peers.js';
 import type { Runs } from './round.js';
 import type { CaseVerdict } from './verdict.js';
 
-const PACKAGES = ['@nestjs/core', 'typeorm', 'pg', '@electric-sql/pglite'];
+const PACKAGES = ['@nestjs/core', 'typeorm', 'pg', '@electric-sql/pglite', 'bull'];
 
 /** Rows of one case: a line per bar, then every figure of every round. */
 export function terminalTable(title: string, verdict: CaseVerdict): string {
@@ -59,10 +61,10 @@ export async function resultsPage(verdicts: readonly CaseVerdict[]): Promise<str
 
 async function machine(): Promise<string[]> {
   const [processor] = cpus();
-  const versions = PACKAGES.map((name) => `${name} ${packageVersion(name)}`).join(', ');
+  const versions = [...PACKAGES.map((name) => `${name} ${packageVersion(name)}`), ...peerVersions()].join(', ');
   return [
     `Machine: ${cpus().length} x ${processor?.model ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${type()} ${release().split('-')[0]}`,
-    `Node.js ${process.version}, PostgreSQL ${await postgresVersion()}, ${versions}`,
+    `Node.js ${process.version}, PostgreSQL ${await postgresVersion()}, Redis ${await redisVersion()}, ${versions}`,
   ];
 }
 

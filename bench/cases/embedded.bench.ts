@@ -1,15 +1,19 @@
 // Assets that do nothing on the embedded database, beside the same on PostgreSQL in process.
 import type { BenchCase } from '../bench.case.js';
 import { measureEmbedded, measureOnPostgres } from '../measured-run.js';
-import { independent, layered, LAYERED_RUN } from '../no-op.assets.js';
+import { independent, layered, LAYERED_RUN, type Work } from '../no-op.assets.js';
+
+const independentOf = (smoke: boolean): Work => independent(smoke ? 1_000 : LAYERED_RUN);
+const layeredOf = (smoke: boolean): Work => (smoke ? layered(1, 10) : layered());
 
 const bench: BenchCase = {
   title: '10,000 assets that do nothing, embedded / PostgreSQL in process',
   parts: {
-    embeddedIndependent: ({ directory }) => measureEmbedded('embeddedIndependent', independent(LAYERED_RUN), directory),
-    postgresIndependent: () => measureOnPostgres('postgresIndependent', independent(LAYERED_RUN)),
-    embeddedLayered: ({ directory }) => measureEmbedded('embeddedLayered', layered(), directory),
-    postgresLayered: () => measureOnPostgres('postgresLayered', layered()),
+    embeddedIndependent: ({ directory, smoke }) =>
+      measureEmbedded('embeddedIndependent', independentOf(smoke), directory),
+    postgresIndependent: ({ smoke }) => measureOnPostgres('postgresIndependent', independentOf(smoke)),
+    embeddedLayered: ({ directory, smoke }) => measureEmbedded('embeddedLayered', layeredOf(smoke), directory),
+    postgresLayered: ({ smoke }) => measureOnPostgres('postgresLayered', layeredOf(smoke)),
   },
   measures: [
     { name: 'independent', unit: '/s', ours: 'embeddedIndependent', peer: 'postgresIndependent', atLeast: 0.5 },

@@ -7,10 +7,10 @@ import { layered } from '../no-op.assets.js';
 const bench: BenchCase = {
   title: "the host's event loop while 10,000 materialize on the embedded default",
   parts: {
-    async host({ directory }) {
+    async host({ directory, smoke }) {
       const delay = monitorEventLoopDelay({ resolution: 1 });
       delay.enable();
-      const figures = await measureEmbedded('rate', layered(), directory);
+      const figures = await measureEmbedded('rate', smoke ? layered(1, 10) : layered(), directory);
       delay.disable();
       return { ...figures, p99: delay.percentile(99) / 1e6, max: delay.max / 1e6 };
     },
