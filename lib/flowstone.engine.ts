@@ -1,13 +1,14 @@
 // The parts of one process put together: what runs between start and stop, without Nest. The module makes one of a
 // Nest application, nestjs-flowstone/testing one of a few classes.
-import type { AssetRegistration, Ledger } from './ledger/ledger.port.js';
+import type { VersionPolicies } from './ledger/collection.port.js';
+import type { AssetRegistration, CurrentDefinition, Ledger } from './ledger/ledger.port.js';
 import type { AssetDefinition } from './assets/asset.definition.js';
 import type { ContextLogger } from './assets/asset.context.js';
 import { AssetRegistry, type RegisteredAsset } from './assets/asset.registry.js';
 import { FlowStoneError } from './flowstone.errors.js';
 import type { ResolvedOptions } from './flowstone.options.js';
 import type { IoRegistry } from './io/io.registry.js';
-import type { JsonObject } from './ledger/records.js';
+import type { JsonObject, VersionPolicy } from './ledger/records.js';
 import type { LeaseAccess } from './ledger/sql/lease-ledger.js';
 import { declaredUpstreams } from './planning/must-run.js';
 import { schemeFingerprint } from './partitions/partitions.js';
@@ -27,7 +28,11 @@ import { RunRequester } from './runs/requester.js';
 import { RunPlanner } from './runs/run.planner.js';
 import { RunSignals } from './runs/run.signals.js';
 import { RunViews } from './runs/run.view.js';
+import { ValueReader } from './runs/value.reader.js';
 import { ValueStore } from './runs/value.store.js';
+import type { Collected } from './retention/collection.pass.js';
+import { Collector } from './retention/collector.js';
+import { keptInWords } from './retention/retention.options.js';
 
 export interface EngineParts {
   readonly options: ResolvedOptions;
@@ -60,6 +65,8 @@ export class FlowStoneEngine {
   readonly reader: RequestReader;
   readonly requester: RunRequester;
   readonly ensurer: Ensurer;
+  readonly valueReader: ValueReader;
+  readonly collector: Collector;
   readonly #insideTransaction: (() => boolean) | undefined;
   readonly #io: IoRegistry;
   readonly #logger: ContextLogger;
@@ -133,6 +140,26 @@ export class FlowStoneEngine {
       },
     );
     this.ensurer = new Ensurer(ledger, this.moments, this.facts, this.requester, lostValue);
+    this.valueReader = new ValueReader(ledger, this.values, (asset) =>
+      keptInWords(this.registry.require(asset).definition.keep ?? options.retention.versions),
+    );
+    this.collector = new Collector({
+      ledger: () => ledger.collection,
+      io,
+      deleteValue: ({ asset, partition, value }) => this.values.delete(asset, partition, value),
+      namespace: options.namespace,
+      retention: options.retention,
+      process: () => this.membership.id,
+      policies: () => versionPolicies(this.membership.current.values(), options.retention.versions),
+      news: {
+        collected: (collected) => this.#collected(collected),
+        failed: (error) => this.#logger.warn(`Retention stumbled and tries again later: ${messageOf(error)}`),
+        notDeleted: (count, value, error) =>
+          this.#logger.warn(
+            `${count} values could not be removed, as that of ${placeName(value)}, and are tried again later: ${messageOf(error)}`,
+          ),
+      },
+    });
   }
 
   /** @throws FlowStoneError FLOWSTONE_TRANSACTION_OPEN where the caller holds the only connection itself */
@@ -165,6 +192,7 @@ export class FlowStoneEngine {
       },
       failed: (error) => this.#logger.warn(`The heartbeat failed: ${messageOf(error)}`),
     });
+    if (this.options.role !== 'api') this.collector.start();
     await this.coordinator.start();
   }
 
@@ -175,6 +203,7 @@ export class FlowStoneEngine {
 
   /** Waits for what runs, up to the deadline, then hands back the rest and leaves. */
   async drain(): Promise<void> {
+    await this.collector.close();
     await this.coordinator.drain(this.options.drainDeadline);
     await this.membership.leave();
   }
@@ -204,6 +233,14 @@ export class FlowStoneEngine {
     const line = `Run ${id} ended ${run.status} after ${seconds} s: ${success} computed, ${skipped} skipped, ${failed} failed, ${unable} could not run, ${cancelled} cancelled.`;
     if (run.status === 'failed') this.#logger.error(run.error ? `${line} ${run.error.message}` : line);
     else this.#logger.log(line);
+  }
+
+  #collected(collected: Collected): void {
+    const { values, orphans, runs, materializations, events } = collected;
+    if (values + orphans + runs + materializations + events === 0) return;
+    this.#logger.log(
+      `Retention removed ${values} values, ${orphans} orphans, ${runs} runs, ${materializations} materializations and ${events} events.`,
+    );
   }
 
   #failed(failure: Failure): void {
@@ -238,10 +275,18 @@ function registrationOf(definition: AssetDefinition): AssetRegistration {
   };
 }
 
+/** Which versions of each asset keep their values, by the definitions that count now, so that all processes agree. */
+function versionPolicies(definitions: Iterable<CurrentDefinition>, otherwise: VersionPolicy): VersionPolicies {
+  const declared = [...definitions].flatMap(({ key, definition }): [string, VersionPolicy][] =>
+    definition['keep'] === undefined ? [] : [[key, definition['keep'] as unknown as VersionPolicy]],
+  );
+  return { byAsset: new Map(declared), otherwise };
+}
+
 /** Named one by one and not cloned: there may be ten thousand, and copying whole definitions took a third of a boot. */
 function declaredFacts(definition: AssetDefinition): JsonObject {
   const { external, description, group, owners, tags, kinds, io, ioOptions, scheme, codeVersion } = definition;
-  const { retry, timeout, pool, priority, metadata, dependencies, resources } = definition;
+  const { retry, timeout, pool, priority, keep, metadata, dependencies, resources } = definition;
   const facts: Record<string, unknown> = {
     external,
     description,
@@ -256,6 +301,7 @@ function declaredFacts(definition: AssetDefinition): JsonObject {
     timeout,
     pool,
     priority,
+    keep,
     metadata,
     dependencies,
     scheme: schemeFingerprint(scheme),

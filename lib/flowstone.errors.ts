@@ -75,6 +75,7 @@ export const ERROR_CATALOGUE = {
   FLOWSTONE_WORKER_LOST: infrastructure,
   // io
   FLOWSTONE_IO_VALUE_NOT_FOUND: permanentInfrastructure,
+  FLOWSTONE_IO_VERSION_NOT_KEPT: request,
   FLOWSTONE_IO_VALUE_CORRUPT: permanentInfrastructure,
   FLOWSTONE_IO_VALUE_UNSUPPORTED: userCode,
   FLOWSTONE_IO_PATH_REFUSED: permanentInfrastructure,

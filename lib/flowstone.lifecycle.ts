@@ -56,6 +56,7 @@ export class FlowStoneLifecycle
       const assets = checkDeclarations(this.explorer.explore(), {
         names: io.names,
         default: this.options.io,
+        keepsHeadOnly: (name) => io.require(name).versions === 'head',
         optionProblems: (name, options) => io.optionProblems(name, options),
         unreachable: (name) => this.options.role !== 'all' && io.require(name) instanceof MemoryIoManager,
       });

@@ -5,6 +5,12 @@ import { FlowStoneError } from './flowstone.errors.js';
 import { closest } from './graph/did-you-mean.js';
 import type { IoManager } from './io/io-manager.port.js';
 import type { DataSource } from './ledger/ledger.port.js';
+import {
+  DEFAULT_RETENTION,
+  readRetention,
+  type Retention,
+  type RetentionOptions,
+} from './retention/retention.options.js';
 import type { Failure } from './runs/failure.js';
 
 /** PostgreSQL (15 or newer) by url, with a DataSource of FlowStone's own. */
@@ -48,6 +54,7 @@ export interface FlowStoneOptions {
   managers?: Readonly<Record<string, IoManager>>;
   config?: Readonly<Record<string, unknown>>;
   maxPlanSize?: number;
+  retention?: RetentionOptions;
   pollInterval?: Duration;
   lease?: Duration;
   heartbeat?: Duration;
@@ -72,6 +79,7 @@ export interface ResolvedOptions {
   readonly managers: Readonly<Record<string, IoManager>>;
   readonly config: Readonly<Record<string, unknown>>;
   readonly maxPlanSize: number;
+  readonly retention: Retention;
   readonly pollInterval: number;
   readonly lease: number;
   readonly heartbeat: number;
@@ -233,6 +241,15 @@ export const OPTION_CATALOGUE: { readonly [K in keyof ResolvedOptions]: OptionEn
     environment: 'FLOWSTONE_MAX_PLAN_SIZE',
     description: 'Materializations a run may hold; a larger plan is refused.',
     read: count(1),
+  },
+  retention: {
+    type: '{ runs?, events?, versions?, orphans?, every? }',
+    default: DEFAULT_RETENTION,
+    defaultText:
+      "`{ runs: '90d', events: '90d', versions: '30d', orphans: '1d', every: '1h' }`; what is left out is as here",
+    description:
+      'How long ended runs with their records, events, values of superseded versions and values of attempts that died are kept, and how often to look: each a duration, or `false` for never; `versions` may also be `{ keep: n }`. See [retention.md](retention.md).',
+    read: readRetention,
   },
   pollInterval: {
     type: 'duration',

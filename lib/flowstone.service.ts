@@ -11,10 +11,12 @@ import { canonicalKey } from './partitions/canonical-key.js';
 import type { PartitionSet } from './partitions/partition-set.js';
 import type { Plan } from './planning/plan.js';
 import { readStatus, summarizeStatus, type PartitionStatus, type AssetStatus } from './planning/status.js';
+import type { Collected } from './retention/collection.pass.js';
 import type { EnsureConditions } from './runs/ensurer.js';
 import type { QueueHealth } from './queue/queue.port.js';
-import { messageOf, placeName } from './runs/failure.js';
+import { messageOf } from './runs/failure.js';
 import { PartitionMoments } from './runs/partition.moments.js';
+import type { RecordedPlace } from './runs/value.reader.js';
 import type { PlanOptions, Target } from './runs/request.reader.js';
 import { refuseNested, type RunOptions } from './runs/requester.js';
 import type { RunHandle } from './runs/run.handle.js';
@@ -115,24 +117,14 @@ export class FlowStoneService {
 
   /**
    * The value of the head, or of an earlier materialization that is kept (`version`).
-   * @throws FlowStoneError FLOWSTONE_VALUE_MISSING
+   * @throws FlowStoneError FLOWSTONE_VALUE_MISSING, FLOWSTONE_IO_VERSION_NOT_KEPT
    */
   async load<C extends AssetClass>(asset: C, options?: LoadOptions): Promise<ValueOf<C>>;
   async load(asset: string, options?: LoadOptions): Promise<unknown>;
   async load(asset: AssetClass | string, { partition, version }: LoadOptions = {}): Promise<unknown> {
     const engine = this.#engine();
     const place = await this.#recorded(engine, asset, partition);
-    const head =
-      version === undefined
-        ? (await engine.ledger.heads([{ asset: place.asset, partitions: [place.key] }]))[0]!.get(place.key)
-        : await this.#version(engine, place, version);
-    if (head?.materialization == null || (head.value && engine.values.lost(head.value))) {
-      const what = version === undefined ? 'no value. Materialize it first.' : `no version ${version}. See history().`;
-      throw new FlowStoneError('FLOWSTONE_VALUE_MISSING', `${placeName(place)} has ${what}`, {
-        context: { asset: place.asset, partition: place.partition, version },
-      });
-    }
-    return engine.values.load({ asset: place.asset, partition: place.partition, value: head.value });
+    return engine.valueReader.load(place, version);
   }
 
   /**
@@ -207,8 +199,8 @@ export class FlowStoneService {
   }
 
   /**
-   * Forgets heads and deletes their values: the partitions are `missing` then, their history stays. Returns how many
-   * heads there were.
+   * Forgets heads and deletes their values, once nothing that runs may still read them: the partitions are `missing`
+   * then, their history stays. Returns how many heads there were.
    */
   async delete(
     asset: AssetClass | string,
@@ -225,11 +217,17 @@ export class FlowStoneService {
         { context: { asset: key } },
       );
     }
-    const removed = await engine.ledger.deleteHeads([{ asset: key, partitions }], actOf(options));
-    // The record goes first: a crash in between leaves a value nobody points at, never a record without its value.
-    for (const { partition, value } of removed)
-      if (value) await engine.values.delete(key, scheme ? partition : undefined, value);
-    return removed.length;
+    const { heads, collection } = await engine.ledger.deleteHeads([{ asset: key, partitions }], actOf(options));
+    if (collection !== null) await engine.collector.deleteCollection(collection);
+    return heads.length;
+  }
+
+  /**
+   * Removes now what retention says may go, as each process with a worker does every now and then; waits while another
+   * one is at it.
+   */
+  async collect(): Promise<Collected> {
+    return this.#engine().collector.collect();
   }
 
   /** Tells that an external asset has a new version; what consumed another one is stale then. */
@@ -314,19 +312,12 @@ export class FlowStoneService {
     return engine;
   }
 
-  async #version(engine: FlowStoneEngine, { asset, key }: Place, version: number) {
-    if (!isId(version)) return undefined;
-    const record = await engine.ledger.materialization(version);
-    const isThis = record?.asset === asset && record.partition === key && record.status === 'success';
-    return isThis ? { materialization: record.id, value: record.value } : undefined;
-  }
-
   async #place(
     engine: FlowStoneEngine,
     asset: AssetClass | string,
     input: PartitionKeyInput | undefined,
     moments = engine.moments,
-  ): Promise<Place> {
+  ): Promise<RecordedPlace> {
     const { key: name, scheme } = engine.registry.resolve(asset);
     const key = await engine.reader.partition(moments, name, input);
     return { asset: name, key, partition: scheme ? key : undefined };
@@ -337,7 +328,7 @@ export class FlowStoneService {
     engine: FlowStoneEngine,
     asset: AssetClass | string,
     input: PartitionKeyInput | undefined,
-  ): Promise<Place> {
+  ): Promise<RecordedPlace> {
     try {
       return await this.#place(engine, asset, input);
     } catch (error) {
@@ -385,13 +376,6 @@ function checkedPage({ limit, before }: PageRequest): PageRequest {
     'FLOWSTONE_REQUEST_INVALID',
     `A page has a whole number of at least 1 as limit (not ${limit}), and as before the \`next\` of the page before (not ${before}).`,
   );
-}
-
-/** An asset and a partition of it: `key` as recorded, `partition` as shown (undefined: unpartitioned). */
-interface Place {
-  readonly asset: string;
-  readonly key: string;
-  readonly partition: string | undefined;
 }
 
 function actOf({ by, reason, manager }: ActOptions): {

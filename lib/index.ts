@@ -77,10 +77,19 @@ export type { PartitionSet, PartitionWindow } from './partitions/partition-set.j
 
 // Values
 export type { FileFormat, FilesystemValueOptions } from './io/managers/filesystem/filesystem.io-manager.js';
-export type { IoManager, LoadContext, StoreContext, StoredValue, ValueAddress } from './io/io-manager.port.js';
+export type {
+  IoManager,
+  LoadContext,
+  StoreContext,
+  StoredAttempt,
+  StoredValue,
+  ValueAddress,
+} from './io/io-manager.port.js';
 export { rowsOf, type Rows } from './io/rows.js';
 
 // Runs, plans, status
+export type { Collected } from './retention/collection.pass.js';
+export type { RetentionOptions } from './retention/retention.options.js';
 export { RunCancelled, RunFailed, RunHandle, type RunProgress, type WaitOptions } from './runs/run.handle.js';
 export type { RunResult, RunView } from './runs/run.view.js';
 export type { Failure } from './runs/failure.js';
@@ -99,4 +108,5 @@ export type {
   RunRecord,
   RunStatus,
   ValueRecord,
+  VersionPolicy,
 } from './ledger/records.js';

@@ -1,5 +1,6 @@
 // What is declared of an asset, as plain data: all that the other rooms know of a class.
 // How it is read from the decorators stands in declaration.reader.ts.
+import type { VersionPolicy } from '../ledger/records.js';
 import type { MappingSpec } from '../partitions/mapping.js';
 import type { PartitionScheme } from '../partitions/partitions.js';
 
@@ -30,6 +31,8 @@ export interface AssetDefinition {
   /** Milliseconds an attempt may take; `undefined`: no limit. */
   readonly timeout: number | undefined;
   readonly pool: string;
+  /** Which versions keep their values; `undefined`: as the application says. */
+  readonly keep: VersionPolicy | undefined;
   /** Higher goes first. */
   readonly priority: number;
   readonly metadata: Readonly<Record<string, unknown>>;

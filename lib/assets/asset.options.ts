@@ -1,6 +1,7 @@
 // What `@Asset` takes, and what is wrong with values that are none. Options it does not know are the I/O manager's.
 import type { PartitionScheme } from '../partitions/partitions.js';
 import { closest } from '../graph/did-you-mean.js';
+import type { VersionPolicy } from '../ledger/records.js';
 import type { RetryPolicy } from './asset.definition.js';
 import { type Duration, EXPECTED_DURATION, parseDuration, readDuration } from './duration.js';
 
@@ -17,6 +18,9 @@ export interface RetryOptions {
   /** Share (0 to 1) by which a delay varies at random. Default 0.1. */
   readonly jitter?: number;
 }
+
+/** A number of versions, a time as text, or `false`: all. */
+export type VersionsKept = number | Exclude<Duration, number> | false;
 
 /** The options that `@Asset` knows itself. */
 export interface KnownAssetOptions {
@@ -43,6 +47,11 @@ export interface KnownAssetOptions {
   readonly priority?: number;
   /** Shown with the asset; plain JSON. */
   readonly metadata?: Readonly<Record<string, unknown>>;
+  /**
+   * Which versions keep their values: the newest so many (the newest among them), those superseded within so long
+   * (`'30d'`), or `false`: all. Default: `retention.versions` of `forRoot()`.
+   */
+  readonly keep?: VersionsKept;
   /** Keys this asset had before: it keeps their heads and history. */
   readonly formerly?: readonly string[];
   /** Computed elsewhere: the class extends `ExternalAsset` and has no `execute`. */
@@ -83,6 +92,8 @@ const EXPECTATIONS: Readonly<Record<keyof KnownAssetOptions, Expectation>> = {
   pool: text,
   priority: whole,
   metadata: (value) => (isRecord(value) && isJson(value) ? undefined : 'an object of plain JSON'),
+  keep: (value) =>
+    keptVersions(value) ? undefined : `a number of versions of at least 1, a time such as '30d', or false for all`,
   formerly: texts,
   external: (value) => (typeof value === 'boolean' ? undefined : 'true or false'),
 };
@@ -144,6 +155,14 @@ export function retryPolicy(options: RetryOptions): RetryPolicy {
   const delay = parseDuration(options.delay ?? '1s');
   const max = options.max === undefined ? Math.max(delay, parseDuration('1h')) : parseDuration(options.max);
   return { attempts, delay, factor, max, jitter };
+}
+
+/** The policy that is meant, or `undefined` for anything that means none. */
+export function keptVersions(written: unknown): VersionPolicy | undefined {
+  if (written === false) return 'all';
+  if (typeof written === 'number') return Number.isSafeInteger(written) && written >= 1 ? { keep: written } : undefined;
+  const age = typeof written === 'string' ? readDuration(written) : undefined;
+  return age === undefined ? undefined : { age };
 }
 
 function mistakesOf(

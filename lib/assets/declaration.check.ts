@@ -19,6 +19,8 @@ export interface IoManagers {
   readonly names: readonly string[];
   /** The one of an asset that names none. */
   readonly default: string;
+  /** Whether the manager of this name keeps only the newest version of a value. */
+  keepsHeadOnly(name: string): boolean;
   /** What is wrong with options for the manager of this name, one sentence each. */
   optionProblems(name: string, options: Readonly<Record<string, unknown>>): readonly string[];
   /** Whether its values cannot be reached from the other processes that this application is meant to have. */
@@ -168,6 +170,10 @@ function checkIo({ declarations, note }: Checked, managers: IoManagers): void {
         `its values would be in the memory of one process (I/O manager '${manager}'), and roles 'worker' and 'api' mean several`,
         "use another I/O manager, or role: 'all' in the only process",
       );
+    }
+    if (options.keep !== undefined && managers.keepsHeadOnly(manager)) {
+      const problem = `it has the option keep, and I/O manager '${manager}' keeps only the newest version`;
+      note(declaration, problem, 'remove keep, or use a manager that keeps versions');
     }
     for (const problem of managers.optionProblems(manager, managerOptions)) {
       const option = Object.keys(managerOptions).find((name) => problem.includes(name));

@@ -26,6 +26,7 @@ export function definitionHash(definition: Omit<AssetDefinition, 'hash'>): strin
     definition.timeout,
     definition.pool,
     definition.priority,
+    definition.keep,
     canonical(metadata),
     definition.formerly,
     dependencies.map(dependencyFacts).sort(([a], [b]) => (a < b ? -1 : 1)),

@@ -1,7 +1,7 @@
 // Makes the definition of a declaration that was checked: fills in defaults and turns classes into keys.
 import type { PartitionScheme } from '../partitions/partitions.js';
 import type { AssetClass, AssetDefinition, DependencyDefinition } from './asset.definition.js';
-import { retryPolicy } from './asset.options.js';
+import { keptVersions, retryPolicy } from './asset.options.js';
 import type { Declaration } from './declaration.reader.js';
 import { definitionHash } from './definition.hash.js';
 import { parseDuration } from './duration.js';
@@ -34,6 +34,7 @@ export function defineAsset(
     retry: retry && retryPolicy(retry),
     timeout: timeout === undefined ? undefined : parseDuration(timeout),
     pool: options.pool ?? 'default',
+    keep: keptVersions(options.keep),
     priority: options.priority ?? 0,
     metadata: options.metadata ?? {},
     formerly: options.formerly ?? [],

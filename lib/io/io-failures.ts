@@ -22,6 +22,15 @@ export function valueNotFound(place: ValuePlace, why: string, cause?: unknown): 
   );
 }
 
+/** `FLOWSTONE_IO_VERSION_NOT_KEPT`: the value of a version is not there any more; `policy` completes "since ". */
+export function versionNotKept(place: ValuePlace, version: number, policy: string): FlowStoneError {
+  return new FlowStoneError(
+    'FLOWSTONE_IO_VERSION_NOT_KEPT',
+    `version ${version} of ${valueName(place)} is not kept, since ${policy}. Load the newest, or keep more from now on.`,
+    { context: { ...contextOf(place), version } },
+  );
+}
+
 /** `FLOWSTONE_IO_VALUE_CORRUPT`: what is there is not what was stored; `why` completes "cannot be used: ". */
 export function valueCorrupt(place: ValuePlace, why: string, cause?: unknown): FlowStoneError {
   return new FlowStoneError(

@@ -34,6 +34,9 @@ export interface StoredValue {
   readonly format?: string;
 }
 
+/** An attempt of which something is stored. */
+export type StoredAttempt = Pick<ValueAddress, 'materialization' | 'epoch'>;
+
 /** A stored value to load, look at or delete. */
 export interface LoadContext {
   readonly namespace: string;
@@ -67,6 +70,18 @@ export interface IoManager {
 
   /** Why a recorded value is known to be gone for good, undefined while it may be there. Costs nothing: no I/O. */
   lost?(location: JsonValue): string | undefined;
+
+  /**
+   * Every attempt of a namespace of which something is stored, finished or not: what retention looks for orphans in.
+   * With `discard`, or neither. May tidy up on its way what belongs to no attempt, such as an empty folder.
+   */
+  list?(namespace: string): AsyncIterable<StoredAttempt>;
+
+  /**
+   * Removes whatever an attempt left, if it is from before `before`, and says whether there was anything. Only asked of
+   * attempts that can never commit any more and whose value no record points at.
+   */
+  discard?(address: Omit<ValueAddress, 'options'>, before: Date): Promise<boolean>;
 
   /** A small extract for people. */
   preview?(context: LoadContext): Promise<JsonValue>;

@@ -17,6 +17,11 @@ export class IoRegistry {
     return [...this.managers.keys()];
   }
 
+  /** In the order of configuration. */
+  get all(): IterableIterator<readonly [name: string, manager: IoManager]> {
+    return this.managers.entries();
+  }
+
   /** Throws `FLOWSTONE_IO_MANAGER_UNKNOWN`. */
   require(name: string): IoManager {
     const manager = this.managers.get(name);

@@ -5,7 +5,7 @@ import type { ValueRecord, VersionPolicy } from './records.js';
 /** The policy of each asset. */
 export interface VersionPolicies {
   readonly byAsset: ReadonlyMap<string, VersionPolicy>;
-  /** Of assets that no process declares any more. */
+  /** Of assets that say nothing themselves. */
   readonly otherwise: VersionPolicy;
 }
 
@@ -33,6 +33,8 @@ export interface ValueOwner {
 /** A value to be deleted. */
 export interface CondemnedValue extends ValueOwner {
   readonly materialization: number;
+  /** Whether the partition has a head: where a manager keeps one version only, that one took its place. */
+  readonly replaced: boolean;
   /** Null: it stored none. */
   readonly value: ValueRecord | null;
 }

@@ -299,13 +299,17 @@ export interface Ledger {
   /** Marks heads as invalidated; returns how many. */
   invalidate(targets: readonly AssetPartitions[], act: Act & Transactional): Promise<number>;
   /**
-   * Forgets heads and condemns their values (see CollectionLedger); returns them. Refused (FLOWSTONE_ASSET_BUSY) while
+   * Forgets heads, returns them, and condemns their values (see CollectionLedger). Refused (FLOWSTONE_ASSET_BUSY) while
    * one is active.
    */
   deleteHeads(
     targets: readonly AssetPartitions[],
     act: Act,
-  ): Promise<readonly { asset: string; partition: string; value: ValueRecord | null }[]>;
+  ): Promise<{
+    readonly heads: readonly { readonly asset: string; readonly partition: string }[];
+    /** What their values were condemned with; null: there were none. */
+    readonly collection: number | null;
+  }>;
   /** Records a version of an external asset; returns its materialization. */
   reportVersion(
     report: { asset: string; partition: string; dataVersion: string; metadata: JsonObject | null },

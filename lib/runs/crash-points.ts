@@ -14,6 +14,10 @@ export const CRASH_POINTS = [
   'before-timers',
   'before-rescue',
   'before-hand-back',
+  // Of the collector.
+  'after-condemn',
+  'after-delete',
+  'before-run-removal',
 ] as const;
 
 export type CrashPoint = (typeof CRASH_POINTS)[number];

@@ -53,7 +53,7 @@ export class ValueStore implements PinLoader {
     if (value?.io != null) {
       return this.io
         .require(value.io)
-        .load({ ...this.#context(definition, partition, value), ...(columns && { columns }) });
+        .load({ ...this.#context(asset, definition, partition, value), ...(columns && { columns }) });
     }
     if (definition.external) {
       return loadsItself(instance) ? instance.load(contextPartition(partition ?? '', undefined, undefined)) : undefined;
@@ -65,10 +65,16 @@ export class ValueStore implements PinLoader {
     );
   }
 
+  /** Also of an asset that is not declared here. */
   async delete(asset: string, partition: string | undefined, value: ValueRecord): Promise<void> {
     if (value.io === null) return;
-    const { definition } = this.registry.require(asset);
-    await this.io.require(value.io).delete(this.#context(definition, partition, value));
+    const definition = this.registry.find(asset)?.definition;
+    await this.io.require(value.io).delete(this.#context(asset, definition, partition, value));
+  }
+
+  /** Whether the manager of a value keeps it only while it is the newest. */
+  keepsHeadOnly({ io }: ValueRecord): boolean {
+    return io !== null && this.io.require(io).versions === 'head';
   }
 
   /** Why a recorded value is known to be gone, undefined while it may be there. */
@@ -76,15 +82,20 @@ export class ValueStore implements PinLoader {
     return io !== null && this.io.names.includes(io) ? this.io.require(io).lost?.(location) : undefined;
   }
 
-  #context(definition: AssetDefinition, partition: string | undefined, { location, io }: ValueRecord): LoadContext {
-    const declared = definition.io ?? this.options.io;
+  #context(
+    asset: string,
+    definition: AssetDefinition | undefined,
+    partition: string | undefined,
+    { location, io }: ValueRecord,
+  ): LoadContext {
+    const declared = definition?.io ?? this.options.io;
     return {
       namespace: this.options.namespace,
-      asset: definition.key,
+      asset,
       partition,
       location,
       // Options belong to the manager that is declared now; a value of an earlier one is found by its location.
-      options: declared === io ? definition.ioOptions : {},
+      options: definition && declared === io ? definition.ioOptions : {},
     };
   }
 }

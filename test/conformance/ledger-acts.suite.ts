@@ -31,11 +31,13 @@ export function actBehaviours(world: () => World): void {
     expect(told[0]).toMatchObject({ actor: 'mia', detail: { reason: 'because' }, asset: 'p' });
   });
 
-  it('deletes heads and returns their values', async () => {
+  it('deletes heads, and condemns their values', async () => {
     await materialize('x', 'y');
     const head = (await world().headOf('p', 'x'))!;
     const deleted = await world().ledger.deleteHeads([{ asset: 'p', partitions: ['x', 'missing'] }], ACT);
-    expect(deleted).toEqual([{ asset: 'p', partition: 'x', value: head.value }]);
+    expect(deleted).toEqual({ heads: [{ asset: 'p', partition: 'x' }], collection: expect.any(Number) });
+    const condemned = await world().ledger.collection.condemned(deleted.collection!, 0, 9);
+    expect(condemned).toMatchObject([{ materialization: head.materialization, value: head.value }]);
     expect(await world().headOf('p', 'x')).toMatchObject({ materialization: null, value: null, dataVersion: null });
     expect(await world().ledger.materialization(head.materialization!)).toMatchObject({ status: 'success' });
     expect(await world().headOf('p', 'y')).toMatchObject({ materialization: expect.any(Number) });

@@ -8,7 +8,6 @@ import type {
   ProcessRegistration,
   Transactional,
 } from '../ledger.port.js';
-import type { ValueRecord } from '../records.js';
 import type { MemoryState } from './memory-state.js';
 import { names } from './memory-state.js';
 
@@ -115,17 +114,14 @@ export async function deleteHeads(
       { context: { asset: busy.asset, partition: busy.partition, materialization: busy.head.active } },
     );
   }
-  const removed: { asset: string; partition: string; value: ValueRecord | null }[] = [];
-  const deleted: number[] = [];
-  for (const { asset, partition, head } of chosen) {
-    if (head.materialization === null) continue;
-    removed.push({ asset, partition, value: state.rows.get(head.materialization)!.value });
-    deleted.push(head.materialization);
+  const deleted = chosen.filter(({ head }) => head.materialization !== null);
+  const versions = deleted.map(({ head }) => head.materialization!);
+  for (const { asset, partition, head } of deleted) {
     state.moveHead(head, null);
     state.tell('asset.deleted', { asset, partition, actor: act.actor, detail: { reason: act.reason } });
   }
-  state.condemn(deleted);
-  return removed;
+  const heads = deleted.map(({ asset, partition }) => ({ asset, partition }));
+  return { heads, collection: state.condemn(versions) };
 }
 
 export function reportVersion(

@@ -55,8 +55,7 @@ export class MemoryCollection implements CollectionLedger {
     for (const [id, { at }] of kept.toReversed()) {
       const { asset, partition } = this.#state.rows.get(id)!;
       const head = JSON.stringify([asset, partition]);
-      const present = this.#state.head(asset, partition).materialization === null ? 0 : 1;
-      const before = newer.get(head) ?? present;
+      const before = newer.get(head) ?? 1;
       newer.set(head, before + 1);
       const policy = policies.byAsset.get(asset) ?? policies.otherwise;
       if (!keeps(policy, before, time - at)) ids.push(id);
@@ -81,7 +80,8 @@ export class MemoryCollection implements CollectionLedger {
       .slice(0, limit)
       .map((materialization) => {
         const row = this.#state.rows.get(materialization)!;
-        return { materialization, ...this.#owner(row), value: row.value };
+        const replaced = this.#state.head(row.asset, row.partition).materialization !== null;
+        return { materialization, ...this.#owner(row), replaced, value: row.value };
       });
   }
 
@@ -100,7 +100,7 @@ export class MemoryCollection implements CollectionLedger {
     const all = [...this.#state.runs.values()];
     const retried = new Set(all.flatMap((run) => (run.completedAt === null ? [run.retryOf] : [])));
     const runs = all
-      .filter(({ id, completedAt }) => id > after && completedAt !== null && completedAt < before && !retried.has(id))
+      .filter(({ id, completedAt }) => id > after && completedAt !== null && completedAt <= before && !retried.has(id))
       .map(({ id }) => id);
     return { runs: runs.slice(0, limit), next: runs.length > limit ? runs[limit - 1]! : null };
   }
@@ -146,7 +146,7 @@ export class MemoryCollection implements CollectionLedger {
   }
 
   async removeEvents(before: Date, _after: number, limit: number): Promise<RemovalStep<number>> {
-    const removed = this.#state.removeEvents(({ at }) => at < before, limit);
+    const removed = this.#state.removeEvents(({ at }) => at <= before, limit);
     return { removed, next: removed === limit ? 0 : null };
   }
 

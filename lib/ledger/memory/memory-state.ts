@@ -133,9 +133,9 @@ export class MemoryState {
     head.invalidated = false;
   }
 
-  /** The values of these superseded versions are to be deleted, once nothing that runs now can read them any more. */
-  condemn(ids: readonly number[]): void {
-    if (ids.length === 0) return;
+  /** The values of these superseded versions are to be deleted, once no attempt runs any more that may have pinned them. */
+  condemn(ids: readonly number[]): number | null {
+    if (ids.length === 0) return null;
     const collection = ++this.#lastCollection;
     for (const id of ids) {
       this.superseded.get(id)!.collection = collection;
@@ -146,6 +146,7 @@ export class MemoryState {
       collection,
       running.map(({ id, epoch }) => ({ id, epoch })),
     );
+    return collection;
   }
 
   removeRows(ids: readonly number[]): void {

@@ -5,7 +5,7 @@ import type { AssetNumbers } from './asset-numbers.js';
 import type { Collection } from './collection.js';
 import type { Database, Sql } from './database.js';
 import { countRuns, noDelta, takeEffect, type Moved } from './effects.js';
-import { valueRecord, type HeadRow } from './rows.js';
+import type { HeadRow } from './rows.js';
 import {
   ACCEPT_CANCEL,
   ADD_PARTITIONS,
@@ -67,15 +67,12 @@ export class Acts {
       if (busy) throw assetBusy(keyOf(busy.asset_id), busy.partition, busy.active_materialization!);
       const present = heads.filter((head) => head.materialization_id !== null);
       await sql.rows(DELETE_HEADS, [this.namespace, present.map(({ id }) => id), actor, reason]);
-      await this.collection.condemnDeleted(
+      const collection = await this.collection.condemnDeleted(
         sql,
         present.map((head) => head.materialization_id!),
       );
-      return present.map((head) => ({
-        asset: keyOf(head.asset_id),
-        partition: head.partition,
-        value: valueRecord(head),
-      }));
+      const deleted = present.map((head) => ({ asset: keyOf(head.asset_id), partition: head.partition }));
+      return { heads: deleted, collection };
     });
   }
 

@@ -46,7 +46,7 @@ interface OwnerRow {
   readonly partition: string;
 }
 
-type CondemnedRow = OwnerRow & Parameters<typeof valueRecord>[0];
+type CondemnedRow = OwnerRow & Parameters<typeof valueRecord>[0] & { readonly replaced: boolean };
 
 /** Assets by number, with what their policies are as parameters of JUDGE. */
 interface Judged {
@@ -95,10 +95,12 @@ export class Collection implements CollectionLedger {
     });
   }
 
-  /** Condemns these versions in the transaction that deleted their heads. */
-  async condemnDeleted(sql: Sql, materializations: readonly number[]): Promise<void> {
+  /** Condemns these versions in the transaction that deleted their heads; returns the collection. */
+  async condemnDeleted(sql: Sql, materializations: readonly number[]): Promise<number | null> {
     const [row] = await sql.rows<{ condemned: number; collection: number }>(CONDEMN_THESE, [materializations]);
-    if (row!.condemned > 0) await sql.rows(OPEN_COLLECTION, [this.namespace, row!.collection]);
+    if (row!.condemned === 0) return null;
+    await sql.rows(OPEN_COLLECTION, [this.namespace, row!.collection]);
+    return row!.collection;
   }
 
   /** What assets are judged by; those judged by another policy before are due again. */
@@ -131,7 +133,10 @@ export class Collection implements CollectionLedger {
   async condemned(collection: number, after: number, limit: number): Promise<readonly CondemnedValue[]> {
     const rows = await this.database.rows<CondemnedRow>(CONDEMNED, [collection, after, limit]);
     const ownerOf = await this.#owners(rows);
-    return rows.map((row) => ({ materialization: row.id, ...ownerOf(row), value: valueRecord(row) }));
+    return rows.map((row) => {
+      const { id: materialization, replaced } = row;
+      return { materialization, ...ownerOf(row), replaced, value: valueRecord(row) };
+    });
   }
 
   async markGone(materializations: readonly number[]): Promise<void> {

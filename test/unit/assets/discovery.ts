@@ -28,6 +28,7 @@ export function discoveryOf(
 /** `filesystem` knows the option `format`, `memory` none. */
 export const managers: IoManagers = {
   names: ['filesystem', 'memory'],
+  keepsHeadOnly: () => false,
   default: 'filesystem',
   optionProblems: (manager, options) =>
     Object.keys(options)

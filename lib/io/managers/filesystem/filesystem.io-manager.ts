@@ -7,13 +7,20 @@ import { FlowStoneError } from '../../../flowstone.errors.js';
 import { closest } from '../../../graph/did-you-mean.js';
 import { dataVersionOf, encodeDocument, isRowArray, isRowStream, type DataVersion } from '../../data-version.js';
 import { ioFailed, placeRefusal, valueCorrupt } from '../../io-failures.js';
-import type { IoManager, LoadContext, StoreContext, StoredValue, ValueAddress } from '../../io-manager.port.js';
+import type {
+  IoManager,
+  LoadContext,
+  StoreContext,
+  StoredAttempt,
+  StoredValue,
+  ValueAddress,
+} from '../../io-manager.port.js';
 import { RowEncoder } from '../../row-encoder.js';
 import { narrowRow, rowsInBatches, type Rows } from '../../rows.js';
 import { isRecord, parseTagged, refuse, stringifyTagged } from '../../tagged-json.js';
 import { readJsonLines, writeJsonLines } from './json-lines.js';
 import { ValueFiles, type PendingFile } from './value-files.js';
-import { valuePath } from './value-path.js';
+import { attemptOf, pathSegment, valueFolder, valuePath } from './value-path.js';
 
 const EXTENSIONS = { json: 'json', jsonl: 'jsonl', text: 'txt', bytes: 'bin' } as const;
 
@@ -87,6 +94,18 @@ export class FilesystemIoManager implements IoManager {
 
   async exists(context: LoadContext): Promise<boolean> {
     return this.files.exists(context, locationOf(context).path);
+  }
+
+  async *list(namespace: string): AsyncGenerator<StoredAttempt> {
+    for await (const name of this.files.fileNames(pathSegment(namespace))) {
+      const attempt = attemptOf(name);
+      if (attempt) yield attempt;
+    }
+  }
+
+  async discard(address: Omit<ValueAddress, 'options'>, before: Date): Promise<boolean> {
+    const prefix = `${address.materialization}-${address.epoch}.`;
+    return this.files.discard(address, valueFolder(address), (name) => name.startsWith(prefix), before);
   }
 
   optionProblems(options: Readonly<Record<string, unknown>>): string[] {

@@ -1,14 +1,16 @@
 // Files below one root: written so that they are there whole and durable or not at all, and never outside the root
 // or through a symbolic link. What is in them stands in filesystem.io-manager.ts.
 import { randomUUID } from 'node:crypto';
-import { constants } from 'node:fs';
-import { lstat, mkdir, open, rename, rm, unlink, type FileHandle } from 'node:fs/promises';
+import { constants, type Dirent } from 'node:fs';
+import { lstat, mkdir, open, readdir, rename, rm, rmdir, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname, resolve, sep } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { FlowStoneError } from '../../../flowstone.errors.js';
 import { ioFailed, valueNotFound, type ValuePlace } from '../../io-failures.js';
 
 const PATH_DEPTH = 4;
+/** How often a folder may be tidied up while a file is being made in it. */
+const MOST_TRIALS = 10;
 
 /** A directory and what is done with the value files below it. Paths are those of value-path.ts. */
 export class ValueFiles {
@@ -21,12 +23,15 @@ export class ValueFiles {
   /** A file that appears at `path` when it is committed. Makes the folders on the way. */
   async create(place: ValuePlace, path: string): Promise<PendingFile> {
     const target = this.locate(place, path);
-    try {
-      const changed = await this.makeFolder(place, dirname(target));
-      const temporary = `${target}.${randomUUID()}.tmp`;
-      return new PendingFile(place, await open(temporary, 'wx'), temporary, target, changed);
-    } catch (error) {
-      throw asFailure(place, 'store', error);
+    const temporary = `${target}.${randomUUID()}.tmp`;
+    for (let trial = 1; ; trial++) {
+      try {
+        const changed = await this.makeFolder(place, dirname(target));
+        return new PendingFile(place, await open(temporary, 'wx'), temporary, target, changed);
+      } catch (error) {
+        // A folder that was empty just now may have been tidied up before there was a file in it.
+        if (codeOf(error) !== 'ENOENT' || trial === MOST_TRIALS) throw asFailure(place, 'store', error);
+      }
     }
   }
 
@@ -58,9 +63,57 @@ export class ValueFiles {
     const target = this.locate(place, path);
     try {
       if ((await this.kindOf(place, target)) !== 'nothing') await unlink(target);
+      await this.tidy(dirname(target));
     } catch (error) {
       if (codeOf(error) !== 'ENOENT') throw asFailure(place, 'delete', error);
     }
+  }
+
+  /** Names of all files two folders below `folder` (a path of one name), while empty folders on the way are removed. */
+  async *fileNames(folder: string): AsyncGenerator<string> {
+    const top = resolve(this.root, folder);
+    for (const asset of await this.foldersIn(top)) {
+      for (const partition of await this.foldersIn(asset)) {
+        const entries = await entriesOf(partition);
+        if (entries.length === 0) await this.tidy(partition);
+        for (const entry of entries) if (entry.isFile()) yield entry.name;
+      }
+    }
+  }
+
+  /** Removes those files of a folder whose names `which` accepts and that were last changed before a time. */
+  async discard(place: ValuePlace, folder: string, which: (name: string) => boolean, before: Date): Promise<boolean> {
+    let discarded = false;
+    const path = resolve(this.root, folder);
+    try {
+      for (const { name } of (await entriesOf(path)).filter((entry) => entry.isFile() && which(entry.name))) {
+        const file = this.locate(place, `${folder}/${name}`);
+        if ((await this.kindOf(place, file)) !== 'file' || (await lstat(file)).mtime >= before) continue;
+        await unlink(file);
+        discarded = true;
+      }
+      await this.tidy(path);
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') throw asFailure(place, 'delete', error);
+    }
+    return discarded;
+  }
+
+  /** Removes a folder that is empty, and then its parents below the namespace's. */
+  private async tidy(folder: string): Promise<void> {
+    const parents = this.foldersTo(folder).slice(1);
+    for (const path of parents.toReversed()) {
+      const removed = await rmdir(path).then(
+        () => true,
+        () => false,
+      );
+      if (!removed) return;
+    }
+  }
+
+  private async foldersIn(path: string): Promise<string[]> {
+    const entries = await entriesOf(path);
+    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => resolve(path, name));
   }
 
   // Paths come out of the ledger too, so that they are checked wherever they are used.
@@ -165,6 +218,15 @@ export class PendingFile {
       throw asFailure(this.place, 'store', error);
     }
   }
+}
+
+/** Of a folder; of a symbolic link to one, as of nothing, none. */
+async function entriesOf(path: string): Promise<Dirent[]> {
+  if ((await kindAt(path)) !== 'folder') return [];
+  return readdir(path, { withFileTypes: true }).catch((error: unknown) => {
+    if (codeOf(error) === 'ENOENT') return [];
+    throw error;
+  });
 }
 
 async function kindAt(path: string): Promise<'file' | 'folder' | 'nothing' | 'other'> {

@@ -7,7 +7,7 @@
 // segments and none is hidden, `.`, `..` or a device name. What would be longer than a file system allows is cut and
 // ends in `%-` and the SHA-256 of the whole key.
 import { createHash } from 'node:crypto';
-import type { ValueAddress } from '../../io-manager.port.js';
+import type { StoredAttempt, ValueAddress } from '../../io-manager.port.js';
 
 const WHOLE = '_';
 const SEGMENT_LIMIT = 200;
@@ -17,9 +17,20 @@ const UNSAFE_EDGE = /^\.|\.$|^_$|^(?:con|prn|aux|nul|com\d|lpt\d)(?=\.|$)/gi;
 
 /** The path of a value relative to the root, with `/`. */
 export function valuePath(address: ValueAddress, extension: string): string {
-  const { namespace, asset, partition, materialization, epoch } = address;
+  const { materialization, epoch } = address;
+  return `${valueFolder(address)}/${materialization}-${epoch}.${extension}`;
+}
+
+/** The folder of all values of one partition. */
+export function valueFolder({ namespace, asset, partition }: Omit<ValueAddress, 'options'>): string {
   const folder = partition === undefined ? WHOLE : pathSegment(partition);
-  return `${pathSegment(namespace)}/${pathSegment(asset)}/${folder}/${materialization}-${epoch}.${extension}`;
+  return `${pathSegment(namespace)}/${pathSegment(asset)}/${folder}`;
+}
+
+/** The attempt that wrote a file of this name, be it finished or temporary; undefined for any other name. */
+export function attemptOf(fileName: string): StoredAttempt | undefined {
+  const [, materialization, epoch] = /^(\d+)-(\d+)\./.exec(fileName) ?? [];
+  return epoch === undefined ? undefined : { materialization: Number(materialization), epoch: Number(epoch) };
 }
 
 /** A key as the name of a file or folder. */

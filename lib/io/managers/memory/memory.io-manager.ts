@@ -4,7 +4,14 @@ import { types } from 'node:util';
 import { dataVersionOf, encodeDocument, isRowArray, isRowStream, type DataVersion } from '../../data-version.js';
 import { placeRefusal, valueNotFound } from '../../io-failures.js';
 import type { JsonValue } from '../../../ledger/records.js';
-import type { IoManager, LoadContext, StoreContext, StoredValue } from '../../io-manager.port.js';
+import type {
+  IoManager,
+  LoadContext,
+  StoreContext,
+  StoredAttempt,
+  StoredValue,
+  ValueAddress,
+} from '../../io-manager.port.js';
 import { RowEncoder } from '../../row-encoder.js';
 import { narrowRow, rowsInBatches } from '../../rows.js';
 import { isRecord, parseTagged, stringifyTagged } from '../../tagged-json.js';
@@ -22,15 +29,14 @@ type KeptValue =
 export class MemoryIoManager implements IoManager {
   readonly versions = 'kept';
   private readonly boot = randomUUID();
-  private readonly values = new Map<string, KeptValue>();
+  private readonly values = new Map<string, KeptValue & { readonly storedAt: number }>();
 
   async store(context: StoreContext, value: unknown): Promise<StoredValue> {
     try {
       const { kept, size, ...version } = await encode(value, context.signal);
       context.signal.throwIfAborted();
-      const { namespace, asset, partition = null, materialization, epoch } = context;
-      const key = JSON.stringify([namespace, asset, partition, materialization, epoch]);
-      this.values.set(key, kept);
+      const key = keyOf(context);
+      this.values.set(key, { ...kept, storedAt: Date.now() });
       return { location: { boot: this.boot, key }, size, ...version };
     } catch (error) {
       throw placeRefusal(context, error);
@@ -55,12 +61,25 @@ export class MemoryIoManager implements IoManager {
   }
 
   async delete(context: LoadContext): Promise<void> {
-    const key = this.keyOf(context);
+    const key = this.recordedKey(context);
     if (key !== undefined) this.values.delete(key);
   }
 
   async exists(context: LoadContext): Promise<boolean> {
     return this.find(context) !== undefined;
+  }
+
+  async *list(namespace: string): AsyncGenerator<StoredAttempt> {
+    for (const key of [...this.values.keys()]) {
+      const [of, , , materialization, epoch] = JSON.parse(key) as [string, string, string | null, number, number];
+      if (of === namespace) yield { materialization, epoch };
+    }
+  }
+
+  async discard(address: Omit<ValueAddress, 'options'>, before: Date): Promise<boolean> {
+    const key = keyOf(address);
+    const kept = this.values.get(key);
+    return kept !== undefined && kept.storedAt < before.getTime() && this.values.delete(key);
   }
 
   lost(location: JsonValue): string | undefined {
@@ -76,14 +95,18 @@ export class MemoryIoManager implements IoManager {
   }
 
   private find(context: LoadContext): KeptValue | undefined {
-    const key = this.keyOf(context);
+    const key = this.recordedKey(context);
     return key === undefined ? undefined : this.values.get(key);
   }
 
-  private keyOf({ location }: LoadContext): string | undefined {
+  private recordedKey({ location }: LoadContext): string | undefined {
     if (!isRecord(location) || location['boot'] !== this.boot) return undefined;
     return typeof location['key'] === 'string' ? location['key'] : undefined;
   }
+}
+
+function keyOf({ namespace, asset, partition, materialization, epoch }: Omit<ValueAddress, 'options'>): string {
+  return JSON.stringify([namespace, asset, partition ?? null, materialization, epoch]);
 }
 
 async function encode(value: unknown, signal: AbortSignal): Promise<DataVersion & { kept: KeptValue; size: number }> {

@@ -82,10 +82,7 @@ export const INVALIDATE = statement(
 export const LOCK_HEADS = statement(
   'lock_heads',
   `WITH ${CHOSEN_HEADS}
-  SELECT l.id, l.asset_id, l.partition, l.materialization_id, l.active_materialization, v.* FROM locked l
-  LEFT JOIN LATERAL (
-    SELECT v.io, v.location, v.size, v.rows, v.hash FROM fs.materializations v WHERE v.id = l.materialization_id OFFSET 0) v
-    ON true
+  SELECT l.id, l.asset_id, l.partition, l.materialization_id, l.active_materialization FROM locked l
   WHERE $1::integer IS NOT NULL AND (l.materialization_id IS NOT NULL OR l.active_materialization IS NOT NULL)`,
 );
 

@@ -57,8 +57,8 @@ export const SET_POLICIES = statement(
 );
 
 /**
- * Purpose: superseded versions that are due are condemned, or judged again later. A policy that keeps n versions looks
- * at the whole head: the version that came pushes out the oldest. The versions a judged one had consumed may have been
+ * Purpose: superseded versions that are due are condemned, or judged again later. A policy that keeps n versions, the
+ * head being one, looks at the whole head: the version that came pushes out the oldest. The versions a judged one had consumed may have been
  * kept for its sake: their records are due again.
  * Plan: superseded_due and superseded_of_head, each cut by LIMIT; lineage's primary key.
  * Guard: neither condemned nor gone. Values: asset ids, versions kept or null, ages in ms or null, limit.
@@ -73,9 +73,7 @@ export const JUDGE = statement(
       ORDER BY s.look_at LIMIT $4) s
     LIMIT $4
   ), counted AS MATERIALIZED (
-    SELECT d.head_id, GREATEST(d.keep - h.present, 0) AS keep FROM (SELECT DISTINCT head_id, keep FROM due WHERE keep IS NOT NULL) d
-    CROSS JOIN LATERAL (SELECT (h.materialization_id IS NOT NULL)::integer AS present FROM fs.heads h
-      WHERE h.id = d.head_id OFFSET 0) h
+    SELECT DISTINCT d.head_id, d.keep - 1 AS keep FROM due d WHERE d.keep IS NOT NULL
   ), kept AS MATERIALIZED (
     SELECT v.id FROM counted c CROSS JOIN LATERAL (SELECT s.materialization_id AS id FROM fs.superseded s
       WHERE s.head_id = c.head_id AND s.collection IS NULL AND NOT s.gone
@@ -157,11 +155,13 @@ export const FREE_COLLECTIONS = statement(
 /** Purpose: what a collection condemned. Plan: superseded_condemned, primary keys. Values: collection, after, limit. */
 export const CONDEMNED = statement(
   'condemned',
-  `SELECT s.materialization_id AS id, s.asset_id, a.partitioned, h.partition, v.io, v.location, v.size, v.rows, v.hash
+  `SELECT s.materialization_id AS id, s.asset_id, a.partitioned, h.partition, h.replaced, v.io, v.location, v.size,
+    v.rows, v.hash
   FROM (SELECT s.materialization_id, s.asset_id, s.head_id FROM fs.superseded s
     WHERE s.collection = $1 AND s.materialization_id > $2 ORDER BY s.materialization_id LIMIT $3) s
   CROSS JOIN LATERAL (SELECT a.partitioned FROM fs.assets a WHERE a.id = s.asset_id OFFSET 0) a
-  CROSS JOIN LATERAL (SELECT h.partition FROM fs.heads h WHERE h.id = s.head_id OFFSET 0) h
+  CROSS JOIN LATERAL (SELECT h.partition, h.materialization_id IS NOT NULL AS replaced FROM fs.heads h
+    WHERE h.id = s.head_id OFFSET 0) h
   CROSS JOIN LATERAL (SELECT v.io, v.location, v.size, v.rows, v.hash FROM fs.materializations v
     WHERE v.id = s.materialization_id OFFSET 0) v
   ORDER BY s.materialization_id`,
