@@ -271,6 +271,7 @@ function registrationOf(definition: AssetDefinition): AssetRegistration {
     hash,
     partitioned: scheme !== undefined,
     upstreams: declaredUpstreams(definition),
+    pool: definition.pool,
     definition: declaredFacts(definition),
   };
 }

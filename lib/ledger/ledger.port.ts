@@ -49,6 +49,8 @@ export interface AssetRegistration {
   readonly partitioned: boolean;
   /** Upstream asset keys, sorted and joined by commas (planning: declaredUpstreams). */
   readonly upstreams: string;
+  /** The pool it runs in. */
+  readonly pool: string;
   /** The declaration as data, for processes that do not have the class. */
   readonly definition: JsonObject;
 }
@@ -75,7 +77,12 @@ export interface PlanRows {
   priorityAt(index: number): number;
   /** Why this entry cannot run: it is recorded as failed, and what depends on it as upstream_failed. */
   blockedAt(index: number): ErrorRecord | undefined;
-  readonly edges: { readonly starts: Int32Array; readonly upstreams: Int32Array };
+  readonly edges: {
+    readonly starts: Int32Array;
+    readonly upstreams: Int32Array;
+    /** Parallel to `upstreams`: 1 where it only orders and nothing is consumed. Absent: none does. */
+    readonly ordering?: Uint8Array;
+  };
 }
 
 /** A process and what it may take on. */
@@ -163,6 +170,11 @@ export interface Settled {
   readonly endedRuns: readonly number[];
   /** Whether there may be work to claim: something became ready, or a run with `maxConcurrency` has a free place. */
   readonly released: boolean;
+}
+
+/** What one beat brought about: settled outcomes, and claims. */
+export interface Beat extends Settled {
+  readonly claims: readonly Claim[];
 }
 
 /** A run whose planning this process holds. */
@@ -276,6 +288,8 @@ export interface Ledger {
   start(attempts: readonly { id: number; epoch: number; timeout: number | null }[]): Promise<ReadonlySet<number>>;
   /** Commits outcomes with all their effects in one transaction: heads, lineage, dependents, waiters, runs, events. */
   settle(outcomes: readonly Outcome[]): Promise<Settled>;
+  /** Both at once, outcomes first: what they release may be among the claims. One round trip. */
+  beat(outcomes: readonly Outcome[], request: ClaimRequest): Promise<Beat>;
   /** Makes due retries ready, and returns what else is due. `next`: when to come again, null if nothing waits. */
   fireTimers(): Promise<{
     readonly released: number;

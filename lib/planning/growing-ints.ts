@@ -17,6 +17,11 @@ export class GrowingInts {
     this.#values[this.length++] = value;
   }
 
+  /** Replaces what was pushed. */
+  set(index: number, value: number): void {
+    this.#values[index] = value;
+  }
+
   /** What was pushed, a view. */
   values(): Int32Array {
     return this.#values.subarray(0, this.length);

@@ -82,10 +82,10 @@ export class Plan {
   /** How many entries it has. */
   readonly size: number;
   /**
-   * Entry i has to wait for the entries `upstreams[starts[i] .. starts[i + 1])`, each once, all below i. Orderings
-   * (`after`) are included.
+   * Entry i has to wait for the entries `upstreams[starts[i] .. starts[i + 1])`, each once, all below i. `ordering` is
+   * parallel to `upstreams`: 1 for those it only comes after (`after`) and consumes nothing of.
    */
-  readonly edges: { readonly starts: Int32Array; readonly upstreams: Int32Array };
+  readonly edges: { readonly starts: Int32Array; readonly upstreams: Int32Array; readonly ordering: Uint8Array };
   readonly #nodes: Int32Array;
   readonly #blocked: BlockedEntries;
 
@@ -203,17 +203,23 @@ function connectEntries(scope: PlanningScope, nodes: Int32Array): Plan['edges'] 
   for (let entry = 0; entry < nodes.length; entry++) entryOf[nodes[entry]!] = entry;
   const starts = new Int32Array(nodes.length + 1);
   const upstreams = new GrowingInts(nodes.length);
-  // The last entry that named each one as upstream: an upstream that binds in several ways counts once.
+  // The last entry that named each one as upstream, and where: an upstream that binds in several ways counts once.
   const namedBy = new Int32Array(nodes.length).fill(-1);
+  const namedAt = new Int32Array(nodes.length);
   const { edges } = scope;
   for (let entry = 0; entry < nodes.length; entry++) {
     const node = nodes[entry]!;
     for (let range = edges.starts[node]!; range < edges.starts[node + 1]!; range++) {
+      const orders = edges.role[range] === ROLE.ordering;
       for (let upstream = edges.from[range]!; upstream < edges.to[range]!; upstream++) {
         const other = entryOf[upstream]!;
-        if (other === -1 || namedBy[other] === entry) continue;
-        namedBy[other] = entry;
-        upstreams.push(other);
+        if (other === -1) continue;
+        if (namedBy[other] !== entry) {
+          namedBy[other] = entry;
+          namedAt[other] = upstreams.length;
+          // What only orders is complemented, hence negative, until all are known.
+          upstreams.push(orders ? ~other : other);
+        } else if (!orders) upstreams.set(namedAt[other]!, other);
       }
     }
     if (upstreams.length > MOST_EDGES) {
@@ -221,7 +227,10 @@ function connectEntries(scope: PlanningScope, nodes: Int32Array): Plan['edges'] 
     }
     starts[entry + 1] = upstreams.length;
   }
-  return { starts, upstreams: upstreams.values() };
+  const values = upstreams.values();
+  const ordering = Uint8Array.from(values, (value) => Number(value < 0));
+  for (let edge = 0; edge < values.length; edge++) if (values[edge]! < 0) values[edge] = ~values[edge]!;
+  return { starts, upstreams: values, ordering };
 }
 
 function tooLarge(problem: string, limit: number): FlowStoneError {

@@ -9,6 +9,7 @@ const asset = (fields: Partial<AssetRegistration> = {}): AssetRegistration => ({
   formerly: [],
   hash: 'v1',
   partitioned: false,
+  pool: 'default',
   upstreams: 'a,b',
   definition: { made: 'v1' },
   ...fields,

@@ -87,6 +87,7 @@ export class World {
           formerly: [],
           hash: `hash of ${key}`,
           partitioned: key === 'p',
+          pool: 'default',
           upstreams: '',
           definition: { key },
         })),

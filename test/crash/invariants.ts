@@ -26,7 +26,7 @@ const VIOLATIONS = {
   'NoLost: a run has not ended': `
     SELECT r.id, r.status FROM flowstone.runs r WHERE r.status NOT IN ('success', 'failed', 'cancelled')`,
   'NoLost: a materialization has not ended': `
-    SELECT m.id, m.status, m.ready, m.blockers FROM flowstone.materializations m WHERE m.status NOT IN ${TERMINAL}`,
+    SELECT m.id, m.status, m.blockers, m.waiting_for FROM flowstone.materializations m WHERE m.status NOT IN ${TERMINAL}`,
   'NoLost: a run key without its run': `
     SELECT k.run_key FROM flowstone.run_keys k LEFT JOIN flowstone.runs r ON r.id = k.run_id WHERE r.id IS NULL`,
   'HeadConsistent: the head is not the newest success': `
@@ -44,6 +44,9 @@ const VIOLATIONS = {
     JOIN flowstone.events d ON d.materialization_id = l.downstream AND d.kind = 'materialization.success'
     LEFT JOIN flowstone.events u ON u.materialization_id = l.upstream AND u.kind = 'materialization.success' AND u.id < d.id
     WHERE u.id IS NULL`,
+  'ReadyLive: something is ready of what has ended': `SELECT y.* FROM flowstone.ready y`,
+  'ActiveUnique: a claim was left over': `SELECT c.* FROM flowstone.claims c`,
+  'ActiveUnique: a place was left over': `SELECT l.* FROM flowstone.limits l WHERE l.used <> 0`,
   'TimerOnce: a timer was left over': `SELECT t.owner, t.kind, t.generation FROM flowstone.timers t`,
   'Counted: the counters of a run are not its rows': `
     SELECT r.* FROM flowstone.runs r LEFT JOIN LATERAL (
@@ -53,7 +56,7 @@ const VIOLATIONS = {
         count(*) FILTER (WHERE m.status = 'skipped') AS skipped,
         count(*) FILTER (WHERE m.status = 'cancelled') AS cancelled
       FROM flowstone.materializations m WHERE m.run_id = r.id) c ON true
-    WHERE (r.total, r.success, r.failed, r.upstream_failed, r.skipped, r.cancelled, r.slots)
+    WHERE (r.total, r.success, r.failed, r.upstream_failed, r.skipped, r.cancelled, r.running)
       <> (c.total, c.success, c.failed, c.upstream_failed, c.skipped, c.cancelled, 0)`,
   'Told: a run was not requested, planned and ended exactly once': `
     SELECT r.id, array_agg(e.kind ORDER BY e.id) AS told FROM flowstone.runs r
@@ -89,7 +92,7 @@ const HEADS = `
   SELECT m.id, a.key AS asset, h.partition, n.name AS namespace, m.inputs, m.io, m.location, m.hash, m.rows, (
     SELECT COALESCE(json_agg(json_build_object('asset', ua.key, 'partition', uh.partition, 'dataVersion',
       u.data_version)), '[]') FROM flowstone.lineage l JOIN flowstone.materializations u ON u.id = l.upstream
-    JOIN flowstone.heads uh ON uh.id = u.head_id JOIN flowstone.assets ua ON ua.id = u.asset_id WHERE l.downstream = m.id) AS consumed
+    JOIN flowstone.heads uh ON uh.id = u.head_id JOIN flowstone.assets ua ON ua.id = u.asset_id WHERE l.downstream = m.id AND NOT l.ordering) AS consumed
   FROM flowstone.heads h JOIN flowstone.materializations m ON m.id = h.materialization_id JOIN flowstone.assets a ON a.id = h.asset_id
   JOIN flowstone.namespaces n ON n.id = a.namespace`;
 

@@ -115,7 +115,7 @@ describe('the schema of the ledger', () => {
     const update = (set: string) => dataSource.query(`UPDATE ${schema}.materializations SET ${set}`);
     await expect(update(`status = 'done'`)).rejects.toThrow(/materializations_status/);
     await expect(update(`status = 'running'`)).rejects.toThrow(/materializations_running/);
-    await expect(update(`blockers = 1, ready = true`)).rejects.toThrow(/materializations_ready/);
+    await expect(update(`status = 'running', process = 'p', epoch = 1, blockers = 1`)).rejects.toThrow(/_running/);
     await expect(update(`status = 'success', data_version = 'v'`)).rejects.toThrow(/materializations_completed/);
     await expect(update(`status = 'success', completed_at = now()`)).rejects.toThrow(/materializations_success/);
     await expect(update(`status = 'skipped', completed_at = now()`)).rejects.toThrow(/materializations_skipped/);

@@ -11,12 +11,11 @@ import * as reading from '../../lib/ledger/sql/statements/reading.js';
 import * as registering from '../../lib/ledger/sql/statements/registering.js';
 import * as removing from '../../lib/ledger/sql/statements/removing.js';
 import * as requesting from '../../lib/ledger/sql/statements/requesting.js';
-import * as settling from '../../lib/ledger/sql/statements/settling.js';
 import * as timing from '../../lib/ledger/sql/statements/timing.js';
 import { freshDatabase, type FreshDatabase } from '../services/services.js';
 
-const statements = [acting, claiming, collecting, reading, registering, removing, requesting, settling, timing].flatMap(
-  (file) => Object.values(file).filter((value): value is Statement => typeof value === 'object'),
+const statements = [acting, claiming, collecting, reading, registering, removing, requesting, timing].flatMap((file) =>
+  Object.values(file).filter((value): value is Statement => typeof value === 'object'),
 );
 
 let database: FreshDatabase;

@@ -18,4 +18,8 @@ export class AssetEntity {
   /** The policy by which its versions were last judged, as text. */
   @Column({ type: 'text', name: 'version_policy', nullable: true })
   readonly versionPolicy!: string | null;
+
+  /** The pool that its newest definition names. */
+  @Column({ type: 'integer', name: 'pool_id' })
+  readonly poolId!: number;
 }

@@ -25,4 +25,8 @@ export class HeadEntity {
 
   @Column({ type: 'boolean' })
   readonly failed!: boolean;
+
+  /** Whether others wait for the lock. */
+  @Column({ type: 'boolean' })
+  readonly waited!: boolean;
 }

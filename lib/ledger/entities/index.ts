@@ -1,16 +1,21 @@
 // Every entity of the ledger. The tables are made by migrations/; a test keeps the two equal.
 import { AssetEntity } from './asset.entity.js';
+import { ClaimEntity } from './claim.entity.js';
 import { CollectionEntity } from './collection.entity.js';
 import { DefinitionEntity } from './definition.entity.js';
 import { DynamicPartitionEntity } from './dynamic-partition.entity.js';
 import { EventEntity } from './event.entity.js';
 import { HeadEntity } from './head.entity.js';
 import { InstallationEntity } from './installation.entity.js';
+import { LaneEntity } from './lane.entity.js';
+import { LimitEntity } from './limit.entity.js';
 import { LineageEntity } from './lineage.entity.js';
 import { MaterializationEntity } from './materialization.entity.js';
 import { NamespaceEntity } from './namespace.entity.js';
+import { PoolEntity } from './pool.entity.js';
 import { ProcessDefinitionEntity } from './process-definition.entity.js';
 import { ProcessEntity } from './process.entity.js';
+import { ReadyEntity } from './ready.entity.js';
 import { RunKeyEntity } from './run-key.entity.js';
 import { RunEntity } from './run.entity.js';
 import { SupersededEntity } from './superseded.entity.js';
@@ -19,19 +24,24 @@ import { TimerEntity } from './timer.entity.js';
 /** For reading the ledger through TypeORM; only the ledger writes. */
 export const LEDGER_ENTITIES = [
   AssetEntity,
+  ClaimEntity,
   CollectionEntity,
   DefinitionEntity,
   DynamicPartitionEntity,
   EventEntity,
   HeadEntity,
   InstallationEntity,
+  LaneEntity,
+  LimitEntity,
   LineageEntity,
   MaterializationEntity,
   NamespaceEntity,
+  PoolEntity,
   ProcessDefinitionEntity,
   ProcessEntity,
-  RunKeyEntity,
+  ReadyEntity,
   RunEntity,
+  RunKeyEntity,
   SupersededEntity,
   TimerEntity,
 ] as const;

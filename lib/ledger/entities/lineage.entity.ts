@@ -1,5 +1,5 @@
 // An edge between materializations: planned until the downstream succeeded, then what it consumed.
-import { Entity, PrimaryColumn } from 'typeorm';
+import { Column, Entity, PrimaryColumn } from 'typeorm';
 import { asNumber } from './as-number.js';
 
 @Entity({ name: 'lineage', synchronize: false })
@@ -9,4 +9,8 @@ export class LineageEntity {
 
   @PrimaryColumn({ type: 'bigint', transformer: asNumber })
   readonly upstream!: number;
+
+  /** Whether it only orders: nothing is consumed. */
+  @Column({ type: 'boolean' })
+  readonly ordering!: boolean;
 }

@@ -11,6 +11,9 @@ export class MaterializationEntity {
   @Column({ type: 'bigint', name: 'run_id', nullable: true, transformer: asNumber })
   readonly runId!: number | null;
 
+  @Column({ type: 'bigint', name: 'lane_id', nullable: true, transformer: asNumber })
+  readonly laneId!: number | null;
+
   @Column({ type: 'bigint', name: 'head_id', transformer: asNumber })
   readonly headId!: number;
 
@@ -36,9 +39,6 @@ export class MaterializationEntity {
 
   @Column({ type: 'integer' })
   readonly rescues!: number;
-
-  @Column({ type: 'boolean' })
-  readonly ready!: boolean;
 
   @Column({ type: 'boolean' })
   readonly forced!: boolean;

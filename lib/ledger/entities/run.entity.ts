@@ -38,9 +38,13 @@ export class RunEntity {
   @Column({ type: 'boolean', name: 'fail_fast' })
   readonly failFast!: boolean;
 
-  /** Materializations that run now; kept only where `maxConcurrency` is set, so that other claims leave their run alone. */
+  /** What keeps it to `maxConcurrency`. */
+  @Column({ type: 'bigint', name: 'limit_id', nullable: true, transformer: asNumber })
+  readonly limitId!: number | null;
+
+  /** Materializations that run now. */
   @Column({ type: 'integer' })
-  readonly slots!: number;
+  readonly running!: number;
 
   @Column({ type: 'integer' })
   readonly total!: number;

@@ -6,6 +6,7 @@ import type {
   Act,
   AssetRegistration,
   AssetPartitions,
+  Beat,
   Claim,
   Claimant,
   ClaimRequest,
@@ -169,6 +170,11 @@ export class MemoryLedger implements Ledger {
       if (row && !expired) endedRuns.push(...this.#apply(row, outcome));
     }
     return { verdicts, endedRuns, released: !this.#state.ready()[Symbol.iterator]().next().done };
+  }
+
+  async beat(outcomes: readonly Outcome[], request: ClaimRequest): Promise<Beat> {
+    const settled = await this.settle(outcomes);
+    return { ...settled, claims: this.#claim(request) };
   }
 
   async fireTimers(): Promise<{ released: number; due: readonly DueDeadline[]; next: Date | null }> {

@@ -4,21 +4,18 @@ import type { Act, AssetPartitions, Ledger } from '../ledger.port.js';
 import type { AssetNumbers } from './asset-numbers.js';
 import type { Collection } from './collection.js';
 import type { Database, Sql } from './database.js';
-import { countRuns, noDelta, takeEffect, type Moved } from './effects.js';
 import type { HeadRow } from './rows.js';
 import {
-  ACCEPT_CANCEL,
   ADD_PARTITIONS,
   CANCEL_PLANNING,
+  CANCEL_RUN,
   DELETE_HEADS,
   ENSURE_HEAD,
-  FLAG_RUNNING,
   INVALIDATE,
   LOCK_HEADS,
   REMOVE_PARTITIONS,
   REPORT_VERSION,
 } from './statements/acting.js';
-import { CANCEL_PENDING } from './statements/settling.js';
 import { json, storable } from './values.js';
 
 type LockedHead = HeadRow & { readonly id: number };
@@ -37,15 +34,8 @@ export class Acts {
     const by = [this.namespace, run, actor, reason];
     const planned = await this.database.rows(CANCEL_PLANNING, by);
     if (planned.length > 0) return { accepted: true, running: [], ended: true, released: false };
-    return this.database.transaction(async (sql) => {
-      const cancelled = await sql.rows<Moved>(CANCEL_PENDING, [this.namespace, [run]]);
-      const running = await sql.rows<{ id: number; epoch: number }>(FLAG_RUNNING, [this.namespace, run, grace]);
-      const { released, deltas } = await takeEffect(sql, this.namespace, cancelled);
-      // The run last, as in every transaction that ends materializations; what ended by itself meanwhile stays so.
-      const accepted = (await sql.rows(ACCEPT_CANCEL, by)).length > 0;
-      const ended = await countRuns(sql, this.namespace, accepted ? new Map([[run, noDelta(run)], ...deltas]) : deltas);
-      return { accepted, running, ended: ended.length > 0, released: released > 0 };
-    });
+    const [cancelled] = await this.database.rows<Cancelled>(CANCEL_RUN, [...by, grace]);
+    return cancelled!;
   }
 
   /** See Ledger.invalidate. */

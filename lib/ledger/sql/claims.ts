@@ -3,14 +3,8 @@ import type { Claim, ClaimRequest, DueDeadline } from '../ledger.port.js';
 import type { AssetNumbers } from './asset-numbers.js';
 import type { Database, Sql } from './database.js';
 import { claimRecord, type ClaimRow } from './rows.js';
-import { CLAIM, CLAIM_THESE, CLAIMED, HAS_READY, HELD, START } from './statements/claiming.js';
+import { CLAIM_RUN, CLAIMED, HAS_READY, HELD, START } from './statements/claiming.js';
 import { DUE_DEADLINES, FIRE_RETRIES, NEXT_TIMER } from './statements/timing.js';
-
-interface Taken {
-  readonly id: number;
-  readonly taken: boolean;
-  readonly candidates: number;
-}
 
 interface DueRow {
   readonly kind: 'timeout' | 'cancel';
@@ -39,46 +33,30 @@ export class Claims {
     readonly assets: AssetNumbers,
   ) {}
 
-  /** See Ledger.claim. */
-  async claim(request: ClaimRequest): Promise<readonly Claim[]> {
-    const { process } = request;
-    if (request.limit <= 0) return [];
-    const assets = await this.assets.known(this.database, request.assets);
-    // Alone, since what another call is just claiming is not told yet.
-    if (this.#inDoubt.has(process) && this.#inFlight === 0) {
-      const recovery = this.#recording(process, () => this.#recover(process));
-      this.#recovering = recovery.catch(() => undefined);
-      return recovery;
-    }
-    return this.recording(process, async () => {
-      const ids: number[] = [];
-      // Repeated while rows that only began to wait used up the limit.
-      for (;;) {
-        const limit = request.limit - ids.length;
-        const found = await this.database.rows<Taken>(CLAIM, [process, this.namespace, assets, limit]);
-        const taken = found.filter((row) => row.taken);
-        ids.push(...taken.map(({ id }) => id));
-        const mayBeMore = found.length > taken.length && (found[0]?.candidates ?? 0) >= limit;
-        if (!mayBeMore || ids.length >= request.limit) break;
-      }
-      return this.describe(this.database, ids);
-    });
+  /** What the process holds without knowing it, if an answer was lost before; alone, since what another call is just claiming is not told yet. */
+  async recovered(process: string): Promise<readonly Claim[] | undefined> {
+    if (!this.#inDoubt.has(process) || this.#inFlight > 0) return undefined;
+    const recovery = this.#recording(process, () => this.#recover(process));
+    this.#recovering = recovery.catch(() => undefined);
+    return recovery;
   }
 
-  /** Claims some rows which the caller's transaction has just inserted. */
-  async claimIn(sql: Sql, process: string, ids: readonly number[]): Promise<readonly Claim[]> {
-    if (ids.length === 0) return [];
-    const found = await sql.rows<Taken>(CLAIM_THESE, [process, this.namespace, ids]);
-    return this.describe(
-      sql,
-      found.filter((row) => row.taken).map(({ id }) => id),
-    );
+  /** Claims what is ready of a run which the caller's transaction has just inserted. */
+  async claimIn(sql: Sql, run: number, { process, limit, assets }: ClaimRequest): Promise<readonly Claim[]> {
+    if (limit <= 0) return [];
+    const values = [this.namespace, process, limit, await this.assets.known(sql, assets), run];
+    const [row] = await sql.rows<{ ids: number[] }>(CLAIM_RUN, values);
+    return this.describe(sql, row!.ids);
   }
 
   /** What a worker needs of its claims. */
   async describe(sql: Sql, ids: readonly number[]): Promise<readonly Claim[]> {
     if (ids.length === 0) return [];
-    const rows = await sql.rows<ClaimRow>(CLAIMED, [ids]);
+    const [row] = await sql.rows<{ claims: readonly ClaimRow[] | null }>(CLAIMED, [ids]);
+    return this.records(sql, row!.claims ?? []);
+  }
+
+  async records(sql: Sql, rows: readonly ClaimRow[]): Promise<readonly Claim[]> {
     const keyOf = await this.assets.keys(
       sql,
       rows.map((row) => row.asset_id),
@@ -164,7 +142,7 @@ export class Claims {
   /** After a lost answer: what the process holds without knowing it. */
   async #recover(process: string): Promise<readonly Claim[]> {
     const told = this.#told.get(process) ?? new Set();
-    const held = await this.database.rows<{ id: number; epoch: number }>(HELD, [this.namespace, [process]]);
+    const held = await this.database.rows<{ id: number; epoch: number }>(HELD, [this.namespace, process]);
     const unknown = held.filter(({ id, epoch }) => !told.has(`${id}:${epoch}`));
     const claims = await this.describe(
       this.database,

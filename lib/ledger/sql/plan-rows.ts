@@ -4,7 +4,7 @@ import type { PlanRows } from '../ledger.port.js';
 import type { RunRecord } from '../records.js';
 import type { AssetNumbers } from './asset-numbers.js';
 import type { Sql } from './database.js';
-import { INSERT_ROWS, PREPARE_ROWS, TELL_BLOCKED } from './statements/requesting.js';
+import { INSERT_ROWS, MAKE_LANES, PREPARE_ROWS, TELL_BLOCKED } from './statements/requesting.js';
 import { json } from './values.js';
 
 // Rows per statement: large enough that round trips do not count, small enough for memory and statement_timeout.
@@ -27,9 +27,8 @@ export interface PlanStart {
   readonly counts: typeof NO_PLAN & { readonly status: RunRecord['status'] };
   /** Index into the statuses a row may begin with. */
   readonly statuses: Uint8Array;
-  /** Distinct upstream rows per row. */
+  /** Upstream rows per row. */
   readonly blockers: Int32Array;
-  isReady(index: number): boolean;
 }
 
 /** Blocked rows begin failed, what depends on them cannot run, and a run that fails fast does not begin the rest. */
@@ -37,7 +36,6 @@ export function beginPlan(plan: PlanRows, failFast: boolean): PlanStart {
   const statuses = new Uint8Array(plan.size);
   const blockers = new Int32Array(plan.size);
   const { starts, upstreams } = plan.edges;
-  const seenBy = new Int32Array(plan.size).fill(-1);
   const tally = [0, 0, 0, 0];
   let failing = false;
   for (let i = 0; i < plan.size; i++) {
@@ -45,10 +43,8 @@ export function beginPlan(plan: PlanRows, failFast: boolean): PlanStart {
     for (let edge = starts[i]!; edge < starts[i + 1]!; edge++) {
       const upstream = upstreams[edge]!;
       if (statuses[upstream] === FAILED || statuses[upstream] === UPSTREAM_FAILED) doomed = true;
-      if (seenBy[upstream] === i) continue;
-      seenBy[upstream] = i;
-      blockers[i]!++;
     }
+    blockers[i] = starts[i + 1]! - starts[i]!;
     if (doomed) statuses[i] = UPSTREAM_FAILED;
     else if (!failing && plan.blockedAt(i)) statuses[i] = FAILED;
     failing ||= failFast && statuses[i] === FAILED;
@@ -64,27 +60,28 @@ export function beginPlan(plan: PlanRows, failFast: boolean): PlanStart {
     counts: { ...counts, status },
     statuses,
     blockers,
-    isReady: (index) => statuses[index] === PENDING && blockers[index] === 0,
   };
 }
 
-/** Inserts the rows with heads and edges; returns their ids, by index. */
+/** Inserts the rows with lanes, heads and edges. */
 export async function insertPlan(
   sql: Sql,
   place: PlanPlace,
   plan: PlanRows,
   start: PlanStart,
   assets: AssetNumbers,
-): Promise<Float64Array> {
+): Promise<void> {
   const keys = new Set<string>();
   for (let i = 0; i < plan.size; i++) keys.add(plan.assetAt(i));
   const numberOf = await assets.require(sql, keys);
   const ids = new Float64Array(plan.size);
+  const assetIds = [...keys].map(numberOf);
+  const lanes = await sql.rows<{ asset: number; lane: number }>(MAKE_LANES, [place.namespace, place.run, assetIds]);
+  const laneOf = new Map(lanes.map(({ asset, lane }) => [asset, lane]));
   for (let from = 0; from < plan.size; from += BATCH) {
-    await insertBatch(sql, place, plan, start, numberOf, ids, from, Math.min(from + BATCH, plan.size));
+    await insertBatch(sql, place, plan, start, numberOf, laneOf, ids, from, Math.min(from + BATCH, plan.size));
   }
   if (start.counts.failed > 0) await sql.rows(TELL_BLOCKED, [place.namespace, place.run]);
-  return ids;
 }
 
 async function insertBatch(
@@ -93,6 +90,7 @@ async function insertBatch(
   plan: PlanRows,
   start: PlanStart,
   numberOf: (key: string) => number,
+  laneOf: ReadonlyMap<number, number>,
   ids: Float64Array,
   from: number,
   to: number,
@@ -104,11 +102,13 @@ async function insertBatch(
   ids.set(prepared!.ids, from);
   const downstream: number[] = [];
   const upstream: number[] = [];
+  const ordering: boolean[] = [];
+  const { starts, upstreams, ordering: orders } = plan.edges;
   for (const i of indices) {
-    const edges = plan.edges.upstreams.subarray(plan.edges.starts[i], plan.edges.starts[i + 1]);
-    for (const edge of edges.length > start.blockers[i]! ? new Set(edges) : edges) {
+    for (let edge = starts[i]!; edge < starts[i + 1]!; edge++) {
       downstream.push(ids[i]!);
-      upstream.push(ids[edge]!);
+      upstream.push(ids[upstreams[edge]!]!);
+      ordering.push(orders?.[edge] === 1);
     }
   }
   const statuses = indices.map((i) => STATUSES[start.statuses[i]!]!);
@@ -118,6 +118,6 @@ async function insertBatch(
   const blockers = indices.map((i) => start.blockers[i]!);
   await sql.rows(INSERT_ROWS, [
     ...[namespace, run, priorities, prepared!.ids, assets, partitions, forced, blockers, statuses, errors],
-    ...[downstream, upstream],
+    ...[downstream, upstream, ordering, assets.map((asset) => laneOf.get(asset))],
   ]);
 }

@@ -5,24 +5,25 @@ import type { JsonObject } from '../records.js';
 import { RESCUE_CAP } from '../transitions.js';
 import type { AssetNumbers } from './asset-numbers.js';
 import type { Database, Sql } from './database.js';
-import { countRuns, endWhatFollows, takeEffect, type Moved } from './effects.js';
 import { HELD } from './statements/claiming.js';
 import {
   ADD_ASSETS,
   ADD_DEFINITIONS,
+  ADD_POOLS,
   ASSETS,
   CURRENT_DEFINITIONS,
   DECLARE,
   DELETE_PROCESSES,
   ENTER_PROCESS,
   EXPIRED,
+  HAND_BACK,
   LOCK_NAMESPACE,
   LOCK_OTHERS,
   LOCK_PROCESS,
   RENAME_ASSETS,
   RENEW,
+  TAKE_BACK,
 } from './statements/registering.js';
-import { HAND_BACK, TAKE_BACK } from './statements/settling.js';
 import { json } from './values.js';
 
 interface AssetRow {
@@ -41,7 +42,7 @@ interface HeldRow {
 export async function renewLease(database: Sql, namespace: number, process: string, cutOff: boolean): Promise<Renewal> {
   const renewed = await database.rows(RENEW, [namespace, process, cutOff]);
   if (renewed.length === 0) return { alive: false, held: [], cancelled: [] };
-  const rows = await database.rows<HeldRow>(HELD, [namespace, [process]]);
+  const rows = await database.rows<HeldRow>(HELD, [namespace, process]);
   const attempt = ({ id, epoch }: HeldRow) => ({ id, epoch });
   return {
     alive: true,
@@ -66,11 +67,11 @@ export class Processes {
       if (this.exclusive) await this.#rescueOf(sql, await sql.rows(LOCK_OTHERS, [this.namespace, process.id]));
       const rows = await this.#enterAssets(sql, declared);
       const idOf = new Map(rows.map(({ id, key }) => [key, id]));
-      const definitions = declared.map(({ key, hash, upstreams, definition }) => ({
+      const definitions = declared.map(({ key, hash, upstreams, definition, pool }) => ({
         asset: idOf.get(key)!,
-        ...{ hash, upstreams, definition },
+        ...{ hash, upstreams, definition, pool },
       }));
-      await sql.rows(ADD_DEFINITIONS, [json(definitions)]);
+      await sql.rows(ADD_DEFINITIONS, [this.namespace, json(definitions)]);
       const { id, host, pid, worker, lease } = process;
       await sql.rows(ENTER_PROCESS, [id, this.namespace, host, pid, worker, lease]);
       await sql.rows(DECLARE, [
@@ -107,7 +108,9 @@ export class Processes {
     }
     const keys = declared.map(({ key }) => key);
     const partitioned = declared.map((asset) => asset.partitioned);
-    await sql.rows(ADD_ASSETS, [this.namespace, keys, partitioned]);
+    const pools = declared.map((asset) => asset.pool);
+    await sql.rows(ADD_POOLS, [this.namespace, [...new Set(pools)].sort()]);
+    await sql.rows(ADD_ASSETS, [this.namespace, keys, partitioned, pools]);
     return sql.rows<AssetRow>(ASSETS, [this.namespace, keys]);
   }
 
@@ -121,9 +124,7 @@ export class Processes {
     await this.database.transaction(async (sql) => {
       const own = await sql.rows<{ id: string }>(LOCK_PROCESS, [this.namespace, process]);
       if (own.length === 0) return;
-      const held = await sql.rows<HeldRow>(HELD, [this.namespace, [process]]);
-      const moved = await sql.rows<Moved>(HAND_BACK, [held.map(({ id }) => id), [process]]);
-      await this.#conclude(sql, moved);
+      await sql.rows(HAND_BACK, [this.namespace, process]);
       await sql.rows(DELETE_PROCESSES, [this.namespace, [process]]);
     });
   }
@@ -144,29 +145,16 @@ export class Processes {
   async #rescueOf(sql: Sql, lost: readonly { id?: string }[]): Promise<number> {
     const processes = lost.map(({ id }) => id!);
     if (processes.length === 0) return 0;
-    const held = await sql.rows<HeldRow>(HELD, [this.namespace, processes]);
     const error = {
       code: 'FLOWSTONE_WORKER_LOST',
       family: 'infrastructure',
       message: `Its worker was lost more than ${RESCUE_CAP} times, the last time ${processes.join(', ')}. Look for what kills the process.`,
       retryable: true,
     };
-    const moved = await sql.rows<Moved>(TAKE_BACK, [held.map(({ id }) => id), processes, RESCUE_CAP, json(error)]);
-    const told = moved.map(({ id }) => ({ id, kind: 'materialization.rescued' as const }));
-    await this.#conclude(sql, moved, told);
+    const values = [this.namespace, processes, RESCUE_CAP, json(error)];
+    const [{ taken } = { taken: 0 }] = await sql.rows<{ taken: number }>(TAKE_BACK, values);
     await sql.rows(DELETE_PROCESSES, [this.namespace, processes]);
-    return moved.length;
-  }
-
-  async #conclude(
-    sql: Sql,
-    moved: readonly Moved[],
-    told: readonly { id: number; kind: 'materialization.rescued' }[] = [],
-  ): Promise<void> {
-    if (moved.length === 0) return;
-    const all = [...moved, ...(await endWhatFollows(sql, this.namespace, moved))];
-    const { deltas } = await takeEffect(sql, this.namespace, all, told);
-    await countRuns(sql, this.namespace, deltas);
+    return taken;
   }
 }
 

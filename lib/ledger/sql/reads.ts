@@ -187,7 +187,7 @@ export class Reads {
     const rows = await this.database.rows<Row>(LEFTOVERS, [this.namespace, run]);
     const keyOf = await this.#keys(rows);
     const indexOf = new Map(rows.map(({ id }, index) => [id, index]));
-    const edges = await this.database.rows<{ downstream: number; upstream: number }>(EDGES_OF, [
+    const edges = await this.database.rows<{ downstream: number; upstream: number; ordering: boolean }>(EDGES_OF, [
       rows.map(({ id }) => id),
     ]);
     const within = edges.filter(({ upstream }) => indexOf.has(upstream));
@@ -201,7 +201,11 @@ export class Reads {
       forcedAt: (index) => rows[index]!.forced,
       priorityAt: (index) => rows[index]!.priority,
       blockedAt: () => undefined,
-      edges: { starts, upstreams: Int32Array.from(within, ({ upstream }) => indexOf.get(upstream)!) },
+      edges: {
+        starts,
+        upstreams: Int32Array.from(within, ({ upstream }) => indexOf.get(upstream)!),
+        ordering: Uint8Array.from(within, ({ ordering }) => Number(ordering)),
+      },
     };
   }
 

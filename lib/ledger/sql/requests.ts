@@ -6,7 +6,7 @@ import type { Claim, Claimant, ClaimRequest, PlanningClaim, PlanRows, Transactio
 import type { ErrorRecord, JsonValue, NewRun, RunRecord } from '../records.js';
 import type { Claims } from './claims.js';
 import type { Database, Sql } from './database.js';
-import { beginPlan, insertPlan, NO_PLAN, type PlanStart } from './plan-rows.js';
+import { beginPlan, insertPlan, NO_PLAN } from './plan-rows.js';
 import { removedRunRow, runRecord, type RunRow } from './rows.js';
 import { runsWhere } from './statements/reading.js';
 import {
@@ -67,7 +67,8 @@ export class Requests {
 
   /** What asks for one materialization that can begin at once is one statement; undefined where it is not that. */
   async #insertRunning(run: NewRun, { plan, claim }: InsertOptions): Promise<Recorded | undefined> {
-    if (run.runKey !== null || run.retryOf !== null || plan?.size !== 1 || plan.blockedAt(0)) return undefined;
+    if (run.runKey !== null || run.retryOf !== null || run.maxConcurrency !== null) return undefined;
+    if (plan?.size !== 1 || plan.blockedAt(0)) return undefined;
     const asset = plan.assetAt(0);
     if (!claim || claim.limit < 1 || !claim.assets.includes(asset)) return undefined;
     const number = (await this.claims.assets.require(this.database, [asset]))(asset);
@@ -90,11 +91,10 @@ export class Requests {
     const values = [this.namespace, json(columns), json(request), json(counts), id];
     const [row] = await sql.rows<RunRow>(INSERT_RUN, values);
     if (!row) throw new Existing((again) => this.#openRetry(again, run));
-    const ids = start
-      ? await insertPlan(sql, { namespace: this.namespace, run: row.id }, plan!, start, this.claims.assets)
-      : new Float64Array();
-    const ready = claim && start ? readyOf(plan!, start, ids, claim) : [];
-    const claims = claim ? await this.claims.claimIn(sql, claim.process, ready) : [];
+    if (start) {
+      await insertPlan(sql, { namespace: this.namespace, run: row.id }, plan!, start, this.claims.assets);
+    }
+    const claims = claim && start ? await this.claims.claimIn(sql, row.id, claim) : [];
     const record = runRecord({ ...row, running: claims.length });
     return { run: record, created: true, claims };
   }
@@ -161,14 +161,4 @@ export class Requests {
 function requestHash({ request, priority, tags, maxConcurrency, failFast }: NewRun): string {
   const same = canonicalize([request, priority, tags, maxConcurrency, failFast]);
   return createHash('sha256').update(same!).digest('base64url');
-}
-
-/** The first rows of a plan that a process may claim at once. */
-function readyOf(plan: PlanRows, start: PlanStart, ids: Float64Array, claim: ClaimRequest): number[] {
-  const assets = new Set(claim.assets);
-  const ready: number[] = [];
-  for (let i = 0; i < plan.size && ready.length < claim.limit; i++) {
-    if (start.isReady(i) && assets.has(plan.assetAt(i))) ready.push(ids[i]!);
-  }
-  return ready;
 }

@@ -79,7 +79,8 @@ export interface HeadRow extends VersionColumns {
   readonly active_materialization: number | null;
 }
 
-export interface ClaimRow extends HeadRow {
+/** As JSON: times are texts. */
+export interface ClaimRow extends Omit<HeadRow, 'completed_at'> {
   readonly id: number;
   readonly run_id: number;
   readonly epoch: number;
@@ -90,7 +91,8 @@ export interface ClaimRow extends HeadRow {
   readonly requested_by: string | null;
   readonly tags: Readonly<Record<string, string>>;
   readonly force_max_age: number | null;
-  readonly claimed_at: Date;
+  readonly claimed_at: string;
+  readonly completed_at: string | null;
   readonly joined_id: number | null;
   readonly joined_status: MaterializationStatus | null;
   readonly joined_error: ErrorRecord | null;
@@ -195,8 +197,8 @@ export function claimRecord(row: ClaimRow, asset: string): Claim {
     requestedBy: row.requested_by,
     tags: row.tags,
     joined: row.joined_id === null ? null : { id: row.joined_id, status: row.joined_status!, error: row.joined_error },
-    head: headRecord(row),
-    claimedAt: row.claimed_at,
+    head: headRecord({ ...row, completed_at: row.completed_at === null ? null : new Date(row.completed_at) }),
+    claimedAt: new Date(row.claimed_at),
   };
 }
 

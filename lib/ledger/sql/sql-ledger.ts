@@ -3,8 +3,10 @@ import type { DataSource, EntityManager } from 'typeorm';
 import { FlowStoneError } from '../../flowstone.errors.js';
 import type { CollectionLedger } from '../collection.port.js';
 import type {
+  Beat,
   Claim,
   Claimant,
+  ClaimRequest,
   Ledger,
   Outcome,
   PageRequest,
@@ -17,6 +19,7 @@ import type {
 import type { ErrorRecord } from '../records.js';
 import { Acts } from './acts.js';
 import { AssetNumbers } from './asset-numbers.js';
+import { Beats } from './beats.js';
 import { Claims } from './claims.js';
 import { Collection } from './collection.js';
 import { Database, type Sql } from './database.js';
@@ -25,7 +28,6 @@ import { Processes } from './processes.js';
 import { Reads } from './reads.js';
 import { Requests } from './requests.js';
 import { migrateLedger, readInstallation, requireUsable } from './schema.js';
-import { Settlement } from './settlement.js';
 import { NAMESPACE } from './statements/registering.js';
 import { CLOCK } from './statements/timing.js';
 
@@ -51,7 +53,7 @@ interface Opened {
   readonly processes: Processes;
   readonly requests: Requests;
   readonly claims: Claims;
-  readonly settlement: Settlement;
+  readonly beats: Beats;
   readonly acts: Acts;
   readonly collection: Collection;
   readonly reads: Reads;
@@ -96,7 +98,7 @@ export class SqlLedger implements Ledger {
         processes: new Processes(database, number, assets, exclusive),
         requests: new Requests(database, number, claims),
         claims,
-        settlement: new Settlement(database, number),
+        beats: new Beats(database, number, claims),
         acts: new Acts(database, number, assets, collection),
         collection,
         reads: new Reads(database, number, assets),
@@ -160,8 +162,8 @@ export class SqlLedger implements Ledger {
     return this.#open.requests.failPlanning(claim, error);
   }
 
-  claim(request: Parameters<Ledger['claim']>[0]): Promise<readonly Claim[]> {
-    return this.#open.claims.claim(request);
+  async claim(request: Parameters<Ledger['claim']>[0]): Promise<readonly Claim[]> {
+    return (await this.#open.beats.beat([], request)).claims;
   }
 
   start(attempts: Parameters<Ledger['start']>[0]): Promise<ReadonlySet<number>> {
@@ -169,9 +171,12 @@ export class SqlLedger implements Ledger {
   }
 
   async settle(outcomes: readonly Outcome[]): Promise<Settled> {
-    const settled = await this.#open.settlement.settle(outcomes);
-    this.#open.claims.forget(outcomes);
-    return settled;
+    const { verdicts, endedRuns, released } = await this.#open.beats.beat(outcomes, undefined);
+    return { verdicts, endedRuns, released };
+  }
+
+  beat(outcomes: readonly Outcome[], request: ClaimRequest): Promise<Beat> {
+    return this.#open.beats.beat(outcomes, request);
   }
 
   fireTimers(): ReturnType<Ledger['fireTimers']> {

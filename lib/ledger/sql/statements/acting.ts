@@ -16,37 +16,10 @@ export const CANCEL_PLANNING = statement(
   RETURNING run_id`,
 );
 
-/**
- * Purpose: what runs in a run is asked to stop, with a timer after which it is fenced. Comes after the run's pending
- * rows were locked. Plan: materializations_run, then primary key. Guard: running.
- * Values: namespace, run, grace in ms.
- */
-export const FLAG_RUNNING = statement(
-  'flag_running',
-  `WITH locked AS MATERIALIZED (
-    SELECT m.id FROM fs.materializations m WHERE m.run_id = $2 AND m.namespace = $1 AND m.status = 'running' ORDER BY m.id FOR UPDATE
-  ), flagged AS (
-    UPDATE fs.materializations m SET cancel_requested = true
-    WHERE m.id = ANY (ARRAY(SELECT l.id FROM locked l)) AND m.status = 'running' RETURNING m.id, m.epoch
-  ), timed AS (
-    INSERT INTO fs.timers (owner, kind, generation, namespace, fires_at)
-    SELECT f.id, 'cancel', f.epoch, $1, clock_timestamp() + $3::float8 * interval '1 millisecond' FROM flagged f
-    ON CONFLICT (owner, kind, generation) DO NOTHING
-  )
-  SELECT f.id, f.epoch FROM flagged f ORDER BY f.id`,
-);
-
-/** Purpose: a run records that its cancelling was accepted; the first request counts. Values: namespace, run, actor, reason. */
-export const ACCEPT_CANCEL = statement(
-  'accept_cancel',
-  `WITH run AS (
-    UPDATE fs.runs r SET cancel_by = CASE WHEN r.cancel_requested_at IS NULL THEN $3 ELSE r.cancel_by END,
-      cancel_reason = CASE WHEN r.cancel_requested_at IS NULL THEN $4 ELSE r.cancel_reason END,
-      cancel_requested_at = COALESCE(r.cancel_requested_at, clock_timestamp())
-    WHERE r.id = $2 AND r.namespace = $1 AND r.status = 'running' RETURNING r.id
-  )
-  INSERT INTO fs.events (namespace, kind, run_id, actor, detail)
-  SELECT $1, 'run.cancel_requested', r.id, $3, jsonb_build_object('reason', $4::text) FROM run r RETURNING run_id`,
+/** Purpose: a planned run is cancelled (function `cancel_run`). Values: namespace, run, actor, reason, grace in ms. */
+export const CANCEL_RUN = statement(
+  'cancel_run',
+  `SELECT c.accepted, c.running, c.is_ended AS ended, c.released FROM fs.cancel_run($1, $2, $3, $4, $5::float8) c`,
 );
 
 const CHOSEN_HEADS = `chosen AS MATERIALIZED (

@@ -1,129 +1,39 @@
-// Statements that give work to a process: claiming, describing what was claimed, beginning, and asking for ready work.
+// Statements that give work to a process: what it claims and holds, the beginning of user code, asking for ready work.
+// How work is claimed and ends stands in functions of the schema (migrations/), which these call.
 import { statement } from '../statement.js';
 
-// Lock order: this half never waits. Materializations, limited runs and heads are taken FOR UPDATE SKIP LOCKED; what
-// cannot be locked stays ready for the next claim. The process row is shared (KEY SHARE), so that a rescue, which
-// takes it FOR UPDATE, comes wholly before (then there is no row, and nothing is claimed) or wholly after.
-//
-// A row whose lock is free, or its own already, takes it; of several for one head the first by priority, then id.
-// The others record whom they wait for: under the head's row lock, so that the holder's end cannot miss them.
-function claiming(candidates: string): string {
-  return `WITH me AS MATERIALIZED (
-    SELECT p.id FROM fs.processes p WHERE p.id = $1 AND p.namespace = $2 FOR KEY SHARE
-  ), candidates AS MATERIALIZED (
-    ${candidates}
-  ), limited AS MATERIALIZED (
-    SELECT r.id, r.max_concurrency - r.slots AS free FROM fs.runs r
-    WHERE r.id = ANY (ARRAY(SELECT DISTINCT c.run_id FROM candidates c WHERE c.limited))
-    ORDER BY r.id FOR UPDATE SKIP LOCKED
-  ), ranked AS (
-    SELECT c.*, row_number() OVER (PARTITION BY c.run_id ORDER BY c.priority DESC, c.id) AS rank FROM candidates c
-  ), allowed AS MATERIALIZED (
-    SELECT k.* FROM ranked k LEFT JOIN limited l ON l.id = k.run_id
-    WHERE NOT k.limited OR k.rank <= COALESCE(l.free, 0)
-  ), free_heads AS MATERIALIZED (
-    SELECT h.id, h.active_materialization AS active FROM fs.heads h
-    WHERE h.id = ANY (ARRAY(SELECT a.head_id FROM allowed a)) FOR UPDATE SKIP LOCKED
-  ), judged AS MATERIALIZED (
-    SELECT a.id, a.run_id, a.head_id, a.limited, a.priority,
-      COALESCE(h.active, first_value(a.id) OVER (PARTITION BY a.head_id ORDER BY a.priority DESC, a.id)) AS holder
-    FROM allowed a JOIN free_heads h ON h.id = a.head_id
-  ), taken AS MATERIALIZED (
-    SELECT j.id, j.run_id, j.head_id, j.limited FROM judged j WHERE j.holder = j.id
-  ), locked_heads AS (
-    UPDATE fs.heads h SET active_materialization = t.id FROM taken t
-    WHERE h.id = ANY (ARRAY(SELECT x.head_id FROM taken x)) AND t.head_id = h.id
-      AND h.active_materialization IS DISTINCT FROM t.id
-  ), raised AS (
-    UPDATE fs.materializations m SET priority = w.priority
-    FROM (SELECT j.holder, max(j.priority) AS priority FROM judged j WHERE j.holder <> j.id GROUP BY j.holder) w
-    WHERE m.id = ANY (ARRAY(
-        SELECT x.id FROM fs.materializations x
-        WHERE x.id = ANY (ARRAY(SELECT j.holder FROM judged j WHERE j.holder <> j.id)) AND x.status = 'pending'
-        FOR UPDATE SKIP LOCKED))
-      AND m.id = w.holder AND m.status = 'pending' AND m.priority < w.priority
-      AND m.id <> ALL (ARRAY(SELECT t.id FROM taken t))
-  ), slots AS (
-    UPDATE fs.runs r SET slots = r.slots + n.count
-    FROM (SELECT t.run_id, count(*)::integer AS count FROM taken t WHERE t.limited GROUP BY t.run_id) n
-    WHERE r.id = ANY (ARRAY(SELECT t.run_id FROM taken t WHERE t.limited)) AND r.id = n.run_id
-  ), moved AS (
-    UPDATE fs.materializations m SET
-      ready = false,
-      status = CASE WHEN j.holder = j.id THEN 'running' ELSE 'pending' END,
-      epoch = m.epoch + CASE WHEN j.holder = j.id THEN 1 ELSE 0 END,
-      process = CASE WHEN j.holder = j.id THEN $1 END,
-      waiting_for = NULLIF(j.holder, j.id)
-    FROM judged j
-    WHERE m.id = ANY (ARRAY(SELECT x.id FROM judged x)) AND j.id = m.id AND m.ready
-    RETURNING m.id, m.status
+/**
+ * Purpose: outcomes are committed and ready work is claimed, in one transaction (function `beat`).
+ * Values: namespace, ids and outcomes (json), what successes consumed as two arrays (consumer, consumed), process,
+ * limit, asset ids, closed pools.
+ */
+export const BEAT = statement(
+  'beat',
+  `SELECT b.standing, b.ended, b.released, b.claims FROM fs.beat($1, $2::bigint[], $3::json, $4::bigint[], $5::bigint[],
+    $6, $7, $8::integer[], $9::integer[]) b`,
+);
+
+/** Purpose: claims of one run within the transaction that inserts it. Values: namespace, process, limit, asset ids, run. */
+export const CLAIM_RUN = statement(
+  'claim_run',
+  `WITH claim AS MATERIALIZED (
+    SELECT c.claimed FROM fs.claim_ready($1, $2, $3, $4::integer[], '{}', $5) c
+  ), counted AS MATERIALIZED (
+    SELECT c.claimed, fs.tally($1, '{}', c.claimed, NULL, NULL, NULL, NULL) AS ended FROM claim c
   )
-  SELECT v.id, v.status = 'running' AS taken, (SELECT count(*) FROM candidates)::integer AS candidates FROM moved v`;
-}
-
-const CANDIDATE = `SELECT m.id, m.run_id, m.head_id, m.priority,
-      COALESCE((SELECT r.max_concurrency IS NOT NULL FROM fs.runs r WHERE r.id = m.run_id), false) AS limited
-    FROM fs.materializations m`;
-
-/**
- * Purpose: the most urgent ready materializations of some assets become running, or wait for their holder.
- * Plan: index scan of materializations_ready, stopped by LIMIT; the rest by primary keys.
- * Guard: `ready`, re-read under the row lock. Values: process, namespace, asset ids, limit.
- */
-export const CLAIM = statement(
-  'claim',
-  claiming(`${CANDIDATE}
-    WHERE m.ready AND m.namespace = $2 AND m.asset_id = ANY ($3::integer[]) AND EXISTS (SELECT FROM me)
-      AND COALESCE((SELECT r.max_concurrency IS NULL OR r.slots < r.max_concurrency
-        FROM fs.runs r WHERE r.id = m.run_id), true)
-    ORDER BY m.priority DESC, m.id LIMIT $4 FOR UPDATE OF m SKIP LOCKED`),
+  SELECT ARRAY(SELECT m.id FROM unnest(c.claimed) m) AS ids, c.ended FROM counted c`,
 );
 
-/**
- * Purpose: the same for materializations this transaction has just inserted.
- * Plan: primary keys. Values: process, namespace, ids.
- */
-export const CLAIM_THESE = statement(
-  'claim_these',
-  claiming(`${CANDIDATE}
-    WHERE m.ready AND m.id = ANY ($3::bigint[]) AND EXISTS (SELECT FROM me) FOR UPDATE OF m SKIP LOCKED`),
-);
+/** Purpose: what a worker needs of its claims (function `describe_claims`). Values: ids. */
+export const CLAIMED = statement('claimed', `SELECT fs.describe_claims($1::bigint[]) AS claims`);
 
-/**
- * Purpose: what a worker needs of its claims. A statement after the claim, since the head may have been committed
- * after the claim's snapshot was taken.
- * Plan: primary keys only. Values: ids.
- */
-export const CLAIMED = statement(
-  'claimed',
-  `SELECT m.id, m.run_id, m.asset_id, h.partition, m.epoch, m.attempts, m.rescues, m.forced, m.priority,
-    r.requested_by, r.tags, r.force_max_age, clock_timestamp() AS claimed_at, j.id AS joined_id, j.status AS joined_status, j.error AS joined_error,
-    h.materialization_id, h.invalidated, h.failed, h.active_materialization, v.*
-  FROM fs.materializations m
-  CROSS JOIN LATERAL (SELECT * FROM fs.heads h WHERE h.id = m.head_id OFFSET 0) h
-  CROSS JOIN LATERAL (SELECT r.requested_by, r.tags, (r.request ->> 'forceMaxAge')::float8 AS force_max_age
-    FROM fs.runs r WHERE r.id = m.run_id OFFSET 0) r
-  LEFT JOIN LATERAL (SELECT j.id, j.status, j.error FROM fs.materializations j WHERE j.id = m.waited_for OFFSET 0) j
-    ON true
-  LEFT JOIN LATERAL (
-    SELECT v.data_version, v.code_version, v.inputs, v.upstreams, v.io, v.location, v.size, v.rows, v.hash,
-      v.completed_at
-    FROM fs.materializations v WHERE v.id = h.materialization_id OFFSET 0) v ON true
-  WHERE m.id = ANY ($1::bigint[]) ORDER BY m.priority DESC, m.id`,
-);
-
-/**
- * Purpose: what a process holds, found through the locks of single flight.
- * Plan: heads_active, then primary keys. Values: namespace, process ids.
- */
+/** Purpose: what a process holds. Plan: claims_pkey, then primary key. Values: namespace, process. */
 export const HELD = statement(
   'held',
-  `SELECT m.id, m.epoch, m.cancel_requested FROM fs.heads h
-  CROSS JOIN LATERAL (SELECT m.id, m.epoch, m.status, m.namespace, m.process, m.cancel_requested FROM fs.materializations m
-    WHERE m.id = h.active_materialization OFFSET 0) m
-  WHERE h.active_materialization IS NOT NULL AND m.status = 'running' AND m.namespace = $1
-    AND m.process = ANY ($2::text[])
-  ORDER BY m.id`,
+  `SELECT m.id, m.epoch, m.cancel_requested FROM fs.claims c
+  CROSS JOIN LATERAL (SELECT m.id, m.epoch, m.status, m.cancel_requested FROM fs.materializations m
+    WHERE m.id = c.materialization_id OFFSET 0) m
+  WHERE c.namespace = $1 AND c.process = $2 AND m.status = 'running' ORDER BY m.id`,
 );
 
 /**
@@ -148,9 +58,11 @@ export const START = statement(
   SELECT b.id FROM begun b`,
 );
 
-/** Purpose: whether anything of these assets is ready. Plan: materializations_ready. Values: namespace, asset ids. */
+/** Purpose: whether anything of these assets is ready. Plan: lanes_ready, then ready_pkey. Values: namespace, asset ids. */
 export const HAS_READY = statement(
   'has_ready',
-  `SELECT EXISTS (SELECT FROM fs.materializations m
-    WHERE m.ready AND m.namespace = $1 AND m.asset_id = ANY ($2::integer[])) AS ready`,
+  `SELECT EXISTS (
+    SELECT FROM (SELECT l.id FROM fs.lanes l WHERE l.namespace = $1 AND l.has_ready OFFSET 0) l
+    CROSS JOIN LATERAL (
+      SELECT FROM fs.ready y WHERE y.lane_id = l.id AND y.asset_id = ANY ($2::integer[]) LIMIT 1 OFFSET 0) y) AS ready`,
 );

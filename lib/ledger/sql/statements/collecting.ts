@@ -130,15 +130,15 @@ export const CONDEMN_THESE = statement(
  * Purpose: a collection, with the attempts that run now. A statement after the condemning, so that whoever pinned one
  * of its versions as head is seen: who claims later finds another head. An open approval's pins (checkpoints) hold as
  * well: their materializations belong into this list.
- * Plan: heads_active, then primary keys. Values: namespace, collection.
+ * Plan: claims_pkey, then primary keys. Values: namespace, collection.
  */
 export const OPEN_COLLECTION = statement(
   'open_collection',
   `INSERT INTO fs.collections (id, namespace, holders, epochs)
-  SELECT $2, $1, COALESCE(array_agg(m.id), '{}'), COALESCE(array_agg(m.epoch), '{}') FROM fs.heads h
-  CROSS JOIN LATERAL (SELECT m.id, m.epoch, m.status, m.namespace FROM fs.materializations m
-    WHERE m.id = h.active_materialization OFFSET 0) m
-  WHERE h.active_materialization IS NOT NULL AND m.status = 'running' AND m.namespace = $1`,
+  SELECT $2, $1, COALESCE(array_agg(m.id), '{}'), COALESCE(array_agg(m.epoch), '{}') FROM fs.claims c
+  CROSS JOIN LATERAL (SELECT m.id, m.epoch, m.status FROM fs.materializations m
+    WHERE m.id = c.materialization_id OFFSET 0) m
+  WHERE c.namespace = $1 AND m.status = 'running'`,
 );
 
 /** Purpose: collections of which no attempt runs any more. Plan: collections_namespace, primary keys. Values: namespace. */

@@ -1,21 +1,19 @@
 // Statements that only read. Listings are built per combination of filters, each with the plan its filters allow.
 import { statement, type Statement } from '../statement.js';
 
-// What runs is counted through the locks of single flight: no counter, so that claims leave their run alone.
-const RUN = `SELECT r.*, COALESCE(n.running, 0) AS running FROM fs.runs r
-  LEFT JOIN LATERAL (
-    SELECT count(*) AS running FROM fs.heads h
-    CROSS JOIN LATERAL (SELECT m.run_id, m.status FROM fs.materializations m
-      WHERE m.id = h.active_materialization OFFSET 0) m
-    WHERE r.status = 'running' AND h.active_materialization IS NOT NULL AND m.run_id = r.id AND m.status = 'running'
-    OFFSET 0) n ON true`;
+const RUN = `SELECT r.* FROM fs.runs r`;
 
 const MATERIALIZATION = `SELECT m.*, h.partition, COALESCE(s.removed, false) AS value_removed FROM fs.materializations m
   CROSS JOIN LATERAL (SELECT h.partition FROM fs.heads h WHERE h.id = m.head_id OFFSET 0) h
   LEFT JOIN LATERAL (SELECT s.collection IS NOT NULL OR s.gone AS removed FROM fs.superseded s
     WHERE s.materialization_id = m.id OFFSET 0) s ON true`;
 
-const EVENT = `SELECT e.* FROM fs.events e`;
+// The partition of a materialization's event is that of its head.
+const EVENT = `SELECT e.id, e.at, e.kind, e.run_id, e.materialization_id, e.asset_id, COALESCE(e.partition, m.partition) AS partition,
+    e.actor, e.detail FROM fs.events e
+  LEFT JOIN LATERAL (
+    SELECT h.partition FROM (SELECT m.head_id FROM fs.materializations m WHERE m.id = e.materialization_id OFFSET 0) m
+    CROSS JOIN LATERAL (SELECT h.partition FROM fs.heads h WHERE h.id = m.head_id OFFSET 0) h) m ON true`;
 
 const listings = new Map<string, Statement>();
 
@@ -68,7 +66,7 @@ export const CONSUMED = statement(
   LEFT JOIN LATERAL (SELECT u.asset_id, u.head_id, u.data_version FROM fs.materializations u
     WHERE u.id = l.upstream OFFSET 0) u ON true
   LEFT JOIN LATERAL (SELECT h.partition FROM fs.heads h WHERE h.id = u.head_id OFFSET 0) h ON true
-  WHERE l.downstream = ANY ($1::bigint[]) AND d.status = 'success' ORDER BY l.downstream, l.upstream`,
+  WHERE l.downstream = ANY ($1::bigint[]) AND NOT l.ordering AND d.status = 'success' ORDER BY l.downstream, l.upstream`,
 );
 
 /** Purpose: what of a run did not succeed, in plan order. Plan: materializations_run. Values: namespace, run. */
@@ -82,19 +80,19 @@ export const LEFTOVERS = statement(
 /** Purpose: what some rows depend on. Plan: primary key of lineage. Values: ids. */
 export const EDGES_OF = statement(
   'edges_of',
-  `SELECT l.downstream, l.upstream FROM fs.lineage l WHERE l.downstream = ANY ($1::bigint[])
+  `SELECT l.downstream, l.upstream, l.ordering FROM fs.lineage l WHERE l.downstream = ANY ($1::bigint[])
   ORDER BY l.downstream, l.upstream`,
 );
 
 /**
- * Purpose: what keeps a run going. Plan: materializations_ready, materializations_waiting and timers_due, never the
+ * Purpose: what keeps a run going. Plan: lanes_pool, ready_pkey, materializations_waiting and timers_due, never the
  * rows of the run. Values: namespace, run.
  */
 export const PROGRESS = statement(
   'progress',
   `SELECT
-    ARRAY(SELECT DISTINCT m.asset_id::bigint FROM fs.materializations m
-      WHERE m.ready AND m.namespace = $1 AND m.run_id = $2) AS ready,
+    ARRAY(SELECT DISTINCT y.asset_id::bigint FROM fs.ready y
+      WHERE y.lane_id = ANY (ARRAY(SELECT l.id FROM fs.lanes l WHERE l.run_id = $2))) AS ready,
     ARRAY(SELECT DISTINCT m.waiting_for FROM fs.materializations m
       WHERE m.waiting_for IS NOT NULL AND m.run_id = $2) AS waits_for,
     (SELECT count(*) FROM fs.timers t

@@ -36,21 +36,38 @@ export const RENAME_ASSETS = statement(
   WHERE a.namespace = $1 AND a.key = r.old`,
 );
 
-/** Purpose: assets seen for the first time. Values: namespace, keys, partitioned flags. */
+/** Purpose: pools seen for the first time. Values: namespace, names. */
+export const ADD_POOLS = statement(
+  'add_pools',
+  `INSERT INTO fs.pools (namespace, name) SELECT $1, n.name FROM unnest($2::text[]) AS n (name)
+  ON CONFLICT (namespace, name) DO NOTHING`,
+);
+
+/** Purpose: assets seen for the first time. Plan: pools_name. Values: namespace, keys, partitioned flags, pools. */
 export const ADD_ASSETS = statement(
   'add_assets',
-  `INSERT INTO fs.assets (namespace, key, partitioned)
-  SELECT $1, n.key, n.partitioned FROM unnest($2::text[], $3::boolean[]) AS n (key, partitioned)
+  `INSERT INTO fs.assets (namespace, key, partitioned, pool_id)
+  SELECT $1, n.key, n.partitioned, p.id FROM unnest($2::text[], $3::boolean[], $4::text[]) AS n (key, partitioned, pool)
+  JOIN fs.pools p ON p.namespace = $1 AND p.name = n.pool
   ON CONFLICT (namespace, key) DO NOTHING`,
 );
 
-/** Purpose: definitions seen for the first time, in the order in which they are declared. Values: definitions (json). */
+/**
+ * Purpose: definitions seen for the first time, in the order in which they are declared; an asset is of the pool that
+ * its newest definition names. Plan: pools_name, primary key of assets. Values: namespace, definitions (json).
+ */
 export const ADD_DEFINITIONS = statement(
   'add_definitions',
-  `INSERT INTO fs.definitions (asset_id, hash, upstreams, definition)
-  SELECT d.asset, d.hash, d.upstreams, d.definition
-  FROM jsonb_to_recordset($1::jsonb) AS d (asset integer, hash text, upstreams text, definition jsonb)
-  ON CONFLICT (asset_id, hash) DO NOTHING`,
+  `WITH declared AS MATERIALIZED (
+    SELECT * FROM jsonb_to_recordset($2::jsonb) AS d (asset integer, hash text, upstreams text, definition jsonb, pool text)
+  ), added AS (
+    INSERT INTO fs.definitions (asset_id, hash, upstreams, definition)
+    SELECT d.asset, d.hash, d.upstreams, d.definition FROM declared d
+    ON CONFLICT (asset_id, hash) DO NOTHING
+    RETURNING asset_id
+  )
+  UPDATE fs.assets a SET pool_id = p.id FROM declared d JOIN fs.pools p ON p.namespace = $1 AND p.name = d.pool
+  WHERE a.id = ANY (ARRAY(SELECT n.asset_id FROM added n)) AND d.asset = a.id AND a.pool_id <> p.id`,
 );
 
 /**
@@ -110,6 +127,18 @@ export const EXPIRED = statement(
 export const LOCK_PROCESS = statement(
   'lock_process',
   `SELECT p.id FROM fs.processes p WHERE p.namespace = $1 AND p.id = $2 FOR UPDATE`,
+);
+
+/** Purpose: a process that leaves gives back what it holds (function `hand_back`). Values: namespace, process. */
+export const HAND_BACK = statement('hand_back', `SELECT h.given FROM fs.hand_back($1, $2, NULL) h`);
+
+/**
+ * Purpose: the work of lost processes goes to others (function `take_back`).
+ * Values: namespace, processes, cap of rescues, error (json) of what is past it.
+ */
+export const TAKE_BACK = statement(
+  'take_back',
+  `SELECT t.taken FROM fs.take_back($1, $2::text[], $3, $4::jsonb) t`,
 );
 
 /** Purpose: every other process of a ledger that only one can have open: they are gone. Values: namespace, process. */

@@ -65,7 +65,8 @@ export const REMOVE_RUN_EVENTS = statement(
 );
 
 /**
- * Purpose: ended runs go; a run key keeps what became of its run. Plan: primary keys. Guard: ended.
+ * Purpose: ended runs go with their lanes and limits; a run key keeps what became of its run. Plan: primary keys,
+ * lanes_pool. Guard: ended.
  * Values: namespace, run ids.
  */
 export const REMOVE_RUNS = statement(
@@ -74,6 +75,10 @@ export const REMOVE_RUNS = statement(
     DELETE FROM fs.runs r WHERE r.id = ANY ($2::bigint[]) AND r.namespace = $1
       AND r.status IN ('success', 'failed', 'cancelled')
     RETURNING r.*
+  ), lanes AS (
+    DELETE FROM fs.lanes l WHERE l.run_id = ANY (ARRAY(SELECT r.id FROM removed r))
+  ), limits AS (
+    DELETE FROM fs.limits l WHERE l.id = ANY (ARRAY(SELECT r.limit_id FROM removed r))
   ), remembered AS (
     UPDATE fs.run_keys k SET removed_run = to_json(r) FROM removed r
     WHERE k.namespace = $1 AND r.run_key IS NOT NULL AND k.run_key = r.run_key AND k.run_id = r.id

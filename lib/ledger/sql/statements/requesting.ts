@@ -30,11 +30,14 @@ export const OPEN_RETRY = statement(
  */
 export const INSERT_RUN = statement(
   'insert_run',
-  `WITH run AS (
+  `WITH bound AS (
+    INSERT INTO fs.limits (capacity) SELECT ($2::jsonb ->> 'maxConcurrency')::integer
+    WHERE $2::jsonb ->> 'maxConcurrency' IS NOT NULL RETURNING id
+  ), run AS (
     INSERT INTO fs.runs (id, namespace, status, request, run_key, retry_of, priority, tags, requested_by, max_concurrency,
-      fail_fast, total, failed, upstream_failed, cancelled, completed_at)
+      limit_id, fail_fast, total, failed, upstream_failed, cancelled, completed_at)
     SELECT COALESCE($5::bigint, nextval(pg_get_serial_sequence('fs.runs', 'id')::regclass)), $1, c.status, $3::json, n."runKey", n."retryOf", n.priority, n.tags, n."requestedBy", n."maxConcurrency",
-      n."failFast", c.total, c.failed, c.upstream_failed, c.cancelled,
+      (SELECT b.id FROM bound b), n."failFast", c.total, c.failed, c.upstream_failed, c.cancelled,
       CASE WHEN c.status NOT IN ('planning', 'running') THEN clock_timestamp() END
     FROM jsonb_to_record($2::jsonb) AS n ("runKey" text, "retryOf" bigint, priority integer, tags jsonb,
       "requestedBy" text, "maxConcurrency" integer, "failFast" boolean),
@@ -51,46 +54,57 @@ export const INSERT_RUN = statement(
     WHERE e.kind = 'run.requested' OR (e.kind = 'run.planned' AND r.status <> 'planning')
       OR (e.kind = 'run.ended' AND r.completed_at IS NOT NULL)
   )
-  SELECT r.*, 0 AS running FROM run r`,
+  SELECT r.* FROM run r`,
 );
 
 /**
  * Purpose: a run of one materialization, recorded as already running: one statement, one commit. No row where the
- * process was given up or another materialization holds (asset, partition): then nothing was written.
- * Plan: processes_pkey, heads_partition. Guard: the lock of single flight is free, judged under its row lock.
- * Values: namespace, run (json), request (json, kept as written), process, asset, partition, forced, priority.
+ * process was given up, the asset's pool counts its places, or another materialization holds (asset, partition): then
+ * nothing was written.
+ * Plan: processes_pkey, primary keys of assets and pools, heads_partition. Guard: the lock of single flight is free,
+ * judged under its row lock.
+ * Values: namespace, run (json, without maxConcurrency), request (json, kept as written), process, asset, partition,
+ * forced, priority.
  */
 export const INSERT_RUNNING = statement(
   'insert_running',
   `WITH me AS MATERIALIZED (
     SELECT p.id FROM fs.processes p WHERE p.namespace = $1 AND p.id = $4 FOR KEY SHARE
+  ), pool AS MATERIALIZED (
+    SELECT p.id FROM (SELECT a.pool_id FROM fs.assets a WHERE a.id = $5 OFFSET 0) a
+    CROSS JOIN LATERAL (SELECT p.id FROM fs.pools p WHERE p.id = a.pool_id AND p.limit_id IS NULL OFFSET 0) p
   ), numbers AS MATERIALIZED (
     SELECT nextval(pg_get_serial_sequence('fs.runs', 'id')::regclass) AS run,
-      nextval(pg_get_serial_sequence('fs.materializations', 'id')::regclass) AS id
-    FROM me
+      nextval(pg_get_serial_sequence('fs.lanes', 'id')::regclass) AS lane,
+      nextval(pg_get_serial_sequence('fs.materializations', 'id')::regclass) AS id, p.id AS pool
+    FROM me CROSS JOIN pool p
   ), head AS (
     INSERT INTO fs.heads AS h (asset_id, partition, active_materialization) SELECT $5, $6, n.id FROM numbers n
     ON CONFLICT (asset_id, partition) DO UPDATE SET active_materialization = EXCLUDED.active_materialization
       WHERE h.active_materialization IS NULL
     RETURNING *
   ), run AS (
-    INSERT INTO fs.runs (id, namespace, status, request, priority, tags, requested_by, max_concurrency, fail_fast, total,
-      slots)
-    SELECT n.run, $1, 'running', $3::json, r.priority, r.tags, r."requestedBy", r."maxConcurrency", r."failFast", 1,
-      CASE WHEN r."maxConcurrency" IS NULL THEN 0 ELSE 1 END
+    INSERT INTO fs.runs (id, namespace, status, request, priority, tags, requested_by, fail_fast, total, running)
+    SELECT n.run, $1, 'running', $3::json, r.priority, r.tags, r."requestedBy", r."failFast", 1, 1
     FROM head h CROSS JOIN numbers n CROSS JOIN jsonb_to_record($2::jsonb) AS r (priority integer, tags jsonb,
-      "requestedBy" text, "maxConcurrency" integer, "failFast" boolean)
+      "requestedBy" text, "failFast" boolean)
     RETURNING *
+  ), lane AS (
+    INSERT INTO fs.lanes (id, namespace, run_id, pool_id, has_ready)
+    SELECT n.lane, $1, n.run, n.pool, false FROM head h CROSS JOIN numbers n
   ), made AS (
-    INSERT INTO fs.materializations (id, namespace, run_id, priority, asset_id, head_id, forced, status, epoch, process)
-    SELECT n.id, $1, n.run, $8, $5, h.id, $7, 'running', 1, $4 FROM head h CROSS JOIN numbers n
+    INSERT INTO fs.materializations (id, namespace, run_id, lane_id, priority, asset_id, head_id, forced, status, epoch,
+      process)
+    SELECT n.id, $1, n.run, n.lane, $8, $5, h.id, $7, 'running', 1, $4 FROM head h CROSS JOIN numbers n
+  ), held AS (
+    INSERT INTO fs.claims (namespace, process, materialization_id) SELECT $1, $4, n.id FROM head h CROSS JOIN numbers n
   ), told AS (
     INSERT INTO fs.events (namespace, kind, run_id, actor, detail)
     SELECT $1, e.kind, r.id, e.actor, e.detail FROM run r CROSS JOIN LATERAL (VALUES
       ('run.requested', r.requested_by, NULL::jsonb),
       ('run.planned', NULL, jsonb_build_object('materializations', 1))) AS e (kind, actor, detail)
   )
-  SELECT r.*, 1 AS running, n.id AS materialization FROM run r CROSS JOIN numbers n`,
+  SELECT r.*, n.id AS materialization FROM run r CROSS JOIN numbers n`,
 );
 
 /**
@@ -110,7 +124,7 @@ export const CLAIM_PLANNING = statement(
     ORDER BY r.priority DESC, r.id LIMIT 1 FOR UPDATE OF r SKIP LOCKED
   )
   UPDATE fs.runs r SET planner = $2, planning_epoch = r.planning_epoch + 1
-  WHERE r.id = ANY (ARRAY(SELECT c.id FROM chosen c)) RETURNING r.*, 0 AS running`,
+  WHERE r.id = ANY (ARRAY(SELECT c.id FROM chosen c)) RETURNING r.*`,
 );
 
 /**
@@ -155,23 +169,49 @@ export const PREPARE_ROWS = statement(
 );
 
 /**
- * Purpose: rows of a plan, with the edges known at plan time. Plan: heads_partition per row.
- * Values: namespace, run, priorities, ids, asset ids, partitions, forced flags, blockers, statuses, errors (null but
- * for failures), edges as two arrays (downstream, upstream).
+ * Purpose: the lanes of a run, one per pool of its assets; which asset goes through which. Plan: primary keys.
+ * Values: namespace, run, asset ids.
+ */
+export const MAKE_LANES = statement(
+  'make_lanes',
+  `WITH asset AS MATERIALIZED (
+    SELECT a.id, a.pool_id FROM fs.assets a WHERE a.id = ANY ($3::integer[])
+  ), made AS (
+    INSERT INTO fs.lanes (namespace, run_id, pool_id, limits, has_ready)
+    SELECT $1, $2, p.id, NULLIF(array_remove(ARRAY[r.limit_id, p.limit_id], NULL), '{}'), true
+    FROM fs.runs r CROSS JOIN LATERAL (
+      SELECT p.id, p.limit_id FROM fs.pools p WHERE p.id = ANY (ARRAY(SELECT a.pool_id FROM asset a)) OFFSET 0) p
+    WHERE r.id = $2
+    RETURNING id, pool_id
+  )
+  SELECT a.id AS asset, m.id AS lane FROM asset a JOIN made m ON m.pool_id = a.pool_id`,
+);
+
+/**
+ * Purpose: rows of a plan, with the edges known at plan time; those that can begin are offered. Plan: heads_partition
+ * per row. Values: namespace, run, priorities, ids, asset ids, partitions, forced flags, blockers, statuses, errors
+ * (null but for failures), edges as three arrays (downstream, upstream, ordering), lanes.
  */
 export const INSERT_ROWS = statement(
   'insert_rows',
   `WITH edges AS (
-    INSERT INTO fs.lineage (downstream, upstream) SELECT * FROM unnest($11::bigint[], $12::bigint[])
+    INSERT INTO fs.lineage (downstream, upstream, ordering)
+    SELECT * FROM unnest($11::bigint[], $12::bigint[], $13::boolean[])
+  ), made AS (
+    INSERT INTO fs.materializations (id, namespace, run_id, lane_id, priority, asset_id, head_id, forced, blockers,
+      status, error, completed_at)
+    SELECT n.id, $1, $2, n.lane, n.priority, n.asset, h.id, n.forced, n.blockers, n.status, n.error::jsonb,
+      CASE WHEN n.status <> 'pending' THEN clock_timestamp() END
+    FROM unnest($3::integer[], $4::bigint[], $5::integer[], $6::text[], $7::boolean[], $8::integer[], $9::text[],
+      $10::text[], $14::bigint[]) AS n (priority, id, asset, partition, forced, blockers, status, error, lane)
+    CROSS JOIN LATERAL (
+      SELECT h.id FROM fs.heads h WHERE h.asset_id = n.asset AND h.partition = n.partition OFFSET 0) h
   )
-  INSERT INTO fs.materializations (id, namespace, run_id, priority, asset_id, head_id, forced, blockers, status, ready,
-    error, completed_at)
-  SELECT n.id, $1, $2, n.priority, n.asset, h.id, n.forced, n.blockers, n.status, n.status = 'pending' AND n.blockers = 0,
-    n.error::jsonb, CASE WHEN n.status <> 'pending' THEN clock_timestamp() END
-  FROM unnest($3::integer[], $4::bigint[], $5::integer[], $6::text[], $7::boolean[], $8::integer[], $9::text[],
-    $10::text[]) AS n (priority, id, asset, partition, forced, blockers, status, error)
-  CROSS JOIN LATERAL (
-    SELECT h.id FROM fs.heads h WHERE h.asset_id = n.asset AND h.partition = n.partition OFFSET 0) h`,
+  INSERT INTO fs.ready (lane_id, rank, materialization_id, asset_id)
+  SELECT n.lane, -n.priority, n.id, n.asset
+  FROM unnest($3::integer[], $4::bigint[], $5::integer[], $8::integer[], $9::text[], $14::bigint[])
+    AS n (priority, id, asset, blockers, status, lane)
+  WHERE n.status = 'pending' AND n.blockers = 0`,
 );
 
 /** Purpose: what of a plan ended before it began is told, its heads know of it. Plan: materializations_run. Values: namespace, run. */
@@ -181,14 +221,13 @@ export const TELL_BLOCKED = statement(
     SELECT m.id, m.run_id, m.head_id, m.asset_id, m.status FROM fs.materializations m
     WHERE m.run_id = $2 AND m.status <> 'pending'
   ), locked AS MATERIALIZED (
-    SELECT h.id, h.partition FROM fs.heads h WHERE h.id = ANY (ARRAY(SELECT e.head_id FROM ended e))
+    SELECT h.id FROM fs.heads h WHERE h.id = ANY (ARRAY(SELECT e.head_id FROM ended e))
     ORDER BY h.id FOR UPDATE
   ), marked AS (
     UPDATE fs.heads h SET failed = true
     WHERE h.id = ANY (ARRAY(SELECT e.head_id FROM ended e JOIN locked l ON l.id = e.head_id
       WHERE e.status <> 'cancelled'))
   )
-  INSERT INTO fs.events (namespace, kind, run_id, materialization_id, asset_id, partition)
-  SELECT $1, 'materialization.' || e.status, e.run_id, e.id, e.asset_id, l.partition
-  FROM ended e JOIN locked l ON l.id = e.head_id ORDER BY e.id`,
+  INSERT INTO fs.events (namespace, kind, run_id, materialization_id, asset_id)
+  SELECT $1, 'materialization.' || e.status, e.run_id, e.id, e.asset_id FROM ended e ORDER BY e.id`,
 );

@@ -2,29 +2,8 @@
 // timers, as everywhere.
 import { statement } from '../statement.js';
 
-/**
- * Purpose: due retries become ready, each once: its timer goes in the same statement.
- * Plan: timers_due, then primary keys. Guard: pending at the epoch of the timer. Values: namespace, limit.
- */
-export const FIRE_RETRIES = statement(
-  'fire_retries',
-  `WITH due AS MATERIALIZED (
-    SELECT t.owner FROM fs.timers t
-    WHERE t.namespace = $1 AND t.fires_at <= statement_timestamp() AND t.kind = 'retry' ORDER BY t.fires_at LIMIT $2
-  ), locked AS MATERIALIZED (
-    SELECT m.id FROM fs.materializations m WHERE m.id = ANY (ARRAY(SELECT d.owner FROM due d))
-    ORDER BY m.id FOR UPDATE SKIP LOCKED
-  ), gone AS (
-    DELETE FROM fs.timers t WHERE t.owner = ANY (ARRAY(SELECT l.id FROM locked l)) AND t.kind = 'retry'
-    RETURNING t.owner, t.generation
-  ), freed AS (
-    UPDATE fs.materializations m SET ready = true FROM gone g
-    WHERE m.id = ANY (ARRAY(SELECT x.owner FROM gone x)) AND g.owner = m.id AND m.epoch = g.generation
-      AND m.status = 'pending'
-    RETURNING m.id
-  )
-  SELECT count(*) AS released FROM freed`,
-);
+/** Purpose: due retries become ready (function `fire_retries`). Values: namespace, limit. */
+export const FIRE_RETRIES = statement('fire_retries', `SELECT fs.fire_retries($1, $2) AS released`);
 
 /** Purpose: attempts past their deadline or grace. Plan: timers_due, then primary keys. Values: namespace, limit. */
 export const DUE_DEADLINES = statement(

@@ -1,0 +1,716 @@
+// Migration 1: the functions by which work is claimed and ends, each one round trip and one transaction at most.
+// They are functions and not statements of the library because each of their steps has to see what the locks of the
+// step before made wait for: a statement of its own has a snapshot of its own. Names are unqualified, as in the tables.
+//
+// Lock order of all of them: processes, materializations by id, heads by id, dependents and waiters by id, limits by
+// id, then (claiming) whatever is free by SKIP LOCKED, at last lanes by id and runs by id. Rows found by an older
+// snapshot are judged again when they are locked: each UPDATE repeats its guard.
+// Every access to a large table is by `id = ANY(...)` or a LATERAL look-up that cannot be flattened (OFFSET 0), so that
+// no statistics, however wrong, make the planner scan it.
+
+/** A materialization that has left its status in this transaction, with what follows from it. */
+const MOVED = `CREATE TYPE moved AS (
+  id bigint,
+  run_id bigint,
+  lane_id bigint,
+  head_id bigint,
+  asset_id integer,
+  priority integer,
+  status text,
+  epoch integer,
+  -- who ran it; null where it was pending
+  process text,
+  -- whether it may have timers
+  timed boolean,
+  -- for one that is pending again: ms until it is ready, null at once
+  delay float8,
+  -- an event beside the one of its end
+  told text
+)`;
+
+/**
+ * What failures and cancels bring with them: what depends on them, transitively, cannot run; a run that fails fast
+ * loses the rest. Plan: lineage_upstream per node, materializations_run, then primary keys. Guard: pending.
+ * Edges of what failed lie within its run.
+ */
+const FOLLOW = `CREATE FUNCTION follow(p_moved moved[]) RETURNS moved[] LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+  v_failed bigint[] := ARRAY(SELECT m.id FROM unnest(p_moved) m WHERE m.status IN ('failed', 'cancelled'));
+  v_runs bigint[];
+  v_doomed moved[];
+  v_cancelled moved[];
+BEGIN
+  IF cardinality(v_failed) = 0 THEN RETURN '{}'; END IF;
+  WITH RECURSIVE doomed (id) AS (
+    SELECT l.downstream FROM lineage l WHERE l.upstream = ANY (v_failed)
+    UNION
+    SELECT l.downstream FROM doomed d
+    CROSS JOIN LATERAL (SELECT l.downstream FROM lineage l WHERE l.upstream = d.id OFFSET 0) l
+  ), locked AS MATERIALIZED (
+    SELECT m.id FROM materializations m
+    WHERE m.id = ANY (ARRAY(SELECT d.id FROM doomed d)) AND m.status = 'pending' ORDER BY m.id FOR UPDATE
+  ), ended AS (
+    UPDATE materializations m SET status = 'upstream_failed', completed_at = clock_timestamp()
+    WHERE m.id = ANY (ARRAY(SELECT l.id FROM locked l)) AND m.status = 'pending'
+    RETURNING m.*
+  )
+  SELECT array_agg((e.id, e.run_id, e.lane_id, e.head_id, e.asset_id, e.priority, e.status, e.epoch, NULL,
+    e.attempts + e.rescues > 0, NULL, NULL)::moved) INTO v_doomed FROM ended e;
+  v_runs := ARRAY(SELECT r.id FROM runs r
+    WHERE r.id = ANY (ARRAY(SELECT m.run_id FROM unnest(p_moved) m WHERE m.status = 'failed')) AND r.fail_fast);
+  IF cardinality(v_runs) > 0 THEN v_cancelled := cancel_pending(v_runs, NULL); END IF;
+  RETURN COALESCE(v_doomed, '{}') || COALESCE(v_cancelled, '{}');
+END $$`;
+
+/**
+ * What is pending in some runs is cancelled, the first `p_most` by id. Plan: materializations_run, then primary keys.
+ * Guard: pending.
+ */
+const CANCEL_PENDING = `CREATE FUNCTION cancel_pending(p_runs bigint[], p_most integer) RETURNS moved[] LANGUAGE plpgsql
+SET search_path FROM CURRENT AS $$
+DECLARE
+  v_cancelled moved[];
+BEGIN
+  WITH locked AS MATERIALIZED (
+    SELECT m.id, m.attempts + m.rescues > 0 AS timed FROM materializations m
+    WHERE m.run_id = ANY (p_runs) AND m.status = 'pending' ORDER BY m.id LIMIT p_most FOR UPDATE
+  ), ended AS (
+    UPDATE materializations m SET status = 'cancelled', waiting_for = NULL, completed_at = clock_timestamp()
+    WHERE m.id = ANY (ARRAY(SELECT l.id FROM locked l)) AND m.status = 'pending'
+    RETURNING m.*
+  )
+  SELECT array_agg((e.id, e.run_id, e.lane_id, e.head_id, e.asset_id, e.priority, e.status, e.epoch, NULL,
+    e.attempts + e.rescues > 0, NULL, NULL)::moved) INTO v_cancelled FROM ended e;
+  -- Whatever of the run is ready is among them, or will be: nothing of it is to begin any more.
+  DELETE FROM ready y WHERE y.lane_id = ANY (ARRAY(SELECT l.id FROM lanes l WHERE l.run_id = ANY (p_runs)))
+    AND (p_most IS NULL OR y.materialization_id = ANY (ARRAY(SELECT m.id FROM unnest(v_cancelled) m)));
+  RETURN COALESCE(v_cancelled, '{}');
+END $$`;
+
+/**
+ * All effects of what moved on others but the counting, which comes last (tally): claims are given up, heads move,
+ * dependents and waiters are released, timers go and come, events are told, places are given back.
+ * Returns the lanes in which something became ready. Plan: primary keys, heads_pkey, lineage_upstream,
+ * materializations_waiting.
+ */
+const CONCLUDE = `CREATE FUNCTION conclude(p_namespace integer, p_moved moved[]) RETURNS bigint[] LANGUAGE plpgsql
+SET search_path FROM CURRENT AS $$
+DECLARE
+  v_holders bigint[] := '{}';
+  v_done bigint[];
+  v_lanes bigint[];
+  v_again bigint[];
+BEGIN
+  DELETE FROM claims c
+  WHERE c.namespace = p_namespace AND c.process = ANY (ARRAY(SELECT DISTINCT m.process FROM unnest(p_moved) m WHERE m.process IS NOT NULL))
+    AND c.materialization_id = ANY (ARRAY(SELECT m.id FROM unnest(p_moved) m WHERE m.process IS NOT NULL));
+
+  -- The newest success, the lock, what failed. Whatever was claimed once holds its lock until it ends; one of a head.
+  WITH change AS MATERIALIZED (
+    SELECT m.head_id AS head, max(m.id) FILTER (WHERE m.status = 'success') AS success,
+      max(m.id) FILTER (WHERE m.epoch > 0) AS holder,
+      CASE WHEN bool_or(m.status IN ('success', 'skipped')) THEN false
+        WHEN bool_or(m.status IN ('failed', 'upstream_failed')) THEN true END AS failed
+    FROM unnest(p_moved) m WHERE m.status <> 'pending' GROUP BY m.head_id
+  ), locked AS MATERIALIZED (
+    SELECT h.id, h.waited, h.active_materialization AS active FROM heads h
+    WHERE h.id = ANY (ARRAY(SELECT c.head FROM change c WHERE c.holder IS NOT NULL OR c.failed IS NOT NULL))
+    ORDER BY h.id FOR UPDATE
+  ), changed AS (
+    UPDATE heads h SET
+      materialization_id = COALESCE(c.success, h.materialization_id),
+      invalidated = h.invalidated AND c.success IS NULL,
+      failed = COALESCE(c.failed, h.failed),
+      active_materialization = NULLIF(h.active_materialization, c.holder),
+      waited = h.waited AND h.active_materialization IS DISTINCT FROM c.holder
+    FROM change c WHERE h.id = ANY (ARRAY(SELECT l.id FROM locked l)) AND c.head = h.id
+  )
+  SELECT array_agg(c.holder) INTO v_holders FROM change c JOIN locked l ON l.id = c.head
+  WHERE l.waited AND l.active = c.holder;
+
+  -- A statement after the heads were locked, so that no waiter is missed.
+  v_done := ARRAY(SELECT m.id FROM unnest(p_moved) m WHERE m.status IN ('success', 'skipped'));
+  IF cardinality(v_done) > 0 OR v_holders IS NOT NULL THEN
+    WITH freed AS MATERIALIZED (
+      SELECT l.downstream AS id, count(*)::integer AS n FROM lineage l WHERE l.upstream = ANY (v_done)
+      GROUP BY l.downstream
+    ), locked AS MATERIALIZED (
+      SELECT m.id FROM materializations m
+      WHERE m.id = ANY (ARRAY(
+          SELECT f.id FROM freed f
+          UNION ALL SELECT w.id FROM materializations w WHERE w.waiting_for = ANY (v_holders)))
+        AND m.status = 'pending'
+      ORDER BY m.id FOR UPDATE
+    ), released AS (
+      UPDATE materializations m SET
+        blockers = m.blockers - k.n, waited_for = COALESCE(m.waiting_for, m.waited_for), waiting_for = NULL
+      FROM (SELECT l.id, COALESCE(f.n, 0) AS n FROM locked l LEFT JOIN freed f ON f.id = l.id) k
+      WHERE m.id = ANY (ARRAY(SELECT l.id FROM locked l)) AND k.id = m.id AND m.status = 'pending'
+      RETURNING m.id, m.lane_id, m.priority, m.asset_id, m.blockers
+    ), offered AS (
+      INSERT INTO ready (lane_id, rank, materialization_id, asset_id)
+      SELECT r.lane_id, -r.priority, r.id, r.asset_id FROM released r WHERE r.blockers = 0
+      RETURNING lane_id
+    )
+    SELECT array_agg(DISTINCT o.lane_id) INTO v_lanes FROM offered o;
+  END IF;
+
+  IF EXISTS (SELECT FROM unnest(p_moved) m WHERE m.timed) THEN
+    DELETE FROM timers t WHERE t.owner = ANY (ARRAY(SELECT m.id FROM unnest(p_moved) m WHERE m.timed));
+  END IF;
+  IF EXISTS (SELECT FROM unnest(p_moved) m WHERE m.status = 'pending') THEN
+    INSERT INTO timers (owner, kind, generation, namespace, fires_at)
+    SELECT m.id, 'retry', m.epoch, p_namespace, clock_timestamp() + m.delay * interval '1 millisecond'
+    FROM unnest(p_moved) m WHERE m.status = 'pending' AND m.delay IS NOT NULL;
+    WITH offered AS (
+      INSERT INTO ready (lane_id, rank, materialization_id, asset_id)
+      SELECT m.lane_id, -m.priority, m.id, m.asset_id FROM unnest(p_moved) m
+      WHERE m.status = 'pending' AND m.delay IS NULL
+      RETURNING lane_id
+    )
+    SELECT array_agg(DISTINCT o.lane_id) INTO v_again FROM offered o;
+    v_lanes := v_lanes || v_again;
+  END IF;
+
+  INSERT INTO events (namespace, kind, run_id, materialization_id, asset_id)
+  SELECT p_namespace, e.kind, m.run_id, m.id, m.asset_id FROM unnest(p_moved) m
+  CROSS JOIN LATERAL (VALUES (m.told), (CASE WHEN m.status <> 'pending' THEN 'materialization.' || m.status END)) e (kind)
+  WHERE e.kind IS NOT NULL;
+
+  WITH given AS MATERIALIZED (
+    SELECT l.id AS limit_id, sum(n.count)::integer AS count FROM (
+      SELECT m.lane_id, count(*) AS count FROM unnest(p_moved) m WHERE m.process IS NOT NULL GROUP BY m.lane_id) n
+    CROSS JOIN LATERAL (SELECT y.limits FROM lanes y WHERE y.id = n.lane_id AND y.limits IS NOT NULL OFFSET 0) y
+    CROSS JOIN LATERAL unnest(y.limits) l (id)
+    GROUP BY l.id
+  ), locked AS MATERIALIZED (
+    SELECT l.id FROM limits l WHERE l.id = ANY (ARRAY(SELECT g.limit_id FROM given g)) ORDER BY l.id FOR UPDATE
+  )
+  UPDATE limits l SET used = l.used - g.count FROM given g
+  WHERE l.id = ANY (ARRAY(SELECT x.id FROM locked x)) AND g.limit_id = l.id;
+
+  RETURN v_lanes;
+END $$`;
+
+/**
+ * What comes last: lanes learn what they got and gave, runs count, and end where nothing is open. `p_released`: lanes
+ * in which something became ready; `p_empty`: lanes found empty, and at which count of releases; `p_touched`: runs to
+ * be looked at in any case. Returns the runs that ended. Plan: primary keys.
+ * Source of the rules: plannedRunStatus (lib/ledger/transitions.ts).
+ */
+const TALLY = `CREATE FUNCTION tally(p_namespace integer, p_moved moved[], p_claimed moved[], p_released bigint[],
+  p_empty bigint[], p_empty_at integer[], p_touched bigint[]) RETURNS bigint[] LANGUAGE plpgsql
+SET search_path FROM CURRENT AS $$
+DECLARE
+  v_runs bigint[];
+  v_ended bigint[];
+BEGIN
+  -- An empty lane is told so only if nothing was released since it was found empty.
+  WITH change AS MATERIALIZED (
+    SELECT c.id, bool_or(c.released) AS released, bool_or(c.served) AS served, max(c.empty_at) AS empty_at FROM (
+      SELECT r.id, true AS released, false AS served, NULL::integer AS empty_at FROM unnest(p_released) r (id)
+      UNION ALL SELECT s.lane_id, false, true, NULL FROM unnest(p_claimed) s
+      UNION ALL SELECT e.id, false, false, e.at FROM unnest(p_empty, p_empty_at) e (id, at)) c
+    GROUP BY c.id
+  ), locked AS MATERIALIZED (
+    SELECT l.id FROM lanes l WHERE l.id = ANY (ARRAY(SELECT c.id FROM change c)) ORDER BY l.id FOR UPDATE
+  )
+  UPDATE lanes l SET
+    has_ready = c.released OR (l.has_ready AND l.releases IS DISTINCT FROM c.empty_at),
+    releases = l.releases + c.released::integer,
+    served_at = CASE WHEN c.served THEN clock_timestamp() ELSE l.served_at END
+  FROM change c WHERE l.id = ANY (ARRAY(SELECT x.id FROM locked x)) AND c.id = l.id
+    AND (c.released OR (l.has_ready AND l.releases = c.empty_at)
+      OR (c.served AND l.served_at < clock_timestamp() - interval '1 second'));
+
+  v_runs := ARRAY(SELECT m.run_id FROM unnest(p_moved) m UNION SELECT m.run_id FROM unnest(p_claimed) m
+    UNION SELECT t.id FROM unnest(p_touched) t (id));
+  WITH delta AS MATERIALIZED (
+    SELECT d.run, count(*) FILTER (WHERE d.status = 'success')::integer AS success,
+      count(*) FILTER (WHERE d.status = 'failed')::integer AS failed,
+      count(*) FILTER (WHERE d.status = 'upstream_failed')::integer AS upstream_failed,
+      count(*) FILTER (WHERE d.status = 'skipped')::integer AS skipped,
+      count(*) FILTER (WHERE d.status = 'cancelled')::integer AS cancelled,
+      sum(d.running)::integer AS running
+    FROM (
+      SELECT m.run_id AS run, m.status, CASE WHEN m.process IS NULL THEN 0 ELSE -1 END AS running FROM unnest(p_moved) m
+      UNION ALL SELECT c.run_id, NULL, 1 FROM unnest(p_claimed) c) d
+    GROUP BY d.run
+  ), locked AS MATERIALIZED (
+    SELECT r.id FROM runs r WHERE r.id = ANY (v_runs) ORDER BY r.id FOR UPDATE
+  )
+  UPDATE runs r SET
+    success = r.success + d.success, failed = r.failed + d.failed,
+    upstream_failed = r.upstream_failed + d.upstream_failed, skipped = r.skipped + d.skipped,
+    cancelled = r.cancelled + d.cancelled, running = r.running + d.running
+  FROM delta d WHERE r.id = ANY (ARRAY(SELECT l.id FROM locked l)) AND d.run = r.id;
+
+  WITH ended AS (
+    UPDATE runs r SET completed_at = clock_timestamp(),
+      status = CASE WHEN r.cancel_requested_at IS NOT NULL AND r.cancelled > 0 THEN 'cancelled'
+        WHEN r.failed + r.upstream_failed > 0 THEN 'failed' ELSE 'success' END
+    WHERE r.id = ANY (v_runs) AND r.status = 'running'
+      AND r.success + r.failed + r.upstream_failed + r.skipped + r.cancelled = r.total
+    RETURNING r.id, r.status
+  ), told AS (
+    INSERT INTO events (namespace, kind, run_id, detail)
+    SELECT p_namespace, 'run.ended', e.id, jsonb_build_object('status', e.status) FROM ended e
+  )
+  SELECT array_agg(e.id) INTO v_ended FROM ended e;
+  RETURN v_ended;
+END $$`;
+
+/** All that follows when something moved outside a beat. Returns the runs that ended, and whether work was released. */
+const FINISH = `CREATE FUNCTION finish(p_namespace integer, p_moved moved[], p_touched bigint[], OUT ended bigint[],
+  OUT released boolean) LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+  v_all moved[] := p_moved || follow(p_moved);
+  v_lanes bigint[] := conclude(p_namespace, v_all);
+BEGIN
+  ended := COALESCE(tally(p_namespace, v_all, NULL, v_lanes, NULL, NULL, p_touched), '{}');
+  released := v_lanes IS NOT NULL OR EXISTS (SELECT FROM unnest(v_all) m WHERE m.process IS NOT NULL);
+END $$`;
+
+/**
+ * Takes ready materializations for a process, at most `p_limit`: among the lanes whose first is the most urgent (its
+ * priority, and one more for each minute without service) those of the runs with the least under way, each its share.
+ * Then by priority and age. A row whose lock is free, or its own already, takes it; the others record whom they wait
+ * for, under the head's row lock, so that the holder's end cannot miss them.
+ * This half never waits: what cannot be locked stays ready for the next claim. The process row is shared (KEY SHARE),
+ * so that a rescue, which takes it FOR UPDATE, comes wholly before (then there is no row, and nothing is claimed) or
+ * wholly after. `p_closed`: pools of which nothing is wanted. `p_run`: only of this run.
+ * The caller counts (tally). Plan: lanes_ready from both ends, ready_pkey per lane, stopped by LIMIT; primary keys.
+ * Guard: pending without blockers, read under the row lock.
+ */
+const CLAIM_READY = `CREATE FUNCTION claim_ready(p_namespace integer, p_process text, p_limit integer, p_assets integer[],
+  p_closed integer[], p_run bigint, OUT claimed moved[], OUT empty bigint[], OUT empty_at integer[])
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+  v_left integer := p_limit;
+  v_tried bigint[] := '{}';
+  v_lanes bigint[];
+  v_limited boolean;
+  v_quota integer;
+  v_taken moved[];
+  v_full bigint[];
+  v_holders bigint[];
+  v_unfit tid[];
+BEGIN
+  claimed := '{}';
+  PERFORM FROM processes p WHERE p.namespace = p_namespace AND p.id = p_process FOR KEY SHARE;
+  IF NOT FOUND THEN RETURN; END IF;
+  WHILE v_left > 0 LOOP
+    WITH near AS MATERIALIZED (
+      (SELECT l.id FROM lanes l WHERE l.namespace = p_namespace AND l.has_ready AND p_run IS NULL ORDER BY l.id LIMIT 256)
+      UNION
+      (SELECT l.id FROM lanes l WHERE l.namespace = p_namespace AND l.has_ready AND p_run IS NULL
+        ORDER BY l.id DESC LIMIT 256)
+      UNION
+      SELECT l.id FROM lanes l WHERE l.run_id = p_run AND l.has_ready
+    ), lane AS MATERIALIZED (
+      SELECT l.id, l.releases, l.limits, r.running, y.rank,
+        floor(extract(epoch FROM clock_timestamp() - l.served_at) / 60)::integer - y.rank AS urgency
+      FROM near n
+      CROSS JOIN LATERAL (SELECT l.* FROM lanes l WHERE l.id = n.id OFFSET 0) l
+      CROSS JOIN LATERAL (SELECT r.running FROM runs r WHERE r.id = l.run_id OFFSET 0) r
+      LEFT JOIN LATERAL (SELECT y.rank FROM ready y WHERE y.lane_id = l.id ORDER BY y.rank LIMIT 1) y ON true
+      WHERE l.id <> ALL (v_tried) AND l.pool_id <> ALL (p_closed)
+    ), first AS (
+      SELECT l.* FROM lane l WHERE l.urgency = (SELECT max(x.urgency) FROM lane x) ORDER BY l.running, l.id LIMIT v_left
+    )
+    SELECT (SELECT array_agg(f.id) FROM first f), (SELECT bool_or(f.limits IS NOT NULL) FROM first f),
+      array_agg(l.id) FILTER (WHERE l.rank IS NULL), array_agg(l.releases) FILTER (WHERE l.rank IS NULL)
+    INTO v_lanes, v_limited, empty, empty_at FROM lane l;
+    EXIT WHEN v_lanes IS NULL;
+    v_quota := ceil(v_left::float8 / cardinality(v_lanes));
+    v_tried := v_tried || v_lanes;
+
+    -- Places are counted under a lock; a lane whose places another process is just counting is left to the next claim.
+    IF v_limited THEN
+      WITH locked AS MATERIALIZED (
+        SELECT l.id FROM limits l
+        WHERE l.id = ANY (ARRAY(SELECT DISTINCT unnest(y.limits) FROM lanes y WHERE y.id = ANY (v_lanes)))
+          AND l.used < l.capacity
+        ORDER BY l.id FOR UPDATE SKIP LOCKED
+      )
+      SELECT array_agg(y.id) INTO v_lanes FROM lanes y
+      WHERE y.id = ANY (v_lanes) AND (y.limits IS NULL OR y.limits <@ ARRAY(SELECT l.id FROM locked l));
+      CONTINUE WHEN v_lanes IS NULL;
+    END IF;
+
+    WITH lane AS MATERIALIZED (
+      SELECT l.id, l.limits, LEAST(v_quota, f.free) AS quota
+      FROM unnest(v_lanes) n (id)
+      CROSS JOIN LATERAL (SELECT l.id, l.limits FROM lanes l WHERE l.id = n.id OFFSET 0) l
+      CROSS JOIN LATERAL (SELECT min(x.capacity - x.used) AS free FROM limits x WHERE x.id = ANY (l.limits) OFFSET 0) f
+    ), picked AS MATERIALIZED (
+      SELECT l.id AS lane_id, l.limits, y.* FROM lane l CROSS JOIN LATERAL (
+        SELECT y.ctid AS place, y.rank, y.materialization_id AS id FROM ready y
+        WHERE y.lane_id = l.id AND y.asset_id IN (SELECT unnest(p_assets))
+        ORDER BY y.rank, y.materialization_id LIMIT l.quota FOR UPDATE SKIP LOCKED) y
+    ), beyond AS (
+      -- Lanes that share a limit may have picked more than it has places.
+      SELECT p.id FROM (
+        SELECT p.id, u.id AS limit_id, row_number() OVER (PARTITION BY u.id ORDER BY p.rank, p.id) AS place
+        FROM picked p CROSS JOIN LATERAL unnest(p.limits) u (id) WHERE v_limited) p
+      CROSS JOIN LATERAL (SELECT x.capacity - x.used AS free FROM limits x WHERE x.id = p.limit_id OFFSET 0) x
+      WHERE p.place > x.free
+    ), allowed AS MATERIALIZED (
+      SELECT p.* FROM picked p WHERE p.id NOT IN (SELECT b.id FROM beyond b) ORDER BY p.rank, p.id LIMIT v_left
+    ), mats AS MATERIALIZED (
+      SELECT m.id, m.run_id, m.lane_id, m.head_id, m.asset_id, m.priority, m.epoch FROM materializations m
+      WHERE m.id = ANY (ARRAY(SELECT a.id FROM allowed a)) AND m.status = 'pending' AND m.blockers = 0
+        AND m.waiting_for IS NULL
+      FOR UPDATE SKIP LOCKED
+    ), free_heads AS MATERIALIZED (
+      SELECT h.id, h.active_materialization AS active FROM heads h
+      WHERE h.id = ANY (ARRAY(SELECT m.head_id FROM mats m)) FOR UPDATE SKIP LOCKED
+    ), judged AS MATERIALIZED (
+      SELECT m.*, COALESCE(h.active, first_value(m.id) OVER (PARTITION BY m.head_id ORDER BY m.priority DESC, m.id))
+        AS holder
+      FROM mats m JOIN free_heads h ON h.id = m.head_id
+    ), locks AS (
+      UPDATE heads h SET active_materialization = COALESCE(j.taker, h.active_materialization),
+        waited = h.waited OR j.waits
+      FROM (SELECT j.head_id, max(j.id) FILTER (WHERE j.holder = j.id) AS taker, bool_or(j.holder <> j.id) AS waits
+        FROM judged j GROUP BY j.head_id) j
+      WHERE h.id = ANY (ARRAY(SELECT x.head_id FROM judged x)) AND j.head_id = h.id
+    ), changed AS (
+      UPDATE materializations m SET
+        status = CASE WHEN j.holder = j.id THEN 'running' ELSE 'pending' END,
+        epoch = m.epoch + CASE WHEN j.holder = j.id THEN 1 ELSE 0 END,
+        process = CASE WHEN j.holder = j.id THEN p_process END,
+        waiting_for = NULLIF(j.holder, j.id)
+      FROM judged j WHERE m.id = ANY (ARRAY(SELECT x.id FROM judged x)) AND j.id = m.id
+    ), gone AS (
+      DELETE FROM ready y WHERE y.ctid = ANY (ARRAY(SELECT a.place FROM allowed a JOIN judged j ON j.id = a.id))
+    ), held AS (
+      INSERT INTO claims (namespace, process, materialization_id) SELECT p_namespace, p_process, j.id FROM judged j WHERE j.holder = j.id
+    ), counted AS (
+      UPDATE limits x SET used = x.used + n.count FROM (
+        SELECT u.id, count(*)::integer AS count FROM judged j JOIN allowed a ON a.id = j.id
+        CROSS JOIN LATERAL unnest(a.limits) u (id) WHERE j.holder = j.id AND v_limited GROUP BY u.id) n
+      WHERE x.id = ANY (ARRAY(SELECT DISTINCT unnest(a.limits) FROM allowed a WHERE v_limited)) AND n.id = x.id
+    )
+    SELECT
+      (SELECT array_agg((j.id, j.run_id, j.lane_id, j.head_id, j.asset_id, j.priority, 'running', j.epoch + 1, p_process,
+        NULL, NULL, NULL)::moved) FROM judged j WHERE j.holder = j.id),
+      -- A lane that had its share may have more; one of which nothing could be had is left to the next claim.
+      ARRAY(SELECT p.lane_id FROM picked p LEFT JOIN judged j ON j.id = p.id
+        GROUP BY p.lane_id HAVING count(*) = v_quota AND count(j.id) > 0),
+      (SELECT array_agg(j.holder) FROM judged j WHERE j.holder <> j.id),
+      (SELECT array_agg(a.place) FROM allowed a LEFT JOIN judged j ON j.id = a.id WHERE j.id IS NULL)
+    INTO v_taken, v_full, v_holders, v_unfit;
+
+    claimed := claimed || COALESCE(v_taken, '{}');
+    v_left := v_left - COALESCE(cardinality(v_taken), 0);
+    v_tried := ARRAY(SELECT t.id FROM unnest(v_tried) t (id) WHERE t.id <> ALL (v_full));
+    IF v_holders IS NOT NULL THEN PERFORM raise_holders(v_holders); END IF;
+    -- What could not be had is locked by somebody, or has no business here; the latter must not stand in the way.
+    IF v_unfit IS NOT NULL THEN
+      DELETE FROM ready y WHERE y.ctid = ANY (v_unfit) AND NOT EXISTS (
+        SELECT FROM materializations m WHERE m.id = y.materialization_id AND m.status = 'pending' AND m.blockers = 0
+          AND m.waiting_for IS NULL OFFSET 0);
+    END IF;
+  END LOOP;
+END $$`;
+
+/** A holder that has not begun gets the priority of the most urgent that waits for it. It never waits, as its caller. */
+const RAISE_HOLDERS = `CREATE FUNCTION raise_holders(p_holders bigint[]) RETURNS void LANGUAGE plpgsql
+SET search_path FROM CURRENT AS $$
+BEGIN
+  WITH wanted AS MATERIALIZED (
+    SELECT w.waiting_for AS id, max(w.priority) AS priority FROM materializations w
+    WHERE w.waiting_for = ANY (p_holders) GROUP BY w.waiting_for
+  ), locked AS MATERIALIZED (
+    SELECT m.id, m.lane_id, m.priority FROM materializations m
+    WHERE m.id = ANY (ARRAY(SELECT w.id FROM wanted w)) AND m.status = 'pending' FOR UPDATE SKIP LOCKED
+  ), raised AS (
+    UPDATE materializations m SET priority = w.priority FROM wanted w
+    WHERE m.id = ANY (ARRAY(SELECT l.id FROM locked l)) AND w.id = m.id AND m.priority < w.priority
+  ), place AS MATERIALIZED (
+    SELECT y.place, w.priority FROM locked l JOIN wanted w ON w.id = l.id AND w.priority > l.priority
+    CROSS JOIN LATERAL (
+      SELECT y.ctid AS place FROM ready y
+      WHERE y.lane_id = l.lane_id AND y.rank = -l.priority AND y.materialization_id = l.id FOR UPDATE SKIP LOCKED) y
+  )
+  UPDATE ready y SET rank = -p.priority FROM place p
+  WHERE y.ctid = ANY (ARRAY(SELECT x.place FROM place x)) AND p.place = y.ctid;
+END $$`;
+
+/**
+ * What a worker needs of its claims, as JSON. After the claim, since a head may have been committed after the claim's
+ * snapshot was taken. Plan: primary keys.
+ */
+const DESCRIBE_CLAIMS = `CREATE FUNCTION describe_claims(p_ids bigint[]) RETURNS json LANGUAGE sql
+SET search_path FROM CURRENT AS $$
+  SELECT json_agg(c ORDER BY c.priority DESC, c.id) FROM (
+    SELECT m.id, m.run_id, m.asset_id, h.partition, m.epoch, m.attempts, m.rescues, m.forced, m.priority,
+      r.requested_by, r.tags, r.force_max_age, clock_timestamp() AS claimed_at,
+      j.id AS joined_id, j.status AS joined_status, j.error AS joined_error,
+      h.materialization_id, h.invalidated, h.failed, h.active_materialization, v.*
+    FROM materializations m
+    CROSS JOIN LATERAL (SELECT * FROM heads h WHERE h.id = m.head_id OFFSET 0) h
+    CROSS JOIN LATERAL (SELECT r.requested_by, r.tags, (r.request ->> 'forceMaxAge')::float8 AS force_max_age
+      FROM runs r WHERE r.id = m.run_id OFFSET 0) r
+    LEFT JOIN LATERAL (SELECT j.id, j.status, j.error FROM materializations j WHERE j.id = m.waited_for OFFSET 0) j
+      ON true
+    LEFT JOIN LATERAL (
+      SELECT v.data_version, v.code_version, v.inputs, v.upstreams, v.io, v.location, v.size, v.rows, v.hash,
+        v.completed_at
+      FROM materializations v WHERE v.id = h.materialization_id OFFSET 0) v ON true
+    WHERE m.id = ANY (p_ids)) c
+$$`;
+
+/**
+ * One beat of a process: attempts end or go back as their outcomes say, with all that follows, and what is ready is
+ * claimed. Either half may be empty. Guard of the first: running at this epoch; a success also before its deadline. A
+ * row whose cancel was asked for does not go back: it ends cancelled. Plan: primary keys.
+ * Returns how those stand that did not move, the runs that ended, whether work was released, and the claims.
+ */
+const BEAT = `CREATE FUNCTION beat(p_namespace integer, p_ids bigint[], p_outcomes json, p_consumers bigint[],
+  p_consumed bigint[], p_process text, p_limit integer, p_assets integer[], p_closed integer[],
+  OUT standing json, OUT ended bigint[], OUT released boolean, OUT claims json)
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+  v_moved moved[] := '{}';
+  v_successes bigint[];
+  v_lanes bigint[];
+  v_claimed moved[];
+  v_empty bigint[];
+  v_empty_at integer[];
+BEGIN
+  ended := '{}'; released := false;
+  IF cardinality(p_ids) > 0 THEN
+    WITH outcome AS MATERIALIZED (
+      SELECT * FROM json_to_recordset(p_outcomes) AS o (id bigint, epoch integer, status text, attempts integer,
+        rescues integer, delay float8, told text, error jsonb, started_at timestamptz, skip_reason text, joined bigint,
+        code_version text, data_version text, inputs text, upstreams text, io text, location jsonb, size bigint,
+        rows bigint, hash text, metadata jsonb)
+    ), locked AS MATERIALIZED (
+      SELECT m.id, m.process, m.cancel_requested OR m.deadline IS NOT NULL OR m.attempts + m.rescues > 0 AS timed
+      FROM materializations m WHERE m.id = ANY (p_ids) ORDER BY m.id FOR UPDATE
+    ), changed AS (
+      UPDATE materializations m SET
+        status = CASE WHEN o.status = 'pending' AND m.cancel_requested THEN 'cancelled' ELSE o.status END,
+        process = CASE WHEN o.status = 'pending' AND NOT m.cancel_requested THEN NULL ELSE m.process END,
+        attempts = m.attempts + o.attempts,
+        rescues = m.rescues + o.rescues,
+        error = CASE WHEN o.status = 'pending' THEN COALESCE(o.error, m.error) ELSE o.error END,
+        started_at = CASE WHEN o.status = 'pending' THEN NULL ELSE COALESCE(o.started_at, m.started_at) END,
+        completed_at = CASE WHEN o.status <> 'pending' OR m.cancel_requested THEN clock_timestamp() END,
+        deadline = NULL,
+        skip_reason = o.skip_reason, joined = o.joined,
+        code_version = o.code_version, data_version = o.data_version, inputs = o.inputs, upstreams = o.upstreams,
+        io = o.io, location = o.location, size = o.size, rows = o.rows, hash = o.hash, metadata = o.metadata
+      FROM outcome o
+      WHERE m.id = ANY (ARRAY(SELECT l.id FROM locked l)) AND o.id = m.id AND m.epoch = o.epoch
+        AND m.status = 'running'
+        AND (o.status <> 'success' OR m.deadline IS NULL OR m.deadline > clock_timestamp())
+      RETURNING m.id, m.run_id, m.lane_id, m.head_id, m.asset_id, m.priority, m.status, m.epoch, o.delay, o.told
+    )
+    SELECT array_agg((c.id, c.run_id, c.lane_id, c.head_id, c.asset_id, c.priority, c.status, c.epoch, l.process, l.timed,
+      c.delay, c.told)::moved) INTO v_moved FROM changed c JOIN locked l ON l.id = c.id;
+    v_moved := COALESCE(v_moved, '{}');
+
+    IF cardinality(v_moved) < cardinality(p_ids) THEN
+      SELECT json_agg(json_build_object('id', n.id, 'epoch', m.epoch, 'status', m.status)) INTO standing
+      FROM unnest(p_ids) n (id)
+      LEFT JOIN LATERAL (SELECT m.epoch, m.status FROM materializations m WHERE m.id = n.id OFFSET 0) m ON true
+      WHERE n.id <> ALL (ARRAY(SELECT x.id FROM unnest(v_moved) x));
+    END IF;
+
+    -- The edges of successes become exactly what they consumed; only the difference is written.
+    v_successes := ARRAY(SELECT m.id FROM unnest(v_moved) m WHERE m.status = 'success');
+    IF cardinality(v_successes) > 0 THEN
+      WITH wanted AS MATERIALIZED (
+        SELECT DISTINCT w.downstream, w.upstream FROM unnest(p_consumers, p_consumed) AS w (downstream, upstream)
+        WHERE w.downstream = ANY (v_successes)
+      ), known AS MATERIALIZED (
+        SELECT l.downstream, l.upstream FROM lineage l WHERE l.downstream = ANY (v_successes) AND NOT l.ordering
+      ), gone AS (
+        DELETE FROM lineage l USING (SELECT * FROM known EXCEPT SELECT * FROM wanted) g
+        WHERE l.downstream = ANY (ARRAY(SELECT x.downstream FROM (SELECT * FROM known EXCEPT SELECT * FROM wanted) x))
+          AND l.downstream = g.downstream AND l.upstream = g.upstream AND NOT l.ordering
+      )
+      INSERT INTO lineage (downstream, upstream) SELECT * FROM wanted EXCEPT SELECT * FROM known
+      ON CONFLICT (downstream, upstream) DO UPDATE SET ordering = false;
+    END IF;
+
+    IF cardinality(v_moved) > 0 THEN
+      v_moved := v_moved || follow(v_moved);
+      v_lanes := conclude(p_namespace, v_moved);
+    END IF;
+    released := v_lanes IS NOT NULL OR EXISTS (
+      SELECT FROM lanes l WHERE l.id = ANY (ARRAY(SELECT DISTINCT m.lane_id FROM unnest(v_moved) m)) AND l.limits IS NOT NULL);
+  END IF;
+  IF p_limit > 0 THEN
+    SELECT c.claimed, c.empty, c.empty_at INTO v_claimed, v_empty, v_empty_at
+    FROM claim_ready(p_namespace, p_process, p_limit, p_assets, p_closed, NULL) c;
+  END IF;
+  IF cardinality(v_moved) > 0 OR cardinality(v_claimed) > 0 OR v_empty IS NOT NULL THEN
+    ended := COALESCE(tally(p_namespace, v_moved, v_claimed, v_lanes, v_empty, v_empty_at, NULL), '{}');
+  END IF;
+  IF cardinality(v_claimed) > 0 THEN
+    claims := describe_claims(ARRAY(SELECT m.id FROM unnest(v_claimed) m));
+  END IF;
+END $$`;
+
+/**
+ * The work of lost processes goes back with the epoch raised, or ends: cancelled where that was asked for, failed where
+ * workers were lost more than `p_cap` times. The caller holds the rows of the processes.
+ * Plan: claims_pkey, then primary keys. Guard: running by one of these processes.
+ */
+const TAKE_BACK = `CREATE FUNCTION take_back(p_namespace integer, p_processes text[], p_cap integer, p_error jsonb,
+  OUT taken integer, OUT ended bigint[]) LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+  v_moved moved[];
+BEGIN
+  WITH held AS MATERIALIZED (
+    SELECT c.materialization_id AS id FROM claims c
+    WHERE c.namespace = p_namespace AND c.process = ANY (p_processes)
+  ), locked AS MATERIALIZED (
+    SELECT m.id, m.process, m.rescues,
+      CASE WHEN m.cancel_requested THEN 'cancelled' WHEN m.rescues >= p_cap THEN 'failed' ELSE 'pending' END AS status
+    FROM materializations m WHERE m.id = ANY (ARRAY(SELECT h.id FROM held h)) ORDER BY m.id FOR UPDATE
+  ), changed AS (
+    UPDATE materializations m SET
+      status = l.status, epoch = m.epoch + 1, rescues = m.rescues + 1,
+      process = CASE WHEN l.status = 'pending' THEN NULL ELSE m.process END,
+      error = CASE WHEN l.status = 'failed' THEN p_error END,
+      started_at = CASE WHEN l.status = 'pending' THEN NULL ELSE m.started_at END,
+      completed_at = CASE WHEN l.status <> 'pending' THEN clock_timestamp() END,
+      deadline = NULL
+    FROM locked l
+    WHERE m.id = ANY (ARRAY(SELECT x.id FROM locked x)) AND l.id = m.id AND m.status = 'running'
+      AND m.process = ANY (p_processes)
+    RETURNING m.id, m.run_id, m.lane_id, m.head_id, m.asset_id, m.priority, m.status, m.epoch, l.process
+  )
+  SELECT array_agg((c.id, c.run_id, c.lane_id, c.head_id, c.asset_id, c.priority, c.status, c.epoch, c.process, true, NULL,
+    'materialization.rescued')::moved) INTO v_moved FROM changed c;
+  v_moved := COALESCE(v_moved, '{}');
+  taken := cardinality(v_moved);
+  ended := (finish(p_namespace, v_moved, NULL)).ended;
+END $$`;
+
+/**
+ * Attempts are given back by the process that holds them: no attempt used up, the epoch kept. `p_ids` null: all.
+ * Plan: claims_pkey, then primary keys. Guard: running by this process.
+ */
+const HAND_BACK = `CREATE FUNCTION hand_back(p_namespace integer, p_process text, p_ids bigint[], OUT given integer,
+  OUT ended bigint[]) LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+  v_moved moved[];
+BEGIN
+  WITH held AS MATERIALIZED (
+    SELECT c.materialization_id AS id FROM claims c
+    WHERE c.namespace = p_namespace AND c.process = p_process AND (p_ids IS NULL OR c.materialization_id = ANY (p_ids))
+  ), locked AS MATERIALIZED (
+    SELECT m.id FROM materializations m WHERE m.id = ANY (ARRAY(SELECT h.id FROM held h)) ORDER BY m.id FOR UPDATE
+  ), changed AS (
+    UPDATE materializations m SET
+      status = CASE WHEN m.cancel_requested THEN 'cancelled' ELSE 'pending' END,
+      process = CASE WHEN m.cancel_requested THEN m.process END,
+      started_at = CASE WHEN m.cancel_requested THEN m.started_at END,
+      completed_at = CASE WHEN m.cancel_requested THEN clock_timestamp() END,
+      deadline = NULL
+    WHERE m.id = ANY (ARRAY(SELECT l.id FROM locked l)) AND m.status = 'running' AND m.process = p_process
+    RETURNING m.*
+  )
+  SELECT array_agg((c.id, c.run_id, c.lane_id, c.head_id, c.asset_id, c.priority, c.status, c.epoch, p_process, true, NULL,
+    NULL)::moved) INTO v_moved FROM changed c;
+  v_moved := COALESCE(v_moved, '{}');
+  given := cardinality(v_moved);
+  ended := (finish(p_namespace, v_moved, NULL)).ended;
+END $$`;
+
+/**
+ * A planned run is cancelled: what is pending at once, what runs is asked to stop, with a timer after which it is fenced.
+ * The run records that this was accepted; the first request counts. Plan: materializations_run, claims by their run's
+ * rows, then primary keys. Guard: the run is running.
+ */
+const CANCEL_RUN = `CREATE FUNCTION cancel_run(p_namespace integer, p_run bigint, p_actor text, p_reason text,
+  p_grace float8, OUT accepted boolean, OUT running json, OUT is_ended boolean, OUT released boolean)
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+  v_moved moved[];
+  v_lanes bigint[];
+BEGIN
+  accepted := false; running := '[]'; is_ended := false; released := false;
+  PERFORM FROM runs r WHERE r.id = p_run AND r.namespace = p_namespace AND r.status = 'running';
+  IF NOT FOUND THEN RETURN; END IF;
+  v_moved := cancel_pending(ARRAY[p_run], NULL);
+  WITH locked AS MATERIALIZED (
+    SELECT m.id FROM materializations m WHERE m.run_id = p_run AND m.status = 'running' ORDER BY m.id FOR UPDATE
+  ), flagged AS (
+    UPDATE materializations m SET cancel_requested = true
+    WHERE m.id = ANY (ARRAY(SELECT l.id FROM locked l)) AND m.status = 'running' RETURNING m.id, m.epoch
+  ), timed AS (
+    INSERT INTO timers (owner, kind, generation, namespace, fires_at)
+    SELECT f.id, 'cancel', f.epoch, p_namespace, clock_timestamp() + p_grace * interval '1 millisecond' FROM flagged f
+    ON CONFLICT (owner, kind, generation) DO NOTHING
+  )
+  SELECT COALESCE(json_agg(json_build_object('id', f.id, 'epoch', f.epoch) ORDER BY f.id), '[]') INTO running
+  FROM flagged f;
+  v_lanes := conclude(p_namespace, v_moved);
+  -- The run last, as in every transaction that ends materializations; what ended by itself meanwhile stays so.
+  WITH run AS (
+    UPDATE runs r SET cancel_by = CASE WHEN r.cancel_requested_at IS NULL THEN p_actor ELSE r.cancel_by END,
+      cancel_reason = CASE WHEN r.cancel_requested_at IS NULL THEN p_reason ELSE r.cancel_reason END,
+      cancel_requested_at = COALESCE(r.cancel_requested_at, clock_timestamp())
+    WHERE r.id = p_run AND r.status = 'running' RETURNING r.id
+  )
+  INSERT INTO events (namespace, kind, run_id, actor, detail)
+  SELECT p_namespace, 'run.cancel_requested', r.id, p_actor, jsonb_build_object('reason', p_reason) FROM run r;
+  accepted := FOUND;
+  is_ended := tally(p_namespace, v_moved, NULL, v_lanes, NULL, NULL, ARRAY[p_run]) IS NOT NULL;
+  released := v_lanes IS NOT NULL;
+END $$`;
+
+/**
+ * Due retries become ready, each once: its timer goes in the same transaction. Plan: timers_due, then primary keys.
+ * Guard: pending at the epoch of the timer.
+ */
+const FIRE_RETRIES = `CREATE FUNCTION fire_retries(p_namespace integer, p_most integer) RETURNS integer LANGUAGE plpgsql
+SET search_path FROM CURRENT AS $$
+DECLARE
+  v_lanes bigint[];
+  v_released integer;
+BEGIN
+  WITH due AS MATERIALIZED (
+    SELECT t.owner FROM timers t
+    WHERE t.namespace = p_namespace AND t.fires_at <= clock_timestamp() AND t.kind = 'retry'
+    ORDER BY t.fires_at LIMIT p_most
+  ), locked AS MATERIALIZED (
+    SELECT m.id, m.lane_id, m.priority, m.asset_id, m.epoch, m.status FROM materializations m
+    WHERE m.id = ANY (ARRAY(SELECT d.owner FROM due d)) ORDER BY m.id FOR UPDATE SKIP LOCKED
+  ), gone AS (
+    DELETE FROM timers t WHERE t.owner = ANY (ARRAY(SELECT l.id FROM locked l)) AND t.kind = 'retry'
+    RETURNING t.owner, t.generation
+  ), offered AS (
+    INSERT INTO ready (lane_id, rank, materialization_id, asset_id)
+    SELECT l.lane_id, -l.priority, l.id, l.asset_id FROM locked l JOIN gone g ON g.owner = l.id
+    WHERE l.epoch = g.generation AND l.status = 'pending'
+    RETURNING lane_id
+  )
+  SELECT array_agg(DISTINCT o.lane_id), count(*) INTO v_lanes, v_released FROM offered o;
+  IF v_released > 0 THEN PERFORM tally(p_namespace, '{}', NULL, v_lanes, NULL, NULL, NULL); END IF;
+  RETURN v_released;
+END $$`;
+
+export const FUNCTIONS: readonly string[] = [
+  MOVED,
+  CANCEL_PENDING,
+  FOLLOW,
+  CONCLUDE,
+  TALLY,
+  FINISH,
+  RAISE_HOLDERS,
+  CLAIM_READY,
+  DESCRIBE_CLAIMS,
+  BEAT,
+  TAKE_BACK,
+  HAND_BACK,
+  CANCEL_RUN,
+  FIRE_RETRIES,
+];
