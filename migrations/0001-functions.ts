@@ -101,9 +101,11 @@ DECLARE
   v_lanes bigint[];
   v_again bigint[];
 BEGIN
-  DELETE FROM claims c
-  WHERE c.namespace = p_namespace AND c.process = ANY (ARRAY(SELECT DISTINCT m.process FROM unnest(p_moved) m WHERE m.process IS NOT NULL))
-    AND c.materialization_id = ANY (ARRAY(SELECT m.id FROM unnest(p_moved) m WHERE m.process IS NOT NULL));
+  -- By place, so that each is looked up by its whole key; nobody else touches the claim of a row that is locked here.
+  DELETE FROM claims c WHERE c.ctid = ANY (ARRAY(
+    SELECT c.ctid FROM unnest(p_moved) m CROSS JOIN LATERAL (
+      SELECT c.ctid FROM claims c
+      WHERE c.namespace = p_namespace AND c.process = m.process AND c.materialization_id = m.id OFFSET 0) c));
 
   -- The newest success, the lock, what failed. Whatever was claimed once holds its lock until it ends; one of a head.
   WITH change AS MATERIALIZED (
@@ -203,6 +205,7 @@ const TALLY = `CREATE FUNCTION tally(p_namespace integer, p_moved moved[], p_cla
 SET search_path FROM CURRENT AS $$
 DECLARE
   v_runs bigint[];
+  v_done bigint[];
   v_ended bigint[];
 BEGIN
   -- An empty lane is told so only if nothing was released since it was found empty.
@@ -234,23 +237,27 @@ BEGIN
       sum(d.running)::integer AS running
     FROM (
       SELECT m.run_id AS run, m.status, CASE WHEN m.process IS NULL THEN 0 ELSE -1 END AS running FROM unnest(p_moved) m
-      UNION ALL SELECT c.run_id, NULL, 1 FROM unnest(p_claimed) c) d
+      UNION ALL SELECT c.run_id, NULL, 1 FROM unnest(p_claimed) c
+      UNION ALL SELECT t.id, NULL, 0 FROM unnest(p_touched) t (id)) d
     GROUP BY d.run
   ), locked AS MATERIALIZED (
     SELECT r.id FROM runs r WHERE r.id = ANY (v_runs) ORDER BY r.id FOR UPDATE
+  ), counted AS (
+    UPDATE runs r SET
+      success = r.success + d.success, failed = r.failed + d.failed,
+      upstream_failed = r.upstream_failed + d.upstream_failed, skipped = r.skipped + d.skipped,
+      cancelled = r.cancelled + d.cancelled, running = r.running + d.running
+    FROM delta d WHERE r.id = ANY (ARRAY(SELECT l.id FROM locked l)) AND d.run = r.id
+    RETURNING r.id, r.success + r.failed + r.upstream_failed + r.skipped + r.cancelled = r.total AS done
   )
-  UPDATE runs r SET
-    success = r.success + d.success, failed = r.failed + d.failed,
-    upstream_failed = r.upstream_failed + d.upstream_failed, skipped = r.skipped + d.skipped,
-    cancelled = r.cancelled + d.cancelled, running = r.running + d.running
-  FROM delta d WHERE r.id = ANY (ARRAY(SELECT l.id FROM locked l)) AND d.run = r.id;
+  SELECT array_agg(c.id) INTO v_done FROM counted c WHERE c.done;
+  IF v_done IS NULL THEN RETURN NULL; END IF;
 
   WITH ended AS (
     UPDATE runs r SET completed_at = clock_timestamp(),
       status = CASE WHEN r.cancel_requested_at IS NOT NULL AND r.cancelled > 0 THEN 'cancelled'
         WHEN r.failed + r.upstream_failed > 0 THEN 'failed' ELSE 'success' END
-    WHERE r.id = ANY (v_runs) AND r.status = 'running'
-      AND r.success + r.failed + r.upstream_failed + r.skipped + r.cancelled = r.total
+    WHERE r.id = ANY (v_done) AND r.completed_at IS NULL AND r.status <> 'planning'
     RETURNING r.id, r.status
   ), told AS (
     INSERT INTO events (namespace, kind, run_id, detail)
@@ -346,7 +353,8 @@ BEGIN
     ), picked AS MATERIALIZED (
       SELECT l.id AS lane_id, l.limits, y.* FROM lane l CROSS JOIN LATERAL (
         SELECT y.ctid AS place, y.rank, y.materialization_id AS id FROM ready y
-        WHERE y.lane_id = l.id AND y.asset_id IN (SELECT unnest(p_assets))
+        -- IS TRUE keeps it from becoming a join, which would not read in the order of the index.
+        WHERE y.lane_id = l.id AND (y.asset_id IN (SELECT unnest(p_assets))) IS TRUE
         ORDER BY y.rank, y.materialization_id LIMIT l.quota FOR UPDATE SKIP LOCKED) y
     ), beyond AS (
       -- Lanes that share a limit may have picked more than it has places.
@@ -442,9 +450,10 @@ END $$`;
  * What a worker needs of its claims, as JSON. After the claim, since a head may have been committed after the claim's
  * snapshot was taken. Plan: primary keys.
  */
-const DESCRIBE_CLAIMS = `CREATE FUNCTION describe_claims(p_ids bigint[]) RETURNS json LANGUAGE sql
+const DESCRIBE_CLAIMS = `CREATE FUNCTION describe_claims(p_ids bigint[]) RETURNS json LANGUAGE plpgsql
 SET search_path FROM CURRENT AS $$
-  SELECT json_agg(c ORDER BY c.priority DESC, c.id) FROM (
+BEGIN
+  RETURN (SELECT json_agg(c ORDER BY c.priority DESC, c.id) FROM (
     SELECT m.id, m.run_id, m.asset_id, h.partition, m.epoch, m.attempts, m.rescues, m.forced, m.priority,
       r.requested_by, r.tags, r.force_max_age, clock_timestamp() AS claimed_at,
       j.id AS joined_id, j.status AS joined_status, j.error AS joined_error,
@@ -459,8 +468,8 @@ SET search_path FROM CURRENT AS $$
       SELECT v.data_version, v.code_version, v.inputs, v.upstreams, v.io, v.location, v.size, v.rows, v.hash,
         v.completed_at
       FROM materializations v WHERE v.id = h.materialization_id OFFSET 0) v ON true
-    WHERE m.id = ANY (p_ids)) c
-$$`;
+    WHERE m.id = ANY (p_ids)) c);
+END $$`;
 
 /**
  * One beat of a process: attempts end or go back as their outcomes say, with all that follows, and what is ready is
