@@ -136,10 +136,7 @@ export const HAND_BACK = statement('hand_back', `SELECT h.given FROM fs.hand_bac
  * Purpose: the work of lost processes goes to others (function `take_back`).
  * Values: namespace, processes, cap of rescues, error (json) of what is past it.
  */
-export const TAKE_BACK = statement(
-  'take_back',
-  `SELECT t.taken FROM fs.take_back($1, $2::text[], $3, $4::jsonb) t`,
-);
+export const TAKE_BACK = statement('take_back', `SELECT t.taken FROM fs.take_back($1, $2::text[], $3, $4::jsonb) t`);
 
 /** Purpose: every other process of a ledger that only one can have open: they are gone. Values: namespace, process. */
 export const LOCK_OTHERS = statement(
