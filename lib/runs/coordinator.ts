@@ -1,6 +1,6 @@
 // The beat of one process: settle what has finished, claim what is ready, plan what was requested, fire what is due.
 // What to execute and how stands elsewhere (claim.desk.ts, attempt.ts); this file only keeps the loop fed.
-import type { Claim, Claimant, DueDeadline, Ledger, Outcome } from '../ledger/ledger.port.js';
+import type { Claim, Claimant, DueDeadline, Ledger, Outcome, Verdict } from '../ledger/ledger.port.js';
 import type { Delivery, WorkQueue } from '../queue/queue.port.js';
 import { Aborted } from './abort.js';
 import { crashPoint } from './crash-points.js';
@@ -58,14 +58,20 @@ export interface CoordinatorOptions {
   readonly pools: ReadonlyMap<string, string>;
 }
 
+/** A claim of this process, from the claim until its outcome is known. */
 interface InHand {
-  readonly execution: Execution;
+  readonly claim: Claim;
   readonly controller: AbortController;
+}
+
+interface Waiting extends InHand {
+  readonly execution: Execution;
 }
 
 export class Coordinator {
   readonly #inHand = new Map<number, InHand>();
-  readonly #waiting: InHand[] = [];
+  /** Examined, and to be executed when there is a free place. */
+  readonly #waiting: Waiting[] = [];
   #finished: Finished[] = [];
   /** Executions begun in this turn of the event loop. */
   #burst = 0;
@@ -84,6 +90,7 @@ export class Coordinator {
   /** Pools with a delivery that lasts until nothing of them is in hand, and how to end it. */
   readonly #lasting = new Map<string, () => void>();
   #queueStopped: Promise<void> | undefined;
+  #planning: Promise<void> | undefined;
   readonly #stopping = new AbortController();
   readonly #pools: readonly string[];
 
@@ -133,25 +140,36 @@ export class Coordinator {
   }
 
   /** Takes claims: those of the beat, and those made with the insertion of their run. */
-  async accept(claims: readonly Claim[]): Promise<void> {
+  accept(claims: readonly Claim[]): void {
     if (claims.length === 0) return;
-    if (this.#stopping.signal.aborted) return this.#handBack(claims);
-    const { executions, settled } = await this.#patiently(() => this.desk.examine(claims));
-    if (this.#stopping.signal.aborted) return this.#handBack(claims);
-    for (const execution of executions) {
-      const inHand = { execution, controller: new AbortController() };
-      this.#inHand.set(execution.claim.id, inHand);
-      this.#waiting.push(inHand);
+    for (const claim of claims) this.#inHand.set(claim.id, { claim, controller: new AbortController() });
+    void this.#examine(claims);
+  }
+
+  /** Beside the beat, so that the next statement is under way while inputs are looked up. */
+  async #examine(claims: readonly Claim[]): Promise<void> {
+    try {
+      if (this.#stopping.signal.aborted) return this.#handBack(claims);
+      const { executions, settled } = await this.#patiently(() => this.desk.examine(claims));
+      if (this.#stopping.signal.aborted) return this.#handBack(claims);
+      for (const execution of executions) {
+        const inHand = this.#inHand.get(execution.claim.id);
+        if (inHand) this.#waiting.push({ ...inHand, execution });
+      }
+      for (const { outcome } of settled) this.#letGo(outcome.id);
+      this.#finish(...settled);
+      this.#startWaiting();
+    } catch (error) {
+      this.news.broken(error);
+      this.#handBack(claims);
     }
-    this.#finish(...settled);
-    this.#startWaiting();
   }
 
   /** Aborts executions whose run was cancelled. */
   abort(attempts: readonly { id: number; epoch: number }[], reason: Aborted): void {
     for (const { id, epoch } of attempts) {
       const inHand = this.#inHand.get(id);
-      if (inHand?.execution.claim.epoch === epoch) inHand.controller.abort(reason);
+      if (inHand?.claim.epoch === epoch) inHand.controller.abort(reason);
     }
   }
 
@@ -170,7 +188,7 @@ export class Coordinator {
     this.#stopping.abort();
     clearTimeout(this.#timer);
     this.#queueStopped ??= this.queue.stop();
-    this.#handBack(this.#waiting.splice(0).map(({ execution }) => execution.claim));
+    this.#handBack(this.#waiting.splice(0).map(({ claim }) => claim));
   }
 
   /** After close(): resolves when what runs has ended and is settled, or after `deadline` ms. */
@@ -187,8 +205,9 @@ export class Coordinator {
         };
       });
     }
+    await this.#planning;
     await this.#beating;
-    while (this.#finished.length > 0) await this.#settle();
+    while (this.#finished.length > 0) await this.#exchange(this.#finished.slice(0, SETTLE_AT_MOST), 0);
     // What was handed back is for others.
     this.ring();
     for (const end of this.#lasting.values()) end();
@@ -214,7 +233,7 @@ export class Coordinator {
   /** Ends the deliveries of the pools of which nothing is in hand. */
   #endDeliveries(): void {
     if (this.#lasting.size === 0 || this.#finished.length > 0) return;
-    const busy = new Set(Array.from(this.#inHand.values(), ({ execution }) => this.#poolOf(execution.claim.asset)));
+    const busy = new Set(Array.from(this.#inHand.values(), ({ claim }) => this.#poolOf(claim.asset)));
     for (const [pool, end] of this.#lasting) if (!busy.has(pool)) end();
   }
 
@@ -239,59 +258,76 @@ export class Coordinator {
     this.#endDeliveries();
   }
 
+  /**
+   * While a statement is in flight, what finishes collects; when it returns, all that goes in the next. No timer: the
+   * ledger's own pace is the clock.
+   */
   async #beat(): Promise<void> {
-    for (;;) {
-      if (this.#finished.length > 0) await this.#settle();
-      const wanted = this.#wanted();
-      if (this.#more && wanted > 0) {
-        this.#more = false;
-        if (await this.#planIfDue()) this.#more = true;
-        const claims = await this.#patiently(() => this.ledger.claim({ ...this.claimant(), limit: wanted }));
-        if (claims.length > 0) crashPoint('after-claim');
-        if (claims.length === wanted) {
-          this.#more = true;
-          // There may be more than this process takes.
-          this.#ringFor(claims);
-        }
-        await this.accept(claims);
-      }
-      if (this.#finished.length === 0 && !(this.#more && this.#wanted() > 0)) return;
-    }
+    do {
+      if (this.#more) this.#planIfDue();
+      const batch = this.#finished.slice(0, SETTLE_AT_MOST);
+      // What is settled may release work, which the same statement then claims.
+      const limit = this.#more || batch.length > 0 ? this.#wanted() : 0;
+      if (batch.length === 0 && limit === 0) return;
+      if (limit > 0) this.#more = false;
+      await this.#exchange(batch, limit);
+    } while (this.#finished.length > 0 || (this.#more && this.#wanted() > 0));
   }
 
-  /** Requests are heard of by ring(); those of other processes by looking every now and then. */
-  async #planIfDue(): Promise<boolean> {
-    if (!this.#requested && performance.now() < this.#nextPlanLook) return false;
-    this.#requested = false;
-    this.#nextPlanLook = performance.now() + PLAN_LOOK;
-    const planned = await this.#patiently(this.plan);
-    // Another one may wait behind it.
-    if (planned) this.#requested = true;
-    return planned;
-  }
-
-  /** Twice the concurrency in hand keeps the slots busy while a statement is in flight. */
-  #wanted(): number {
-    const claims = this.options.worker && !this.#stopping.signal.aborted;
-    return claims ? 2 * this.options.concurrency - this.#inHand.size : 0;
-  }
-
-  async #settle(): Promise<void> {
-    const batch = this.#finished.slice(0, SETTLE_AT_MOST);
-    crashPoint('before-commit');
-    const { verdicts, endedRuns, released } = await this.#patiently(() =>
-      this.ledger.settle(batch.map(({ outcome }) => outcome)),
+  /** One exchange with the ledger: outcomes for claims. */
+  async #exchange(batch: readonly Finished[], limit: number): Promise<void> {
+    if (batch.length > 0) crashPoint('before-commit');
+    const outcomes = batch.map(({ outcome }) => outcome);
+    const { verdicts, endedRuns, released, claims } = await this.#patiently(() =>
+      this.ledger.beat(outcomes, { ...this.claimant(), limit }),
     );
-    crashPoint('after-commit');
+    if (batch.length > 0) crashPoint('after-commit');
     // An attempt that is `expired` is left to its timer, one that is `fenced` has nothing to say any more.
     this.#finished = this.#finished.slice(batch.length);
-    if (released) this.#more = true;
+    if (claims.length > 0) crashPoint('after-claim');
+    if (claims.length >= limit && (released || limit > 0)) {
+      this.#more = true;
+      // There may be more than this process takes.
+      if (limit > 0) this.#ringFor(claims);
+      else this.ring();
+    }
+    this.accept(claims);
+    this.#tell(batch, verdicts, endedRuns);
+  }
+
+  #tell(batch: readonly Finished[], verdicts: readonly Verdict[], endedRuns: readonly number[]): void {
     batch.forEach(({ failure }, index) => {
       if (failure && verdicts[index] === 'committed') this.news.failed(failure);
     });
     for (const { outcome } of batch) if (outcome.kind === 'retry') this.#lookAtTimers(outcome.delay);
     for (const run of new Set(batch.map((finished) => finished.run))) this.signals.changed(run);
     for (const run of endedRuns) this.news.runEnded(run);
+  }
+
+  /** Requests are heard of by ring(); those of other processes by looking every now and then. Work goes on meanwhile. */
+  #planIfDue(): void {
+    if (this.#planning || (!this.#requested && performance.now() < this.#nextPlanLook)) return;
+    if (!this.options.worker || this.#stopping.signal.aborted) return;
+    this.#requested = false;
+    this.#nextPlanLook = performance.now() + PLAN_LOOK;
+    this.#planning = this.#planNext().finally(() => (this.#planning = undefined));
+  }
+
+  async #planNext(): Promise<void> {
+    try {
+      if (!(await this.#patiently(this.plan))) return;
+      // Another one may wait behind it.
+      this.#requested = true;
+      queueMicrotask(() => void this.#look());
+    } catch (error) {
+      this.news.broken(error);
+    }
+  }
+
+  /** Twice the concurrency in hand keeps the slots busy while a statement is in flight. */
+  #wanted(): number {
+    const claims = this.options.worker && !this.#stopping.signal.aborted;
+    return claims ? 2 * this.options.concurrency - this.#inHand.size : 0;
   }
 
   #finish(...finished: readonly Finished[]): void {
@@ -305,7 +341,7 @@ export class Coordinator {
   }
 
   #handBack(claims: readonly Claim[]): void {
-    for (const { id } of claims) this.#inHand.delete(id);
+    for (const { id } of claims) this.#letGo(id);
     this.#finish(
       ...claims.map(({ id, epoch, run }) => ({ run, outcome: { kind: 'handed_back', id, epoch } as const })),
     );
@@ -315,13 +351,13 @@ export class Coordinator {
     while (this.#running < this.options.concurrency && this.#waiting.length > 0) {
       if (this.#burst === BURST) return;
       if (this.#burst++ === 0) setImmediate(() => this.#endBurst());
-      const inHand = this.#waiting.shift()!;
-      if (this.queue.isPaused(this.#poolOf(inHand.execution.claim.asset))) {
-        this.#handBack([inHand.execution.claim]);
+      const waiting = this.#waiting.shift()!;
+      if (this.queue.isPaused(this.#poolOf(waiting.claim.asset))) {
+        this.#handBack([waiting.claim]);
         continue;
       }
       this.#running++;
-      void this.#execute(inHand);
+      void this.#execute(waiting);
     }
   }
 
@@ -330,13 +366,17 @@ export class Coordinator {
     this.#startWaiting();
   }
 
-  async #execute({ execution, controller }: InHand): Promise<void> {
+  async #execute({ execution, controller }: Waiting): Promise<void> {
     const outcome = await execution.run(controller.signal);
     this.#running--;
-    this.#inHand.delete(execution.claim.id);
+    this.#letGo(execution.claim.id);
     this.signals.forget(execution.claim.run, execution.claim.id);
     this.#finish({ outcome, run: execution.claim.run });
     this.#startWaiting();
+  }
+
+  #letGo(id: number): void {
+    this.#inHand.delete(id);
     if (this.#inHand.size === 0) this.#drained?.();
   }
 
@@ -368,7 +408,7 @@ export class Coordinator {
 
   #passed(deadline: DueDeadline): void {
     const { id, epoch, run, kind } = deadline;
-    const ours = this.#inHand.get(id)?.execution.claim.epoch === epoch;
+    const ours = this.#inHand.get(id)?.claim.epoch === epoch;
     this.abort([deadline], new Aborted(kind === 'cancel' ? 'cancelled' : 'timeout'));
     if (kind === 'cancel') this.#finish({ run, outcome: { kind: 'cancelled', id, epoch } });
     // An attempt of this process ends by its own abort; one of another process may never answer.

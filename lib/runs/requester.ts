@@ -59,7 +59,7 @@ export class RunRequester {
     if (inserted.created && plan) this.planner.tellBlocked(inserted.run.id, plan);
     // Nothing to do, or nothing that can be done.
     if (inserted.created && inserted.run.completedAt) this.hooks.runEnded(inserted.run.id);
-    await this.coordinator.accept(inserted.claims);
+    this.coordinator.accept(inserted.claims);
     if (inserted.created) this.coordinator.ring();
     return this.handle(inserted.run.id);
   }
