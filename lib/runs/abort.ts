@@ -28,15 +28,15 @@ export function abortKind(signal: AbortSignal): AbortKind | undefined {
 
 /**
  * The result of `work`, or a rejection with the signal's reason once it has been aborted: at once for a timeout and
- * for a shutdown (whose deadline has passed), after `grace` ms otherwise, since code that listens ends sooner and may
+ * for a shutdown (whose deadline has passed), after `grace()` ms otherwise, since code that listens ends sooner and may
  * still tell what it did.
  */
-export async function orAborted<T>(work: Promise<T>, signal: AbortSignal, grace: number): Promise<T> {
+export async function orAborted<T>(work: Promise<T>, signal: AbortSignal, grace: () => number): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   let onAbort: (() => void) | undefined;
   const aborted = new Promise<never>((_, reject) => {
     onAbort = () => {
-      timer = setTimeout(() => reject(signal.reason as Error), AT_ONCE.has(abortKind(signal)) ? 0 : grace);
+      timer = setTimeout(() => reject(signal.reason as Error), AT_ONCE.has(abortKind(signal)) ? 0 : grace());
     };
     if (signal.aborted) onAbort();
     else signal.addEventListener('abort', onAbort, { once: true });

@@ -65,6 +65,9 @@ export class Attempt implements Execution {
     columns: {},
   };
   #startedAt: Date | null = null;
+  #timer: NodeJS.Timeout | undefined;
+  /** How long code that was told to stop is waited for, ms: while inputs are loaded, not at all. */
+  #grace = 0;
 
   constructor(
     private readonly host: AttemptHost,
@@ -78,23 +81,28 @@ export class Attempt implements Execution {
     return this.prepared.claim;
   }
 
-  async run(told: AbortSignal): Promise<Outcome> {
-    const timeout = new AbortController();
-    const signal = AbortSignal.any([told, timeout.signal]);
-    let timer: NodeJS.Timeout | undefined;
+  async run(abort: AbortController): Promise<Outcome> {
+    const { signal } = abort;
     try {
-      told.throwIfAborted();
-      const inputs = await orAborted(loadInputs(this.prepared.dependencies, this.host.loader, signal), signal, 0);
-      timer = await this.#start(timeout);
-      return await this.#execute(inputs, signal);
+      signal.throwIfAborted();
+      return await orAborted(this.#work(abort), signal, () => this.#grace);
     } catch (error) {
-      return this.#afterFailure(error, told, timeout.signal);
+      return this.#afterFailure(error, signal);
     } finally {
-      clearTimeout(timer);
+      clearTimeout(this.#timer);
     }
   }
 
-  async #start(timeout: AbortController): Promise<NodeJS.Timeout | undefined> {
+  async #work(abort: AbortController): Promise<Outcome> {
+    const { signal } = abort;
+    const inputs = await loadInputs(this.prepared.dependencies, this.host.loader, signal);
+    await this.#start(abort);
+    signal.throwIfAborted();
+    this.#grace = this.host.cancelGrace;
+    return this.#execute(inputs, signal);
+  }
+
+  async #start(abort: AbortController): Promise<void> {
     const limit = this.prepared.definition.timeout;
     if (limit !== undefined) {
       const { id, epoch } = this.claim;
@@ -103,8 +111,8 @@ export class Attempt implements Execution {
     }
     this.#startedAt = new Date();
     // A timer of Node cannot wait longer; the ledger's own timer aborts what takes weeks.
-    if (limit === undefined || limit > LONGEST_TIMER) return undefined;
-    return setTimeout(() => timeout.abort(new Aborted('timeout')), limit);
+    if (limit === undefined || limit > LONGEST_TIMER || abort.signal.aborted) return;
+    this.#timer = setTimeout(() => abort.abort(new Aborted('timeout')), limit);
   }
 
   async #execute(inputs: Readonly<Record<string, unknown>>, signal: AbortSignal): Promise<Outcome> {
@@ -112,13 +120,12 @@ export class Attempt implements Execution {
     const context = this.#context(signal);
     crashPoint('before-execute');
     // Rows are produced while they are stored, so that both happen inside the context and under the signal.
-    const computed = runInContext(context, async () => {
+    const stored = await runInContext(context, async () => {
       const value = await executable.execute(context, inputs);
       crashPoint('after-execute');
       signal.throwIfAborted();
       return value === undefined ? undefined : this.host.store(definition, claim, value, signal);
     });
-    const stored = await orAborted(computed, signal, this.host.cancelGrace);
     crashPoint('after-value');
     const value: ValueRecord | null = stored
       ? { io: stored.io, location: stored.location, size: stored.size, rows: stored.rows, hash: stored.hash }
@@ -172,9 +179,9 @@ export class Attempt implements Execution {
     return Object.keys(all).length === 0 ? null : (JSON.parse(JSON.stringify(all)) as JsonObject);
   }
 
-  #afterFailure(thrown: unknown, told: AbortSignal, timeout: AbortSignal): Outcome {
+  #afterFailure(thrown: unknown, signal: AbortSignal): Outcome {
     const { id, epoch, attempt, rescues } = this.claim;
-    const kind = abortKind(told) ?? abortKind(timeout) ?? (thrown instanceof Aborted ? thrown.kind : undefined);
+    const kind = abortKind(signal) ?? (thrown instanceof Aborted ? thrown.kind : undefined);
     if (kind === 'cancelled') return { kind: 'cancelled', id, epoch };
     if (kind === 'shutdown' || kind === 'lost') return { kind: 'handed_back', id, epoch };
     const error =

@@ -18,10 +18,10 @@ const PLAN_LOOK = 500;
 /** Longest sleep between looks at the timers, ms. */
 const TIMER_LOOK = 1000;
 
-/** A claim that is to be executed; `run` never rejects. */
+/** A claim that is to be executed; `run` never rejects. It aborts by itself when its timeout passes. */
 export interface Execution {
   readonly claim: Claim;
-  run(signal: AbortSignal): Promise<Outcome>;
+  run(abort: AbortController): Promise<Outcome>;
 }
 
 /** An outcome on its way to the ledger, and whose run is to be told of it. */
@@ -367,7 +367,7 @@ export class Coordinator {
   }
 
   async #execute({ execution, controller }: Waiting): Promise<void> {
-    const outcome = await execution.run(controller.signal);
+    const outcome = await execution.run(controller);
     this.#running--;
     this.#letGo(execution.claim.id);
     this.signals.forget(execution.claim.run, execution.claim.id);
