@@ -45,14 +45,27 @@ function loseAnswerTo(part: string): void {
 
 /** The connection is lost right after the answer to the next statement that contains `part` has arrived. */
 function loseConnectionAfter(part: string): void {
-  interceptAfter(part, async (client) => {
-    const ended = new Promise<void>((resolve) => client.once('end', () => resolve()));
-    await dataSource.query(`SELECT pg_terminate_backend($1)`, [(client as unknown as { processID: number }).processID]);
-    await ended;
-  });
+  interceptAfter(part, cut);
 }
 
-function interceptAfter(part: string, intercept: (client: PoolClient) => Promise<void>): void {
+/** The connection is lost right before the next statement that contains `part` is sent. */
+function loseConnectionBefore(part: string): void {
+  intercept(part, cut, async () => undefined);
+}
+
+function interceptAfter(part: string, after: (client: PoolClient) => Promise<void>): void {
+  intercept(part, async () => undefined, after);
+}
+
+async function cut(client: PoolClient): Promise<void> {
+  const ended = new Promise<void>((resolve) => client.once('end', () => resolve()));
+  await dataSource.query(`SELECT pg_terminate_backend($1)`, [(client as unknown as { processID: number }).processID]);
+  await ended;
+}
+
+type Intercept = (client: PoolClient) => Promise<void>;
+
+function intercept(part: string, before: Intercept, after: Intercept): void {
   const create = dataSource.createQueryRunner.bind(dataSource);
   let armed = true;
   jest.spyOn(dataSource, 'createQueryRunner').mockImplementation((...mode) => {
@@ -63,10 +76,11 @@ function interceptAfter(part: string, intercept: (client: PoolClient) => Promise
       const query = client.query.bind(client);
       client.query = async (...args: [string | { text: string }]) => {
         const [sql] = args;
-        const result = await query(...args);
-        if (!armed || !(typeof sql === 'string' ? sql : sql.text).includes(part)) return result;
+        if (!armed || !(typeof sql === 'string' ? sql : sql.text).includes(part)) return query(...args);
         armed = false;
-        await intercept(client);
+        await before(client);
+        const result = await query(...args);
+        await after(client);
         return result;
       };
       return client;
@@ -97,7 +111,7 @@ describe('an outage of the ledger\u2019s database', () => {
   it('does not take its own commit for another\u2019s when the answer was lost', async () => {
     await world.run([{ asset: 'a' }, { asset: 'b' }]);
     const [a, b] = await world.claim();
-    loseAnswerTo('COMMIT');
+    loseAnswerTo('.beat(');
     const failing = world.settle(success(a!), success(b!));
     await expect(failing).rejects.toMatchObject({ ...UNAVAILABLE, context: { inDoubt: true } });
     expect(await world.settle(success(a!), success(b!))).toMatchObject({ verdicts: ['committed', 'committed'] });
@@ -108,24 +122,25 @@ describe('an outage of the ledger\u2019s database', () => {
   it('repeats what was not committed when the connection was lost before', async () => {
     await world.run([{ asset: 'a' }]);
     const claim = await world.claimOne();
-    loseAnswerTo('UPDATE "flowstone".heads');
-    await expect(world.succeed(claim)).rejects.toMatchObject({ ...UNAVAILABLE, context: { inDoubt: false } });
+    loseConnectionBefore('.beat(');
+    await expect(world.succeed(claim)).rejects.toMatchObject(UNAVAILABLE);
+    expect((await ledger.materialization(claim.id))!.status).toBe('running');
     expect(await world.succeed(claim)).toMatchObject({ verdicts: ['committed'] });
   });
 
   it('is one too when the connection is lost between the last statement and its commit', async () => {
-    await world.run([{ asset: 'a' }]);
-    const claim = await world.claimOne();
-    loseConnectionAfter(`'run.ended'`);
-    await expect(world.succeed(claim)).rejects.toMatchObject(UNAVAILABLE);
-    expect(await world.succeed(claim)).toMatchObject({ verdicts: ['committed'] });
+    const request = runOf({ runKey: 'lost' });
+    const options = { plan: planOf([{ asset: 'a' }]) };
+    loseConnectionAfter(`INTO "flowstone".ready`);
+    await expect(ledger.insertRun(request, options)).rejects.toMatchObject(UNAVAILABLE);
+    expect(await ledger.insertRun(request, options)).toMatchObject({ created: true });
   });
 
   it('finds again what was claimed when the answer was lost', async () => {
     await world.run([{ asset: 'a' }]);
     const told = await world.claimOne();
     await world.run([{ asset: 'b' }, { asset: 'c' }]);
-    loseAnswerTo('candidates');
+    loseAnswerTo('.beat(');
     await expect(world.claim()).rejects.toMatchObject(UNAVAILABLE);
     expect(await world.claim('two')).toEqual([]);
     const found = await world.claim();
