@@ -11,6 +11,8 @@ import type { RunSignals } from './run.signals.js';
 
 /** Outcomes settled in one transaction at most. */
 const SETTLE_AT_MOST = 256;
+/** What one exchange with the ledger takes, roughly, ms. */
+const BEAT = 10;
 /** Executions begun in one turn of the event loop at most: code that does little must not hold up the host. */
 const BURST = 16;
 /** Time between looks for requests of other processes, ms. */
@@ -76,6 +78,8 @@ export class Coordinator {
   /** Executions begun in this turn of the event loop. */
   #burst = 0;
   #running = 0;
+  /** What an execution takes, ms: a moving average. */
+  #usual = BEAT;
   /** Whether there may be ready work that was not claimed. */
   #more = true;
   /** Whether a run may wait for planning. */
@@ -324,10 +328,15 @@ export class Coordinator {
     }
   }
 
-  /** Twice the concurrency in hand keeps the slots busy while a statement is in flight. */
+  /**
+   * Beside those that execute, as many as would end while a statement is in flight: they keep the places busy. Where
+   * code takes long, next to none, since what one process claimed no other can begin.
+   */
   #wanted(): number {
-    const claims = this.options.worker && !this.#stopping.signal.aborted;
-    return claims ? 2 * this.options.concurrency - this.#inHand.size : 0;
+    if (!this.options.worker || this.#stopping.signal.aborted) return 0;
+    const { concurrency } = this.options;
+    const ahead = Math.ceil((concurrency * BEAT) / Math.max(this.#usual, 0.01));
+    return concurrency + Math.min(Math.max(concurrency, SETTLE_AT_MOST), ahead) - this.#inHand.size;
   }
 
   #finish(...finished: readonly Finished[]): void {
@@ -367,7 +376,9 @@ export class Coordinator {
   }
 
   async #execute({ execution, controller }: Waiting): Promise<void> {
+    const start = performance.now();
     const outcome = await execution.run(controller);
+    this.#usual += (performance.now() - start - this.#usual) / 16;
     this.#running--;
     this.#letGo(execution.claim.id);
     this.signals.forget(execution.claim.run, execution.claim.id);
