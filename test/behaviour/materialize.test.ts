@@ -18,11 +18,13 @@ let numbers = [1, 2, 3];
 let computed: string[] = [];
 let failing: string | undefined;
 let held: Promise<void> | undefined;
+let begun: (() => void) | undefined;
 
 @Asset({ codeVersion: '1' })
 class Numbers {
   async execute({ asset }: AssetContext): Promise<number[]> {
     computed.push(asset);
+    begun?.();
     await held;
     return numbers;
   }
@@ -74,7 +76,7 @@ describe.each(STORAGES)('materialize on %s', (kind) => {
   beforeEach(async () => {
     numbers = [1, 2, 3];
     computed = [];
-    failing = held = undefined;
+    failing = held = begun = undefined;
     storage = await testStorage(kind);
     ({ app, flowstone } = await startApp([Numbers, Evens, Total, Letters, Word], storage.options));
   });
@@ -145,7 +147,9 @@ describe.each(STORAGES)('materialize on %s', (kind) => {
   it('cancels what has not begun and tells what runs', async () => {
     const holding = gate();
     held = holding.opened;
+    const running = new Promise<void>((resolve) => (begun = resolve));
     const handle = await flowstone.materialize(Total);
+    await running;
     await handle.cancel('enough');
     holding.open();
     await expect(handle.wait()).rejects.toMatchObject({ code: 'FLOWSTONE_RUN_CANCELLED' });
