@@ -21,7 +21,8 @@ CREATE TABLE torture.transitions (
   beside integer,
   at_most integer,
   cancelled boolean,
-  overdue boolean
+  overdue boolean,
+  failure text
 );
 
 CREATE FUNCTION torture.note_transition() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -41,9 +42,9 @@ BEGIN
     VALUES (NEW.id, NEW.head_id, NEW.run_id, NEW.status, NEW.epoch, held, running, most, stopped);
   ELSE
     INSERT INTO torture.transitions (materialization, head, run, was, became, epoch_was, epoch, holder, beside, at_most,
-      cancelled, overdue)
+      cancelled, overdue, failure)
     VALUES (NEW.id, NEW.head_id, NEW.run_id, OLD.status, NEW.status, OLD.epoch, NEW.epoch, held, running, most, stopped,
-      NEW.status = 'success' AND OLD.deadline < statement_timestamp());
+      NEW.status = 'success' AND OLD.deadline < statement_timestamp(), NEW.error ->> 'code');
   END IF;
   RETURN NULL;
 END $$;

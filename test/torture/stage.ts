@@ -74,6 +74,8 @@ export async function setStage({ seed, workers, build, keep, tell }: StageOption
         directory,
         migrate: false,
         queue: { redis: redis.url },
+        // Runs are kept, since they are counted at the end; what else may go goes as soon as it may.
+        retention: { runs: false, events: false, versions: { keep: 2 }, orphans: '2s', every: '1s' },
         role: slot === 0 ? 'api' : 'worker',
       },
       evidence,

@@ -66,6 +66,9 @@ const CONVICTIONS = {
     WHERE r.kind = 'retry' AND t.at < r.fires_at - interval '1 millisecond'`,
   'Limited: more of a run at once than it allows': `
     SELECT t.run, t.beside, t.at_most FROM torture.transitions t WHERE t.became = 'running' AND t.beside > t.at_most`,
+  'GcSafe: an input was removed that an attempt was to read': `
+    SELECT t.materialization, t.failure FROM torture.transitions t
+    WHERE t.was = 'running' AND t.failure IN ('FLOWSTONE_IO_VALUE_NOT_FOUND', 'FLOWSTONE_IO_VERSION_NOT_KEPT')`,
   'Joined: skipped for what did not succeed': `
     SELECT m.id, m.joined FROM flowstone.materializations m
     WHERE m.skip_reason = 'joined' AND NOT EXISTS (
@@ -83,13 +86,15 @@ interface SuccessRow {
   readonly consumed: readonly number[];
 }
 
-/** Each success that stored a value which is still there, a page at a time. */
+/** Each success whose value is to be there. */
 const SUCCESSES = `
   SELECT m.id, m.epoch, a.key AS asset, h.partition, n.name AS namespace, m.location, (
     SELECT COALESCE(json_agg(l.upstream ORDER BY l.upstream), '[]') FROM flowstone.lineage l WHERE l.downstream = m.id) AS consumed
   FROM flowstone.materializations m JOIN flowstone.heads h ON h.id = m.head_id
   JOIN flowstone.assets a ON a.id = m.asset_id JOIN flowstone.namespaces n ON n.id = a.namespace
-  WHERE m.status = 'success' AND m.location IS NOT NULL`;
+  WHERE m.status = 'success' AND m.location IS NOT NULL AND NOT EXISTS (
+    SELECT FROM flowstone.superseded s
+    WHERE s.materialization_id = m.id AND (s.gone OR s.collection IS NOT NULL))`;
 
 const EXECUTED = `
   SELECT m.id || ':' || m.epoch AS attempt FROM flowstone.materializations m
@@ -131,7 +136,7 @@ export async function contradictions(
         found.push(`DepsFirst: the lineage of ${place} is not what it read: ${both}`);
       }
     } catch (error) {
-      found.push(`HeadConsistent: the value of ${place} cannot be loaded: ${String(error)}`);
+      found.push(`GcSafe: the value of ${place} cannot be loaded: ${String(error)}`);
     }
   }
   return found;
