@@ -12,6 +12,8 @@ export interface CrashSettings {
   readonly later: boolean;
   /** Close the application while an asset executes that never ends. */
   readonly shutdown: boolean;
+  /** Compute everything once more, then collect what is superseded. */
+  readonly collect?: boolean;
 }
 
 /** What the process says after each step. */

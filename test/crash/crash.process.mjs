@@ -6,13 +6,13 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FlowStoneModule, FlowStoneService } from 'nestjs-flowstone';
-import { assets, hanging, request } from './crash-graph.mjs';
+import { assets, hanging, request, Total } from './crash-graph.mjs';
 
 /** How long a process that is to die stays when its work is done: some points are passed only now and then. */
 const WAIT_FOR_DEATH = 10_000;
 
 /** @type {import('./crash-process.js').CrashSettings} */
-const { options, later, shutdown } = JSON.parse(process.argv[2] ?? '');
+const { options, later, shutdown, collect } = JSON.parse(process.argv[2] ?? '');
 /** At once, past every buffer: what the parent has read was done. Not on stdout, where the loggers are. */
 const say = (/** @type {import('./crash-process.js').Step} */ step) => writeSync(3, `${JSON.stringify(step)}\n`);
 const reached = new Promise((resolve) => (hanging.reached = () => resolve(undefined)));
@@ -27,5 +27,9 @@ say({ known: (await flowstone.runs()).items.map(({ id }) => id) });
 const run = await request(flowstone, later);
 say({ acknowledged: run.id });
 await (shutdown ? reached : run.wait());
+if (collect) {
+  await (await flowstone.materialize(Total, { upstream: 'all', force: true })).wait();
+  await flowstone.collect();
+}
 if (process.env['FLOWSTONE_CRASH_AT'] && !shutdown) await pause(WAIT_FOR_DEATH);
 await app.close();
