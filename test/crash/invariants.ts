@@ -43,7 +43,7 @@ const VIOLATIONS = {
     SELECT l.downstream, l.upstream FROM flowstone.lineage l
     JOIN flowstone.events d ON d.materialization_id = l.downstream AND d.kind = 'materialization.success'
     LEFT JOIN flowstone.events u ON u.materialization_id = l.upstream AND u.kind = 'materialization.success' AND u.id < d.id
-    WHERE u.id IS NULL`,
+    WHERE u.id IS NULL AND NOT l.ordering`,
   'ReadyLive: something is ready of what has ended': `SELECT y.* FROM flowstone.ready y`,
   'ActiveUnique: a claim was left over': `SELECT c.* FROM flowstone.claims c`,
   'ActiveUnique: a place was left over': `SELECT l.* FROM flowstone.limits l WHERE l.used <> 0`,

@@ -53,7 +53,7 @@ const CONVICTIONS = {
   'DepsFirst: it consumed what was not yet committed': `
     SELECT l.downstream, l.upstream FROM flowstone.lineage l
     JOIN torture.transitions d ON d.materialization = l.downstream AND d.became = 'success'
-    WHERE NOT EXISTS (
+    WHERE NOT l.ordering AND NOT EXISTS (
       SELECT FROM torture.transitions u WHERE u.materialization = l.upstream AND u.became = 'success'
         AND pg_xact_commit_timestamp(u.xid) <= pg_xact_commit_timestamp(d.xid))`,
   'CancelFence: it began although its run was cancelled': `
@@ -89,7 +89,8 @@ interface SuccessRow {
 /** Each success whose value is to be there. */
 const SUCCESSES = `
   SELECT m.id, m.epoch, a.key AS asset, h.partition, n.name AS namespace, m.location, (
-    SELECT COALESCE(json_agg(l.upstream ORDER BY l.upstream), '[]') FROM flowstone.lineage l WHERE l.downstream = m.id) AS consumed
+    SELECT COALESCE(json_agg(l.upstream ORDER BY l.upstream), '[]') FROM flowstone.lineage l
+    WHERE l.downstream = m.id AND NOT l.ordering) AS consumed
   FROM flowstone.materializations m JOIN flowstone.heads h ON h.id = m.head_id
   JOIN flowstone.assets a ON a.id = m.asset_id JOIN flowstone.namespaces n ON n.id = a.namespace
   WHERE m.status = 'success' AND m.location IS NOT NULL AND NOT EXISTS (
