@@ -448,9 +448,10 @@ END $$`;
 
 /**
  * What a worker needs of its claims, as JSON. After the claim, since a head may have been committed after the claim's
- * snapshot was taken. Plan: primary keys.
+ * snapshot was taken. Plan: primary keys. Guard: running by this process; it may have been silent since the claim, and
+ * the epoch of whoever has it now is not for it.
  */
-const DESCRIBE_CLAIMS = `CREATE FUNCTION describe_claims(p_ids bigint[]) RETURNS json LANGUAGE plpgsql
+const DESCRIBE_CLAIMS = `CREATE FUNCTION describe_claims(p_process text, p_ids bigint[]) RETURNS json LANGUAGE plpgsql
 SET search_path FROM CURRENT AS $$
 BEGIN
   RETURN (SELECT json_agg(c ORDER BY c.priority DESC, c.id) FROM (
@@ -468,7 +469,7 @@ BEGIN
       SELECT v.data_version, v.code_version, v.inputs, v.upstreams, v.io, v.location, v.size, v.rows, v.hash,
         v.completed_at
       FROM materializations v WHERE v.id = h.materialization_id OFFSET 0) v ON true
-    WHERE m.id = ANY (p_ids)) c);
+    WHERE m.id = ANY (p_ids) AND m.process = p_process AND m.status = 'running') c);
 END $$`;
 
 /**
@@ -561,7 +562,7 @@ BEGIN
     ended := COALESCE(tally(p_namespace, v_moved, v_claimed, v_lanes, v_empty, v_empty_at, NULL), '{}');
   END IF;
   IF cardinality(v_claimed) > 0 THEN
-    claims := describe_claims(ARRAY(SELECT m.id FROM unnest(v_claimed) m));
+    claims := describe_claims(p_process, ARRAY(SELECT m.id FROM unnest(v_claimed) m));
   END IF;
 END $$`;
 
@@ -648,6 +649,8 @@ BEGIN
   accepted := false; running := '[]'; is_ended := false; released := false;
   PERFORM FROM runs r WHERE r.id = p_run AND r.namespace = p_namespace AND r.status = 'running';
   IF NOT FOUND THEN RETURN; END IF;
+  -- All that is open, at once: what goes back to pending between the next two steps would escape both.
+  PERFORM FROM materializations m WHERE m.run_id = p_run AND m.status IN ('pending', 'running') ORDER BY m.id FOR UPDATE;
   v_moved := cancel_pending(ARRAY[p_run], NULL);
   WITH locked AS MATERIALIZED (
     SELECT m.id FROM materializations m WHERE m.run_id = p_run AND m.status = 'running' ORDER BY m.id FOR UPDATE

@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest 
 import type { PoolClient } from 'pg';
 import type { DataSource, QueryRunner } from 'typeorm';
 import { ledgerDataSource } from '../../lib/ledger/sql/data-source.js';
+import type { Claim } from '../../lib/ledger/ledger.port.js';
 import { SqlLedger } from '../../lib/ledger/sql/sql-ledger.js';
 import { attempt, planOf, runOf, success, World } from '../conformance/ledger.fixture.js';
 import { freshDatabase, type FreshDatabase } from '../services/services.js';
@@ -163,6 +164,49 @@ describe('an outage of the ledger\u2019s database', () => {
     expect(await world.claimOne()).toMatchObject({ asset: 'a', epoch: 1 });
   });
 });
+
+describe('a process that is silent', () => {
+  it('is not told of a claim that another has since', async () => {
+    const options = { plan: planOf([{ asset: 'a' }]), claim: { process: 'one', assets: ['a'], limit: 1 } };
+    let others: readonly Claim[] = [];
+    interceptAfter('INTO "flowstone".runs', async () => {
+      await ledger.unregister('one');
+      others = await world.claim('two');
+    });
+    expect(await ledger.insertRun(runOf(), options)).toMatchObject({ created: true, claims: [] });
+    expect(others).toMatchObject([{ asset: 'a', epoch: 2 }]);
+  });
+});
+
+describe('cancelling', () => {
+  it('also ends what goes back to pending while it waits for a row', async () => {
+    const run = await world.run([{ asset: 'a' }, { asset: 'b' }]);
+    const [running] = await world.claim('one', { assets: ['b'] });
+    const other = dataSource.createQueryRunner();
+    await other.startTransaction();
+    await other.query(`SELECT FROM flowstone.materializations WHERE run_id = $1 AND status = 'pending' FOR UPDATE`, [
+      run.id,
+    ]);
+    const cancelling = ledger.cancelRun(run.id, { actor: null, reason: null, grace: 0 });
+    await waitingForLock();
+    await world.retry(running!, 0);
+    await other.commitTransaction();
+    await other.release();
+    await cancelling;
+    expect(await world.statuses(run.id)).toEqual(['a: cancelled', 'b: cancelled']);
+    expect(await world.runStatus(run.id)).toBe('cancelled');
+  });
+});
+
+/** Resolves when some statement waits for a lock. */
+async function waitingForLock(): Promise<void> {
+  for (;;) {
+    const waiting: unknown[] = await dataSource.query(
+      `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+    );
+    if (waiting.length > 0) return;
+  }
+}
 
 describe('an outcome the database refuses', () => {
   it('fails alone, with the reason; the rest of its group commits', async () => {

@@ -46,13 +46,13 @@ export class Claims {
     if (limit <= 0) return [];
     const values = [this.namespace, process, limit, await this.assets.known(sql, assets), run];
     const [row] = await sql.rows<{ ids: number[] }>(CLAIM_RUN, values);
-    return this.describe(sql, row!.ids);
+    return this.describe(sql, process, row!.ids);
   }
 
-  /** What a worker needs of its claims. */
-  async describe(sql: Sql, ids: readonly number[]): Promise<readonly Claim[]> {
+  /** What a process needs of its claims: of those that are its own still. */
+  async describe(sql: Sql, process: string, ids: readonly number[]): Promise<readonly Claim[]> {
     if (ids.length === 0) return [];
-    const [row] = await sql.rows<{ claims: readonly ClaimRow[] | null }>(CLAIMED, [ids]);
+    const [row] = await sql.rows<{ claims: readonly ClaimRow[] | null }>(CLAIMED, [process, ids]);
     return this.records(sql, row!.claims ?? []);
   }
 
@@ -146,6 +146,7 @@ export class Claims {
     const unknown = held.filter(({ id, epoch }) => !told.has(`${id}:${epoch}`));
     const claims = await this.describe(
       this.database,
+      process,
       unknown.map(({ id }) => id),
     );
     this.#inDoubt.delete(process);

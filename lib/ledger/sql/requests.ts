@@ -78,7 +78,7 @@ export class Requests {
       ...[number, plan.partitionAt(0), plan.forcedAt(0), plan.priorityAt(0)],
     ]);
     if (!row) return undefined;
-    const claims = await this.claims.describe(this.database, [row.materialization]);
+    const claims = await this.claims.describe(this.database, claim.process, [row.materialization]);
     return { run: runRecord(row), created: true, claims };
   }
 

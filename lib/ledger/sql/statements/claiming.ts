@@ -24,8 +24,8 @@ export const CLAIM_RUN = statement(
   SELECT ARRAY(SELECT m.id FROM unnest(c.claimed) m) AS ids, c.ended FROM counted c`,
 );
 
-/** Purpose: what a worker needs of its claims (function `describe_claims`). Values: ids. */
-export const CLAIMED = statement('claimed', `SELECT fs.describe_claims($1::bigint[]) AS claims`);
+/** Purpose: what a worker needs of its claims (function `describe_claims`). Values: process, ids. */
+export const CLAIMED = statement('claimed', `SELECT fs.describe_claims($1, $2::bigint[]) AS claims`);
 
 /** Purpose: what a process holds. Plan: claims_pkey, then primary key. Values: namespace, process. */
 export const HELD = statement(
