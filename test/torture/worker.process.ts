@@ -1,6 +1,7 @@
 // A worker under torture: an application of the assets that does what its parent asks, until it is killed or told to
 // close. It runs the build in whose folder it stands, which may be a mutant.
 import 'reflect-metadata';
+import { inspect } from 'node:util';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FLOWSTONE_DATA_SOURCE, FlowStoneError, FlowStoneModule, FlowStoneService } from '../../lib/index.js';
@@ -29,8 +30,7 @@ process.on('message', ({ number, command }: Order) => {
     (error: unknown) => {
       // In a transaction of its own the host meets the errors of its driver.
       const expected = error instanceof FlowStoneError || command.act === 'transact';
-      const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
-      say({ kind: 'refused', number, expected, error: error instanceof FlowStoneError ? error.code : message });
+      say({ kind: 'refused', number, expected, error: error instanceof FlowStoneError ? error.code : inspect(error) });
     },
   );
 });
