@@ -9,7 +9,7 @@ import { FlowStoneError } from './flowstone.errors.js';
 import type { ResolvedOptions } from './flowstone.options.js';
 import type { IoRegistry } from './io/io.registry.js';
 import type { JsonObject, VersionPolicy } from './ledger/records.js';
-import type { LeaseAccess } from './ledger/sql/lease-ledger.js';
+import type { BlockedPlace, LeaseAccess } from './ledger/sql/lease-ledger.js';
 import { declaredUpstreams } from './planning/must-run.js';
 import { schemeFingerprint } from './partitions/partitions.js';
 import type { WorkQueue } from './queue/queue.port.js';
@@ -18,6 +18,7 @@ import type { AttemptHost } from './runs/attempt.js';
 import { LookAgainDesk } from './runs/claim.desk.js';
 import { Coordinator } from './runs/coordinator.js';
 import { messageOf, placeName, type Failure } from './runs/failure.js';
+import { Pulse } from './runs/heartbeat/pulse.js';
 import { heartbeatFor } from './runs/heartbeat/heartbeat-for.js';
 import { LedgerFacts, type LostValue } from './runs/ledger.facts.js';
 import { Membership } from './runs/membership.js';
@@ -88,17 +89,19 @@ export class FlowStoneEngine {
     );
     const worker = options.role !== 'api';
     const alone = options.storage === 'embedded' || options.storage === 'memory';
+    const pulse = new Pulse(options.concurrency);
     this.membership = new Membership(
       ledger,
       this.registry.definitions.map(registrationOf),
       { ...options, worker, alone },
-      heartbeatFor(ledger, leases, options.heartbeat),
+      heartbeatFor({ ledger, access: leases, ...options, pulse, definitions: this.registry.definitions }),
     );
     this.views = new RunViews(ledger, () => this.membership.current);
     const host: AttemptHost = {
       namespace: options.namespace,
       cancelGrace: options.cancelGrace,
       ledger,
+      pulse,
       loader: this.values,
       store: (definition, claim, value, signal) => this.values.store(definition, claim, value, signal),
       resourcesOf: ({ key }) => this.registry.require(key).resources,
@@ -108,7 +111,7 @@ export class FlowStoneEngine {
       failed: (failure) => this.#failed(failure),
       random: Math.random,
     };
-    const runEnded = (run: number): void => void this.#runEnded(run).catch((error: unknown) => this.#broken(error));
+    const runEnded = (run: number): void => this.#tellEnd(run);
     this.coordinator = new Coordinator(
       ledger,
       this.membership,
@@ -191,6 +194,12 @@ export class FlowStoneEngine {
         this.coordinator.ring();
       },
       failed: (error) => this.#logger.warn(`The heartbeat failed: ${messageOf(error)}`),
+      blocked: (milliseconds, executing) => this.#blocked(milliseconds, executing),
+      timedOut: ({ runs, endedRuns }) => {
+        for (const run of new Set(runs)) this.signals.changed(run);
+        for (const run of endedRuns) this.#tellEnd(run);
+        this.coordinator.clockChanged();
+      },
     });
     if (this.options.role !== 'api') this.collector.start();
     await this.coordinator.start();
@@ -222,6 +231,18 @@ export class FlowStoneEngine {
     const run = await this.ledger.run(planned.run.id);
     if (run?.completedAt) await this.#runEnded(run.id);
     return true;
+  }
+
+  #tellEnd(run: number): void {
+    this.#runEnded(run).catch((error: unknown) => this.#broken(error));
+  }
+
+  #blocked(milliseconds: number, executing: readonly BlockedPlace[]): void {
+    const seconds = (milliseconds / 1000).toFixed(1);
+    const what = executing.length === 0 ? 'no asset executed' : `${executing.map(placeName).join(', ')} executed`;
+    this.#logger.warn(
+      `The event loop was blocked for ${seconds} s while ${what}: nothing else of this process ran. Let long computations yield, or run them in a worker thread.`,
+    );
   }
 
   async #runEnded(id: number): Promise<void> {

@@ -246,6 +246,11 @@ export interface Ledger {
   register(process: ProcessRegistration, assets: readonly AssetRegistration[]): Promise<void>;
   /** Renews the lease. `cutOff`: the ledger could not be reached since the renewal before. */
   renew(process: string, cutOff?: boolean): Promise<Renewal>;
+  /**
+   * A renewal said that the process holds these. What of it nobody was told of (the answer to a claim was lost, and the
+   * claim took place only later) is given out by the next claim.
+   */
+  recall(process: string, held: Renewal['held']): void;
   /** Leaves: hands back whatever the process still holds. */
   unregister(process: string): Promise<void>;
   /**

@@ -172,6 +172,7 @@ export type EventKind =
   | 'materialization.cancelled'
   | 'materialization.retrying'
   | 'materialization.rescued'
+  | 'process.blocked'
   | 'asset.invalidated'
   | 'asset.deleted'
   | 'asset.version_reported'

@@ -7,7 +7,6 @@ import {
   type ContextLogger,
   type ContextReport,
 } from '../assets/asset.context.js';
-import { FlowStoneError } from '../flowstone.errors.js';
 import type { StoredValue } from '../io/io-manager.port.js';
 import type { Claim, Ledger, Outcome } from '../ledger/ledger.port.js';
 import type { JsonObject, ValueRecord } from '../ledger/records.js';
@@ -16,7 +15,9 @@ import { decideAfterFailure, NO_RETRY } from './attempt.machine.js';
 import type { Execution } from './coordinator.js';
 import { crashPoint } from './crash-points.js';
 import { errorRecord, placeName, wrapUserError, type Failure, type FailurePlace } from './failure.js';
+import type { Pulse } from './heartbeat/pulse.js';
 import { loadInputs, type PinLoader, type PinnedDependency } from './input.loader.js';
+import { timeoutError } from './timed-out.js';
 
 /** Milliseconds; more fires at once. */
 const LONGEST_TIMER = 2 ** 31 - 1;
@@ -31,6 +32,7 @@ export interface AttemptHost {
   readonly namespace: string;
   readonly cancelGrace: number;
   readonly ledger: Pick<Ledger, 'start'>;
+  readonly pulse: Pick<Pulse, 'begin'>;
   readonly loader: PinLoader;
   /** Stores with the manager the asset declares; returns that manager's name too. */
   store(
@@ -83,6 +85,7 @@ export class Attempt implements Execution {
 
   async run(abort: AbortController): Promise<Outcome> {
     const { signal } = abort;
+    const over = this.host.pulse.begin(this.claim.id);
     try {
       signal.throwIfAborted();
       return await orAborted(this.#work(abort), signal, () => this.#grace);
@@ -90,6 +93,7 @@ export class Attempt implements Execution {
       return this.#afterFailure(error, signal);
     } finally {
       clearTimeout(this.#timer);
+      over();
     }
   }
 
@@ -126,6 +130,8 @@ export class Attempt implements Execution {
       signal.throwIfAborted();
       return value === undefined ? undefined : this.host.store(definition, claim, value, signal);
     });
+    // No timer fires while code blocks the event loop, but the ledger has counted on.
+    if (Date.now() - this.#startedAt!.getTime() > (definition.timeout ?? Infinity)) throw new Aborted('timeout');
     crashPoint('after-value');
     const value: ValueRecord | null = stored
       ? { io: stored.io, location: stored.location, size: stored.size, rows: stored.rows, hash: stored.hash }
@@ -195,15 +201,6 @@ export class Attempt implements Execution {
     if (decision.kind === 'retry') return { ...decision, id, epoch, error: record };
     return { kind: 'failed', id, epoch, error: record, startedAt: this.#startedAt };
   }
-}
-
-/** The error of an attempt whose timeout passed. */
-export function timeoutError(place: FailurePlace, timeout: number | undefined): FlowStoneError {
-  return new FlowStoneError(
-    'FLOWSTONE_EXECUTE_TIMEOUT',
-    `${placeName(place)} took longer than its timeout${timeout === undefined ? '' : ` of ${timeout} ms`}. Raise \`timeout\` on @Asset, or let execute() heed context.signal and do less.`,
-    { context: { ...place } },
-  );
 }
 
 function consumedBy(dependencies: readonly PinnedDependency[]): number[] {

@@ -10,13 +10,14 @@ import { declaredUpstreams, mustRun } from '../planning/must-run.js';
 import { hasValue, type InputVersion } from '../planning/planning.port.js';
 import type { PlanningModel } from '../planning/planning-model.js';
 import { decideAfterClaim, decideAfterFailure, NO_RETRY, type RetryRule } from './attempt.machine.js';
-import { Attempt, timeoutError, type AttemptHost, type Executable } from './attempt.js';
+import { Attempt, type AttemptHost, type Executable } from './attempt.js';
 import type { ClaimDesk, Execution, Finished } from './coordinator.js';
 import { errorRecord, placeName, wrapUserError, type FailurePlace } from './failure.js';
 import type { Pin, PinnedDependency } from './input.loader.js';
 import { headFact, type LostValue } from './ledger.facts.js';
 import { isOutage } from './patience.js';
 import type { PartitionMoments } from './partition.moments.js';
+import { limitsOf, timedOut } from './timed-out.js';
 
 /** Missing inputs that a message names. */
 const NAMED_AT_MOST = 10;
@@ -61,8 +62,7 @@ export class LookAgainDesk implements ClaimDesk {
 
   afterTimeout(due: DueDeadline): Finished {
     const definition = this.registry.find(due.asset)?.definition;
-    const place = placeOf(due, definition);
-    return this.#failed({ ...due, rescues: 0 }, place, timeoutError(place, definition?.timeout), definition?.retry);
+    return { run: due.run, ...timedOut(due, definition && limitsOf(definition), this.host.random()) };
   }
 
   #unexamined(claim: Claim, thrown: unknown): Finished {

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { AssetRegistration, Claimant, CurrentDefinition, Ledger, Renewal } from '../ledger/ledger.port.js';
 import { crashPoint } from './crash-points.js';
-import type { Heartbeat, MakeHeartbeat } from './heartbeat/heartbeat.port.js';
+import type { Heartbeat, HeartbeatNews, MakeHeartbeat } from './heartbeat/heartbeat.port.js';
 import { withPatience } from './patience.js';
 
 export interface MembershipOptions {
@@ -27,6 +27,9 @@ export interface MembershipNews {
   lost(): void;
   rescued(count: number): void;
   failed(error: unknown): void;
+  /** See HeartbeatNews. */
+  blocked: HeartbeatNews['blocked'];
+  timedOut: HeartbeatNews['timedOut'];
 }
 
 export class Membership {
@@ -63,6 +66,8 @@ export class Membership {
     this.#heartbeat = this.makeHeartbeat({
       renewed: (process, renewal) => this.#renewed(process, renewal, news),
       failed: (error) => news.failed(error),
+      blocked: (milliseconds, executing) => news.blocked(milliseconds, executing),
+      timedOut: (settled) => news.timedOut(settled),
     });
     this.#heartbeat.keep(this.#id);
     if (!this.options.alone) this.#sweeper = setInterval(() => this.#sweep(news), this.options.sweep).unref();
@@ -93,10 +98,11 @@ export class Membership {
     await this.ledger.unregister(this.#id);
   }
 
-  #renewed(process: string, { alive, cancelled }: Renewal, news: MembershipNews): void {
+  #renewed(process: string, { alive, held, cancelled }: Renewal, news: MembershipNews): void {
     // Told of a lease that was lost before.
     if (process !== this.#id) return;
     if (cancelled.length > 0) news.cancelled(cancelled);
+    if (alive) this.ledger.recall(process, held);
     if (alive) return this.#once('refresh', () => this.refresh(), news);
     this.#id = randomUUID();
     news.lost();

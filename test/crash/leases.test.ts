@@ -2,10 +2,12 @@
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { TestingModule } from '@nestjs/testing';
+import type { DataSource } from 'typeorm';
+import { ledgerDataSource } from '../../lib/ledger/sql/data-source.js';
 import type { FlowStoneOptions, FlowStoneService, RunHandle } from '../../lib/index.js';
 import { startApp } from '../behaviour/graph.js';
 import { testStorage, type TestStorage } from '../behaviour/storages.js';
-import { Act, assets } from './lease-graph.mjs';
+import { Act, assets, Timed } from './lease-graph.mjs';
 import { journalOf, journalWith, LeaseProcess } from './lease-process.js';
 import { build } from './survivor.js';
 
@@ -19,6 +21,7 @@ let journal: string;
 /** Asks, and looks for lost processes, but executes nothing. */
 let app: TestingModule;
 let flowstone: FlowStoneService;
+let database: DataSource;
 let workers: LeaseProcess[];
 
 beforeAll(build, 120_000);
@@ -28,6 +31,7 @@ beforeEach(async () => {
   options = { ...storage.options, ...TIMES };
   journal = join(options.directory!, 'journal');
   workers = [];
+  database = await ledgerDataSource(options.storage as { url: string }, 'flowstone').initialize();
   ({ app, flowstone } = await startApp(assets, { ...options, role: 'api' }));
 });
 
@@ -35,6 +39,7 @@ afterEach(async () => {
   for (const worker of workers) worker.signal('SIGCONT');
   await Promise.all(workers.map((worker) => worker.end()));
   await app.close();
+  await database.destroy();
   await storage.remove();
 });
 
@@ -49,6 +54,14 @@ async function ask(asset: typeof Act, ...acts: string[]): Promise<RunHandle> {
   return flowstone.materialize(asset, { partitions: acts });
 }
 
+/** The one row of a query, once there is one. */
+async function found(sql: string): Promise<Record<string, unknown>> {
+  for (;;) {
+    const [row] = await database.query<Record<string, unknown>[]>(sql);
+    if (row) return row;
+  }
+}
+
 const begun = () => journalOf(journal).filter(({ what }) => what === 'begins');
 
 describe('a lease', () => {
@@ -59,6 +72,39 @@ describe('a lease', () => {
     expect(begun()).toHaveLength(1);
     const { items } = await flowstone.history(Act);
     expect(items).toMatchObject([{ status: 'success', epoch: 1, attempts: 1 }]);
+  });
+
+  it('reports a block with its length and what executed', async () => {
+    const worker = await work();
+    await (await ask(Act, 'block:1600:slow')).wait();
+    const event = await found(
+      `SELECT a.key AS asset, e.partition, e.detail ->> 'milliseconds' AS ms
+      FROM flowstone.events e JOIN flowstone.assets a ON a.id = e.asset_id WHERE e.kind = 'process.blocked'`,
+    );
+    expect(event).toMatchObject({ asset: 'act', partition: 'block:1600:slow' });
+    expect(Number(event['ms'])).toBeGreaterThan(1400);
+    expect(Number(event['ms'])).toBeLessThan(3000);
+    await worker.end();
+    expect(worker.output).toMatch(/blocked for [12]\.\d s while act\[block:1600:slow\] executed/);
+  });
+
+  it('does not keep an attempt past its timeout, though the event loop is blocked', async () => {
+    const worker = await work();
+    await ask(Timed, 'block:4000:');
+    await journalWith(journal, ({ length }) => length === 1);
+    // Nobody else is there to count.
+    await app.close();
+    const { error } = await found(`SELECT error FROM flowstone.materializations WHERE status = 'failed'`);
+    expect(error).toMatchObject({ code: 'FLOWSTONE_EXECUTE_TIMEOUT' });
+    expect(journalOf(journal)).toHaveLength(1);
+    await worker.end();
+    expect(journalOf(journal)).toHaveLength(2);
+    expect(await found('SELECT count(*)::integer AS n FROM flowstone.materializations')).toEqual({ n: 1 });
+    expect(await found(`SELECT status, total, failed FROM flowstone.runs`)).toEqual({
+      status: 'failed',
+      total: 1,
+      failed: 1,
+    });
   });
 
   it('of a killed process gives its work to another within lease, sweep and a second', async () => {

@@ -72,6 +72,9 @@ export class MemoryLedger implements Ledger {
     };
   }
 
+  /** No answer is ever lost. */
+  recall(): void {}
+
   async unregister(id: string): Promise<void> {
     for (const row of this.#heldBy(id)) this.#state.handBack(row);
     this.#state.processes.delete(id);

@@ -91,6 +91,12 @@ export class Claims {
     for (const told of this.#told.values()) for (const { id, epoch } of attempts) told.delete(`${id}:${epoch}`);
   }
 
+  /** See Ledger.recall. */
+  recall(process: string, held: readonly { readonly id: number; readonly epoch: number }[]): void {
+    const told = this.#told.get(process);
+    if (held.some(({ id, epoch }) => !told?.has(`${id}:${epoch}`))) this.#inDoubt.add(process);
+  }
+
   /** A process that left holds nothing. */
   forgetProcess(process: string): void {
     this.#told.delete(process);

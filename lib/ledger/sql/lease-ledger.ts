@@ -1,11 +1,14 @@
 // What the heartbeat needs of the ledger, on a connection of its own and without the rest of the ledger: it runs in a
 // thread, where TypeORM and the shared pool are not.
 import type { DataSource } from 'typeorm';
-import type { Renewal } from '../ledger.port.js';
+import type { DueDeadline, Outcome, Renewal, Settled } from '../ledger.port.js';
 import { Database } from './database.js';
 import { renewLease } from './processes.js';
+import { Settlement } from './settlement.js';
 import { SoleConnection, soleConnectionConfig, type SoleConnectionConfig } from './sole-connection.js';
-import { NAMESPACE } from './statements/registering.js';
+import { NAMESPACE, TELL_BLOCK } from './statements/registering.js';
+import { OVERDUE } from './statements/timing.js';
+import { json } from './values.js';
 
 /** Where the ledger is. */
 export interface LeaseLedgerOptions {
@@ -15,11 +18,18 @@ export interface LeaseLedgerOptions {
   readonly namespace: string;
 }
 
+/** What executed while the event loop was blocked. */
+export interface BlockedPlace {
+  readonly asset: string;
+  readonly partition: string | undefined;
+}
+
 export class LeaseLedger {
   readonly #connection: SoleConnection;
   readonly #database: Database;
   readonly #name: string;
   #namespace: number | undefined;
+  #settlement: Settlement | undefined;
   /** Whether the connection broke while nothing was asked of it. */
   #broke = false;
 
@@ -34,14 +44,42 @@ export class LeaseLedger {
 
   /** See Ledger.renew. */
   async renew(process: string, cutOff: boolean): Promise<Renewal> {
-    this.#namespace ??= (await this.#database.rows<{ id: number }>(NAMESPACE, [this.#name]))[0]!.id;
-    const renewal = await renewLease(this.#database, this.#namespace, process, cutOff || this.#broke);
+    const renewal = await renewLease(this.#database, await this.#number(), process, cutOff || this.#broke);
     this.#broke = false;
     return renewal;
   }
 
+  /** Attempts of this process whose timeout has passed. */
+  async overdue(process: string): Promise<readonly DueDeadline[]> {
+    type Row = Omit<DueDeadline, 'kind' | 'attempt'> & { readonly attempts: number };
+    const rows = await this.#database.rows<Row>(OVERDUE, [await this.#number(), process]);
+    return rows.map(({ attempts, ...row }) => ({ ...row, kind: 'timeout', attempt: attempts + 1 }));
+  }
+
+  /** See Ledger.settle. */
+  async settle(outcomes: readonly Outcome[]): Promise<Settled> {
+    this.#settlement ??= new Settlement(this.#database, await this.#number());
+    return this.#settlement.settle(outcomes);
+  }
+
+  /** Records that the event loop of a process did not turn; returns what executed meanwhile. */
+  async tellBlock(
+    process: string,
+    milliseconds: number,
+    executing: readonly number[],
+  ): Promise<readonly BlockedPlace[]> {
+    type Row = { readonly asset: string; readonly partitioned: boolean; readonly partition: string };
+    const values = [await this.#number(), executing, json({ process, milliseconds })];
+    const rows = await this.#database.rows<Row>(TELL_BLOCK, values);
+    return rows.map(({ asset, partitioned, partition }) => ({ asset, partition: partitioned ? partition : undefined }));
+  }
+
   async close(): Promise<void> {
     await this.#connection.close();
+  }
+
+  async #number(): Promise<number> {
+    return (this.#namespace ??= (await this.#database.rows<{ id: number }>(NAMESPACE, [this.#name]))[0]!.id);
   }
 }
 

@@ -132,6 +132,10 @@ export class SqlLedger implements Ledger {
     return this.#open.processes.renew(process, cutOff);
   }
 
+  recall(process: string, held: Renewal['held']): void {
+    this.#open.claims.recall(process, held);
+  }
+
   async unregister(process: string): Promise<void> {
     await this.#open.processes.unregister(process);
     this.#open.claims.forgetProcess(process);

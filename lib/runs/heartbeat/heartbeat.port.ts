@@ -1,12 +1,27 @@
 // The port of the heartbeat: what renews the lease of this process, from its event loop or from a thread beside it.
 import type { Renewal } from '../../ledger/ledger.port.js';
+import type { BlockedPlace } from '../../ledger/sql/lease-ledger.js';
 
-/** What the heartbeat tells, in the event loop of the application. */
-export interface HeartbeatNews {
+/** What renewing tells. */
+export interface RenewalNews {
   /** The ledger answered. Where the lease is lost (not `alive`), nothing is renewed until `keep` is called again. */
   renewed(process: string, renewal: Renewal): void;
   /** The ledger could not be reached. It is tried again soon, for ever: a lost connection is not a lost lease. */
   failed(error: unknown): void;
+}
+
+/** What the heartbeat tells, in the event loop of the application. */
+export interface HeartbeatNews extends RenewalNews {
+  /** The event loop did not turn for so many ms, while these materializations executed. It is recorded already. */
+  blocked(milliseconds: number, executing: readonly BlockedPlace[]): void;
+  /** Attempts past their timeout were fenced off meanwhile. */
+  timedOut(settled: TimedOut): void;
+}
+
+/** What came of fencing off attempts whose timeout has passed. */
+export interface TimedOut {
+  readonly runs: readonly number[];
+  readonly endedRuns: readonly number[];
 }
 
 export interface Heartbeat {

@@ -1,5 +1,5 @@
 // The heartbeat on the timers of the event loop it is made in: the application's, or that of the thread beside it.
-import type { Heartbeat, HeartbeatNews, Leases } from './heartbeat.port.js';
+import type { Heartbeat, RenewalNews, Leases } from './heartbeat.port.js';
 
 const FIRST_PAUSE = 50;
 
@@ -14,7 +14,7 @@ export class LoopHeartbeat implements Heartbeat {
   constructor(
     private readonly leases: Leases,
     private readonly interval: number,
-    private readonly news: HeartbeatNews,
+    private readonly news: RenewalNews,
   ) {}
 
   keep(process: string): void {

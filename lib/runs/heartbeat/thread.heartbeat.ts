@@ -1,19 +1,29 @@
 // The heartbeat in a thread of its own (heartbeat.worker.ts), so that code that blocks the event loop keeps its lease.
 import { Worker } from 'node:worker_threads';
-import type { LeaseLedgerOptions } from '../../ledger/sql/lease-ledger.js';
 import type { Renewal } from '../../ledger/ledger.port.js';
-import type { Heartbeat, HeartbeatNews } from './heartbeat.port.js';
+import type { BlockedPlace, LeaseLedgerOptions } from '../../ledger/sql/lease-ledger.js';
+import type { AttemptLimits } from '../timed-out.js';
+import type { Heartbeat, HeartbeatNews, TimedOut } from './heartbeat.port.js';
+import { Pulse } from './pulse.js';
 
-/** What the thread is started with. */
+/** What the thread is started with; times in ms. */
 export interface ThreadSettings {
   readonly ledger: LeaseLedgerOptions;
   readonly heartbeat: number;
+  /** For how long the event loop may not turn before that is a block. */
+  readonly blockedAfter: number;
+  /** See Pulse.memory. */
+  readonly pulse: SharedArrayBuffer;
+  /** Of the assets that have a timeout, by key. */
+  readonly limits: ReadonlyMap<string, AttemptLimits>;
 }
 
 export type ToThread = { readonly kind: 'keep'; readonly process: string } | { readonly kind: 'stop' };
 
 export type FromThread =
   | { readonly kind: 'renewed'; readonly process: string; readonly renewal: Renewal }
+  | { readonly kind: 'blocked'; readonly milliseconds: number; readonly executing: readonly BlockedPlace[] }
+  | { readonly kind: 'timedOut'; readonly settled: TimedOut }
   | { readonly kind: 'failed'; readonly message: string };
 
 /** How long a thread may take to close its connection before it is ended, and until a broken one is replaced, in ms. */
@@ -23,12 +33,16 @@ export class ThreadHeartbeat implements Heartbeat {
   #worker: Worker | undefined;
   #process: string | undefined;
   #restart: NodeJS.Timeout | undefined;
+  readonly #pulsing: NodeJS.Timeout;
   #stopping = false;
 
   constructor(
     private readonly settings: ThreadSettings,
     private readonly news: HeartbeatNews,
   ) {
+    const pulse = new Pulse(settings.pulse);
+    pulse.beat();
+    this.#pulsing = setInterval(() => pulse.beat(), settings.blockedAfter / 4).unref();
     this.#start();
   }
 
@@ -40,6 +54,7 @@ export class ThreadHeartbeat implements Heartbeat {
   async stop(): Promise<void> {
     this.#stopping = true;
     clearTimeout(this.#restart);
+    clearInterval(this.#pulsing);
     const worker = this.#worker;
     if (!worker) return;
     const ended = new Promise((resolve) => worker.once('exit', resolve));
@@ -78,7 +93,15 @@ export class ThreadHeartbeat implements Heartbeat {
 
   #receive(message: FromThread): void {
     if (this.#stopping) return;
-    if (message.kind === 'renewed') this.news.renewed(message.process, message.renewal);
-    else this.news.failed(new Error(message.message));
+    switch (message.kind) {
+      case 'renewed':
+        return this.news.renewed(message.process, message.renewal);
+      case 'blocked':
+        return this.news.blocked(message.milliseconds, message.executing);
+      case 'timedOut':
+        return this.news.timedOut(message.settled);
+      case 'failed':
+        return this.news.failed(new Error(message.message));
+    }
   }
 }

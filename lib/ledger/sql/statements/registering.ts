@@ -123,6 +123,26 @@ export const EXPIRED = statement(
   ORDER BY p.id FOR UPDATE OF p SKIP LOCKED`,
 );
 
+/**
+ * Purpose: a process reports what executed while its event loop was blocked; one event for each, or one alone where
+ * nothing did. Plan: primary keys. Values: namespace, materialization ids, detail (json).
+ */
+export const TELL_BLOCK = statement(
+  'tell_block',
+  `WITH told AS (
+    INSERT INTO fs.events (namespace, kind, run_id, materialization_id, asset_id, partition, detail)
+    SELECT $1, 'process.blocked', m.run_id, m.id, m.asset_id, m.partition, $3::jsonb
+    FROM (SELECT unnest($2::bigint[]) AS id UNION ALL SELECT NULL WHERE cardinality($2::bigint[]) = 0) e
+    LEFT JOIN LATERAL (
+      SELECT m.id, m.run_id, m.asset_id, h.partition FROM fs.materializations m
+      CROSS JOIN LATERAL (SELECT h.partition FROM fs.heads h WHERE h.id = m.head_id OFFSET 0) h
+      WHERE m.id = e.id OFFSET 0) m ON true
+    RETURNING asset_id, partition
+  )
+  SELECT a.key AS asset, a.partitioned, t.partition FROM told t
+  CROSS JOIN LATERAL (SELECT a.key, a.partitioned FROM fs.assets a WHERE a.id = t.asset_id OFFSET 0) a`,
+);
+
 /** Purpose: one process, to be left by itself. Values: namespace, process. */
 export const LOCK_PROCESS = statement(
   'lock_process',

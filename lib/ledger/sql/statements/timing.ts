@@ -18,6 +18,22 @@ export const DUE_DEADLINES = statement(
   WHERE m.status = 'running' AND m.epoch = t.generation`,
 );
 
+/**
+ * Purpose: what a process holds past its deadline, found through the locks of single flight.
+ * Plan: heads_active, then primary keys. Values: namespace, process.
+ */
+export const OVERDUE = statement(
+  'overdue',
+  `SELECT m.id, m.epoch, m.run_id AS run, a.key AS asset, h.partition, m.attempts FROM fs.heads h
+  CROSS JOIN LATERAL (
+    SELECT m.id, m.epoch, m.status, m.namespace, m.process, m.run_id, m.asset_id, m.attempts, m.deadline
+    FROM fs.materializations m WHERE m.id = h.active_materialization OFFSET 0) m
+  CROSS JOIN LATERAL (SELECT a.key FROM fs.assets a WHERE a.id = m.asset_id OFFSET 0) a
+  WHERE h.active_materialization IS NOT NULL AND m.status = 'running' AND m.namespace = $1 AND m.process = $2
+    AND m.deadline < clock_timestamp()
+  ORDER BY m.id`,
+);
+
 /** Purpose: when the next timer fires. Plan: timers_due. Values: namespace. */
 export const NEXT_TIMER = statement(
   'next_timer',
