@@ -1,7 +1,7 @@
 // The connection and the thread by which an application on PostgreSQL keeps its lease.
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import type { DataSource } from 'typeorm';
-import { Asset, FLOWSTONE_DATA_SOURCE, type AssetContext } from '../../lib/index.js';
+import { DataSource } from 'typeorm';
+import { Asset, FLOWSTONE_DATA_SOURCE, type AssetContext, type FlowStoneOptions } from '../../lib/index.js';
 import { ledgerDataSource } from '../../lib/ledger/sql/data-source.js';
 import { gate, startApp } from '../behaviour/graph.js';
 import { testStorage, type TestStorage } from '../behaviour/storages.js';
@@ -24,8 +24,8 @@ class Work {
   }
 }
 
-async function start() {
-  const { app, flowstone } = await startApp([Work], { ...storage.options, ...TIMES });
+async function start(more: FlowStoneOptions = {}) {
+  const { app, flowstone } = await startApp([Work], { ...storage.options, ...TIMES, ...more });
   const dataSource: DataSource = app.get(FLOWSTONE_DATA_SOURCE);
   return { app, flowstone, dataSource };
 }
@@ -57,6 +57,20 @@ describe('a lease', () => {
     await run.wait();
     expect(await flowstone.load(Work)).toBe(false);
     await app.close();
+  });
+
+  it('is renewed over a connection of its own though its password is a function, which no thread can have', async () => {
+    const { url } = storage.options.storage as { url: string };
+    const { hostname, port, username, pathname } = new URL(url);
+    const host = await new DataSource({
+      ...{ type: 'postgres', host: hostname, port: Number(port), username, database: pathname.slice(1) },
+      password: async () => 'asked for',
+    }).initialize();
+    const { app } = await start({ storage: { dataSource: host } });
+    while ((await heartbeats(host)).length === 0);
+    await app.close();
+    expect(await heartbeats(host)).toEqual([]);
+    await host.destroy();
   });
 
   it('leaves no connection and no thread behind', async () => {

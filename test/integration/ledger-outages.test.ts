@@ -155,6 +155,24 @@ describe('an outage of the ledger\u2019s database', () => {
     });
   });
 
+  it('gives out what was claimed by a statement whose answer was lost before it took place', async () => {
+    await world.run([{ asset: 'a' }, { asset: 'b' }]);
+    const [told] = await world.claim('one', { limit: 1 });
+    // The same process on another connection, as the server sees a statement that went on without its client.
+    const late = new SqlLedger({ dataSource, own: true, namespace: `outage ${namespaces}`, migrate: false });
+    await late.open();
+    await late.claim({ process: 'one', assets: ['b'], limit: 1 });
+    expect(await world.claim()).toEqual([]);
+    const { held } = await ledger.renew('one');
+    expect(held).toHaveLength(2);
+    ledger.recall('one', held);
+    const found = await world.claimOne();
+    expect(found).toMatchObject({ asset: 'b', epoch: 1 });
+    expect(found.id).not.toBe(told!.id);
+    ledger.recall('one', held);
+    expect(await world.claim()).toEqual([]);
+  });
+
   it('finds again the run and its claim when the answer to a request was lost', async () => {
     const request = runOf({ runKey: 'lost' });
     const options = { plan: planOf([{ asset: 'a' }]), claim: { process: 'one', assets: ['a'], limit: 1 } };

@@ -16,7 +16,7 @@ export class BlockWatch {
 
   /** @param threshold in ms; look about four times as often. */
   constructor(
-    private readonly pulse: Pulse,
+    private readonly pulse: Pick<Pulse, 'now' | 'turnedAt' | 'executing'>,
     private readonly threshold: number,
   ) {
     this.#looked = this.#from = pulse.now;

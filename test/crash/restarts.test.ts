@@ -1,0 +1,80 @@
+// PostgreSQL is restarted under the load of two worker processes, and away for longer than their leases.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { ledgerDataSource } from '../../lib/ledger/sql/data-source.js';
+import type { FlowStoneOptions } from '../../lib/index.js';
+import { startApp } from '../behaviour/graph.js';
+import { startPrivatePostgres, type PrivateServer } from '../services/server.mjs';
+import { violations } from './invariants.js';
+import { Act, assets } from './lease-graph.mjs';
+import { journalOf, journalWith, LeaseProcess } from './lease-process.js';
+import { build } from './survivor.js';
+
+const LEASE = 1500;
+const ACTS = 60;
+
+let server: PrivateServer;
+let options: FlowStoneOptions;
+let journal: string;
+
+beforeAll(build, 120_000);
+
+beforeEach(async () => {
+  // An answered commit survives a crash of the server, though not one of the machine.
+  server = await startPrivatePostgres(['fsync=off', 'full_page_writes=off']);
+  const directory = await mkdtemp(join(tmpdir(), 'flowstone-restarts-'));
+  journal = join(directory, 'journal');
+  const times = { lease: LEASE, heartbeat: 400, sweep: 300, pollInterval: 200, concurrency: 4 };
+  options = { storage: { url: server.url }, directory, ...times };
+});
+
+afterEach(async () => {
+  await server.stop();
+  await rm(options.directory!, { recursive: true, force: true });
+});
+
+describe('a restart of PostgreSQL under load', () => {
+  it.each([
+    { way: 'fast', signal: 'SIGINT' },
+    { way: 'immediate', signal: 'SIGQUIT' },
+  ] as const)(
+    'loses, repeats and aborts nothing ($way)',
+    async ({ signal }) => {
+      const { app, flowstone } = await startApp(assets, { ...options, role: 'api' });
+      const workers = await Promise.all([LeaseProcess.start(options, journal), LeaseProcess.start(options, journal)]);
+      const keys = Array.from({ length: ACTS }, (_, n) => `wait:300:${n}`);
+      await flowstone.addPartitions('acts', keys);
+      await flowstone.materialize(Act, { partitions: keys });
+      await journalWith(journal, ({ length }) => length > ACTS / 3);
+
+      await server.down(signal);
+      await pause(LEASE + 500);
+      // One comes back later than the other, whom that must not tempt to take over.
+      workers[1].signal('SIGSTOP');
+      await server.up();
+      await pause(LEASE * 0.4);
+      workers[1].signal('SIGCONT');
+
+      const database = await ledgerDataSource({ url: server.url }, 'flowstone').initialize();
+      const run = async () => (await database.query('SELECT status, total, success FROM flowstone.runs'))[0];
+      while ((await run()).status === 'running') await pause(50);
+      expect(await run()).toEqual({ status: 'success', total: ACTS, success: ACTS });
+      const [used] = await database.query(
+        'SELECT max(attempts) AS attempts, max(rescues) AS rescues FROM flowstone.materializations',
+      );
+      expect(used).toEqual({ attempts: 1, rescues: 0 });
+      const lines = journalOf(journal);
+      expect(lines.filter(({ what }) => what === 'aborted')).toEqual([]);
+      expect(lines.filter(({ what }) => what === 'begins')).toHaveLength(ACTS);
+      expect(await violations(database, join(options.directory!, 'values'))).toEqual([]);
+
+      await database.destroy();
+      await Promise.all(workers.map((worker) => worker.end()));
+      await app.close();
+    },
+    60_000,
+  );
+});
