@@ -6,7 +6,7 @@ import type { BlockedPlace } from '../../ledger/sql/lease-ledger.js';
 export interface RenewalNews {
   /** The ledger answered. Where the lease is lost (not `alive`), nothing is renewed until `keep` is called again. */
   renewed(process: string, renewal: Renewal): void;
-  /** The ledger could not be reached. It is tried again soon, for ever: a lost connection is not a lost lease. */
+  /** The ledger cannot be reached, told once until it can. It is tried for ever: a lost connection is no lost lease. */
   failed(error: unknown): void;
 }
 

@@ -54,7 +54,7 @@ export class LoopHeartbeat implements Heartbeat {
       this.news.renewed(process, renewal);
       return this.#process === undefined ? undefined : this.interval;
     } catch (error) {
-      this.news.failed(error);
+      if (this.#failures === 0) this.news.failed(error);
       // Soon at first, and never so late that the lease of who comes back would be at risk again.
       return Math.min(FIRST_PAUSE * 2 ** this.#failures++, this.interval / 2);
     }
