@@ -2,9 +2,11 @@
 // thread, where TypeORM and the shared pool are not.
 import type { DataSource } from 'typeorm';
 import type { DueDeadline, Outcome, Renewal, Settled } from '../ledger.port.js';
+import { AssetNumbers } from './asset-numbers.js';
+import { Beats } from './beats.js';
+import { Claims } from './claims.js';
 import { Database } from './database.js';
 import { renewLease } from './processes.js';
-import { Settlement } from './settlement.js';
 import { SoleConnection, soleConnectionConfig, type SoleConnectionConfig } from './sole-connection.js';
 import { NAMESPACE, TELL_BLOCK } from './statements/registering.js';
 import { OVERDUE } from './statements/timing.js';
@@ -29,7 +31,7 @@ export class LeaseLedger {
   readonly #database: Database;
   readonly #name: string;
   #namespace: number | undefined;
-  #settlement: Settlement | undefined;
+  #beats: Beats | undefined;
   /** Whether the connection broke while nothing was asked of it. */
   #broke = false;
 
@@ -58,8 +60,9 @@ export class LeaseLedger {
 
   /** See Ledger.settle. */
   async settle(outcomes: readonly Outcome[]): Promise<Settled> {
-    this.#settlement ??= new Settlement(this.#database, await this.#number());
-    return this.#settlement.settle(outcomes);
+    const number = await this.#number();
+    this.#beats ??= new Beats(this.#database, number, new Claims(this.#database, number, new AssetNumbers(number)));
+    return this.#beats.beat(outcomes, undefined);
   }
 
   /** Records that the event loop of a process did not turn; returns what executed meanwhile. */

@@ -18,19 +18,16 @@ export const DUE_DEADLINES = statement(
   WHERE m.status = 'running' AND m.epoch = t.generation`,
 );
 
-/**
- * Purpose: what a process holds past its deadline, found through the locks of single flight.
- * Plan: heads_active, then primary keys. Values: namespace, process.
- */
+/** Purpose: what a process holds past its deadline. Plan: claims_pkey, then primary keys. Values: namespace, process. */
 export const OVERDUE = statement(
   'overdue',
-  `SELECT m.id, m.epoch, m.run_id AS run, a.key AS asset, h.partition, m.attempts FROM fs.heads h
+  `SELECT m.id, m.epoch, m.run_id AS run, a.key AS asset, h.partition, m.attempts FROM fs.claims c
   CROSS JOIN LATERAL (
-    SELECT m.id, m.epoch, m.status, m.namespace, m.process, m.run_id, m.asset_id, m.attempts, m.deadline
-    FROM fs.materializations m WHERE m.id = h.active_materialization OFFSET 0) m
+    SELECT m.id, m.epoch, m.status, m.run_id, m.asset_id, m.head_id, m.attempts, m.deadline
+    FROM fs.materializations m WHERE m.id = c.materialization_id OFFSET 0) m
   CROSS JOIN LATERAL (SELECT a.key FROM fs.assets a WHERE a.id = m.asset_id OFFSET 0) a
-  WHERE h.active_materialization IS NOT NULL AND m.status = 'running' AND m.namespace = $1 AND m.process = $2
-    AND m.deadline < clock_timestamp()
+  CROSS JOIN LATERAL (SELECT h.partition FROM fs.heads h WHERE h.id = m.head_id OFFSET 0) h
+  WHERE c.namespace = $1 AND c.process = $2 AND m.status = 'running' AND m.deadline < clock_timestamp()
   ORDER BY m.id`,
 );
 
