@@ -76,7 +76,7 @@ export class FlowStoneLifecycle
     } catch (error) {
       await this.storage.ledger.close();
       await this.storage.release();
-      await this.queue.stop();
+      await this.queue.close();
       throw error;
     }
   }
@@ -111,7 +111,7 @@ export class FlowStoneLifecycle
     this.#engine = undefined;
     await engine?.close();
     // Also of an application that was closed without ever being initialised: these two run from their creation.
-    await this.queue.stop();
+    await this.queue.close();
     await this.storage.release();
   }
 }

@@ -46,6 +46,11 @@ export interface WorkQueue {
   isPaused(pool: string): boolean;
   /** Never rejects. */
   health(): Promise<QueueHealth>;
-  /** Delivers nothing more; aborts the signals; resolves when the deliveries under way have ended. */
+  /**
+   * Delivers nothing more; aborts the signals; resolves when the deliveries under way have ended. Rings still reach other
+   * processes.
+   */
   stop(): Promise<void>;
+  /** Lets go of servers, after it stopped. May be asked twice, and without a start. */
+  close(): Promise<void>;
 }

@@ -70,7 +70,7 @@ export function queueSuite(create: () => Promise<QueueWorld>): void {
 
   afterEach(async () => {
     news.endAll();
-    await queue.stop();
+    await queue.close();
     await world.close();
   });
 
@@ -179,8 +179,8 @@ export function queueSuite(create: () => Promise<QueueWorld>): void {
     });
 
     it('may be asked twice, and without a start', async () => {
-      await Promise.all([queue.stop(), queue.stop()]);
-      await expect(queue.stop()).resolves.toBeUndefined();
+      await Promise.all([queue.stop(), queue.stop(), queue.close()]);
+      await expect(queue.close()).resolves.toBeUndefined();
     });
 
     it('does not begin after it was stopped', async () => {

@@ -79,6 +79,22 @@ describe('work', () => {
     expect(await asker.flowstone.load(Total)).toBe(TOTAL);
   });
 
+  it('that a closing process hands back is done by another, on the news alone', async () => {
+    const one = await start('one', { pollInterval: NEVER, concurrency: 1 });
+    const held = gate();
+    executions.hold = ({ who }) => (who === 'one' ? held.opened : Promise.resolve());
+    const run = await one.flowstone.materialize(Heavy, { partitions: ['p1', 'p2'] });
+    await executions.atLeast(1);
+    const { flowstone } = await start('two', { pollInterval: NEVER });
+    while ((await run.view()).counts.running < 2) await new Promise(setImmediate);
+    const closed = apps.shift()!.app.close();
+    await executions.atLeast(2);
+    expect(executions.begun.map(({ who }) => who)).toEqual(['one', 'two']);
+    held.open();
+    await closed;
+    expect(await flowstone.run(run.id).wait()).toMatchObject({ status: 'success' });
+  });
+
   it('is a job of its pool that lasts as long as the process works for it', async () => {
     const { flowstone, bull } = await start('one', { pollInterval: NEVER, concurrency: 1 });
     const held = gate();

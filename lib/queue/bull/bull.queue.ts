@@ -5,7 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type Bull from 'bull';
 import type { Delivery, QueueHealth, WorkQueue } from '../queue.port.js';
 import { PoolQueue } from './pool.queue.js';
-import { RedisConnections, type RedisAddress } from './redis.connections.js';
+import { RedisConnections, renewIfDeaf, type RedisAddress } from './redis.connections.js';
 
 /** With Redis there, this many poll intervals lie between two polls: they find what was lost, not what is new. */
 const POLL_RARELY = 5;
@@ -44,6 +44,9 @@ export class BullQueue implements WorkQueue {
   #canary: string | undefined;
   #policy: string | undefined;
   #stopped: Promise<void> | undefined;
+  #closed: Promise<void> | undefined;
+  /** Why Redis, although connected, did not take the last ring. */
+  #refused: string | undefined;
 
   constructor(private readonly options: BullQueueOptions) {
     this.#heard = new Promise((resolve) => {
@@ -52,6 +55,8 @@ export class BullQueue implements WorkQueue {
     this.#connections = new RedisConnections(options.redis, {
       up: () => void this.#up(),
       down: (error) => this.#down(error),
+      // What was said before it listened was not heard.
+      listening: () => void this.#attend(),
       trouble: (error) => this.#trouble(error),
     });
   }
@@ -72,13 +77,9 @@ export class BullQueue implements WorkQueue {
   }
 
   ring(pool: string): void {
+    if (this.#closed) return;
     if (!this.#connections.up) return this.#lose(pool);
-    this.#poolOf(pool)
-      .ring()
-      .catch((error: Error) => {
-        this.#trouble(error);
-        this.#lose(pool);
-      });
+    void this.#send(pool);
   }
 
   isPaused(pool: string): boolean {
@@ -89,22 +90,30 @@ export class BullQueue implements WorkQueue {
     return (this.#stopped ??= this.#stop());
   }
 
+  close(): Promise<void> {
+    return (this.#closed ??= this.#close());
+  }
+
   async health(): Promise<QueueHealth> {
-    const lines: string[] = [];
+    const problems: string[] = [];
     const pools: Record<string, QueueHealth['pools'][string]> = {};
     try {
       if (!this.#connections.up) throw new Error('not connected');
       await this.#readPolicy();
-      for (const [pool, queue] of this.#pools) pools[pool] = { paused: queue.paused, ...(await queue.backlog()) };
+      for (const [pool, queue] of this.#pools) {
+        await this.#refresh(queue);
+        pools[pool] = { paused: queue.paused, ...(await queue.backlog()) };
+      }
+      if (this.#refused !== undefined) problems.push(refusal(this.#refused));
     } catch (error) {
-      lines.push(`Redis cannot be reached (${(error as Error).message}): work is found by polling.`);
+      problems.push(`Redis cannot be reached (${(error as Error).message}): work is found by polling.`);
     }
-    const degraded = lines.length > 0;
-    if (this.#policy !== undefined && this.#policy !== POLICY) lines.push(policyProblem(this.#policy));
+    const degraded = problems.length > 0;
+    if (this.#policy !== undefined && this.#policy !== POLICY) problems.push(policyProblem(this.#policy));
     return {
       transport: 'bull',
       status: degraded ? 'degraded' : 'up',
-      problems: lines,
+      problems,
       ...(this.#policy !== undefined && { maxmemoryPolicy: this.#policy }),
       pools,
     };
@@ -118,6 +127,11 @@ export class BullQueue implements WorkQueue {
   async #stop(): Promise<void> {
     clearInterval(this.#timer);
     await Promise.all(Array.from(this.#pools.values(), (queue) => queue.stop()));
+  }
+
+  async #close(): Promise<void> {
+    await this.stop();
+    await Promise.all(Array.from(this.#pools.values(), (queue) => queue.close()));
     await this.#connections.close();
   }
 
@@ -131,6 +145,16 @@ export class BullQueue implements WorkQueue {
     this.#pools.set(pool, queue);
     this.#connections.listen(queue.channels, () => void this.#quietly(() => this.#refresh(queue)));
     return queue;
+  }
+
+  async #send(pool: string): Promise<void> {
+    try {
+      await this.#poolOf(pool).ring();
+      this.#refused = undefined;
+    } catch (error) {
+      this.#refuse(error as Error);
+      this.#lose(pool);
+    }
   }
 
   async #up(): Promise<void> {
@@ -158,7 +182,7 @@ export class BullQueue implements WorkQueue {
     await this.#quietly(async () => {
       await this.#seeCanary();
       for (const queue of this.#pools.values()) await this.#refresh(queue);
-      if (this.#work) for (const queue of this.#pools.values()) queue.take(this.#work);
+      if (this.#work && !this.#stopped) for (const queue of this.#pools.values()) queue.take(this.#work);
       const unsent = [...this.#unsent];
       this.#unsent.clear();
       for (const pool of unsent) this.ring(pool);
@@ -205,6 +229,13 @@ export class BullQueue implements WorkQueue {
     this.#pollSoon();
   }
 
+  /** Redis is there and takes no news, e.g. since its memory is full: told once, until it does again. */
+  #refuse(error: Error): void {
+    if (!this.#connections.up) return;
+    if (this.#refused === undefined) this.options.logger.warn(refusal(error.message));
+    this.#refused = error.message;
+  }
+
   #pollSoon(): void {
     if (this.#pollIntended || this.#stopped) return;
     this.#pollIntended = true;
@@ -218,14 +249,19 @@ export class BullQueue implements WorkQueue {
   async #quietly(act: () => Promise<void>): Promise<void> {
     await act().catch((error: Error) => {
       this.#trouble(error);
-      // Half open: connected for this side, not for the other.
-      if (error.message === 'Command timed out') this.#connections.renew();
+      renewIfDeaf(this.#connections.client, error);
     });
   }
 
   #trouble(error: Error): void {
+    // An outage is told once, not by each connection and attempt.
+    if (!this.#connections.up) return;
     this.options.logger.debug(`Redis: ${error?.message}`);
   }
+}
+
+function refusal(reason: string): string {
+  return `Redis takes no news (${reason}): work is found by polling.`;
 }
 
 function policyProblem(policy: string): string {

@@ -1,8 +1,9 @@
 // The Bull queue of one pool: rings go in as jobs, jobs come out as deliveries. When to do so is decided by bull.queue.ts.
 import { randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import Bull from 'bull';
 import type { Delivery } from '../queue.port.js';
-import type { Redis, RedisConnections } from './redis.connections.js';
+import { FAREWELL, renewIfDeaf, type Redis, type RedisConnections } from './redis.connections.js';
 
 /** Deliveries at a time: one lasts as long as the work does, the other takes the news. */
 const OVERLAP = 2;
@@ -64,7 +65,10 @@ export class PoolQueue {
     });
     // The connection names itself; Bull would do it with a promise nobody hears when it fails.
     this.bull.setWorkerName = async () => undefined;
-    this.bull.on('error', trouble);
+    this.bull.on('error', (error: Error) => {
+      trouble(error);
+      if (this.#waiting && !this.#stopped) renewIfDeaf(this.#waiting, error);
+    });
     this.bull.on('lock-extension-failed', (_job, error: Error) => trouble(error));
   }
 
@@ -102,22 +106,26 @@ export class PoolQueue {
     return true;
   }
 
-  /** Takes no more jobs; resolves when the deliveries under way have ended and all is sent. */
+  /** Takes no more jobs; resolves when the deliveries under way have ended. */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#abort();
     const { bull, options } = this;
     const waiting = this.#waiting;
-    if (waiting) {
-      // Bull connects anew after it has broken off its wait for a job.
-      waiting.connect = async () => undefined;
-      const paused = bull.pause(true, true);
-      // Bull's own way waits for half a second.
-      setImmediate(() => waiting.disconnect());
-      await paused.catch(options.trouble);
-    }
+    // Bull connects anew after it has broken off its wait for a job.
+    if (waiting) waiting.connect = async () => undefined;
+    // Also before Bull waits for jobs: it may be about to.
+    const paused = bull.pause(true, true);
+    // Bull's own way waits for half a second.
+    if (waiting) setImmediate(() => waiting.disconnect());
+    await paused.catch(options.trouble);
     await Promise.all(this.#deliveries);
-    await this.#adding?.catch(() => undefined);
+  }
+
+  /** After stop(): what is under way is sent, nothing of Bull goes on. */
+  async close(): Promise<void> {
+    const { bull, options } = this;
+    await Promise.race([this.#adding?.catch(() => undefined), pause(FAREWELL, undefined, { ref: false })]);
     // A turn of the event loop, in which Bull sends what became of the last jobs.
     await new Promise(setImmediate);
     await bull.close(true).catch(options.trouble);

@@ -17,14 +17,18 @@ export type RedisAddress = string | Readonly<Record<string, unknown>>;
 const LONGEST_PAUSE = 2000;
 /** A command that has no answer by then has none, ms: a half-open connection must not hold anything up. */
 const ANSWER_WITHIN = 5000;
-/** How long a connection that waits for jobs may be silent, ms. Bull asks anew every 5 s. */
-const SILENT_AT_MOST = 15_000;
+/** The same for a connection that waits for jobs, ms. Bull asks for an answer after 5 s at most. */
+const JOB_OR_NOTHING_WITHIN = 15_000;
+/** How long a process that closes waits for what it has sent, ms. */
+export const FAREWELL = 1000;
 
 /** What happens to the connection for commands. */
 export interface ConnectionNews {
   up(): void;
   /** Told once per outage, and at the first attempt that fails. */
   down(error: Error | undefined): void;
+  /** The connection for events is there, and `up`; again after each outage. */
+  listening(): void;
   /** A connection failed in a way that nobody waits for. */
   trouble(error: Error): void;
 }
@@ -44,6 +48,9 @@ export class RedisConnections {
     const commands = { enableOfflineQueue: false, maxRetriesPerRequest: 1, commandTimeout: ANSWER_WITHIN };
     this.client = this.#connect(commands);
     this.#subscriber = this.#connect({ enableReadyCheck: false, maxRetriesPerRequest: null });
+    this.#subscriber.on('ready', () => {
+      if (this.up) this.news.listening();
+    });
     let last: Error | undefined;
     this.client.on('error', (error: Error) => {
       last = error;
@@ -68,16 +75,13 @@ export class RedisConnections {
     const waiting = this.#connect({
       enableReadyCheck: false,
       maxRetriesPerRequest: null,
-      socketTimeout: SILENT_AT_MOST,
+      commandTimeout: JOB_OR_NOTHING_WITHIN,
       connectionName: name,
+      // Bull may ask for it when it is closed already.
+      lazyConnect: this.#closed,
     });
     this.#waiting.push(waiting);
     return waiting;
-  }
-
-  /** Gives up a connection that does not answer, for a new one. */
-  renew(): void {
-    if (!this.#closed) this.client.disconnect(true);
   }
 
   /** Hears the messages of `channels`, also after reconnecting. */
@@ -94,7 +98,8 @@ export class RedisConnections {
   async close(): Promise<void> {
     this.#closed = true;
     const connections = [this.client, this.#subscriber, ...this.#waiting];
-    if (this.up) await Promise.race([this.client.quit().catch(() => undefined), pause(ANSWER_WITHIN)]);
+    const farewell = pause(FAREWELL, undefined, { ref: false });
+    if (this.up) await Promise.race([this.client.quit().catch(() => undefined), farewell]);
     await Promise.all(connections.map(end));
   }
 
@@ -110,6 +115,8 @@ export class RedisConnections {
       retryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 10), LONGEST_PAUSE),
       // A replica that was the master until a moment ago: connecting anew finds the new one.
       reconnectOnError: (error) => (error.message.startsWith('READONLY') ? 2 : false),
+      // Until a socket that was ended is destroyed; it keeps the process that long.
+      ...{ disconnectTimeout: 100 },
       ...(typeof this.address === 'string' ? {} : this.address),
       ...forced,
     };
@@ -129,11 +136,17 @@ function redisClass(): RedisClass {
   return createRequire(bull)('ioredis') as RedisClass;
 }
 
-/** Also one that is between two attempts to connect, and says nothing of its end then. */
+/** Half open: connected for this side, not for the other. A new connection finds out. */
+export function renewIfDeaf(redis: Redis, error: Error): void {
+  if (error.message === 'Command timed out' && redis.status === 'ready') redis.disconnect(true);
+}
+
+/** Also one that is between two attempts to connect: it says nothing of its end, and keeps the commands it was given. */
 async function end(redis: Redis): Promise<void> {
   if (redis.status === 'end') return;
   const ended = new Promise<void>((resolve) => redis.once('end', resolve));
   const connected = redis.status !== 'reconnecting';
   redis.disconnect();
   if (connected) await ended;
+  else (redis as unknown as { flushQueue(error: Error): void }).flushQueue(new Error('Connection is closed.'));
 }

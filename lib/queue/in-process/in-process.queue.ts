@@ -43,6 +43,10 @@ export class InProcessQueue implements WorkQueue {
     await Promise.all(this.#deliveries);
   }
 
+  close(): Promise<void> {
+    return this.stop();
+  }
+
   /** In a microtask, so that all rings of one stretch of code are one delivery. */
   #deliverSoon(): void {
     if (this.#intended || !this.#work) return;
