@@ -476,7 +476,8 @@ END $$`;
  * One beat of a process: attempts end or go back as their outcomes say, with all that follows, and what is ready is
  * claimed. Either half may be empty. Guard of the first: running at this epoch; a success also before its deadline. A
  * row whose cancel was asked for does not go back: it ends cancelled. Plan: primary keys.
- * Returns how those stand that did not move, the runs that ended, whether work was released, and the claims.
+ * Returns how those stand that did not move, the runs that ended, whether work was released that the claim did not see,
+ * and the claims.
  */
 const BEAT = `CREATE FUNCTION beat(p_namespace integer, p_ids bigint[], p_outcomes json, p_consumers bigint[],
   p_consumed bigint[], p_process text, p_limit integer, p_assets integer[], p_closed integer[],
@@ -551,8 +552,13 @@ BEGIN
       v_moved := v_moved || follow(v_moved);
       v_lanes := conclude(p_namespace, v_moved);
     END IF;
-    released := v_lanes IS NOT NULL OR EXISTS (
-      SELECT FROM lanes l WHERE l.id = ANY (ARRAY(SELECT DISTINCT m.lane_id FROM unnest(v_moved) m)) AND l.limits IS NOT NULL);
+    -- The claim below sees what was released, but in lanes that are told only by the tally that they have any.
+    released := CASE WHEN p_limit > 0
+      THEN EXISTS (SELECT FROM lanes l WHERE l.id = ANY (v_lanes) AND NOT l.has_ready)
+      ELSE v_lanes IS NOT NULL OR EXISTS (
+        SELECT FROM lanes l
+        WHERE l.id = ANY (ARRAY(SELECT DISTINCT m.lane_id FROM unnest(v_moved) m)) AND l.limits IS NOT NULL)
+      END;
   END IF;
   IF p_limit > 0 THEN
     SELECT c.claimed, c.empty, c.empty_at INTO v_claimed, v_empty, v_empty_at

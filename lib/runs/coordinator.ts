@@ -289,12 +289,11 @@ export class Coordinator {
     // An attempt that is `expired` is left to its timer, one that is `fenced` has nothing to say any more.
     this.#finished = this.#finished.slice(batch.length);
     if (claims.length > 0) crashPoint('after-claim');
-    if (claims.length >= limit && (released || limit > 0)) {
-      this.#more = true;
-      // There may be more than this process takes.
-      if (limit > 0) this.#ringFor(claims);
-      else this.ring();
-    }
+    const full = limit > 0 && claims.length >= limit;
+    if (full || released) this.#more = true;
+    // There may be more than this process takes.
+    if (full) this.#ringFor(claims);
+    else if (released && limit === 0) this.ring();
     this.accept(claims);
     this.#tell(batch, verdicts, endedRuns);
   }

@@ -1,6 +1,6 @@
 // Work: claiming, the fence, commits, retries, timers, single flight.
 import { expect, it } from '@jest/globals';
-import { attempt, error, success, type World } from './ledger.fixture.js';
+import { attempt, by, error, success, type World } from './ledger.fixture.js';
 
 export function workBehaviours(world: () => World): void {
   it('claims by priority, then age, and only what was asked for', async () => {
@@ -38,6 +38,17 @@ export function workBehaviours(world: () => World): void {
     const c = await world().claimOne();
     expect(await world().succeed(c, { consumed: [a!.id, b!.id] })).toMatchObject({ endedRuns: [run.id] });
     expect(await world().runStatus(run.id)).toBe('success');
+  });
+
+  it('claims what a beat releases in it, or tells that it did not look', async () => {
+    await world().run([{ asset: 'a' }, { asset: 'b', upstreams: [0] }]);
+    const a = await world().claimOne();
+    // So that nothing is known to be ready.
+    expect(await world().claim()).toEqual([]);
+    const request = { ...by('one'), limit: 10 };
+    const { claims, released } = await world().ledger.beat([success(a)], request);
+    const following = released ? (await world().ledger.beat([], request)).claims : [];
+    expect([...claims, ...following]).toMatchObject([{ asset: 'b' }]);
   });
 
   it('releases across one group and across two processes at once', async () => {

@@ -177,7 +177,8 @@ export class MemoryLedger implements Ledger {
 
   async beat(outcomes: readonly Outcome[], request: ClaimRequest): Promise<Beat> {
     const settled = await this.settle(outcomes);
-    return { ...settled, claims: this.#claim(request) };
+    // A claim sees all that was released.
+    return { ...settled, released: settled.released && request.limit === 0, claims: this.#claim(request) };
   }
 
   async fireTimers(): Promise<{ released: number; due: readonly DueDeadline[]; next: Date | null }> {
