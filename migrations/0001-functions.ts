@@ -6,7 +6,7 @@
 // id, then (claiming) whatever is free by SKIP LOCKED, at last lanes by id and runs by id. Rows found by an older
 // snapshot are judged again when they are locked: each UPDATE repeats its guard.
 // Every access to a large table is by `id = ANY(...)` or a LATERAL look-up that cannot be flattened (OFFSET 0), so that
-// no statistics, however wrong, make the planner scan it.
+// no statistics, however wrong, make the planner scan it. `upstream + 0` is what the index on it is made of.
 
 /** A materialization that has left its status in this transaction, with what follows from it. */
 const MOVED = `CREATE TYPE moved AS (
@@ -42,10 +42,11 @@ DECLARE
 BEGIN
   IF cardinality(v_failed) = 0 THEN RETURN '{}'; END IF;
   WITH RECURSIVE doomed (id) AS (
-    SELECT l.downstream FROM lineage l WHERE l.upstream = ANY (v_failed)
+    SELECT l.downstream FROM unnest(v_failed) f (id)
+    CROSS JOIN LATERAL (SELECT l.downstream FROM lineage l WHERE l.upstream + 0 = f.id OFFSET 0) l
     UNION
     SELECT l.downstream FROM doomed d
-    CROSS JOIN LATERAL (SELECT l.downstream FROM lineage l WHERE l.upstream = d.id OFFSET 0) l
+    CROSS JOIN LATERAL (SELECT l.downstream FROM lineage l WHERE l.upstream + 0 = d.id OFFSET 0) l
   ), locked AS MATERIALIZED (
     SELECT m.id FROM materializations m
     WHERE m.id = ANY (ARRAY(SELECT d.id FROM doomed d)) AND m.status = 'pending' ORDER BY m.id FOR UPDATE
@@ -134,7 +135,8 @@ BEGIN
   v_done := ARRAY(SELECT m.id FROM unnest(p_moved) m WHERE m.status IN ('success', 'skipped'));
   IF cardinality(v_done) > 0 OR v_holders IS NOT NULL THEN
     WITH freed AS MATERIALIZED (
-      SELECT l.downstream AS id, count(*)::integer AS n FROM lineage l WHERE l.upstream = ANY (v_done)
+      SELECT l.downstream AS id, count(*)::integer AS n FROM unnest(v_done) d (id)
+      CROSS JOIN LATERAL (SELECT l.downstream FROM lineage l WHERE l.upstream + 0 = d.id OFFSET 0) l
       GROUP BY l.downstream
     ), locked AS MATERIALIZED (
       SELECT m.id FROM materializations m

@@ -32,6 +32,7 @@ import {
   HEADS_OF,
   LEFTOVERS,
   materializationsWhere,
+  pageKey,
   PROGRESS,
   runsWhere,
 } from './statements/reading.js';
@@ -225,7 +226,11 @@ export class Reads {
     conditions: readonly Condition[],
     page: PageRequest,
   ): Promise<R[]> {
-    const before: readonly Condition[] = page.before === undefined ? [] : [[`${alias}.id < ?`, page.before]];
+    const key = pageKey(
+      alias,
+      conditions.map(([sql]) => sql),
+    );
+    const before: readonly Condition[] = page.before === undefined ? [] : [[`${key} < ?`, page.before]];
     const all: readonly Condition[] = [[`${alias}.namespace = ?`, this.namespace], ...conditions, ...before];
     return this.database.rows<R>(build(all.map(([sql]) => sql)), [
       page.limit + 1,

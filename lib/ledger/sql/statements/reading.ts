@@ -17,11 +17,24 @@ const EVENT = `SELECT e.id, e.at, e.kind, e.run_id, e.materialization_id, e.asse
 
 const listings = new Map<string, Statement>();
 
+/**
+ * What a listing is ordered and paged by: the id, as the index has it that leads to the rows of these conditions (see
+ * the migration, runs_page).
+ */
+export function pageKey(alias: string, conditions: readonly string[]): string {
+  const indexed = alias === 'r' ? !conditions.includes('r.id = ?') : alias === 'm' && conditions.some(leadsToRows);
+  return indexed ? `${alias}.id + 0` : `${alias}.id`;
+}
+
+function leadsToRows(condition: string): boolean {
+  return /^m\.(run_id|head_id) /.test(condition);
+}
+
 /** The listing for these conditions, newest first, one more than the page so that its end is known. */
 function listing(name: string, select: string, alias: string, conditions: readonly string[]): Statement {
   let parameter = 1;
   const where = conditions.join(' AND ').replaceAll('?', () => `$${++parameter}`);
-  const text = `${select} WHERE ${where} ORDER BY ${alias}.id DESC LIMIT $1`;
+  const text = `${select} WHERE ${where} ORDER BY ${pageKey(alias, conditions)} DESC LIMIT $1`;
   let known = listings.get(text);
   if (!known) listings.set(text, (known = statement(`${name}_${listings.size}`, text)));
   return known;
@@ -74,7 +87,7 @@ export const LEFTOVERS = statement(
   'leftovers',
   `SELECT m.id, m.asset_id, m.forced, m.priority, h.partition FROM fs.materializations m
   CROSS JOIN LATERAL (SELECT h.partition FROM fs.heads h WHERE h.id = m.head_id OFFSET 0) h
-  WHERE m.run_id = $2 AND m.namespace = $1 AND m.status NOT IN ('success', 'skipped') ORDER BY m.id`,
+  WHERE m.run_id = $2 AND m.namespace = $1 AND m.status NOT IN ('success', 'skipped') ORDER BY m.id + 0`,
 );
 
 /** Purpose: what some rows depend on. Plan: primary key of lineage. Values: ids. */
@@ -93,8 +106,9 @@ export const PROGRESS = statement(
   `SELECT
     ARRAY(SELECT DISTINCT y.asset_id::bigint FROM fs.ready y
       WHERE y.lane_id = ANY (ARRAY(SELECT l.id FROM fs.lanes l WHERE l.run_id = $2))) AS ready,
-    ARRAY(SELECT DISTINCT m.waiting_for FROM fs.materializations m
-      WHERE m.waiting_for IS NOT NULL AND m.run_id = $2) AS waits_for,
+    ARRAY(SELECT DISTINCT m.waiting_for FROM (
+      SELECT m.waiting_for, m.run_id FROM fs.materializations m WHERE m.waiting_for IS NOT NULL OFFSET 0) m
+      WHERE m.run_id = $2) AS waits_for,
     (SELECT count(*) FROM fs.timers t
       CROSS JOIN LATERAL (SELECT m.run_id FROM fs.materializations m WHERE m.id = t.owner OFFSET 0) m
       WHERE t.namespace = $1 AND t.kind = 'retry' AND m.run_id = $2) AS timers`,

@@ -8,7 +8,7 @@ const CONSUMED_BY_A_HEAD = (id: string): string => `EXISTS (
       SELECT FROM fs.lineage l
       CROSS JOIN LATERAL (SELECT c.head_id FROM fs.materializations c WHERE c.id = l.downstream OFFSET 0) c
       CROSS JOIN LATERAL (SELECT h.materialization_id FROM fs.heads h WHERE h.id = c.head_id OFFSET 0) h
-      WHERE l.upstream = ${id} AND h.materialization_id = l.downstream)`;
+      WHERE l.upstream + 0 = ${id} AND h.materialization_id = l.downstream)`;
 
 // Edges to what was removed stay while their downstream does: they tell that provenance ends there.
 const removing = (ids: string): string => `edges AS (
@@ -27,7 +27,7 @@ export const EXPIRED_RUNS = statement(
   'expired_runs',
   `SELECT r.id, r.created_at < $3 AS old, COALESCE(r.completed_at < $3, false) AND NOT EXISTS (
       SELECT FROM fs.runs o WHERE o.retry_of = r.id AND o.status IN ('planning', 'running')) AS expired
-  FROM fs.runs r WHERE r.namespace = $1 AND r.id > $2 ORDER BY r.id LIMIT $4`,
+  FROM fs.runs r WHERE r.namespace = $1 AND r.id + 0 > $2 ORDER BY r.id + 0 LIMIT $4`,
 );
 
 /**
@@ -39,7 +39,7 @@ export const REMOVE_MATERIALIZATIONS = statement(
   `WITH page AS MATERIALIZED (
     SELECT m.id, m.status, r.id AS run, r.place FROM unnest($1::bigint[]) WITH ORDINALITY AS r (id, place)
     CROSS JOIN LATERAL (SELECT m.id, m.status FROM fs.materializations m
-      WHERE m.run_id = r.id AND m.id > CASE WHEN r.place = 1 THEN $2::bigint ELSE 0 END ORDER BY m.id LIMIT $3) m
+      WHERE m.run_id = r.id AND m.id + 0 > CASE WHEN r.place = 1 THEN $2::bigint ELSE 0 END ORDER BY m.id + 0 LIMIT $3) m
     LIMIT $3
   ), removable AS MATERIALIZED (
     SELECT p.id FROM page p
