@@ -212,8 +212,6 @@ export class Coordinator {
     await this.#planning;
     await this.#beating;
     while (this.#finished.length > 0) await this.#exchange(this.#finished.slice(0, SETTLE_AT_MOST), 0);
-    // What was handed back is for others.
-    this.ring();
     for (const end of this.#lasting.values()) end();
     await this.#queueStopped;
   }
