@@ -13,7 +13,6 @@ import type { BlockedPlace, LeaseAccess } from './ledger/sql/lease-ledger.js';
 import { declaredUpstreams } from './planning/must-run.js';
 import { schemeFingerprint } from './partitions/partitions.js';
 import type { WorkQueue } from './queue/queue.port.js';
-import { Aborted } from './runs/abort.js';
 import type { AttemptHost } from './runs/attempt.js';
 import { LookAgainDesk } from './runs/claim.desk.js';
 import { Coordinator } from './runs/coordinator.js';
@@ -187,7 +186,7 @@ export class FlowStoneEngine {
       cancelled: (attempts) => this.coordinator.cancel(attempts),
       lost: () => {
         this.#logger.warn('The lease was lost: other processes took over what ran here, it is aborted.');
-        this.coordinator.abortAll(new Aborted('lost'));
+        this.coordinator.abortAll('lost');
       },
       rescued: (count) => {
         this.#logger.warn(`Took over ${count} materializations of a process that was lost.`);

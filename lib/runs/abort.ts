@@ -10,7 +10,7 @@ const TEXT: Readonly<Record<AbortKind, string>> = {
 };
 
 /** Aborts after which nobody waits for the code. */
-const AT_ONCE: ReadonlySet<AbortKind | undefined> = new Set(['timeout', 'shutdown']);
+const AT_ONCE: ReadonlySet<AbortKind> = new Set(['timeout', 'shutdown']);
 
 /** The reason of an attempt's abort signal. */
 export class Aborted extends Error {
@@ -20,33 +20,63 @@ export class Aborted extends Error {
   }
 }
 
-/** The kind of an abort, undefined while there is none. */
-export function abortKind(signal: AbortSignal): AbortKind | undefined {
-  if (!signal.aborted) return undefined;
-  return signal.reason instanceof Aborted ? signal.reason.kind : 'cancelled';
-}
-
 /**
- * The result of `work`, or a rejection with the signal's reason once it has been aborted: at once for a timeout and
- * for a shutdown (whose deadline has passed), after `grace()` ms otherwise, since code that listens ends sooner and may
- * still tell what it did.
+ * How an attempt is told to stop, once. Its signal is made when somebody asks for it: most code does not, and a signal
+ * costs more than all else of a short attempt.
  */
-export async function orAborted<T>(work: Promise<T>, signal: AbortSignal, grace: () => number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  let onAbort: (() => void) | undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => {
-      timer = setTimeout(() => reject(signal.reason as Error), AT_ONCE.has(abortKind(signal)) ? 0 : grace());
-    };
-    if (signal.aborted) onAbort();
-    else signal.addEventListener('abort', onAbort, { once: true });
-  });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    clearTimeout(timer);
-    if (onAbort) signal.removeEventListener('abort', onAbort);
-    // Code that goes on after its abort may still throw: nobody waits for it.
-    work.catch(() => undefined);
+export class Abort {
+  #reason: Aborted | undefined;
+  #controller: AbortController | undefined;
+  #listener: (() => void) | undefined;
+
+  /** What is thrown, undefined while nobody aborted. */
+  get reason(): Aborted | undefined {
+    return this.#reason;
+  }
+
+  /** For user code and I/O managers. */
+  get signal(): AbortSignal {
+    if (!this.#controller) {
+      this.#controller = new AbortController();
+      if (this.#reason) this.#controller.abort(this.#reason);
+    }
+    return this.#controller.signal;
+  }
+
+  /** The first reason counts. */
+  abort(kind: AbortKind): void {
+    if (this.#reason) return;
+    this.#reason = new Aborted(kind);
+    this.#controller?.abort(this.#reason);
+    this.#listener?.();
+  }
+
+  throwIfAborted(): void {
+    if (this.#reason) throw this.#reason;
+  }
+
+  /**
+   * The result of `work`, or a rejection with the reason once there is one: at once for a timeout and for a shutdown
+   * (whose deadline has passed), after `grace()` ms otherwise, since code that listens ends sooner and may still tell
+   * what it did. Code that goes on after that may still throw: nobody waits for it. Once for an attempt.
+   */
+  over<T>(work: Promise<T>, grace: () => number): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      let timer: NodeJS.Timeout | undefined;
+      const give = (): void => {
+        const reason = this.#reason!;
+        timer = setTimeout(() => reject(reason), AT_ONCE.has(reason.kind) ? 0 : grace());
+      };
+      this.#listener = give;
+      if (this.#reason) give();
+      const settle = <V>(how: (value: V) => void) => {
+        return (value: V): void => {
+          clearTimeout(timer);
+          this.#listener = undefined;
+          how(value);
+        };
+      };
+      work.then(settle(resolve), settle(reject));
+    });
   }
 }

@@ -10,7 +10,7 @@ import {
 import type { StoredValue } from '../io/io-manager.port.js';
 import type { Claim, Ledger, Outcome } from '../ledger/ledger.port.js';
 import type { JsonObject, ValueRecord } from '../ledger/records.js';
-import { Aborted, abortKind, orAborted } from './abort.js';
+import { Aborted, type Abort } from './abort.js';
 import { decideAfterFailure, NO_RETRY } from './attempt.machine.js';
 import type { Execution } from './coordinator.js';
 import { crashPoint } from './crash-points.js';
@@ -83,30 +83,28 @@ export class Attempt implements Execution {
     return this.prepared.claim;
   }
 
-  async run(abort: AbortController): Promise<Outcome> {
-    const { signal } = abort;
+  async run(abort: Abort): Promise<Outcome> {
     const over = this.host.pulse.begin(this.claim.id);
     try {
-      signal.throwIfAborted();
-      return await orAborted(this.#work(abort), signal, () => this.#grace);
+      abort.throwIfAborted();
+      return await abort.over(this.#work(abort), () => this.#grace);
     } catch (error) {
-      return this.#afterFailure(error, signal);
+      return this.#afterFailure(error, abort);
     } finally {
       clearTimeout(this.#timer);
       over();
     }
   }
 
-  async #work(abort: AbortController): Promise<Outcome> {
-    const { signal } = abort;
-    const inputs = await loadInputs(this.prepared.dependencies, this.host.loader, signal);
+  async #work(abort: Abort): Promise<Outcome> {
+    const inputs = await loadInputs(this.prepared.dependencies, this.host.loader, abort);
     await this.#start(abort);
-    signal.throwIfAborted();
+    abort.throwIfAborted();
     this.#grace = this.host.cancelGrace;
-    return this.#execute(inputs, signal);
+    return this.#execute(inputs, abort);
   }
 
-  async #start(abort: AbortController): Promise<void> {
+  async #start(abort: Abort): Promise<void> {
     const limit = this.prepared.definition.timeout;
     if (limit !== undefined) {
       const { id, epoch } = this.claim;
@@ -115,20 +113,20 @@ export class Attempt implements Execution {
     }
     this.#startedAt = new Date();
     // A timer of Node cannot wait longer; the ledger's own timer aborts what takes weeks.
-    if (limit === undefined || limit > LONGEST_TIMER || abort.signal.aborted) return;
-    this.#timer = setTimeout(() => abort.abort(new Aborted('timeout')), limit);
+    if (limit === undefined || limit > LONGEST_TIMER || abort.reason) return;
+    this.#timer = setTimeout(() => abort.abort('timeout'), limit);
   }
 
-  async #execute(inputs: Readonly<Record<string, unknown>>, signal: AbortSignal): Promise<Outcome> {
+  async #execute(inputs: Readonly<Record<string, unknown>>, abort: Abort): Promise<Outcome> {
     const { claim, definition, executable, dependencies, inputs: fingerprint, upstreams } = this.prepared;
-    const context = this.#context(signal);
+    const context = this.#context(abort);
     crashPoint('before-execute');
     // Rows are produced while they are stored, so that both happen inside the context and under the signal.
     const stored = await runInContext(context, async () => {
       const value = await executable.execute(context, inputs);
       crashPoint('after-execute');
-      signal.throwIfAborted();
-      return value === undefined ? undefined : this.host.store(definition, claim, value, signal);
+      abort.throwIfAborted();
+      return value === undefined ? undefined : this.host.store(definition, claim, value, abort.signal);
     });
     // No timer fires while code blocks the event loop, but the ledger has counted on.
     if (Date.now() - this.#startedAt!.getTime() > (definition.timeout ?? Infinity)) throw new Aborted('timeout');
@@ -151,7 +149,7 @@ export class Attempt implements Execution {
     };
   }
 
-  #context(signal: AbortSignal): AssetContext {
+  #context(abort: Abort): AssetContext {
     const { claim, definition, window, dimensions } = this.prepared;
     const { host } = this;
     const report = this.#report;
@@ -167,7 +165,9 @@ export class Attempt implements Execution {
       get logger() {
         return (logger ??= host.loggerOf(name));
       },
-      signal,
+      get signal() {
+        return abort.signal;
+      },
       idempotencyKey: `${host.namespace}:${claim.id}`,
       previousVersion: claim.head.dataVersion ?? undefined,
       report({ dataVersion, metadata, columns }: ContextReport) {
@@ -185,9 +185,9 @@ export class Attempt implements Execution {
     return Object.keys(all).length === 0 ? null : (JSON.parse(JSON.stringify(all)) as JsonObject);
   }
 
-  #afterFailure(thrown: unknown, signal: AbortSignal): Outcome {
+  #afterFailure(thrown: unknown, abort: Abort): Outcome {
     const { id, epoch, attempt, rescues } = this.claim;
-    const kind = abortKind(signal) ?? (thrown instanceof Aborted ? thrown.kind : undefined);
+    const kind = abort.reason?.kind ?? (thrown instanceof Aborted ? thrown.kind : undefined);
     if (kind === 'cancelled') return { kind: 'cancelled', id, epoch };
     if (kind === 'shutdown' || kind === 'lost') return { kind: 'handed_back', id, epoch };
     const error =

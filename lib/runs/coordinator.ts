@@ -2,7 +2,7 @@
 // What to execute and how stands elsewhere (claim.desk.ts, attempt.ts); this file only keeps the loop fed.
 import type { Claim, Claimant, DueDeadline, Ledger, Outcome, Verdict } from '../ledger/ledger.port.js';
 import type { Delivery, WorkQueue } from '../queue/queue.port.js';
-import { Aborted } from './abort.js';
+import { Abort, type AbortKind } from './abort.js';
 import { crashPoint } from './crash-points.js';
 import type { Failure } from './failure.js';
 import type { Membership } from './membership.js';
@@ -23,7 +23,7 @@ const TIMER_LOOK = 1000;
 /** A claim that is to be executed; `run` never rejects. It aborts by itself when its timeout passes. */
 export interface Execution {
   readonly claim: Claim;
-  run(abort: AbortController): Promise<Outcome>;
+  run(abort: Abort): Promise<Outcome>;
 }
 
 /** An outcome on its way to the ledger, and whose run is to be told of it. */
@@ -63,7 +63,7 @@ export interface CoordinatorOptions {
 /** A claim of this process, from the claim until its outcome is known. */
 interface InHand {
   readonly claim: Claim;
-  readonly controller: AbortController;
+  readonly abort: Abort;
 }
 
 interface Waiting extends InHand {
@@ -130,6 +130,7 @@ export class Coordinator {
   /** This process with the assets it may claim: of pools that are not paused. */
   claimant(): Claimant {
     const claimant = this.membership.claimant();
+    if (!this.#pools.some((pool) => this.queue.isPaused(pool))) return claimant;
     return { ...claimant, assets: claimant.assets.filter((asset) => !this.queue.isPaused(this.#poolOf(asset))) };
   }
 
@@ -146,7 +147,7 @@ export class Coordinator {
   /** Takes claims: those of the beat, and those made with the insertion of their run. */
   accept(claims: readonly Claim[]): void {
     if (claims.length === 0) return;
-    for (const claim of claims) this.#inHand.set(claim.id, { claim, controller: new AbortController() });
+    for (const claim of claims) this.#inHand.set(claim.id, { claim, abort: new Abort() });
     void this.#examine(claims);
   }
 
@@ -170,21 +171,21 @@ export class Coordinator {
   }
 
   /** Aborts executions whose run was cancelled. */
-  abort(attempts: readonly { id: number; epoch: number }[], reason: Aborted): void {
+  abort(attempts: readonly { id: number; epoch: number }[], kind: AbortKind): void {
     for (const { id, epoch } of attempts) {
       const inHand = this.#inHand.get(id);
-      if (inHand?.claim.epoch === epoch) inHand.controller.abort(reason);
+      if (inHand?.claim.epoch === epoch) inHand.abort.abort(kind);
     }
   }
 
   /** A person cancelled these attempts. */
   cancel(attempts: readonly { id: number; epoch: number }[]): void {
-    this.abort(attempts, new Aborted('cancelled'));
+    this.abort(attempts, 'cancelled');
   }
 
   /** The process lost its lease: nothing in hand can commit any more. */
-  abortAll(reason: Aborted): void {
-    for (const { controller } of this.#inHand.values()) controller.abort(reason);
+  abortAll(kind: AbortKind): void {
+    for (const { abort } of this.#inHand.values()) abort.abort(kind);
   }
 
   /** Claims nothing more. */
@@ -200,7 +201,7 @@ export class Coordinator {
     if (this.#inHand.size > 0) {
       await new Promise<void>((resolve) => {
         const timer = setTimeout(() => {
-          this.abortAll(new Aborted('shutdown'));
+          this.abortAll('shutdown');
           resolve();
         }, deadline);
         this.#drained = () => {
@@ -372,9 +373,9 @@ export class Coordinator {
     this.#startWaiting();
   }
 
-  async #execute({ execution, controller }: Waiting): Promise<void> {
+  async #execute({ execution, abort }: Waiting): Promise<void> {
     const start = performance.now();
-    const outcome = await execution.run(controller);
+    const outcome = await execution.run(abort);
     this.#usual += (performance.now() - start - this.#usual) / 16;
     this.#running--;
     this.#letGo(execution.claim.id);
@@ -417,7 +418,7 @@ export class Coordinator {
   #passed(deadline: DueDeadline): void {
     const { id, epoch, run, kind } = deadline;
     const ours = this.#inHand.get(id)?.claim.epoch === epoch;
-    this.abort([deadline], new Aborted(kind === 'cancel' ? 'cancelled' : 'timeout'));
+    this.abort([deadline], kind === 'cancel' ? 'cancelled' : 'timeout');
     if (kind === 'cancel') this.#finish({ run, outcome: { kind: 'cancelled', id, epoch } });
     // An attempt of this process ends by its own abort; one of another process may never answer.
     else if (!ours) this.#finish(this.desk.afterTimeout(deadline));

@@ -3,6 +3,7 @@ import type { DependencyDefinition } from '../assets/asset.definition.js';
 import type { PartitionedInput } from '../assets/asset.value.js';
 import { FlowStoneError } from '../flowstone.errors.js';
 import type { HeadRecord, ValueRecord } from '../ledger/records.js';
+import type { Abort } from './abort.js';
 
 /** Values of a {@link PartitionedInput} that are loaded before they are asked for. */
 const PREFETCH = 4;
@@ -40,13 +41,13 @@ export interface PinLoader {
 export async function loadInputs(
   dependencies: readonly PinnedDependency[],
   loader: PinLoader,
-  signal: AbortSignal,
+  abort: Pick<Abort, 'throwIfAborted'>,
 ): Promise<Readonly<Record<string, unknown>>> {
   const data = dependencies.filter(({ dependency }) => !dependency.ordering);
   const values = await Promise.all(
     data.map(async ({ dependency, cardinality, pins }): Promise<unknown> => {
       const load = async (pin: Pin): Promise<unknown> => {
-        signal.throwIfAborted();
+        abort.throwIfAborted();
         return loader.load(
           { asset: pin.asset, partition: pin.partition, value: pin.head?.value ?? null },
           dependency.columns,

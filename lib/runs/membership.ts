@@ -35,6 +35,7 @@ export interface MembershipNews {
 export class Membership {
   #id = randomUUID() as string;
   #current = new Map<string, CurrentDefinition>();
+  #claimable: readonly string[] = [];
   #heartbeat: Heartbeat | undefined;
   #sweeper: NodeJS.Timeout | undefined;
   readonly #busy = new Map<string, Promise<void>>();
@@ -75,6 +76,8 @@ export class Membership {
 
   async refresh(): Promise<void> {
     this.#current = new Map((await this.ledger.currentDefinitions()).map((definition) => [definition.key, definition]));
+    const declared = this.options.worker ? this.assets : [];
+    this.#claimable = declared.filter(({ key, hash }) => this.#current.get(key)?.hash === hash).map(({ key }) => key);
   }
 
   /** The definitions that count, by asset key. */
@@ -84,9 +87,7 @@ export class Membership {
 
   /** This process with the assets it may claim: those it declares in their current definition. */
   claimant(): Claimant {
-    const declared = this.options.worker ? this.assets : [];
-    const current = declared.filter(({ key, hash }) => this.#current.get(key)?.hash === hash);
-    return { process: this.#id, assets: current.map(({ key }) => key) };
+    return { process: this.#id, assets: this.#claimable };
   }
 
   async leave(): Promise<void> {

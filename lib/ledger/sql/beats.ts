@@ -29,6 +29,7 @@ const NOTHING: Beat = { verdicts: [], endedRuns: [], released: false, claims: []
 export class Beats {
   // Attempts whose commit was sent and never answered: until it is known, `fenced` would be a guess.
   readonly #inDoubt = new Set<string>();
+  readonly #numbers = new WeakMap<readonly string[], readonly number[]>();
 
   constructor(
     readonly database: Database,
@@ -97,7 +98,7 @@ export class Beats {
         consumed.push(id);
       }
     }
-    const assets = request ? await this.claims.assets.known(this.database, request.assets) : [];
+    const assets = request ? await this.#numbersOf(request.assets) : [];
     const [row] = await this.database.rows<BeatRow>(BEAT, [
       ...[this.namespace, [...first.keys()], json([...first.values()].map(columnsOf)), consumers, consumed],
       ...[request?.process ?? '', request?.limit ?? 0, assets, []],
@@ -108,6 +109,15 @@ export class Beats {
       first.get(outcome.id) === outcome ? (verdictOf.get(outcome.id) ?? 'committed') : 'fenced',
     );
     return { verdicts, endedRuns, released, claims: claims ? await this.claims.records(this.database, claims) : [] };
+  }
+
+  /** Kept by list: a process asks with the same one in every beat. */
+  async #numbersOf(keys: readonly string[]): Promise<readonly number[]> {
+    const kept = this.#numbers.get(keys);
+    if (kept) return kept;
+    const numbers = await this.claims.assets.known(this.database, keys);
+    if (numbers.length === keys.length) this.#numbers.set(keys, numbers);
+    return numbers;
   }
 
   /** What was not written is fenced; or past its deadline; or was written by a commit that lost its answer. */
