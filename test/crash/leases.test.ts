@@ -11,7 +11,7 @@ import { Act, assets, Timed } from './lease-graph.mjs';
 import { journalOf, journalWith, LeaseProcess } from './lease-process.js';
 import { build } from './survivor.js';
 
-const LEASE = 1500;
+const LEASE = 2500;
 const SWEEP = 400;
 const TIMES = { lease: LEASE, heartbeat: 400, sweep: SWEEP, pollInterval: 200 };
 

@@ -13,7 +13,7 @@ import { Act, assets } from './lease-graph.mjs';
 import { journalOf, journalWith, LeaseProcess } from './lease-process.js';
 import { build } from './survivor.js';
 
-const LEASE = 1500;
+const LEASE = 4000;
 const ACTS = 60;
 
 let server: PrivateServer;
@@ -27,7 +27,7 @@ beforeEach(async () => {
   server = await startPrivatePostgres(['fsync=off', 'full_page_writes=off']);
   const directory = await mkdtemp(join(tmpdir(), 'flowstone-restarts-'));
   journal = join(directory, 'journal');
-  const times = { lease: LEASE, heartbeat: 400, sweep: 300, pollInterval: 200, concurrency: 4 };
+  const times = { lease: LEASE, heartbeat: 600, sweep: 300, pollInterval: 200, concurrency: 4 };
   options = { storage: { url: server.url }, directory, ...times };
 });
 
@@ -55,7 +55,7 @@ describe('a restart of PostgreSQL under load', () => {
       // One comes back later than the other, whom that must not tempt to take over.
       workers[1].signal('SIGSTOP');
       await server.up();
-      await pause(LEASE * 0.4);
+      await pause(LEASE / 4);
       workers[1].signal('SIGCONT');
 
       const database = await ledgerDataSource({ url: server.url }, 'flowstone').initialize();
