@@ -1,4 +1,6 @@
 // Outages: lost connections, commits whose answer is lost, outcomes the database refuses.
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { PoolClient } from 'pg';
 import type { DataSource, QueryRunner } from 'typeorm';
@@ -8,6 +10,9 @@ import { SqlLedger } from '../../lib/ledger/sql/sql-ledger.js';
 import { attempt, planOf, runOf, success, World } from '../conformance/ledger.fixture.js';
 import { freshDatabase, type FreshDatabase } from '../services/services.js';
 
+/** ReadyForQuery, without a transaction; and a FATAL 57P01. */
+const READY = Buffer.from('Z\0\0\0\x05I', 'latin1');
+const FAREWELL = Buffer.from('E\0\0\0\x2bSFATAL\0C57P01\0Mterminating connection\0\0', 'latin1');
 const UNAVAILABLE = { code: 'FLOWSTONE_LEDGER_UNAVAILABLE', family: 'infrastructure', retryable: true };
 
 let database: FreshDatabase;
@@ -96,6 +101,33 @@ describe('an outage of the ledger\u2019s database', () => {
     const unreachable = new SqlLedger({ dataSource: ledgerDataSource({ url }, 'flowstone'), own: true, migrate: true });
     await expect(unreachable.open()).rejects.toMatchObject(UNAVAILABLE);
     expect(() => unreachable.renew('one')).toThrow(expect.objectContaining({ code: UNAVAILABLE.code }));
+  });
+
+  it('does not end the process when the server shuts down in the moment it lets us in', async () => {
+    const { hostname, port, pathname, username } = new URL(database.url);
+    let leaving = false;
+    // A relay that can say farewell together with the welcome.
+    const relay = createServer((client) => {
+      const server = connect(Number(port), hostname);
+      client.pipe(server).on('error', () => undefined);
+      client.on('error', () => undefined).on('close', () => server.destroy());
+      server.on('data', (said: Buffer) =>
+        client.write(leaving && said.includes(READY) ? Buffer.concat([said, FAREWELL]) : said),
+      );
+    }).listen(0, '127.0.0.1');
+    await once(relay, 'listening');
+    const url = `postgres://${username}@127.0.0.1:${(relay.address() as AddressInfo).port}${pathname}`;
+    const relayed = new SqlLedger({ dataSource: ledgerDataSource({ url }, 'flowstone'), own: true, migrate: false });
+    await relayed.open();
+    leaving = true;
+    const calls = Array.from({ length: 5 }, () => relayed.now());
+    expect(await Promise.allSettled(calls)).toContainEqual(
+      expect.objectContaining({ reason: expect.objectContaining(UNAVAILABLE) }),
+    );
+    leaving = false;
+    await relayed.now();
+    await relayed.close();
+    relay.close();
   });
 
   it('costs one call when connections are cut, and no work', async () => {

@@ -2,6 +2,7 @@
 import { Pool, type PoolClient, type PoolConfig } from 'pg';
 import type { DataSourceOptions } from 'typeorm';
 import type { Connection, Connections } from './database.js';
+import { steady } from './steady-pool.js';
 
 /** How to reach the server. */
 export type SoleConnectionConfig = PoolConfig;
@@ -38,8 +39,6 @@ export function soleConnectionConfig(options: DataSourceOptions, patience: numbe
   };
 }
 
-const ignored = (): void => undefined;
-
 export class SoleConnection implements Connections {
   readonly #pool: Pool;
 
@@ -50,13 +49,14 @@ export class SoleConnection implements Connections {
   constructor(config: SoleConnectionConfig, broke: (error: Error) => void) {
     this.#pool = new Pool(config);
     this.#pool.on('error', broke);
+    // One may break while it is lent, too: its query says so.
+    steady(this.#pool);
   }
 
   createQueryRunner(): Connection {
     let lent: PoolClient | undefined;
     const connect = async (): Promise<PoolClient> => {
-      // A connection may break while it is lent: its query says so, and nobody else listens.
-      lent ??= (await this.#pool.connect()).on('error', ignored);
+      lent ??= await this.#pool.connect();
       return lent;
     };
     const send = async (sql: string): Promise<void> => void (await lent!.query(sql));
@@ -65,7 +65,7 @@ export class SoleConnection implements Connections {
       startTransaction: () => send('BEGIN'),
       commitTransaction: () => send('COMMIT'),
       rollbackTransaction: () => send('ROLLBACK'),
-      release: async () => lent?.off('error', ignored).release(),
+      release: async () => lent?.release(),
     };
   }
 

@@ -1,4 +1,5 @@
 // The ledger in PostgreSQL, served or embedded: a thin facade over the concerns beside it.
+import type { Pool } from 'pg';
 import type { DataSource, EntityManager } from 'typeorm';
 import { FlowStoneError } from '../../flowstone.errors.js';
 import type { CollectionLedger } from '../collection.port.js';
@@ -28,6 +29,7 @@ import { Processes } from './processes.js';
 import { Reads } from './reads.js';
 import { Requests } from './requests.js';
 import { migrateLedger, readInstallation, requireUsable } from './schema.js';
+import { steady } from './steady-pool.js';
 import { NAMESPACE } from './statements/registering.js';
 import { CLOCK } from './statements/timing.js';
 
@@ -87,6 +89,8 @@ export class SqlLedger implements Ledger {
     const database = this.#database;
     try {
       if (!dataSource.isInitialized) await dataSource.initialize();
+      // TypeORM does not say what a driver's pool is: that of the `pg` package, whichever drives it.
+      steady((dataSource.driver as unknown as { readonly master: Pool }).master);
       if (migrate) await migrateLedger(dataSource, database.schema);
       const installation = requireUsable(await this.#installation(), database.schema);
       const number = await this.#namespaceNumber(namespace);
