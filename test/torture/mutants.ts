@@ -1,14 +1,210 @@
 // The mutants: each guard that durability rests on, missing. `npm run torture:mutants` tries them all.
 import type { Mutant } from './mutant.js';
 
-const SETTLING = 'lib/ledger/sql/statements/settling.ts';
+const FUNCTIONS = 'migrations/0001-functions.ts';
 
 export const MUTANTS: readonly Mutant[] = [
+  // Fence
   {
     name: 'fence-epoch',
     without: 'the epoch in the fence: a stale attempt commits',
-    file: SETTLING,
-    find: 'AND m.epoch = o.epoch AND',
-    replace: 'AND',
+    file: FUNCTIONS,
+    find: 'AND o.id = m.id AND m.epoch = o.epoch',
+    replace: 'AND o.id = m.id',
+  },
+  {
+    name: 'fence-status',
+    without: 'the status in the fence: what has ended changes again',
+    file: FUNCTIONS,
+    find: "AND m.status = 'running'\n        AND (o.status <> 'success'",
+    replace: "AND (o.status <> 'success'",
+  },
+  {
+    name: 'fence-deadline',
+    without: 'the deadline in the fence: code that ignores its timeout commits',
+    file: FUNCTIONS,
+    find: "(o.status <> 'success' OR m.deadline IS NULL OR m.deadline > clock_timestamp())",
+    replace: 'true',
+  },
+  {
+    name: 'claim-epoch',
+    without: 'the next epoch at a claim: two attempts hold the same',
+    file: FUNCTIONS,
+    find: 'epoch = m.epoch + CASE WHEN j.holder = j.id THEN 1 ELSE 0 END',
+    replace: 'epoch = GREATEST(m.epoch, 1)',
+  },
+  {
+    name: 'value-epoch',
+    without: 'the epoch in the place of a value: a stale attempt overwrites what was committed',
+    file: 'lib/io/managers/filesystem/value-path.ts',
+    find: '${materialization}-${epoch}.',
+    replace: '${materialization}-1.',
+  },
+
+  // Single flight
+  {
+    name: 'single-flight',
+    without: 'the look at who holds (asset, partition): two run at once',
+    file: FUNCTIONS,
+    find: 'COALESCE(h.active, first_value(m.id) OVER (PARTITION BY m.head_id ORDER BY m.priority DESC, m.id))',
+    replace: 'first_value(m.id) OVER (PARTITION BY m.head_id ORDER BY m.priority DESC, m.id)',
+  },
+  {
+    name: 'single-flight-release',
+    without: 'the end of the lock with its holder',
+    file: FUNCTIONS,
+    find: 'active_materialization = NULLIF(h.active_materialization, c.holder),\n      waited = h.waited AND h.active_materialization IS DISTINCT FROM c.holder',
+    replace: 'active_materialization = h.active_materialization',
+  },
+  {
+    name: 'waiter-note',
+    without: 'the note of whom a waiter waits for',
+    file: FUNCTIONS,
+    find: 'waiting_for = NULLIF(j.holder, j.id)',
+    replace: 'waiting_for = NULL',
+  },
+  {
+    name: 'waiter-release',
+    without: 'the release of those who waited for a lock',
+    file: FUNCTIONS,
+    find: 'UNION ALL SELECT w.id FROM materializations w WHERE w.waiting_for = ANY (v_holders)',
+    replace: '',
+  },
+
+  // What follows from an end
+  {
+    name: 'dependents-release',
+    without: 'the release of dependents',
+    file: FUNCTIONS,
+    find: 'FROM lineage l WHERE l.upstream = ANY (v_done)',
+    replace: 'FROM lineage l WHERE l.upstream = ANY (v_done) AND false',
+  },
+  {
+    name: 'dependents-count',
+    without: 'the count of what a dependent waits for: the first upstream releases it',
+    file: FUNCTIONS,
+    find: 'blockers = m.blockers - k.n',
+    replace: 'blockers = 0',
+  },
+  {
+    name: 'doom',
+    without: 'the end of what depends on a failure',
+    file: FUNCTIONS,
+    find: 'SELECT l.downstream FROM lineage l WHERE l.upstream = ANY (v_failed)',
+    replace: 'SELECT l.downstream FROM lineage l WHERE l.upstream = ANY (v_failed) AND false',
+  },
+  {
+    name: 'head-move',
+    without: 'the move of the head to the newest success',
+    file: FUNCTIONS,
+    find: 'materialization_id = COALESCE(c.success, h.materialization_id)',
+    replace: 'materialization_id = COALESCE(h.materialization_id, c.success)',
+  },
+  {
+    name: 'lineage',
+    without: 'the lineage of what was consumed',
+    file: FUNCTIONS,
+    find: 'INSERT INTO lineage (downstream, upstream) SELECT * FROM wanted EXCEPT SELECT * FROM known',
+    replace: 'INSERT INTO lineage (downstream, upstream) SELECT * FROM wanted WHERE false',
+  },
+  {
+    name: 'run-count',
+    without: 'one of the counters by which a run ends',
+    file: FUNCTIONS,
+    find: 'skipped = r.skipped + d.skipped',
+    replace: 'skipped = r.skipped',
+  },
+  {
+    name: 'limit-count',
+    without: 'the count of places that are taken',
+    file: FUNCTIONS,
+    find: 'UPDATE limits x SET used = x.used + n.count FROM (',
+    replace: 'UPDATE limits x SET used = x.used + 0 * n.count FROM (',
+  },
+
+  // Cancelling
+  {
+    name: 'cancel-flag',
+    without: 'the mark on what runs in a cancelled run: its retry begins',
+    file: FUNCTIONS,
+    find: 'UPDATE materializations m SET cancel_requested = true',
+    replace: 'UPDATE materializations m SET cancel_requested = false',
+  },
+  {
+    name: 'cancel-pending',
+    without: 'the end of what is pending in a cancelled run',
+    file: FUNCTIONS,
+    find: 'v_moved := cancel_pending(ARRAY[p_run], NULL);',
+    replace: "v_moved := '{}';",
+  },
+
+  // Timers
+  {
+    name: 'retry-time',
+    without: 'the time of a retry: it begins at once',
+    file: FUNCTIONS,
+    find: "t.fires_at <= clock_timestamp() AND t.kind = 'retry'",
+    replace: "t.kind = 'retry'",
+  },
+  {
+    name: 'timer-end',
+    without: 'the end of timers with their attempt',
+    file: FUNCTIONS,
+    find: 'DELETE FROM timers t WHERE t.owner = ANY (ARRAY(SELECT m.id FROM unnest(p_moved) m WHERE m.timed))',
+    replace: 'DELETE FROM timers t WHERE false',
+  },
+
+  // Lost processes and lost answers
+  {
+    name: 'rescue',
+    without: 'the rescue of what a lost process held',
+    file: 'lib/ledger/sql/processes.ts',
+    find: 'if (processes.length === 0) return 0;',
+    replace: 'return 0;',
+  },
+  {
+    name: 'hand-back',
+    without: 'the return of what a process holds that leaves',
+    file: 'lib/ledger/sql/processes.ts',
+    find: '      await sql.rows(HAND_BACK, [this.namespace, process]);\n',
+    replace: '',
+  },
+  {
+    name: 'lost-claims',
+    without: 'the look for claims whose answer was lost',
+    file: 'lib/ledger/sql/claims.ts',
+    find: 'if (!this.#inDoubt.has(process) || this.#inFlight > 0) return undefined;',
+    replace: 'if (this.#inFlight >= 0) return undefined;',
+    test: 'test/integration/ledger-outages.test.ts',
+  },
+  {
+    name: 'lost-planning',
+    without: 'the return of a planning to its planner',
+    file: 'lib/ledger/sql/statements/requesting.ts',
+    find: 'OR r.planner = $2 OR',
+    replace: 'OR',
+  },
+  {
+    name: 'run-key',
+    without: 'the run key: a request that is repeated runs again',
+    file: 'lib/runs/requester.ts',
+    find: 'runKey: options.runKey ?? null',
+    replace: 'runKey: null',
+  },
+  {
+    name: 'lost-commit',
+    without: 'the look whether a commit that lost its answer was made',
+    file: 'lib/ledger/sql/beats.ts',
+    find: 'const done = same &&',
+    replace: 'const done = !same &&',
+    test: 'test/integration/ledger-outages.test.ts',
+  },
+  {
+    name: 'planning-epoch',
+    without: 'the epoch of a planning: a lost planner commits its plan',
+    file: 'lib/ledger/sql/statements/requesting.ts',
+    find: ' AND r.planning_epoch = $3',
+    replace: '',
+    test: 'test/conformance/ledger-postgres.test.ts',
   },
 ];

@@ -126,10 +126,13 @@ async function settle(pool: Pool, tell: (what: string) => void): Promise<string[
     await pause(LOOK);
   }
   tell(`still open: ${last.runs} runs, ${last.open} materializations`);
-  const { rows } = await pool.query<{ id: string }>(`SELECT m.id FROM flowstone.materializations m
+  const { rows } = await pool.query<{
+    id: string;
+  }>(`SELECT m.id, m.epoch, y AS ready, l AS lane FROM flowstone.materializations m
+    LEFT JOIN flowstone.ready y ON y.materialization_id = m.id JOIN flowstone.lanes l ON l.id = m.lane_id
     WHERE m.status = 'pending' AND m.blockers = 0 AND m.waiting_for IS NULL
       AND NOT EXISTS (SELECT FROM flowstone.timers t WHERE t.owner = m.id)`);
-  return rows.map(({ id }) => `ReadyLive: materialization ${id} is ready, and nobody claims it`);
+  return rows.map((row) => `ReadyLive: it is ready, and nobody claims it: ${JSON.stringify(row)}`);
 }
 
 async function watch(pool: Pool, end: AbortSignal, see: (backlog: Backlog) => void): Promise<void> {
