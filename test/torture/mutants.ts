@@ -76,8 +76,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'dependents-release',
     without: 'the release of dependents',
     file: FUNCTIONS,
-    find: 'FROM lineage l WHERE l.upstream = ANY (v_done)',
-    replace: 'FROM lineage l WHERE l.upstream = ANY (v_done) AND false',
+    find: 'count(*)::integer AS n FROM unnest(v_done) d (id)',
+    replace: "count(*)::integer AS n FROM unnest('{}'::bigint[]) d (id)",
   },
   {
     name: 'dependents-count',
@@ -90,8 +90,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'doom',
     without: 'the end of what depends on a failure',
     file: FUNCTIONS,
-    find: 'SELECT l.downstream FROM lineage l WHERE l.upstream = ANY (v_failed)',
-    replace: 'SELECT l.downstream FROM lineage l WHERE l.upstream = ANY (v_failed) AND false',
+    find: 'SELECT l.downstream FROM unnest(v_failed) f (id)',
+    replace: "SELECT l.downstream FROM unnest('{}'::bigint[]) f (id)",
   },
   {
     name: 'head-move',
