@@ -1,6 +1,6 @@
 // Outages: lost connections, commits whose answer is lost, outcomes the database refuses.
 import { once } from 'node:events';
-import { connect, createServer, type AddressInfo } from 'node:net';
+import { createConnection, createServer, type AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { PoolClient } from 'pg';
 import type { DataSource, QueryRunner } from 'typeorm';
@@ -108,7 +108,7 @@ describe('an outage of the ledger\u2019s database', () => {
     let leaving = false;
     // A relay that can say farewell together with the welcome.
     const relay = createServer((client) => {
-      const server = connect(Number(port), hostname);
+      const server = createConnection(Number(port), hostname);
       client.pipe(server).on('error', () => undefined);
       client.on('error', () => undefined).on('close', () => server.destroy());
       server.on('data', (said: Buffer) =>
