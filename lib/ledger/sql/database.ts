@@ -1,7 +1,9 @@
 // The one entry to the database: single statements and transactions, on connections of a TypeORM DataSource or its like.
 // No SQL of its own; what runs here stands in statements/.
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { finished } from 'node:stream/promises';
 import type { PoolClient } from 'pg';
+import { from as copyFrom } from 'pg-copy-streams';
 import type { EntityManager, QueryRunner } from 'typeorm';
 import { isOutage, isRepeatable, unavailable } from './failures.js';
 import { inSchema, type Statement } from './statement.js';
@@ -10,6 +12,12 @@ import { LEDGER_TYPES } from './values.js';
 /** Runs statements on one connection, or joins somebody's transaction. */
 export interface Sql {
   rows<R extends object>(statement: Statement, values?: readonly unknown[]): Promise<R[]>;
+}
+
+/** One connection, within a transaction. */
+export interface Transaction extends Sql {
+  /** Sends rows in PostgreSQL's text format to a COPY ... FROM STDIN; the caller keeps them to some megabytes. */
+  copy(statement: Statement, rows: Buffer): Promise<void>;
 }
 
 /** A lent connection. */
@@ -70,20 +78,22 @@ export class Database implements Sql {
    * The statements of `fn`, all or nothing. A deadlock repeats it, so `fn` must have no other effects. An outage is
    * FLOWSTONE_LEDGER_UNAVAILABLE, with `inDoubt` in its context where the commit may have happened.
    */
-  transaction<T>(fn: (sql: Sql) => Promise<T>): Promise<T> {
+  transaction<T>(fn: (sql: Transaction) => Promise<T>): Promise<T> {
     return this.#repeating(() => this.#connected((client, runner) => this.#transact(client, runner, fn)));
   }
 
   /** Statements that join the open transaction of an entity manager, whoever its DataSource belongs to. */
-  joined(manager: EntityManager): Sql {
+  joined(manager: EntityManager): Transaction {
     const runner = manager.queryRunner!;
+    const connect = async (): Promise<PoolClient> => (await runner.connect()) as PoolClient;
     return {
       rows: async <R extends object>(statement: Statement, values: readonly unknown[] = []) => {
-        const client = (await runner.connect()) as PoolClient;
+        const client = await connect();
         // Unnamed: a host's connection may sit behind a pooler that knows no prepared statements.
         const { text } = this.#prepare(statement);
         return (await client.query({ text, values: [...values], types: LEDGER_TYPES })).rows as R[];
       },
+      copy: async (statement, rows) => this.#copy(await connect(), statement, rows),
     };
   }
 
@@ -102,7 +112,7 @@ export class Database implements Sql {
     }
   }
 
-  async #transact<T>(client: PoolClient, runner: Connection, fn: (sql: Sql) => Promise<T>): Promise<T> {
+  async #transact<T>(client: PoolClient, runner: Connection, fn: (sql: Transaction) => Promise<T>): Promise<T> {
     let committing = false;
     try {
       await runner.startTransaction();
@@ -138,13 +148,20 @@ export class Database implements Sql {
     }
   }
 
-  #on(client: PoolClient): Sql {
+  #on(client: PoolClient): Transaction {
     return {
       rows: async <R extends object>(statement: Statement, values: readonly unknown[] = []) => {
         const { name, text } = this.#prepare(statement);
         return (await client.query({ name, text, values: [...values], types: LEDGER_TYPES })).rows as R[];
       },
+      copy: (statement, rows) => this.#copy(client, statement, rows),
     };
+  }
+
+  async #copy(client: PoolClient, statement: Statement, rows: Buffer): Promise<void> {
+    const stream = client.query(copyFrom(this.#prepare(statement).text));
+    stream.end(rows);
+    await finished(stream);
   }
 
   #prepare(statement: Statement): Statement {

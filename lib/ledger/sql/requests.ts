@@ -5,8 +5,9 @@ import { FlowStoneError } from '../../flowstone.errors.js';
 import type { Claim, Claimant, ClaimRequest, PlanningClaim, PlanRows, Transactional } from '../ledger.port.js';
 import type { ErrorRecord, JsonValue, NewRun, RunRecord } from '../records.js';
 import type { Claims } from './claims.js';
-import type { Database, Sql } from './database.js';
-import { beginPlan, insertPlan, NO_PLAN } from './plan-rows.js';
+import type { Database, Sql, Transaction } from './database.js';
+import { copyRows, numberRows, type Numbers } from './plan-copy.js';
+import { beginPlan, insertRows, NO_PLAN, type PlanStart } from './plan-rows.js';
 import { removedRunRow, runRecord, type RunRow } from './rows.js';
 import { runsWhere } from './statements/reading.js';
 import {
@@ -15,6 +16,7 @@ import {
   INSERT_RUN,
   INSERT_RUNNING,
   OPEN_RETRY,
+  PLANNING_HELD,
   RUN_KEY,
   TAKE_RUN_KEY,
 } from './statements/requesting.js';
@@ -26,6 +28,17 @@ interface Recorded {
   readonly claims: readonly Claim[];
 }
 
+/** Rows from which on a plan is copied. */
+const LARGE = 1000;
+
+/** A plan ready to be inserted. */
+interface Prepared {
+  readonly plan: PlanRows;
+  readonly start: PlanStart;
+  /** Of a large one. */
+  readonly numbers: Numbers | undefined;
+}
+
 type InsertOptions = Transactional & { readonly plan?: PlanRows; readonly claim?: ClaimRequest };
 
 /** Thrown to roll back what lost against an equal request; never leaves this file. */
@@ -35,6 +48,9 @@ class Existing extends Error {
   }
 }
 
+/** Thrown to roll back the plan of a planner that lost its run; never leaves this file. */
+class Fenced extends Error {}
+
 export class Requests {
   constructor(
     readonly database: Database,
@@ -43,13 +59,14 @@ export class Requests {
   ) {}
 
   /** See Ledger.insertRun. */
-  async insertRun(run: NewRun, options: InsertOptions, joined: Sql | undefined): Promise<Recorded> {
+  async insertRun(run: NewRun, options: InsertOptions, joined: Transaction | undefined): Promise<Recorded> {
     const existing = await this.#existing(joined ?? this.database, run);
     if (existing) return { run: runRecord(existing), created: false, claims: [] };
     try {
-      if (joined) return await this.#insert(joined, run, options);
-      const { claim } = options;
-      const insert = () => this.database.transaction((sql) => this.#insert(sql, run, options));
+      const { plan, claim } = options;
+      const prepared = plan && (await this.#prepare(joined ?? this.database, plan, run.failFast));
+      if (joined) return await this.#insert(joined, run, prepared, claim);
+      const insert = () => this.database.transaction((sql) => this.#insert(sql, run, prepared, claim));
       if (!claim) return await insert();
       let recorded: Recorded | undefined;
       await this.claims.recording(claim.process, async () => {
@@ -82,21 +99,41 @@ export class Requests {
     return { run: runRecord(row), created: true, claims };
   }
 
-  async #insert(sql: Sql, run: NewRun, { plan, claim }: InsertOptions): Promise<Recorded> {
-    const start = plan ? beginPlan(plan, run.failFast) : undefined;
+  async #insert(
+    sql: Transaction,
+    run: NewRun,
+    prepared: Prepared | undefined,
+    claim: ClaimRequest | undefined,
+  ): Promise<Recorded> {
     const { request, ...columns } = run;
-    const counts = start?.counts ?? { ...NO_PLAN, status: 'planning' };
+    const counts = prepared?.start.counts ?? { ...NO_PLAN, status: 'planning' };
     // The key first: in a host's transaction nothing could take the run back.
     const id = run.runKey === null ? null : await this.#takeRunKey(sql, run);
     const values = [this.namespace, json(columns), json(request), json(counts), id];
     const [row] = await sql.rows<RunRow>(INSERT_RUN, values);
     if (!row) throw new Existing((again) => this.#openRetry(again, run));
-    if (start) {
-      await insertPlan(sql, { namespace: this.namespace, run: row.id }, plan!, start, this.claims.assets);
-    }
-    const claims = claim && start ? await this.claims.claimIn(sql, row.id, claim) : [];
+    if (prepared) await this.#insertPlan(sql, row.id, prepared);
+    const claims = claim && prepared ? await this.claims.claimIn(sql, row.id, claim) : [];
     const record = runRecord({ ...row, running: claims.length });
     return { run: record, created: true, claims };
+  }
+
+  async #prepare(sql: Sql, plan: PlanRows, failFast: boolean): Promise<Prepared> {
+    const start = await beginPlan(plan, failFast);
+    const numbers = plan.size < LARGE ? undefined : await numberRows(sql, plan, this.claims.assets);
+    return { plan, start, numbers };
+  }
+
+  /** @param between see copyRows */
+  async #insertPlan(
+    sql: Transaction,
+    run: number,
+    { plan, start, numbers }: Prepared,
+    between: () => Promise<void> = () => Promise.resolve(),
+  ): Promise<void> {
+    const place = { namespace: this.namespace, run };
+    if (numbers) await copyRows(sql, place, plan, start, numbers, between);
+    else await insertRows(sql, place, plan, start, this.claims.assets);
   }
 
   async #takeRunKey(sql: Sql, run: NewRun): Promise<number> {
@@ -138,15 +175,24 @@ export class Requests {
     return row && { run: runRecord(row), epoch: row.planning_epoch };
   }
 
-  /** See Ledger.commitPlan. */
+  /** See Ledger.commitPlan. The run's row is locked last and shortly: cancelling never waits for a large plan. */
   async commitPlan({ run, epoch }: PlanningClaim, plan: PlanRows): Promise<boolean> {
-    const start = beginPlan(plan, run.failFast);
-    return this.database.transaction(async (sql) => {
-      const fence = [this.namespace, run.id, epoch, json(start.counts), null];
-      const held = (await sql.rows(END_PLANNING, fence)).length > 0;
-      if (held) await insertPlan(sql, { namespace: this.namespace, run: run.id }, plan, start, this.claims.assets);
-      return held;
-    });
+    const held = async (sql: Sql): Promise<void> => {
+      if ((await sql.rows(PLANNING_HELD, [run.id, epoch])).length === 0) throw new Fenced();
+    };
+    try {
+      await held(this.database);
+      const prepared = await this.#prepare(this.database, plan, run.failFast);
+      const fence = [this.namespace, run.id, epoch, json(prepared.start.counts), null];
+      await this.database.transaction(async (sql) => {
+        await this.#insertPlan(sql, run.id, prepared, () => held(sql));
+        if ((await sql.rows(END_PLANNING, fence)).length === 0) throw new Fenced();
+      });
+      return true;
+    } catch (error) {
+      if (error instanceof Fenced) return false;
+      throw error;
+    }
   }
 
   /** See Ledger.failPlanning. */

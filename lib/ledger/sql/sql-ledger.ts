@@ -23,7 +23,7 @@ import { AssetNumbers } from './asset-numbers.js';
 import { Beats } from './beats.js';
 import { Claims } from './claims.js';
 import { Collection } from './collection.js';
-import { Database, type Sql } from './database.js';
+import { Database, type Sql, type Transaction } from './database.js';
 import { isOutage, unavailable } from './failures.js';
 import { Processes } from './processes.js';
 import { Reads } from './reads.js';
@@ -301,7 +301,7 @@ export class SqlLedger implements Ledger {
   }
 
   /** The caller's transaction, once it is sure that it is open and on this ledger's database. */
-  async #joined(manager: EntityManager): Promise<Sql> {
+  async #joined(manager: EntityManager): Promise<Transaction> {
     const { installation } = this.#open;
     const runner = manager.queryRunner;
     const active = runner !== undefined && runner.isTransactionActive && !runner.isReleased;

@@ -214,12 +214,63 @@ export const INSERT_ROWS = statement(
   WHERE n.status = 'pending' AND n.blockers = 0`,
 );
 
-/** Purpose: what of a plan ended before it began is told, its heads know of it. Plan: materializations_run. Values: namespace, run. */
+/**
+ * Purpose: heads and numbers for rows of a large plan, as PREPARE_ROWS, ahead of its transaction, so that no other plan
+ * waits for these heads until that ends. A head that another transaction is making comes back null: ask again.
+ * Plan: heads_partition per row. Values: asset ids, partitions.
+ */
+export const PREPARE_MANY_ROWS = statement(
+  'prepare_many_rows',
+  `WITH row AS MATERIALIZED (
+    SELECT n.asset, n.partition, n.place, h.id
+    FROM unnest($1::integer[], $2::text[]) WITH ORDINALITY AS n (asset, partition, place)
+    LEFT JOIN LATERAL (
+      SELECT h.id FROM fs.heads h WHERE h.asset_id = n.asset AND h.partition = n.partition OFFSET 0) h ON true
+  ), made AS (
+    INSERT INTO fs.heads (asset_id, partition)
+    SELECT r.asset, r.partition FROM row r WHERE r.id IS NULL ORDER BY r.asset, r.partition COLLATE "C"
+    ON CONFLICT (asset_id, partition) DO NOTHING
+    RETURNING id, asset_id, partition
+  )
+  SELECT
+    (SELECT array_agg(COALESCE(r.id, m.id) ORDER BY r.place) FROM row r
+      LEFT JOIN made m ON m.asset_id = r.asset AND m.partition = r.partition COLLATE "C") AS heads,
+    (SELECT array_agg(n.id) FROM (
+      SELECT nextval(pg_get_serial_sequence('fs.materializations', 'id')::regclass) AS id
+      FROM generate_series(1, cardinality($1::integer[]))) n) AS ids`,
+);
+
+/** Purpose: whether planning is still this planner's. Plan: primary key. Values: run, epoch. */
+export const PLANNING_HELD = statement(
+  'planning_held',
+  `SELECT r.id FROM fs.runs r WHERE r.id = $1 AND r.status = 'planning' AND r.planning_epoch = $2`,
+);
+
+/** Purpose: rows of a large plan, whatever their number. */
+export const COPY_ROWS = statement(
+  'copy_rows',
+  `COPY fs.materializations (id, namespace, run_id, lane_id, priority, asset_id, head_id, forced, blockers, status, error,
+    completed_at) FROM STDIN`,
+);
+
+/** Purpose: those of a large plan that can begin are offered. */
+export const COPY_READY = statement(
+  'copy_ready',
+  `COPY fs.ready (lane_id, rank, materialization_id, asset_id) FROM STDIN`,
+);
+
+/** Purpose: the edges of a large plan. */
+export const COPY_EDGES = statement('copy_edges', `COPY fs.lineage (downstream, upstream, ordering) FROM STDIN`);
+
+/**
+ * Purpose: what of a plan ended before it began is told, its heads know of it. Plan: materializations_run.
+ * Values: namespace, run, first and last id.
+ */
 export const TELL_BLOCKED = statement(
   'tell_blocked',
   `WITH ended AS MATERIALIZED (
     SELECT m.id, m.run_id, m.head_id, m.asset_id, m.status FROM fs.materializations m
-    WHERE m.run_id = $2 AND m.status <> 'pending'
+    WHERE m.run_id = $2 AND m.id BETWEEN $3 AND $4 AND m.status <> 'pending'
   ), locked AS MATERIALIZED (
     SELECT h.id FROM fs.heads h WHERE h.id = ANY (ARRAY(SELECT e.head_id FROM ended e))
     ORDER BY h.id FOR UPDATE
