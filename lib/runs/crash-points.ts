@@ -4,6 +4,7 @@
 export const CRASH_POINTS = [
   'after-request',
   'before-plan-commit',
+  'amid-plan-commit',
   'after-plan-commit',
   'after-claim',
   'before-execute',

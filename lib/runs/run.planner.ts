@@ -59,7 +59,7 @@ export class RunPlanner {
     try {
       const plan = await this.plan(claim.run.request);
       crashPoint('before-plan-commit');
-      const committed = await this.ledger.commitPlan(claim, this.rows(plan, claim.run.priority));
+      const committed = await this.ledger.commitPlan(claim, this.#mortal(this.rows(plan, claim.run.priority)));
       crashPoint('after-plan-commit');
       if (committed) this.tellBlocked(claim.run.id, plan);
     } catch (error) {
@@ -67,6 +67,17 @@ export class RunPlanner {
       await this.ledger.failPlanning(claim, errorRecord(planningError(claim, error)));
     }
     return claim;
+  }
+
+  /** Rows amid whose insertion a test can let the process die. */
+  #mortal(rows: PlanRows): PlanRows {
+    return {
+      ...rows,
+      priorityAt: (index) => {
+        crashPoint('amid-plan-commit');
+        return rows.priorityAt(index);
+      },
+    };
   }
 }
 

@@ -17,6 +17,7 @@ interface Death {
 const DEATHS: Readonly<Record<CrashPoint, readonly Death[]>> = {
   'after-request': [{ at: ['after-request'] }, { at: ['after-request'], later: true }],
   'before-plan-commit': [{ at: ['before-plan-commit'], later: true }],
+  'amid-plan-commit': [{ at: ['amid-plan-commit:3'], later: true }],
   'after-plan-commit': [{ at: ['after-plan-commit'], later: true }],
   'after-claim': [{ at: ['after-claim:2'], later: true }],
   'before-execute': [{ at: ['before-execute:2'] }],

@@ -4,7 +4,8 @@ import type { PlanRows } from '../ledger.port.js';
 import type { AssetNumbers } from './asset-numbers.js';
 import type { Sql, Transaction } from './database.js';
 import { FAILED, makeLanes, PENDING, ROWS_AT_ONCE, STATUSES, type PlanPlace, type PlanStart } from './plan-rows.js';
-import { COPY_EDGES, COPY_READY, COPY_ROWS, PREPARE_MANY_ROWS, TELL_BLOCKED } from './statements/requesting.js';
+import { COPY_EDGES, COPY_READY, COPY_ROWS } from './statements/copying.js';
+import { PREPARE_MANY_ROWS, TELL_BLOCKED } from './statements/requesting.js';
 import { json } from './values.js';
 
 /** Characters of edges that go in one statement. */

@@ -164,7 +164,7 @@ export const PREPARE_ROWS = statement(
     ON CONFLICT (asset_id, partition) DO NOTHING
   )
   SELECT array_agg(n.id) AS ids FROM (
-    SELECT nextval(pg_get_serial_sequence('fs.materializations', 'id')::regclass) AS id
+    SELECT nextval((SELECT pg_get_serial_sequence('fs.materializations', 'id')::regclass)) AS id
     FROM generate_series(1, cardinality($1::integer[]))) n`,
 );
 
@@ -236,7 +236,7 @@ export const PREPARE_MANY_ROWS = statement(
     (SELECT array_agg(COALESCE(r.id, m.id) ORDER BY r.place) FROM row r
       LEFT JOIN made m ON m.asset_id = r.asset AND m.partition = r.partition COLLATE "C") AS heads,
     (SELECT array_agg(n.id) FROM (
-      SELECT nextval(pg_get_serial_sequence('fs.materializations', 'id')::regclass) AS id
+      SELECT nextval((SELECT pg_get_serial_sequence('fs.materializations', 'id')::regclass)) AS id
       FROM generate_series(1, cardinality($1::integer[]))) n) AS ids`,
 );
 
@@ -245,22 +245,6 @@ export const PLANNING_HELD = statement(
   'planning_held',
   `SELECT r.id FROM fs.runs r WHERE r.id = $1 AND r.status = 'planning' AND r.planning_epoch = $2`,
 );
-
-/** Purpose: rows of a large plan, whatever their number. */
-export const COPY_ROWS = statement(
-  'copy_rows',
-  `COPY fs.materializations (id, namespace, run_id, lane_id, priority, asset_id, head_id, forced, blockers, status, error,
-    completed_at) FROM STDIN`,
-);
-
-/** Purpose: those of a large plan that can begin are offered. */
-export const COPY_READY = statement(
-  'copy_ready',
-  `COPY fs.ready (lane_id, rank, materialization_id, asset_id) FROM STDIN`,
-);
-
-/** Purpose: the edges of a large plan. */
-export const COPY_EDGES = statement('copy_edges', `COPY fs.lineage (downstream, upstream, ordering) FROM STDIN`);
 
 /**
  * Purpose: what of a plan ended before it began is told, its heads know of it. Plan: materializations_run.

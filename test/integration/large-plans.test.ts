@@ -1,0 +1,168 @@
+// Large plans are copied into the ledger: all or nothing, and what they insert is what small ones insert.
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import type { DataSource } from 'typeorm';
+import { openEmbeddedDatabase } from '../../lib/ledger/embedded/embedded.database.js';
+import type { PlanRows } from '../../lib/ledger/ledger.port.js';
+import { ledgerDataSource } from '../../lib/ledger/sql/data-source.js';
+import { by, error, planOf, runOf, World, type Entry } from '../conformance/ledger.fixture.js';
+import { sqlLedger } from '../conformance/ledger-sql.fixture.js';
+import { freshDatabase } from '../services/services.js';
+
+/** From this many rows on a plan is copied. */
+const LARGE = 1000;
+
+const filler: readonly Entry[] = Array.from({ length: LARGE }, (_, index) => ({ asset: 'd', partition: `${index}` }));
+
+const entries = fc
+  .array(
+    fc.record({
+      asset: fc.constantFrom('a', 'b', 'p'),
+      text: fc.string({ unit: 'binary', maxLength: 5 }).map((text) => text.replace(/[\0\p{Surrogate}]/gu, '')),
+      forced: fc.boolean(),
+      priority: fc.integer({ min: -5, max: 5 }),
+      blocked: fc.option(fc.constantFrom('a\\b', 'tab\tand\nline\r', '\\N', 'Ü"\''), { nil: undefined, freq: 4 }),
+      upstreams: fc.uniqueArray(fc.nat({ max: 40 }), { maxLength: 4 }),
+    }),
+    { minLength: 1, maxLength: 40 },
+  )
+  .map((drafts) =>
+    drafts.map(({ asset, text, forced, priority, blocked, upstreams }, index): Entry => ({
+      ...{ asset, forced, priority, partition: `${text}${index}` },
+      ...(blocked === undefined ? {} : { blocked: error(blocked) }),
+      upstreams: upstreams.filter((upstream) => upstream < index),
+    })),
+  );
+
+/** A plan each third edge of which only orders. */
+function ordered(plan: PlanRows): PlanRows {
+  const ordering = Uint8Array.from(plan.edges.upstreams, (_, edge) => Number(edge % 3 === 0));
+  return { ...plan, edges: { ...plan.edges, ordering } };
+}
+
+const RECORDED = `SELECT a.key, h.partition, m.status, m.priority, m.forced, m.blockers, m.epoch, m.error,
+    m.completed_at IS NULL AS open, h.failed, h.active_materialization, y.rank, l.run_id = m.run_id AS lane,
+    ARRAY(SELECT (u.id - first.id) * 2 + e.ordering::integer FROM flowstone.lineage e
+      JOIN flowstone.materializations u ON u.id = e.upstream WHERE e.downstream = m.id ORDER BY u.id) AS edges,
+    ARRAY(SELECT v.kind FROM flowstone.events v WHERE v.materialization_id = m.id) AS events
+  FROM flowstone.materializations m
+  JOIN flowstone.assets a ON a.id = m.asset_id JOIN flowstone.heads h ON h.id = m.head_id
+  JOIN flowstone.lanes l ON l.id = m.lane_id
+  CROSS JOIN LATERAL (SELECT min(f.id) AS id FROM flowstone.materializations f WHERE f.run_id = m.run_id) first
+  LEFT JOIN flowstone.ready y ON y.materialization_id = m.id AND y.lane_id = m.lane_id AND y.asset_id = m.asset_id
+  WHERE m.run_id = $1 ORDER BY m.id LIMIT $2`;
+
+interface Place {
+  readonly dataSource: DataSource;
+  close(): Promise<void>;
+}
+
+const PLACES: Readonly<Record<string, () => Promise<Place>>> = {
+  PostgreSQL: async () => {
+    const database = await freshDatabase();
+    const dataSource = await ledgerDataSource({ url: database.url }, 'flowstone').initialize();
+    return { dataSource, close: async () => (await dataSource.destroy(), database.drop()) };
+  },
+  'the embedded database': async () => {
+    const database = await openEmbeddedDatabase({ memory: true });
+    const dataSource = await ledgerDataSource({ driver: database.driver }, 'flowstone').initialize();
+    return { dataSource, close: async () => (await dataSource.destroy(), database.close()) };
+  },
+};
+
+describe.each(Object.keys(PLACES))('a large plan on %s', (name) => {
+  let place: Place;
+
+  beforeAll(async () => {
+    place = await PLACES[name]!();
+  });
+  afterAll(() => place.close());
+
+  const newWorld = async (): Promise<World> => {
+    const { ledger, pass } = await sqlLedger(place.dataSource);
+    const world = new World(ledger, pass);
+    await world.register('one', 'two');
+    return world;
+  };
+  const count = async (table: string): Promise<number> =>
+    Number((await place.dataSource.query(`SELECT count(*) FROM flowstone.${table}`))[0].count);
+
+  it('records each row as a small one does', async () => {
+    await fc.assert(
+      fc.asyncProperty(entries, fc.boolean(), async (some, failFast) => {
+        const record = async (all: readonly Entry[]): Promise<unknown> => {
+          const { ledger } = await newWorld();
+          const { run } = await ledger.insertRun(runOf({ failFast }), { plan: ordered(planOf(all)) });
+          return place.dataSource.query(RECORDED, [run.id, some.length]);
+        };
+        expect(await record([...some, ...filler])).toEqual(await record(some));
+      }),
+      { numRuns: 8 },
+    );
+  }, 60_000);
+
+  it('counts what it is made of, and finds heads that are there', async () => {
+    const { ledger } = await newWorld();
+    const before = await count('heads');
+    const plan = planOf([...filler, { asset: 'a', blocked: error('no') }, { asset: 'b', upstreams: [0, LARGE] }]);
+    const counts = { total: LARGE + 2, pending: LARGE, failed: 1, upstream_failed: 1 };
+    for (let runs = 0; runs < 2; runs++) {
+      const { run } = await ledger.insertRun(runOf());
+      expect(await ledger.commitPlan((await ledger.claimPlanning(by('one')))!, plan)).toBe(true);
+      expect((await ledger.run(run.id))!.counts).toMatchObject(counts);
+      expect(await count('heads')).toBe(before + LARGE + 2);
+    }
+  });
+
+  it('leaves nothing behind when it breaks amid its rows, and can be planned again', async () => {
+    const { ledger } = await newWorld();
+    const { run } = await ledger.insertRun(runOf());
+    const claim = (await ledger.claimPlanning(by('one')))!;
+    const rows = await count('materializations');
+    const plan = planOf(Array.from({ length: 25_000 }, (_, index) => ({ asset: 'p', partition: `${index}` })));
+    const breaking = (index: number): number => {
+      if (index === 24_000) throw new Error('broken');
+      return 0;
+    };
+    await expect(ledger.commitPlan(claim, { ...plan, priorityAt: breaking })).rejects.toThrow('broken');
+    expect(await count('materializations')).toBe(rows);
+    expect((await ledger.run(run.id))!.status).toBe('planning');
+    expect(await ledger.commitPlan(claim, plan)).toBe(true);
+    expect(await count('materializations')).toBe(rows + 25_000);
+  }, 60_000);
+
+  it('is not recorded by a planner that lost its run, or whose run was cancelled', async () => {
+    const { ledger } = await newWorld();
+    const rows = await count('materializations');
+    const lost = (await ledger.insertRun(runOf())).run;
+    const first = (await ledger.claimPlanning(by('one')))!;
+    const second = (await ledger.claimPlanning(by('one')))!;
+    expect(await ledger.commitPlan(first, planOf(filler))).toBe(false);
+    await ledger.cancelRun(lost.id, { actor: null, reason: null, grace: 0 });
+    expect(await ledger.commitPlan(second, planOf(filler))).toBe(false);
+    expect(await count('materializations')).toBe(rows);
+  });
+});
+
+it('gives way at once to who cancels its run amid its rows', async () => {
+  const { dataSource, close } = await PLACES['PostgreSQL']!();
+  try {
+    const { ledger, pass } = await sqlLedger(dataSource);
+    await new World(ledger, pass).register('one');
+    const { run } = await ledger.insertRun(runOf());
+    const claim = (await ledger.claimPlanning(by('one')))!;
+    const plan = planOf(Array.from({ length: 100_000 }, (_, index) => ({ asset: 'p', partition: `${index}` })));
+    let cancelled: Promise<unknown> | undefined;
+    const encoded = (index: number): number => {
+      if (index === 0) cancelled = ledger.cancelRun(run.id, { actor: null, reason: null, grace: 0 });
+      if (index === 90_000) throw new Error('nobody looked whether the run is still there');
+      return 0;
+    };
+    expect(await ledger.commitPlan(claim, { ...plan, priorityAt: encoded })).toBe(false);
+    expect(await cancelled).toMatchObject({ accepted: true, ended: true });
+    const [{ count }] = await dataSource.query('SELECT count(*) FROM flowstone.materializations');
+    expect(count).toBe('0');
+  } finally {
+    await close();
+  }
+}, 60_000);
