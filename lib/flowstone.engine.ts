@@ -92,6 +92,7 @@ export class FlowStoneEngine {
     this.membership = new Membership(
       ledger,
       this.registry.definitions.map(registrationOf),
+      options.pools,
       { ...options, worker, alone },
       heartbeatFor({ ledger, access: leases, ...options, pulse, definitions: this.registry.definitions }),
     );

@@ -4,7 +4,7 @@ import { parseDuration, type Duration } from './assets/duration.js';
 import { FlowStoneError } from './flowstone.errors.js';
 import { closest } from './graph/did-you-mean.js';
 import type { IoManager } from './io/io-manager.port.js';
-import type { DataSource } from './ledger/ledger.port.js';
+import type { DataSource, PoolRegistration } from './ledger/ledger.port.js';
 import {
   DEFAULT_RETENTION,
   readRetention,
@@ -12,6 +12,7 @@ import {
   type RetentionOptions,
 } from './retention/retention.options.js';
 import type { Failure } from './runs/failure.js';
+import { readPools, type PoolOptions } from './runs/pool.options.js';
 
 /** PostgreSQL (15 or newer) by url, with a DataSource of FlowStone's own. */
 export interface PostgresStorage {
@@ -50,6 +51,7 @@ export interface FlowStoneOptions {
   role?: Role;
   queue?: Queue;
   concurrency?: number;
+  pools?: Readonly<Record<string, PoolOptions>>;
   io?: string;
   managers?: Readonly<Record<string, IoManager>>;
   config?: Readonly<Record<string, unknown>>;
@@ -75,6 +77,7 @@ export interface ResolvedOptions {
   readonly role: Role;
   readonly queue: Queue;
   readonly concurrency: number;
+  readonly pools: readonly PoolRegistration[];
   readonly io: string;
   readonly managers: Readonly<Record<string, IoManager>>;
   readonly config: Readonly<Record<string, unknown>>;
@@ -212,6 +215,14 @@ export const OPTION_CATALOGUE: { readonly [K in keyof ResolvedOptions]: OptionEn
     environment: 'FLOWSTONE_CONCURRENCY',
     description: 'How many materializations this process executes at once.',
     read: count(1),
+  },
+  pools: {
+    type: 'Record<string, { concurrency?, rate? }>',
+    default: [],
+    defaultText: '`{}`',
+    description:
+      "What bounds pools over all processes, by name: `concurrency`, how many materializations run at once, and `rate`, how many may begin in a time (`'100/min'`, `'5/s'`, `'2/10s'`). The process that enters last decides for the pools it names; `{}` bounds nothing. See [pools](pools.md).",
+    read: readPools,
   },
   io: {
     type: 'string',

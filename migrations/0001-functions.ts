@@ -28,6 +28,72 @@ const MOVED = `CREATE TYPE moved AS (
   told text
 )`;
 
+/** The tokens of the rate of a limit `x`, counted up to now; null without a rate. */
+const TOKENS = `LEAST(x.burst, x.tokens
+  + GREATEST(extract(epoch FROM clock_timestamp() - x.refilled_at), 0)::float8 * 1000 * x.burst / x.period)`;
+
+// The three have no search path of their own, so that they are inlined where they are called.
+const TOKENS_LEFT = `CREATE FUNCTION tokens_left(x limits) RETURNS float8 LANGUAGE sql AS $$ SELECT ${TOKENS} $$`;
+
+/** How many more may be claimed; null where nothing bounds it, less than one where none may. */
+const PLACES_LEFT = `CREATE FUNCTION places_left(x limits) RETURNS integer LANGUAGE sql AS $$
+  SELECT LEAST(x.capacity - x.used, floor(${TOKENS})::integer) $$`;
+
+/** In how many ms the next token comes; null where there is one, or no rate. */
+const TOKEN_DUE = `CREATE FUNCTION token_due(x limits) RETURNS float8 LANGUAGE sql AS $$
+  SELECT CASE WHEN ${TOKENS} < 1 THEN ceil((1 - ${TOKENS}) * x.period / x.burst) END $$`;
+
+/**
+ * Pools are bounded as a process says that enters. What a limit becomes holds at once, for open runs as well: a pool that
+ * gets its first is given to their lanes, with the places that are taken. Whoever claims or ends something writes claims,
+ * so locking that table keeps everybody from doing either half counted; pools first, as planning does (make_lanes).
+ * Boot-time work, the lanes once per pool. Plan: pools_name, primary keys; reads all lanes.
+ */
+const BOUND_POOLS = `CREATE FUNCTION bound_pools(p_namespace integer, p_pools json) RETURNS void LANGUAGE plpgsql
+SET search_path FROM CURRENT AS $$
+DECLARE
+  v_changed integer[];
+  v_first integer[];
+BEGIN
+  WITH changed AS MATERIALIZED (
+    SELECT p.id, p.limit_id FROM json_to_recordset(p_pools) AS n (name text, capacity integer, burst integer, period float8)
+    JOIN pools p ON p.namespace = p_namespace AND p.name = n.name
+    LEFT JOIN limits x ON x.id = p.limit_id
+    WHERE (x.capacity, x.burst, x.period) IS DISTINCT FROM (n.capacity, n.burst, n.period)
+    ORDER BY p.id FOR UPDATE OF p
+  )
+  SELECT array_agg(c.id), array_agg(c.id) FILTER (WHERE c.limit_id IS NULL) INTO v_changed, v_first FROM changed c;
+  IF v_changed IS NULL THEN RETURN; END IF;
+
+  IF v_first IS NOT NULL THEN
+    LOCK TABLE claims IN SHARE MODE;
+    WITH bound AS MATERIALIZED (
+      SELECT f.id, nextval(pg_get_serial_sequence('limits', 'id')::regclass) AS limit_id FROM unnest(v_first) f (id)
+    ), lane AS MATERIALIZED (
+      SELECT l.id, b.limit_id FROM lanes l JOIN bound b ON b.id = l.pool_id JOIN runs r ON r.id = l.run_id
+      WHERE r.completed_at IS NULL ORDER BY l.id FOR UPDATE OF l
+    ), held AS (
+      SELECT l.limit_id, count(*)::integer AS used FROM claims c
+      CROSS JOIN LATERAL (SELECT m.lane_id FROM materializations m WHERE m.id = c.materialization_id OFFSET 0) m
+      JOIN lane l ON l.id = m.lane_id WHERE c.namespace = p_namespace GROUP BY l.limit_id
+    ), made AS (
+      INSERT INTO limits (id, used) SELECT b.limit_id, COALESCE(h.used, 0) FROM bound b LEFT JOIN held h USING (limit_id)
+    ), named AS (
+      UPDATE pools p SET limit_id = b.limit_id FROM bound b WHERE p.id = ANY (v_first) AND b.id = p.id
+    )
+    UPDATE lanes y SET limits = y.limits || l.limit_id FROM lane l
+    WHERE y.id = ANY (ARRAY(SELECT x.id FROM lane x)) AND l.id = y.id;
+  END IF;
+
+  -- A rate that is new begins full; one that changes keeps the tokens it has.
+  UPDATE limits x SET capacity = n.capacity, burst = n.burst, period = n.period,
+    tokens = CASE WHEN n.burst IS NOT NULL THEN LEAST(n.burst, COALESCE(tokens_left(x), n.burst)) END,
+    refilled_at = CASE WHEN n.burst IS NOT NULL THEN clock_timestamp() END
+  FROM json_to_recordset(p_pools) AS n (name text, capacity integer, burst integer, period float8)
+  JOIN pools p ON p.namespace = p_namespace AND p.name = n.name
+  WHERE p.id = ANY (v_changed) AND x.id = p.limit_id;
+END $$`;
+
 /**
  * What failures and cancels bring with them: what depends on them, transitively, cannot run; a run that fails fast
  * loses the rest. Plan: lineage_upstream per node, materializations_run, then primary keys. Guard: pending.
@@ -288,17 +354,21 @@ END $$`;
  * This half never waits: what cannot be locked stays ready for the next claim. The process row is shared (KEY SHARE),
  * so that a rescue, which takes it FOR UPDATE, comes wholly before (then there is no row, and nothing is claimed) or
  * wholly after. `p_closed`: pools of which nothing is wanted. `p_run`: only of this run.
- * The caller counts (tally). Plan: lanes_ready from both ends, ready_pkey per lane, stopped by LIMIT; primary keys.
+ * Only lanes that have a place and a token are looked at; `again`: in how many ms more may be had that nobody will
+ * ring for (a token comes, or another process was just counting), null: not to be known.
+ * The caller counts (tally). Plan: lanes_ready from both ends and, where these leave out some, from a place by chance, so
+ * that those between are seen too; ready_pkey per lane, stopped by LIMIT; primary keys.
  * Guard: pending without blockers, read under the row lock.
  */
 const CLAIM_READY = `CREATE FUNCTION claim_ready(p_namespace integer, p_process text, p_limit integer, p_assets integer[],
-  p_closed integer[], p_run bigint, OUT claimed moved[], OUT empty bigint[], OUT empty_at integer[])
+  p_closed integer[], p_run bigint, OUT claimed moved[], OUT empty bigint[], OUT empty_at integer[], OUT again float8)
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
   v_left integer := p_limit;
   v_tried bigint[] := '{}';
   v_lanes bigint[];
   v_limited boolean;
+  v_busy boolean := false;
   v_quota integer;
   v_taken moved[];
   v_full bigint[];
@@ -306,30 +376,44 @@ DECLARE
   v_unfit tid[];
 BEGIN
   claimed := '{}';
+  -- Before lanes are read: see bound_pools.
+  LOCK TABLE claims IN ROW EXCLUSIVE MODE;
   PERFORM FROM processes p WHERE p.namespace = p_namespace AND p.id = p_process FOR KEY SHARE;
   IF NOT FOUND THEN RETURN; END IF;
   WHILE v_left > 0 LOOP
-    WITH near AS MATERIALIZED (
+    WITH ends AS MATERIALIZED (
       (SELECT l.id FROM lanes l WHERE l.namespace = p_namespace AND l.has_ready AND p_run IS NULL ORDER BY l.id LIMIT 256)
       UNION
       (SELECT l.id FROM lanes l WHERE l.namespace = p_namespace AND l.has_ready AND p_run IS NULL
         ORDER BY l.id DESC LIMIT 256)
+    ), near AS MATERIALIZED (
+      SELECT e.id FROM ends e
+      UNION
+      SELECT l.id FROM (
+        SELECT min(e.id) + floor(random() * (max(e.id) - min(e.id)))::bigint AS id FROM ends e HAVING count(*) = 512) c
+      CROSS JOIN LATERAL (SELECT l.id FROM lanes l
+        WHERE l.namespace = p_namespace AND l.has_ready AND l.id >= c.id ORDER BY l.id LIMIT 128) l
       UNION
       SELECT l.id FROM lanes l WHERE l.run_id = p_run AND l.has_ready
     ), lane AS MATERIALIZED (
-      SELECT l.id, l.releases, l.limits, r.running, y.rank,
+      SELECT l.id, l.releases, l.limits, r.running, y.rank, x.due,
+        l.id <> ALL (v_tried) AND COALESCE(x.places, 1) > 0 AS open,
         floor(extract(epoch FROM clock_timestamp() - l.served_at) / 60)::integer - y.rank AS urgency
       FROM near n
       CROSS JOIN LATERAL (SELECT l.* FROM lanes l WHERE l.id = n.id OFFSET 0) l
       CROSS JOIN LATERAL (SELECT r.running FROM runs r WHERE r.id = l.run_id OFFSET 0) r
       LEFT JOIN LATERAL (SELECT y.rank FROM ready y WHERE y.lane_id = l.id ORDER BY y.rank LIMIT 1) y ON true
-      WHERE l.id <> ALL (v_tried) AND l.pool_id <> ALL (p_closed)
+      CROSS JOIN LATERAL (SELECT min(places_left(x)) AS places, max(token_due(x)) AS due FROM limits x
+        WHERE l.limits IS NOT NULL AND x.id = ANY (l.limits) OFFSET 0) x
+      WHERE l.pool_id <> ALL (p_closed)
     ), first AS (
-      SELECT l.* FROM lane l WHERE l.urgency = (SELECT max(x.urgency) FROM lane x) ORDER BY l.running, l.id LIMIT v_left
+      SELECT l.* FROM lane l WHERE l.open AND l.urgency = (SELECT max(x.urgency) FROM lane x WHERE x.open)
+      ORDER BY l.running, l.id LIMIT v_left
     )
     SELECT (SELECT array_agg(f.id) FROM first f), (SELECT bool_or(f.limits IS NOT NULL) FROM first f),
-      array_agg(l.id) FILTER (WHERE l.rank IS NULL), array_agg(l.releases) FILTER (WHERE l.rank IS NULL)
-    INTO v_lanes, v_limited, empty, empty_at FROM lane l;
+      array_agg(l.id) FILTER (WHERE l.rank IS NULL), array_agg(l.releases) FILTER (WHERE l.rank IS NULL),
+      min(l.due) FILTER (WHERE l.rank IS NOT NULL)
+    INTO v_lanes, v_limited, empty, empty_at, again FROM lane l;
     EXIT WHEN v_lanes IS NULL;
     v_quota := ceil(v_left::float8 / cardinality(v_lanes));
     v_tried := v_tried || v_lanes;
@@ -337,13 +421,13 @@ BEGIN
     -- Places are counted under a lock; a lane whose places another process is just counting is left to the next claim.
     IF v_limited THEN
       WITH locked AS MATERIALIZED (
-        SELECT l.id FROM limits l
-        WHERE l.id = ANY (ARRAY(SELECT DISTINCT unnest(y.limits) FROM lanes y WHERE y.id = ANY (v_lanes)))
-          AND l.used < l.capacity
-        ORDER BY l.id FOR UPDATE SKIP LOCKED
+        SELECT x.id, COALESCE(places_left(x), 1) > 0 AS open FROM limits x
+        WHERE x.id = ANY (ARRAY(SELECT DISTINCT unnest(y.limits) FROM lanes y WHERE y.id = ANY (v_lanes)))
+        ORDER BY x.id FOR UPDATE SKIP LOCKED
       )
-      SELECT array_agg(y.id) INTO v_lanes FROM lanes y
-      WHERE y.id = ANY (v_lanes) AND (y.limits IS NULL OR y.limits <@ ARRAY(SELECT l.id FROM locked l));
+      SELECT array_agg(y.id) FILTER (WHERE y.limits IS NULL OR y.limits <@ ARRAY(SELECT l.id FROM locked l WHERE l.open)),
+        v_busy OR bool_or(y.limits IS NOT NULL AND NOT y.limits <@ ARRAY(SELECT l.id FROM locked l))
+      INTO v_lanes, v_busy FROM lanes y WHERE y.id = ANY (v_lanes);
       CONTINUE WHEN v_lanes IS NULL;
     END IF;
 
@@ -351,9 +435,9 @@ BEGIN
       SELECT l.id, l.limits, LEAST(v_quota, f.free) AS quota
       FROM unnest(v_lanes) n (id)
       CROSS JOIN LATERAL (SELECT l.id, l.limits FROM lanes l WHERE l.id = n.id OFFSET 0) l
-      CROSS JOIN LATERAL (SELECT min(x.capacity - x.used) AS free FROM limits x WHERE x.id = ANY (l.limits) OFFSET 0) f
+      CROSS JOIN LATERAL (SELECT min(places_left(x)) AS free FROM limits x WHERE x.id = ANY (l.limits) OFFSET 0) f
     ), picked AS MATERIALIZED (
-      SELECT l.id AS lane_id, l.limits, y.* FROM lane l CROSS JOIN LATERAL (
+      SELECT l.id AS lane_id, l.limits, l.quota, y.* FROM lane l CROSS JOIN LATERAL (
         SELECT y.ctid AS place, y.rank, y.materialization_id AS id FROM ready y
         -- IS TRUE keeps it from becoming a join, which would not read in the order of the index.
         WHERE y.lane_id = l.id AND (y.asset_id IN (SELECT unnest(p_assets))) IS TRUE
@@ -363,7 +447,7 @@ BEGIN
       SELECT p.id FROM (
         SELECT p.id, u.id AS limit_id, row_number() OVER (PARTITION BY u.id ORDER BY p.rank, p.id) AS place
         FROM picked p CROSS JOIN LATERAL unnest(p.limits) u (id) WHERE v_limited) p
-      CROSS JOIN LATERAL (SELECT x.capacity - x.used AS free FROM limits x WHERE x.id = p.limit_id OFFSET 0) x
+      CROSS JOIN LATERAL (SELECT places_left(x) AS free FROM limits x WHERE x.id = p.limit_id OFFSET 0) x
       WHERE p.place > x.free
     ), allowed AS MATERIALIZED (
       SELECT p.* FROM picked p WHERE p.id NOT IN (SELECT b.id FROM beyond b) ORDER BY p.rank, p.id LIMIT v_left
@@ -397,7 +481,10 @@ BEGIN
     ), held AS (
       INSERT INTO claims (namespace, process, materialization_id) SELECT p_namespace, p_process, j.id FROM judged j WHERE j.holder = j.id
     ), counted AS (
-      UPDATE limits x SET used = x.used + n.count FROM (
+      UPDATE limits x SET used = x.used + n.count,
+        tokens = CASE WHEN x.burst IS NOT NULL THEN GREATEST(tokens_left(x) - n.count, 0) END,
+        refilled_at = CASE WHEN x.burst IS NOT NULL THEN clock_timestamp() END
+      FROM (
         SELECT u.id, count(*)::integer AS count FROM judged j JOIN allowed a ON a.id = j.id
         CROSS JOIN LATERAL unnest(a.limits) u (id) WHERE j.holder = j.id AND v_limited GROUP BY u.id) n
       WHERE x.id = ANY (ARRAY(SELECT DISTINCT unnest(a.limits) FROM allowed a WHERE v_limited)) AND n.id = x.id
@@ -407,7 +494,7 @@ BEGIN
         NULL, NULL, NULL)::moved) FROM judged j WHERE j.holder = j.id),
       -- A lane that had its share may have more; one of which nothing could be had is left to the next claim.
       ARRAY(SELECT p.lane_id FROM picked p LEFT JOIN judged j ON j.id = p.id
-        GROUP BY p.lane_id HAVING count(*) = v_quota AND count(j.id) > 0),
+        GROUP BY p.lane_id, p.quota HAVING count(*) = p.quota AND count(j.id) > 0),
       (SELECT array_agg(j.holder) FROM judged j WHERE j.holder <> j.id),
       (SELECT array_agg(a.place) FROM allowed a LEFT JOIN judged j ON j.id = a.id WHERE j.id IS NULL)
     INTO v_taken, v_full, v_holders, v_unfit;
@@ -423,6 +510,7 @@ BEGIN
           AND m.waiting_for IS NULL OFFSET 0);
     END IF;
   END LOOP;
+  IF v_busy THEN again := 0; END IF;
 END $$`;
 
 /** A holder that has not begun gets the priority of the most urgent that waits for it. It never waits, as its caller. */
@@ -483,7 +571,7 @@ END $$`;
  */
 const BEAT = `CREATE FUNCTION beat(p_namespace integer, p_ids bigint[], p_outcomes json, p_consumers bigint[],
   p_consumed bigint[], p_process text, p_limit integer, p_assets integer[], p_closed integer[],
-  OUT standing json, OUT ended bigint[], OUT released boolean, OUT claims json)
+  OUT standing json, OUT ended bigint[], OUT released boolean, OUT claims json, OUT again float8)
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
   v_moved moved[] := '{}';
@@ -563,7 +651,7 @@ BEGIN
       END;
   END IF;
   IF p_limit > 0 THEN
-    SELECT c.claimed, c.empty, c.empty_at INTO v_claimed, v_empty, v_empty_at
+    SELECT c.claimed, c.empty, c.empty_at, c.again INTO v_claimed, v_empty, v_empty_at, again
     FROM claim_ready(p_namespace, p_process, p_limit, p_assets, p_closed, NULL) c;
   END IF;
   IF cardinality(v_moved) > 0 OR cardinality(v_claimed) > 0 OR v_empty IS NOT NULL THEN
@@ -720,6 +808,10 @@ END $$`;
 
 export const FUNCTIONS: readonly string[] = [
   MOVED,
+  TOKENS_LEFT,
+  PLACES_LEFT,
+  TOKEN_DUE,
+  BOUND_POOLS,
   CANCEL_PENDING,
   FOLLOW,
   CONCLUDE,

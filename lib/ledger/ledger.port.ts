@@ -55,6 +55,15 @@ export interface AssetRegistration {
   readonly definition: JsonObject;
 }
 
+/** What bounds a pool, over all processes; null: nothing does. */
+export interface PoolRegistration {
+  readonly name: string;
+  /** Materializations of it that run at once. */
+  readonly concurrency: number | null;
+  /** How many of it may be claimed in each `period` (ms), by a bucket of `count` tokens. */
+  readonly rate: { readonly count: number; readonly period: number } | null;
+}
+
 /** The definition of an asset that counts now (semantics, Planning and running 15). */
 export interface CurrentDefinition {
   readonly key: string;
@@ -175,6 +184,8 @@ export interface Settled {
 /** What one beat brought about: settled outcomes, and claims. */
 export interface Beat extends Settled {
   readonly claims: readonly Claim[];
+  /** In how many ms there may be more to claim without anybody ringing for it (a rate); null: nothing is known. */
+  readonly again: number | null;
 }
 
 /** A run whose planning this process holds. */
@@ -242,8 +253,13 @@ export interface Ledger {
    * Enters a process with what it declares. Renames assets found under a `formerly` key. Refuses
    * (FLOWSTONE_LEDGER_PARTITIONING_CHANGED) an asset that was partitioned and is not now, or the reverse, all at once.
    * A ledger that cannot be shared (embedded) hands back whatever is found running by earlier processes.
+   * `pools` are bounded as it says from now on, for open runs as well; others stay as they are.
    */
-  register(process: ProcessRegistration, assets: readonly AssetRegistration[]): Promise<void>;
+  register(
+    process: ProcessRegistration,
+    assets: readonly AssetRegistration[],
+    pools?: readonly PoolRegistration[],
+  ): Promise<void>;
   /** Renews the lease. `cutOff`: the ledger could not be reached since the renewal before. */
   renew(process: string, cutOff?: boolean): Promise<Renewal>;
   /**
@@ -285,7 +301,7 @@ export interface Ledger {
   // -- work -------------------------------------------------------------------------------------------------------
   /**
    * Takes ready materializations, highest priority first, then oldest: `running`, epoch + 1, and the lock of
-   * (asset, partition). Where another materialization holds that lock, the row records it (`waitingFor`) and is not
+   * (asset, partition); as many as the limits of their pools and runs allow. Where another materialization holds that lock, the row records it (`waitingFor`) and is not
    * ready until the holder has ended.
    */
   claim(request: ClaimRequest): Promise<readonly Claim[]>;

@@ -17,6 +17,10 @@ const BEAT = 10;
 const BURST = 16;
 /** Time between looks for requests of other processes, ms. */
 const PLAN_LOOK = 500;
+/** Shortest time until work is looked for that nobody rings for, ms: what comes meanwhile is taken together. */
+const LEAST_LOOK = 25;
+/** What a timer of Node can wait at most, ms. */
+const MOST_TIMEOUT = 2_147_483_647;
 /** Longest sleep between looks at the timers, ms. */
 const TIMER_LOOK = 1000;
 
@@ -87,6 +91,8 @@ export class Coordinator {
   #nextPlanLook = 0;
   #timer: NodeJS.Timeout | undefined;
   #nextLook = Infinity;
+  #claimTimer: NodeJS.Timeout | undefined;
+  #nextClaim = Infinity;
   #drained: (() => void) | undefined;
   /** The beat under way, and whether another one is wanted after it. */
   #beating: Promise<void> | undefined;
@@ -192,6 +198,7 @@ export class Coordinator {
   close(): void {
     this.#stopping.abort();
     clearTimeout(this.#timer);
+    clearTimeout(this.#claimTimer);
     this.#queueStopped ??= this.queue.stop();
     this.#handBack(this.#waiting.splice(0).map(({ claim }) => claim));
   }
@@ -281,7 +288,7 @@ export class Coordinator {
   async #exchange(batch: readonly Finished[], limit: number): Promise<void> {
     if (batch.length > 0) crashPoint('before-commit');
     const outcomes = batch.map(({ outcome }) => outcome);
-    const { verdicts, endedRuns, released, claims } = await this.#patiently(() =>
+    const { verdicts, endedRuns, released, claims, again } = await this.#patiently(() =>
       this.ledger.beat(outcomes, { ...this.claimant(), limit }),
     );
     if (batch.length > 0) crashPoint('after-commit');
@@ -293,6 +300,7 @@ export class Coordinator {
     // There may be more than this process takes.
     if (full) this.#ringFor(claims);
     else if (released && limit === 0) this.ring();
+    if (again !== null) this.#lookAgain(again);
     this.accept(claims);
     this.#tell(batch, verdicts, endedRuns);
   }
@@ -387,6 +395,21 @@ export class Coordinator {
   #letGo(id: number): void {
     this.#inHand.delete(id);
     if (this.#inHand.size === 0) this.#drained?.();
+  }
+
+  /** Looks for work in so many ms, or sooner if that is already intended; for what nobody rings. */
+  #lookAgain(delay: number): void {
+    const at = performance.now() + Math.max(delay, LEAST_LOOK);
+    if (this.#stopping.signal.aborted || at >= this.#nextClaim) return;
+    clearTimeout(this.#claimTimer);
+    this.#nextClaim = at;
+    this.#claimTimer = setTimeout(
+      () => {
+        this.#nextClaim = Infinity;
+        void this.#look();
+      },
+      Math.min(at - performance.now(), MOST_TIMEOUT),
+    ).unref();
   }
 
   /** Looks at the timers in so many ms, or sooner if that is already intended. */

@@ -2,7 +2,14 @@
 // What renews the lease stands in heartbeat/.
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import type { AssetRegistration, Claimant, CurrentDefinition, Ledger, Renewal } from '../ledger/ledger.port.js';
+import type {
+  AssetRegistration,
+  Claimant,
+  CurrentDefinition,
+  Ledger,
+  PoolRegistration,
+  Renewal,
+} from '../ledger/ledger.port.js';
 import { crashPoint } from './crash-points.js';
 import type { Heartbeat, HeartbeatNews, MakeHeartbeat } from './heartbeat/heartbeat.port.js';
 import { withPatience } from './patience.js';
@@ -44,6 +51,7 @@ export class Membership {
   constructor(
     private readonly ledger: Ledger,
     private readonly assets: readonly AssetRegistration[],
+    private readonly pools: readonly PoolRegistration[],
     private readonly options: MembershipOptions,
     private readonly makeHeartbeat: MakeHeartbeat,
   ) {}
@@ -59,7 +67,8 @@ export class Membership {
     const lease = alone ? LEASE_ALONE : this.options.lease;
     // Who is alone takes over what its predecessor held as it enters, and sweeps nothing later.
     if (alone) crashPoint('before-rescue');
-    await this.ledger.register({ id: this.#id, host: hostname(), pid: process.pid, worker, lease }, this.assets);
+    const registration = { id: this.#id, host: hostname(), pid: process.pid, worker, lease };
+    await this.ledger.register(registration, this.assets, this.pools);
     await this.refresh();
   }
 

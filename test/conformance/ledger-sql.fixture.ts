@@ -27,6 +27,11 @@ export async function sqlLedger(dataSource: DataSource): Promise<LedgerUnderTest
       );
     }
     await dataSource.query(
+      `UPDATE flowstone.limits l SET refilled_at = refilled_at - $1 * interval '1 millisecond'
+      FROM flowstone.pools p JOIN flowstone.namespaces n ON n.id = p.namespace WHERE n.name = $2 AND l.id = p.limit_id`,
+      [milliseconds, namespace],
+    );
+    await dataSource.query(
       `UPDATE flowstone.superseded s SET superseded_at = superseded_at - $1 * interval '1 millisecond',
         look_at = look_at - $1 * interval '1 millisecond'
       FROM flowstone.assets a JOIN flowstone.namespaces n ON n.id = a.namespace WHERE n.name = $2 AND s.asset_id = a.id`,

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe } from '@jest/globals';
 import { World, type LedgerUnderTest, type MakeLedger } from './ledger.fixture.js';
 import { actBehaviours } from './ledger-acts.suite.js';
 import { collectionBehaviours } from './ledger-collection.suite.js';
+import { poolBehaviours } from './ledger-pools.suite.js';
 import { processBehaviours } from './ledger-processes.suite.js';
 import { requestBehaviours } from './ledger-requests.suite.js';
 import { runBehaviours } from './ledger-runs.suite.js';
@@ -28,6 +29,9 @@ export function ledgerConformance(name: string, make: MakeLedger): void {
     });
     describe('work', () => {
       workBehaviours(here);
+    });
+    describe('a pool', () => {
+      poolBehaviours(here);
     });
     describe('runs', () => {
       runBehaviours(here);

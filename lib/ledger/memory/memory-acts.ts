@@ -5,6 +5,7 @@ import type {
   AssetPartitions,
   AssetRegistration,
   Ledger,
+  PoolRegistration,
   ProcessRegistration,
   Transactional,
 } from '../ledger.port.js';
@@ -19,8 +20,14 @@ export function refuseTransaction({ manager }: Transactional): void {
   );
 }
 
-export function register(state: MemoryState, process: ProcessRegistration, assets: readonly AssetRegistration[]): void {
+export function register(
+  state: MemoryState,
+  process: ProcessRegistration,
+  assets: readonly AssetRegistration[],
+  pools: readonly PoolRegistration[],
+): void {
   refuseChangedPartitioning(state, assets);
+  for (const { name, ...bounds } of pools) state.pools.bound(name, bounds);
   for (const asset of assets) {
     const former = asset.formerly.find((key) => state.definitions.has(key));
     if (former !== undefined && !state.definitions.has(asset.key)) rename(state, former, asset.key);

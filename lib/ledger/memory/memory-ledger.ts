@@ -19,6 +19,7 @@ import type {
   PageRequest,
   PlanningClaim,
   PlanRows,
+  PoolRegistration,
   ProcessRegistration,
   Renewal,
   Settled,
@@ -55,8 +56,12 @@ export class MemoryLedger implements Ledger {
     return read();
   }
 
-  async register(process: ProcessRegistration, assets: readonly AssetRegistration[]): Promise<void> {
-    acts.register(this.#state, process, assets);
+  async register(
+    process: ProcessRegistration,
+    assets: readonly AssetRegistration[],
+    pools: readonly PoolRegistration[] = [],
+  ): Promise<void> {
+    acts.register(this.#state, process, assets, pools);
   }
 
   async renew(id: string): Promise<Renewal> {
@@ -110,7 +115,7 @@ export class MemoryLedger implements Ledger {
     if (run.runKey !== null) state.runKeys.set(run.runKey, { request: requestText(run), run: row.id });
     state.tell('run.requested', { run: row.id, actor: run.requestedBy });
     if (options.plan) this.#insertPlan(row, options.plan);
-    const claims = options.claim ? this.#claim(options.claim, row.id) : [];
+    const claims = options.claim ? this.#claim(options.claim, row.id).claims : [];
     return { run: reads.runRecord(row), created: true, claims };
   }
 
@@ -144,7 +149,7 @@ export class MemoryLedger implements Ledger {
   }
 
   async claim(request: ClaimRequest): Promise<readonly Claim[]> {
-    return this.#claim(request);
+    return this.#claim(request).claims;
   }
 
   async start(
@@ -178,7 +183,7 @@ export class MemoryLedger implements Ledger {
   async beat(outcomes: readonly Outcome[], request: ClaimRequest): Promise<Beat> {
     const settled = await this.settle(outcomes);
     // A claim sees all that was released.
-    return { ...settled, released: settled.released && request.limit === 0, claims: this.#claim(request) };
+    return { ...settled, released: settled.released && request.limit === 0, ...this.#claim(request) };
   }
 
   async fireTimers(): Promise<{ released: number; due: readonly DueDeadline[]; next: Date | null }> {
@@ -350,6 +355,7 @@ export class MemoryLedger implements Ledger {
         run: run.id,
         asset: plan.assetAt(i),
         partition: plan.partitionAt(i),
+        pool: state.poolOf(plan.assetAt(i)),
         forced: plan.forcedAt(i),
         priority: plan.priorityAt(i),
       });
@@ -371,17 +377,23 @@ export class MemoryLedger implements Ledger {
     state.endRunIfDone(run);
   }
 
-  #claim(request: ClaimRequest, onlyRun?: number): Claim[] {
+  #claim(request: ClaimRequest, onlyRun?: number): Pick<Beat, 'claims' | 'again'> {
     const state = this.#state;
     const assets = new Set(request.assets);
     const claims: Claim[] = [];
+    let again: number | null = null;
     // A process that was given up must not get work that nobody would rescue.
-    if (!state.processes.has(request.process)) return claims;
+    if (!state.processes.has(request.process)) return { claims, again };
     for (const row of state.ready()) {
       if (claims.length >= request.limit) break;
       if (!assets.has(row.asset) || (onlyRun !== undefined && row.run !== onlyRun)) continue;
       const run = state.runs.get(row.run!)!;
       if (run.maxConcurrency !== null && run.counts.running >= run.maxConcurrency) continue;
+      if (!state.pools.isOpen(row.pool)) {
+        const due = state.pools.tokenDue(row.pool);
+        if (due !== null) again = Math.min(again ?? due, due);
+        continue;
+      }
       const head = state.head(row.asset, row.partition);
       if (head.active !== null && head.active !== row.id) {
         state.waitFor(row, state.rows.get(head.active)!);
@@ -394,7 +406,7 @@ export class MemoryLedger implements Ledger {
       row.process = request.process;
       claims.push(state.claimOf(row, run));
     }
-    return claims;
+    return { claims, again };
   }
 
   #apply(row: Row, outcome: Outcome): number[] {

@@ -10,11 +10,14 @@ import type {
   MaterializationStatus,
   RunRecord,
 } from '../records.js';
+import { MemoryPools } from './memory-pools.js';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** A materialization with what only the scheduler needs. */
 export interface Row extends Mutable<MaterializationRecord> {
+  /** What its pool was when it was planned. */
+  pool: string;
   rescues: number;
   priority: number;
   /** Upstream rows of the same run that have not ended. */
@@ -86,12 +89,15 @@ export class MemoryState {
   readonly #ready = new Map<number, Set<number>>();
   readonly #dependents = new Map<number, number[]>();
   readonly #waiters = new Map<number, Set<number>>();
+  readonly pools: MemoryPools;
   #lastId = 0;
   #lastRun = 0;
   #lastEvent = 0;
   #lastCollection = 0;
 
-  constructor(readonly clock: () => number) {}
+  constructor(readonly clock: () => number) {
+    this.pools = new MemoryPools(clock);
+  }
 
   nextId(): number {
     return ++this.#lastId;
@@ -176,6 +182,11 @@ export class MemoryState {
     return removed.size;
   }
 
+  /** The pool that the newest definition names. */
+  poolOf(asset: string): string {
+    return [...(this.definitions.get(asset)?.values() ?? [])].at(-1)?.pool ?? 'default';
+  }
+
   isPartitioned(asset: string): boolean {
     const [definition] = this.definitions.get(asset)?.values() ?? [];
     return definition?.partitioned ?? false;
@@ -200,6 +211,7 @@ export class MemoryState {
 
   insertRow(fields: Pick<Row, 'id' | 'run' | 'asset' | 'partition' | 'forced' | 'priority'> & Partial<Row>): Row {
     const row: Row = {
+      pool: 'default',
       status: 'pending',
       epoch: 0,
       attempts: 0,
@@ -277,6 +289,8 @@ export class MemoryState {
       run.counts[row.status]--;
       run.counts[status]++;
     }
+    if (row.status === 'running') this.pools.giveBack(row.pool);
+    if (status === 'running') this.pools.take(row.pool);
     row.status = status;
   }
 

@@ -22,9 +22,10 @@ interface BeatRow {
   readonly ended: readonly number[];
   readonly released: boolean;
   readonly claims: readonly ClaimRow[] | null;
+  readonly again: number | null;
 }
 
-const NOTHING: Beat = { verdicts: [], endedRuns: [], released: false, claims: [] };
+const NOTHING: Beat = { verdicts: [], endedRuns: [], released: false, claims: [], again: null };
 
 export class Beats {
   // Attempts whose commit was sent and never answered: until it is known, `fenced` would be a guess.
@@ -77,7 +78,7 @@ export class Beats {
       endedRuns.push(...settled.endedRuns);
       released ||= settled.released;
     }
-    return { verdicts, endedRuns, released, claims: [] };
+    return { ...NOTHING, verdicts, endedRuns, released };
   }
 
   /** The outcome was not written, and never can be: the materialization fails and says why, so that its run ends. */
@@ -103,12 +104,13 @@ export class Beats {
       ...[this.namespace, [...first.keys()], json([...first.values()].map(columnsOf)), consumers, consumed],
       ...[request?.process ?? '', request?.limit ?? 0, assets, []],
     ]);
-    const { standing, ended: endedRuns, released, claims } = row!;
+    const { standing, ended: endedRuns, released, claims: claimed, again } = row!;
     const verdictOf = this.#verdicts(first, standing ?? []);
     const verdicts = outcomes.map((outcome) =>
       first.get(outcome.id) === outcome ? (verdictOf.get(outcome.id) ?? 'committed') : 'fenced',
     );
-    return { verdicts, endedRuns, released, claims: claims ? await this.claims.records(this.database, claims) : [] };
+    const claims = claimed ? await this.claims.records(this.database, claimed) : [];
+    return { verdicts, endedRuns, released, claims, again };
   }
 
   /** Kept by list: a process asks with the same one in every beat. */

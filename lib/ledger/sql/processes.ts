@@ -1,6 +1,12 @@
 // Processes and what they declare: registration, leases, rescue, the definitions that count.
 import { FlowStoneError } from '../../flowstone.errors.js';
-import type { AssetRegistration, CurrentDefinition, ProcessRegistration, Renewal } from '../ledger.port.js';
+import type {
+  AssetRegistration,
+  CurrentDefinition,
+  PoolRegistration,
+  ProcessRegistration,
+  Renewal,
+} from '../ledger.port.js';
 import type { JsonObject } from '../records.js';
 import { RESCUE_CAP } from '../transitions.js';
 import type { AssetNumbers } from './asset-numbers.js';
@@ -11,6 +17,7 @@ import {
   ADD_DEFINITIONS,
   ADD_POOLS,
   ASSETS,
+  BOUND_POOLS,
   CURRENT_DEFINITIONS,
   DECLARE,
   DELETE_PROCESSES,
@@ -61,10 +68,15 @@ export class Processes {
   ) {}
 
   /** See Ledger.register. */
-  async register(process: ProcessRegistration, declared: readonly AssetRegistration[]): Promise<void> {
+  async register(
+    process: ProcessRegistration,
+    declared: readonly AssetRegistration[],
+    pools: readonly PoolRegistration[],
+  ): Promise<void> {
     const numbered = await this.database.transaction(async (sql) => {
       await sql.rows(LOCK_NAMESPACE, [this.namespace]);
       if (this.exclusive) await this.#rescueOf(sql, await sql.rows(LOCK_OTHERS, [this.namespace, process.id]));
+      await this.#enterPools(sql, declared, pools);
       const rows = await this.#enterAssets(sql, declared);
       const idOf = new Map(rows.map(({ id, key }) => [key, id]));
       const definitions = declared.map(({ key, hash, upstreams, definition, pool }) => ({
@@ -83,6 +95,21 @@ export class Processes {
       return rows;
     });
     for (const { id, key } of numbered) this.assets.remember(key, id);
+  }
+
+  async #enterPools(
+    sql: Sql,
+    declared: readonly AssetRegistration[],
+    pools: readonly PoolRegistration[],
+  ): Promise<void> {
+    const names = new Set([...declared.map(({ pool }) => pool), ...pools.map(({ name }) => name)]);
+    await sql.rows(ADD_POOLS, [this.namespace, [...names].sort()]);
+    if (pools.length === 0) return;
+    const bounds = pools.map(({ name, concurrency, rate }) => ({
+      ...{ name, capacity: concurrency },
+      ...{ burst: rate?.count ?? null, period: rate?.period ?? null },
+    }));
+    await sql.rows(BOUND_POOLS, [this.namespace, json(bounds)]);
   }
 
   /** Renames, refuses changed partitioning, adds what is new; returns the rows of all. */
@@ -109,7 +136,6 @@ export class Processes {
     const keys = declared.map(({ key }) => key);
     const partitioned = declared.map((asset) => asset.partitioned);
     const pools = declared.map((asset) => asset.pool);
-    await sql.rows(ADD_POOLS, [this.namespace, [...new Set(pools)].sort()]);
     await sql.rows(ADD_ASSETS, [this.namespace, keys, partitioned, pools]);
     return sql.rows<AssetRow>(ASSETS, [this.namespace, keys]);
   }

@@ -128,8 +128,8 @@ export class SqlLedger implements Ledger {
     return row!.now;
   }
 
-  register(...[process, assets]: Parameters<Ledger['register']>): Promise<void> {
-    return this.#open.processes.register(process, assets);
+  register(...[process, assets, pools = []]: Parameters<Ledger['register']>): Promise<void> {
+    return this.#open.processes.register(process, assets, pools);
   }
 
   renew(process: string, cutOff = false): Promise<Renewal> {

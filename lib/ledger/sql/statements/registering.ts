@@ -43,6 +43,12 @@ export const ADD_POOLS = statement(
   ON CONFLICT (namespace, name) DO NOTHING`,
 );
 
+/**
+ * Purpose: what bounds pools (function `bound_pools`).
+ * Values: namespace, pools (json: name, capacity, burst, period in ms; null: not bounded).
+ */
+export const BOUND_POOLS = statement('bound_pools', `SELECT fs.bound_pools($1, $2::json)`);
+
 /** Purpose: assets seen for the first time. Plan: pools_name. Values: namespace, keys, partitioned flags, pools. */
 export const ADD_ASSETS = statement(
   'add_assets',

@@ -176,12 +176,13 @@ export const MAKE_LANES = statement(
   'make_lanes',
   `WITH asset AS MATERIALIZED (
     SELECT a.id, a.pool_id FROM fs.assets a WHERE a.id = ANY ($3::integer[])
+  ), pool AS MATERIALIZED (
+    -- Shared, so that no pool gets its first limit before its new lanes can be seen (bound_pools).
+    SELECT p.id, p.limit_id FROM fs.pools p WHERE p.id = ANY (ARRAY(SELECT a.pool_id FROM asset a)) ORDER BY p.id FOR SHARE
   ), made AS (
     INSERT INTO fs.lanes (namespace, run_id, pool_id, limits, has_ready)
     SELECT $1, $2, p.id, NULLIF(array_remove(ARRAY[r.limit_id, p.limit_id], NULL), '{}'), true
-    FROM fs.runs r CROSS JOIN LATERAL (
-      SELECT p.id, p.limit_id FROM fs.pools p WHERE p.id = ANY (ARRAY(SELECT a.pool_id FROM asset a)) OFFSET 0) p
-    WHERE r.id = $2
+    FROM fs.runs r CROSS JOIN pool p WHERE r.id = $2
     RETURNING id, pool_id
   )
   SELECT a.id AS asset, m.id AS lane FROM asset a JOIN made m ON m.pool_id = a.pool_id`,

@@ -1,0 +1,135 @@
+// Pools on PostgreSQL, where lanes, limits and time are: what may begin first, and who gets its turn.
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import type { DataSource } from 'typeorm';
+import type { PoolRegistration } from '../../lib/ledger/ledger.port.js';
+import { ledgerDataSource } from '../../lib/ledger/sql/data-source.js';
+import { planOf, runOf, success, World, LEASE } from '../conformance/ledger.fixture.js';
+import { sqlLedger } from '../conformance/ledger-sql.fixture.js';
+import { freshDatabase, type FreshDatabase } from '../services/services.js';
+
+let database: FreshDatabase;
+let dataSource: DataSource;
+let world: World;
+
+beforeAll(async () => {
+  database = await freshDatabase();
+  dataSource = ledgerDataSource({ url: database.url }, 'flowstone');
+});
+afterAll(async () => {
+  await dataSource.destroy();
+  await database.drop();
+});
+beforeEach(async () => {
+  const { ledger, pass } = await sqlLedger(dataSource);
+  world = new World(ledger, pass);
+});
+
+const keys = (count: number, priority = 0, prefix = '') =>
+  Array.from({ length: count }, (_, index) => ({ asset: 'p', partition: `${prefix}${index}`, priority }));
+
+/** The lanes of a run were not served for so long. */
+const unserved = (run: number, minutes: number): Promise<unknown> =>
+  dataSource.query(
+    `UPDATE flowstone.lanes SET served_at = clock_timestamp() - $2 * interval '1 minute' WHERE run_id = $1`,
+    [run, minutes],
+  );
+
+const bounded = (pools: readonly PoolRegistration[]): Promise<void> =>
+  world.ledger.register(
+    { id: 'one', host: 'here', pid: 1, worker: true, lease: LEASE },
+    [
+      {
+        ...{ key: 'p', formerly: [], hash: 'hash of p', partitioned: true, pool: 'default', upstreams: '' },
+        definition: { key: 'p' },
+      },
+    ],
+    pools,
+  );
+
+describe('what begins first', () => {
+  it('is of the higher priority, until the lower one has waited a minute for each point', async () => {
+    await world.register('one');
+    const low = await world.run(keys(10, 1, 'low'));
+    const high = await world.run(keys(40, 4, 'high'));
+    const runsOf = async (limit: number) => (await world.claim('one', { limit })).map(({ run }) => run);
+    expect(await runsOf(5)).toEqual(Array(5).fill(high.id));
+    await unserved(low.id, 2.5);
+    expect(await runsOf(5)).toEqual(Array(5).fill(high.id));
+    await unserved(low.id, 3.5);
+    // As urgent as the others now: its share.
+    expect(new Set(await runsOf(6))).toEqual(new Set([low.id, high.id]));
+    await unserved(low.id, 4.5);
+    expect(new Set(await runsOf(3))).toEqual(new Set([low.id]));
+    // It was served: it is less urgent again.
+    expect(await runsOf(5)).toEqual(Array(5).fill(high.id));
+  });
+
+  it('is of a small run beside a big one within one claim, and of each of many its share', async () => {
+    await world.register('one');
+    await world.run(keys(10_000, 0, 'big'));
+    expect(await world.claim('one', { limit: 8 })).toHaveLength(8);
+    const small = [];
+    for (let index = 0; index < 3; index++) small.push((await world.run(keys(2, 0, `small${index}.`))).id);
+    const next = (await world.claim('one', { limit: 4 })).map(({ run }) => run);
+    expect(next).toEqual(expect.arrayContaining(small));
+  });
+
+  it('is not held up by runs whose pool is full, however many there are', async () => {
+    await bounded([{ name: 'default', concurrency: 1, rate: null }]);
+    await world.ledger.register(
+      { id: 'two', host: 'here', pid: 1, worker: true, lease: LEASE },
+      ['p', 'a'].map((key) => ({
+        ...{ key, formerly: [], hash: `hash of ${key}`, partitioned: key === 'p', upstreams: '', definition: { key } },
+        pool: key === 'p' ? 'default' : 'other',
+      })),
+    );
+    const insert = (entries: Parameters<typeof planOf>[0]) =>
+      world.ledger.insertRun(runOf(), { plan: planOf(entries) });
+    for (let index = 0; index < 300; index++) await insert(keys(1, 0, `before${index}`));
+    const { run } = await insert([{ asset: 'a' }]);
+    for (let index = 0; index < 300; index++) await insert(keys(1, 0, `after${index}`));
+    const request = { assets: ['a', 'p'], limit: 8 };
+    const claimed: number[] = [];
+    // Neither among the oldest nor among the newest: found by chance, each time with a probability of two fifths.
+    for (let round = 0; round < 100 && !claimed.includes(run.id); round++) {
+      claimed.push(...(await world.claim('two', request)).map((claim) => claim.run));
+    }
+    expect(claimed).toContain(run.id);
+    expect(claimed).toHaveLength(2);
+  });
+});
+
+describe('a pool that is bounded while it is used', () => {
+  it('counts every place, whatever begins and ends meanwhile', async () => {
+    await world.register('one', 'two');
+    const inserted = await Promise.all(Array.from({ length: 6 }, (_, run) => world.run(keys(60, 0, `run${run}.`))));
+    let working = true;
+    const work = async (process: string): Promise<void> => {
+      while (working) {
+        const claims = await world.claim(process, { limit: 7 });
+        await world.settle(...claims.map((claim) => success(claim)));
+        if ((await world.ledger.run(inserted.at(-1)!.id))!.completedAt && claims.length === 0) working = false;
+      }
+    };
+    const bound = async (): Promise<void> => {
+      for (let concurrency = 5; concurrency > 1; concurrency--) {
+        await world.ledger.register(
+          { id: `bounds ${concurrency}`, host: 'here', pid: 1, worker: false, lease: LEASE },
+          [],
+          [{ name: 'default', concurrency, rate: null }],
+        );
+        await world.run(keys(10, 0, `later${concurrency}.`));
+      }
+    };
+    await Promise.all([work('one'), work('two'), work('one'), bound()]);
+    for (let left = await world.claim('one'); left.length > 0; left = await world.claim('one')) {
+      expect(left.length).toBeLessThanOrEqual(2);
+      await world.settle(...left.map((claim) => success(claim)));
+    }
+    expect(
+      await dataSource.query(`SELECT l.used FROM flowstone.limits l JOIN flowstone.pools p ON p.limit_id = l.id
+        JOIN flowstone.assets a ON a.pool_id = p.id JOIN flowstone.materializations m ON m.asset_id = a.id
+        WHERE m.run_id = ${inserted[0]!.id} LIMIT 1`),
+    ).toEqual([{ used: 0 }]);
+  });
+});
