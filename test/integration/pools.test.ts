@@ -1,9 +1,10 @@
 // Pools on PostgreSQL, where lanes, limits and time are: what may begin first, and who gets its turn.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
 import type { DataSource } from 'typeorm';
-import type { PoolRegistration } from '../../lib/ledger/ledger.port.js';
+import type { Claim, Outcome, PoolRegistration } from '../../lib/ledger/ledger.port.js';
 import { ledgerDataSource } from '../../lib/ledger/sql/data-source.js';
-import { planOf, runOf, success, World, LEASE } from '../conformance/ledger.fixture.js';
+import { error, planOf, runOf, success, World, LEASE } from '../conformance/ledger.fixture.js';
 import { sqlLedger } from '../conformance/ledger-sql.fixture.js';
 import { freshDatabase, type FreshDatabase } from '../services/services.js';
 
@@ -96,6 +97,99 @@ describe('what begins first', () => {
     }
     expect(claimed).toContain(run.id);
     expect(claimed).toHaveLength(2);
+  });
+});
+
+interface Step {
+  readonly kind: 'claim' | 'settle' | 'lose' | 'bound' | 'request';
+  readonly process: number;
+  readonly amount: number;
+}
+
+const step: fc.Arbitrary<Step> = fc.record({
+  kind: fc.constantFrom('claim', 'claim', 'settle', 'settle', 'lose', 'bound', 'request'),
+  process: fc.nat(2),
+  amount: fc.integer({ min: 1, max: 6 }),
+});
+
+/** One of several processes: claims, and settles in any way what it has. */
+class Process {
+  static #entered = 0;
+  readonly #held: Claim[] = [];
+  #id = '';
+
+  async enter(): Promise<void> {
+    this.#held.length = 0;
+    this.#id = `process ${++Process.#entered}`;
+    await world.register(this.#id);
+  }
+
+  async take({ kind, amount }: Step, places: number): Promise<number> {
+    switch (kind) {
+      case 'claim':
+        this.#held.push(...(await world.claim(this.#id, { limit: amount })));
+        return places;
+      case 'settle':
+        await world.settle(...this.#held.splice(0, amount).map((claim, index) => ended(claim, amount + index)));
+        return places;
+      case 'request':
+        await world.run(keys(10, 0, `${amount}.`), amount > 4 ? { maxConcurrency: 2 } : {});
+        return places;
+      case 'bound':
+        await world.ledger.register(
+          { id: `of ${amount}`, host: 'here', pid: 1, worker: false, lease: LEASE },
+          [],
+          [{ name: 'default', concurrency: amount, rate: null }],
+        );
+        return amount;
+      case 'lose': {
+        // Killed: nobody speaks for it any more, and another one takes its work.
+        await this.enter();
+        await world.outlive(this.#id);
+        await world.ledger.rescue(this.#id);
+        return places;
+      }
+    }
+  }
+}
+
+function ended(claim: Claim, way: number): Outcome {
+  const { id, epoch } = claim;
+  if (way % 4 === 0) return { kind: 'handed_back', id, epoch };
+  if (way % 4 === 1) return { kind: 'failed', id, epoch, error: error('no'), startedAt: null };
+  if (way % 4 === 2) return { kind: 'retry', id, epoch, error: error('again'), delay: 0, infrastructure: false };
+  return success(claim);
+}
+
+describe('a pool with processes that come, go and die', () => {
+  it('has as many places taken as materializations run, and never more than there are', async () => {
+    const taken = async (): Promise<{ used: number; running: number }[]> =>
+      dataSource.query(`
+        SELECT x.used, (SELECT count(*)::integer FROM flowstone.materializations m JOIN flowstone.lanes l ON l.id = m.lane_id
+          WHERE m.status = 'running' AND x.id = ANY (l.limits)) AS running FROM flowstone.limits x`);
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 40 }), async (steps) => {
+        const { ledger, pass } = await sqlLedger(dataSource);
+        world = new World(ledger, pass);
+        const processes = [new Process(), new Process(), new Process()];
+        for (const process of processes) await process.enter();
+        let places = 3;
+        places = await processes[0]!.take({ kind: 'bound', process: 0, amount: places }, places);
+        let most = places;
+        for (const next of steps) {
+          places = await processes[next.process]!.take(next, places);
+          const counts = await taken();
+          expect(counts.filter(({ used, running }) => used !== running)).toEqual([]);
+          // Lowered, it takes no more until enough has ended.
+          const [running] = await dataSource.query<{ n: number }[]>(`SELECT count(*)::integer AS n
+            FROM flowstone.materializations m JOIN flowstone.namespaces n ON n.id = m.namespace
+            WHERE m.status = 'running' AND n.id = (SELECT max(id) FROM flowstone.namespaces)`);
+          expect(running!.n).toBeLessThanOrEqual(Math.max(most, places));
+          most = Math.max(places, running!.n);
+        }
+      }),
+      { numRuns: 12 },
+    );
   });
 });
 

@@ -1,0 +1,73 @@
+// Pools seen from outside: what user code of several applications on one ledger records of itself.
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Asset, Partitions, type FlowStoneOptions } from '../../lib/index.js';
+import { startApp } from '../behaviour/graph.js';
+import { testStorage, type TestStorage } from '../behaviour/storages.js';
+
+let storage: TestStorage;
+let apps: Awaited<ReturnType<typeof startApp>>[] = [];
+let running = 0;
+let most = 0;
+let starts: number[] = [];
+
+beforeEach(async () => {
+  storage = await testStorage('postgres');
+  [running, most, starts, apps] = [0, 0, [], []];
+});
+afterEach(async () => {
+  await Promise.all(apps.map(({ app }) => app.close()));
+  await storage.remove();
+});
+
+const KEYS = Array.from({ length: 40 }, (_, index) => `k${index}`);
+
+async function record(): Promise<number> {
+  starts.push(performance.now());
+  most = Math.max(most, ++running);
+  await sleep(4);
+  return running--;
+}
+
+@Asset({ pool: 'narrow', partitions: Partitions.static(KEYS) })
+class One {
+  execute = record;
+}
+
+@Asset({ pool: 'narrow', partitions: Partitions.static(KEYS) })
+class Other {
+  execute = record;
+}
+
+async function start(count: number, options: FlowStoneOptions): Promise<void> {
+  for (let index = 0; index < count; index++)
+    apps.push(await startApp([One, Other], { ...storage.options, ...options }));
+}
+
+describe('a pool', () => {
+  it('is never fuller than its concurrency, over applications, assets and runs', async () => {
+    await start(3, { pools: { narrow: { concurrency: 3 } }, pollInterval: '50ms' });
+    const runs = await Promise.all(
+      apps.map(({ flowstone }, index) =>
+        flowstone.materialize(index === 1 ? Other : One, { partitions: 'all', force: true }),
+      ),
+    );
+    await Promise.all(runs.map((run) => run.wait()));
+    expect(starts.length).toBeGreaterThanOrEqual(2 * KEYS.length);
+    expect(most).toBeGreaterThan(1);
+    expect(most).toBeLessThanOrEqual(3);
+  });
+
+  it('begins no more than its rate, and goes on by itself when tokens come', async () => {
+    // Nobody polls: whoever lacks a token has to look again by itself.
+    await start(2, { pools: { narrow: { rate: '20/s' } }, pollInterval: '1h' });
+    const before = performance.now();
+    const run = await apps[0]!.flowstone.materialize(One, { partitions: 'all' });
+    await run.wait();
+    expect(starts).toHaveLength(KEYS.length);
+    // The first 20 at once, the other 20 over a second.
+    starts.forEach((at, index) => {
+      expect(index).toBeLessThanOrEqual(20 + ((at - before) / 1000) * 20);
+    });
+  });
+});
