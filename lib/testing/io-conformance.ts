@@ -27,6 +27,8 @@ export interface IoConformanceSubject {
 
 type Row = Readonly<Record<string, unknown>>;
 
+const DAY = 24 * 3_600_000;
+
 const NOT_FOUND = { code: 'FLOWSTONE_IO_VALUE_NOT_FOUND' };
 const HOSTILE_KEYS = [
   ...[
@@ -267,6 +269,31 @@ function testAbsence(test: Declare): void {
     await bench.manager.delete(context);
     if (bench.manager.exists) assert.equal(await bench.manager.exists(context), false);
     await assert.rejects(bench.load(location), NOT_FOUND);
+  });
+
+  test('lists attempts and discards what one left, if it can do either', async (bench) => {
+    const { manager } = bench;
+    if (!manager.list || !manager.discard) return;
+    const namespace = `conformance ${bench.nextMaterialization()}`;
+    const listed = async (of: string): Promise<number[]> => {
+      const epochs: number[] = [];
+      for await (const { materialization, epoch } of manager.list!(of)) {
+        assert.equal(materialization, attempt.materialization);
+        epochs.push(epoch);
+      }
+      return epochs.sort((a, b) => a - b);
+    };
+    const attempt = { namespace, asset: 'a/b', partition: '..', materialization: bench.nextMaterialization() };
+    const orphan = { ...attempt, epoch: 1 };
+    await bench.store(bench.sample(1), orphan);
+    const { location } = await bench.store(bench.sample(2), { ...attempt, epoch: 2 });
+    assert.deepEqual(await listed(namespace), [1, 2]);
+    assert.deepEqual(await listed(`${namespace} more`), []);
+    assert.equal(await manager.discard(orphan, new Date(Date.now() - DAY)), false);
+    assert.equal(await manager.discard(orphan, new Date(Date.now() + DAY)), true);
+    assert.equal(await manager.discard(orphan, new Date(Date.now() + DAY)), false);
+    assert.deepEqual(await listed(namespace), [2]);
+    assert.equal(await bench.sampleOf(location, attempt), 2);
   });
 
   test('stores nothing once it is aborted', async (bench) => {

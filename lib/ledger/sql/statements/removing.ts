@@ -8,7 +8,7 @@ const CONSUMED_BY_A_HEAD = (id: string): string => `EXISTS (
       SELECT FROM fs.lineage l
       CROSS JOIN LATERAL (SELECT c.head_id FROM fs.materializations c WHERE c.id = l.downstream OFFSET 0) c
       CROSS JOIN LATERAL (SELECT h.materialization_id FROM fs.heads h WHERE h.id = c.head_id OFFSET 0) h
-      WHERE l.upstream + 0 = ${id} AND h.materialization_id = l.downstream)`;
+      WHERE l.upstream + 0 = ${id} AND NOT l.ordering AND h.materialization_id = l.downstream)`;
 
 // Edges to what was removed stay while their downstream does: they tell that provenance ends there.
 const removing = (ids: string): string => `edges AS (
