@@ -354,6 +354,7 @@ END $$`;
  * This half never waits: what cannot be locked stays ready for the next claim. The process row is shared (KEY SHARE),
  * so that a rescue, which takes it FOR UPDATE, comes wholly before (then there is no row, and nothing is claimed) or
  * wholly after. `p_closed`: pools of which nothing is wanted. `p_run`: only of this run.
+ * `p_released`: lanes in which this transaction made something ready, which the tally has not told them yet.
  * Only lanes that have a place and a token are looked at; `again`: in how many ms more may be had that nobody will
  * ring for (a token comes, or another process was just counting), null: not to be known.
  * The caller counts (tally). Plan: lanes_ready from both ends and, where these leave out some, from a place by chance, so
@@ -361,7 +362,7 @@ END $$`;
  * Guard: pending without blockers, read under the row lock.
  */
 const CLAIM_READY = `CREATE FUNCTION claim_ready(p_namespace integer, p_process text, p_limit integer, p_assets integer[],
-  p_closed integer[], p_run bigint, OUT claimed moved[], OUT empty bigint[], OUT empty_at integer[], OUT again float8)
+  p_closed integer[], p_run bigint, p_released bigint[], OUT claimed moved[], OUT empty bigint[], OUT empty_at integer[], OUT again float8)
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
   v_left integer := p_limit;
@@ -395,6 +396,8 @@ BEGIN
         WHERE l.namespace = p_namespace AND l.has_ready AND l.id >= c.id ORDER BY l.id LIMIT 128) l
       UNION
       SELECT l.id FROM lanes l WHERE l.run_id = p_run AND l.has_ready
+      UNION
+      SELECT r.id FROM unnest(p_released) r (id)
     ), lane AS MATERIALIZED (
       SELECT l.id, l.releases, l.limits, r.running, y.rank, x.due,
         l.id <> ALL (v_tried) AND COALESCE(x.places, 1) > 0 AS open,
@@ -642,17 +645,14 @@ BEGIN
       v_moved := v_moved || follow(v_moved);
       v_lanes := conclude(p_namespace, v_moved);
     END IF;
-    -- The claim below sees what was released, but in lanes that are told only by the tally that they have any.
-    released := CASE WHEN p_limit > 0
-      THEN EXISTS (SELECT FROM lanes l WHERE l.id = ANY (v_lanes) AND NOT l.has_ready)
-      ELSE v_lanes IS NOT NULL OR EXISTS (
-        SELECT FROM lanes l
-        WHERE l.id = ANY (ARRAY(SELECT DISTINCT m.lane_id FROM unnest(v_moved) m)) AND l.limits IS NOT NULL)
-      END;
+    -- The claim below sees what was released.
+    released := p_limit = 0 AND (v_lanes IS NOT NULL OR EXISTS (
+      SELECT FROM lanes l
+      WHERE l.id = ANY (ARRAY(SELECT DISTINCT m.lane_id FROM unnest(v_moved) m)) AND l.limits IS NOT NULL));
   END IF;
   IF p_limit > 0 THEN
     SELECT c.claimed, c.empty, c.empty_at, c.again INTO v_claimed, v_empty, v_empty_at, again
-    FROM claim_ready(p_namespace, p_process, p_limit, p_assets, p_closed, NULL) c;
+    FROM claim_ready(p_namespace, p_process, p_limit, p_assets, p_closed, NULL, v_lanes) c;
   END IF;
   IF cardinality(v_moved) > 0 OR cardinality(v_claimed) > 0 OR v_empty IS NOT NULL THEN
     ended := COALESCE(tally(p_namespace, v_moved, v_claimed, v_lanes, v_empty, v_empty_at, NULL), '{}');

@@ -310,8 +310,8 @@ export interface Ledger {
   /** Commits outcomes with all their effects in one transaction: heads, lineage, dependents, waiters, runs, events. */
   settle(outcomes: readonly Outcome[]): Promise<Settled>;
   /**
-   * Both at once, outcomes first: what they release may be among the claims. One round trip. `released`: whether there
-   * may be work that was released and that this claim did not look at, so that another one should follow.
+   * Both at once, outcomes first: what they release may be among the claims. One round trip. `released` is false where
+   * something was asked for (limit > 0): the claim saw all that was released.
    */
   beat(outcomes: readonly Outcome[], request: ClaimRequest): Promise<Beat>;
   /** Makes due retries ready, and returns what else is due. `next`: when to come again, null if nothing waits. */

@@ -17,7 +17,7 @@ export const BEAT = statement(
 export const CLAIM_RUN = statement(
   'claim_run',
   `WITH claim AS MATERIALIZED (
-    SELECT c.claimed FROM fs.claim_ready($1, $2, $3, $4::integer[], '{}', $5) c
+    SELECT c.claimed FROM fs.claim_ready($1, $2, $3, $4::integer[], '{}', $5, NULL) c
   ), counted AS MATERIALIZED (
     SELECT c.claimed, fs.tally($1, '{}', c.claimed, NULL, NULL, NULL, NULL) AS ended FROM claim c
   )
