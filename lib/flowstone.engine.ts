@@ -28,6 +28,7 @@ import { RunRequester } from './runs/requester.js';
 import { RunPlanner } from './runs/run.planner.js';
 import { RunSignals } from './runs/run.signals.js';
 import { RunViews } from './runs/run.view.js';
+import { waitReason, type Wait } from './runs/wait.reason.js';
 import { ValueReader } from './runs/value.reader.js';
 import { ValueStore } from './runs/value.store.js';
 import type { Collected } from './retention/collection.pass.js';
@@ -172,6 +173,14 @@ export class FlowStoneEngine {
       'FLOWSTONE_TRANSACTION_OPEN',
       'This runs inside a transaction on the embedded database, which has one connection: it would wait for itself. Pass the transaction as { manager }, where the method takes one, or call after the transaction.',
     );
+  }
+
+  /** What a materialization waits for; undefined: it does not, or there is none. */
+  async whyWaiting(id: number): Promise<Wait | undefined> {
+    const facts = Number.isSafeInteger(id) ? await this.ledger.waitFacts(id) : undefined;
+    if (!facts) return undefined;
+    const live = this.membership.current.get(facts.asset)?.live === true;
+    return waitReason(facts, live, this.queue.isPaused(facts.pool.name));
   }
 
   /** Opens ledger and values, and enters the process. Nothing runs yet. */

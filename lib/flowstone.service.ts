@@ -20,6 +20,7 @@ import type { RecordedPlace } from './runs/value.reader.js';
 import type { PlanOptions, Target } from './runs/request.reader.js';
 import { refuseNested, type RunOptions } from './runs/requester.js';
 import type { RunHandle } from './runs/run.handle.js';
+import type { Wait } from './runs/wait.reason.js';
 
 /** Who acts, why, and in which transaction. */
 export interface ActOptions {
@@ -172,6 +173,14 @@ export class FlowStoneService {
   /** Materializations of a run, newest first. */
   async materializations(run: number, page: PageRequest = { limit: 100 }): Promise<Page<MaterializationRecord>> {
     return this.#engine().ledger.materializations({ run }, checkedPage(page));
+  }
+
+  /**
+   * What a materialization waits for, as it is now: upstreams, its pool, a retry, a worker, and so on. Undefined where it
+   * does not wait, or there is none.
+   */
+  async whyWaiting(materialization: number): Promise<Wait | undefined> {
+    return this.#engine().whyWaiting(materialization);
   }
 
   /**

@@ -94,6 +94,7 @@ export { RunCancelled, RunFailed, RunHandle, type RunProgress, type WaitOptions 
 export type { RunResult, RunView } from './runs/run.view.js';
 export type { Failure } from './runs/failure.js';
 export type { PoolOptions } from './runs/pool.options.js';
+export type { Wait, WaitKind } from './runs/wait.reason.js';
 export type { PartitionsOption, PlanOptions, Target } from './runs/request.reader.js';
 export type { AssetStatus, PartitionStatus } from './planning/status.js';
 export type { EntityManager, Page, PageRequest } from './ledger/ledger.port.js';

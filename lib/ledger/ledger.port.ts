@@ -234,6 +234,28 @@ export interface Transactional {
   readonly manager?: EntityManager | undefined;
 }
 
+/** What is recorded of why a materialization does not run: the bounds of its run and pool, and how full they are. */
+export interface WaitFacts {
+  readonly asset: string;
+  readonly status: MaterializationStatus;
+  /** The run it is of; running: how many of that run are. */
+  readonly run: { readonly id: number; readonly concurrency: number | null; readonly running: number };
+  /** The materialization that holds its (asset, partition), if it waits for that. */
+  readonly holder: { readonly id: number; readonly run: number | null } | null;
+  /** Its upstream materializations that are not done: how many, and the first. */
+  readonly upstreams: { readonly open: number; readonly first: number | null };
+  readonly retryAt: Date | null;
+  readonly pool: {
+    readonly name: string;
+    readonly concurrency: number | null;
+    readonly running: number;
+    /** In how many ms the next token of its rate comes; null: there is one, or no rate. */
+    readonly tokenDue: number | null;
+  };
+  /** The ledger's time. */
+  readonly now: Date;
+}
+
 export interface Ledger {
   /** Whether values in memory can vanish while the ledger stays (any ledger that outlives the process). */
   readonly durable: boolean;
@@ -386,6 +408,8 @@ export interface Ledger {
   ): Promise<Page<MaterializationRecord>>;
   /** What of a run did not succeed, as a plan: failed, upstream_failed, cancelled and open ones, with their edges. */
   leftovers(run: number): Promise<PlanRows>;
+  /** Undefined: no such materialization, or of no run. */
+  waitFacts(materialization: number): Promise<WaitFacts | undefined>;
   /** Assets that have ready materializations in the run (to tell `running` from `waiting`), and whether all wait. */
   progressOf(run: number): Promise<{
     readonly readyAssets: readonly string[];

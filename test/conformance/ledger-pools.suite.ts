@@ -97,6 +97,36 @@ export function poolBehaviours(world: () => World): void {
     expect(await claim('one')).toHaveLength(3);
   });
 
+  it('is told of with all else that a materialization may wait for', async () => {
+    await enter('one', gpu({ concurrency: 2, rate: { count: 3, period: 60_000 } }));
+    const facts = (id: number) => world().ledger.waitFacts(id);
+    const run = await world().run([...keys('g', 3), { asset: 'h', upstreams: [0, 1, 2] }], { maxConcurrency: 3 });
+    const rows = (await world().ledger.materializations({ run: run.id }, { limit: 10 })).items.map(({ id }) => id);
+    const [last, third] = rows;
+    const [first, second] = await claim('one');
+    const of = { run: { id: run.id, concurrency: 3, running: 2 }, retryAt: null, holder: null };
+    const full = { name: 'gpu', concurrency: 2, running: 2, tokenDue: null };
+    expect(await facts(first!.id)).toMatchObject({ ...of, asset: 'g', status: 'running', upstreams: { open: 0 } });
+    expect(await facts(third!)).toEqual({
+      ...{ ...of, asset: 'g', status: 'pending', upstreams: { open: 0, first: null }, pool: full },
+      now: expect.any(Date),
+    });
+    expect(await facts(last!)).toMatchObject({ ...of, upstreams: { open: 3, first: first!.id } });
+    await world().succeed(first!);
+    await world().retry(second!, 60_000);
+    expect(await facts(last!)).toMatchObject({ upstreams: { open: 2, first: second!.id } });
+    const { retryAt, now } = (await facts(second!.id))!;
+    expect((retryAt!.getTime() - now.getTime()) / 1000).toBeCloseTo(60, -1);
+    expect(await claim('one')).toHaveLength(1);
+    const other = await world().run([{ asset: 'g', partition: '1' }, ...keys('h', 1)]);
+    const [tokenless, waiter] = (await world().ledger.materializations({ run: other.id }, { limit: 10 })).items;
+    expect((await facts(tokenless!.id))!.pool.tokenDue).toBeGreaterThan(15_000);
+    await world().pass(30_000);
+    await claim('one');
+    expect(await facts(waiter!.id)).toMatchObject({ holder: { id: second!.id, run: run.id } });
+    expect(await facts(987_654_321)).toBeUndefined();
+  });
+
   describe('of a rate', () => {
     beforeEach(() => enter('one'));
 

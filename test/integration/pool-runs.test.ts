@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Asset, Partitions, type FlowStoneOptions } from '../../lib/index.js';
-import { startApp } from '../behaviour/graph.js';
+import { gate, startApp } from '../behaviour/graph.js';
 import { testStorage, type TestStorage } from '../behaviour/storages.js';
 
 let storage: TestStorage;
@@ -10,10 +10,12 @@ let apps: Awaited<ReturnType<typeof startApp>>[] = [];
 let running = 0;
 let most = 0;
 let starts: number[] = [];
+let work: () => Promise<void>;
 
 beforeEach(async () => {
   storage = await testStorage('postgres');
   [running, most, starts, apps] = [0, 0, [], []];
+  work = () => sleep(4);
 });
 afterEach(async () => {
   await Promise.all(apps.map(({ app }) => app.close()));
@@ -25,7 +27,7 @@ const KEYS = Array.from({ length: 40 }, (_, index) => `k${index}`);
 async function record(): Promise<number> {
   starts.push(performance.now());
   most = Math.max(most, ++running);
-  await sleep(4);
+  await work();
   return running--;
 }
 
@@ -45,6 +47,27 @@ async function start(count: number, options: FlowStoneOptions): Promise<void> {
 }
 
 describe('a pool', () => {
+  it('is what is told of a materialization for which it has no place', async () => {
+    await start(1, { pools: { narrow: { concurrency: 1 } } });
+    const { flowstone } = apps[0]!;
+    const first = gate();
+    const go = gate();
+    work = async () => {
+      first.open();
+      await go.opened;
+    };
+    const run = await flowstone.materialize(One, { partitions: ['k1', 'k2'] });
+    await first.opened;
+    const { items } = await flowstone.materializations(run.id);
+    const waits = await Promise.all(items.map(({ id }) => flowstone.whyWaiting(id)));
+    expect(waits.filter(Boolean)).toEqual([
+      { kind: 'pool_concurrency', message: 'pool narrow (1 of 1 in use)', pool: 'narrow' },
+    ]);
+    expect(await flowstone.whyWaiting(Number.NaN)).toBeUndefined();
+    go.open();
+    await run.wait();
+  });
+
   it('is never fuller than its concurrency, over applications, assets and runs', async () => {
     await start(3, { pools: { narrow: { concurrency: 3 } }, pollInterval: '50ms' });
     const runs = await Promise.all(

@@ -286,6 +286,10 @@ export class MemoryLedger implements Ledger {
     return reads.leftovers(this.#state, run);
   }
 
+  async waitFacts(id: number): ReturnType<Ledger['waitFacts']> {
+    return reads.waitFacts(this.#state, id);
+  }
+
   async progressOf(run: number): ReturnType<Ledger['progressOf']> {
     return reads.progressOf(this.#state, run);
   }

@@ -1,5 +1,5 @@
 // What bounds pools in memory: places that are taken, and tokens of rates counted up to now.
-import type { PoolRegistration } from '../ledger.port.js';
+import type { PoolRegistration, WaitFacts } from '../ledger.port.js';
 
 interface Pool {
   bounds: Omit<PoolRegistration, 'name'>;
@@ -35,6 +35,11 @@ export class MemoryPools {
     return pool.bounds.rate && missing > 0
       ? Math.ceil((missing * pool.bounds.rate.period) / pool.bounds.rate.count)
       : null;
+  }
+
+  standing(name: string): Pick<WaitFacts['pool'], 'concurrency' | 'running' | 'tokenDue'> {
+    const { bounds, used } = this.#pool(name);
+    return { concurrency: bounds.concurrency, running: used, tokenDue: this.tokenDue(name) };
   }
 
   take(name: string): void {

@@ -150,3 +150,23 @@ export async function progressOf(state: MemoryState, id: number): ReturnType<Led
     timers: pending.filter((row) => state.timers.has(`${row.id}:retry`)).length,
   };
 }
+
+export async function waitFacts(state: MemoryState, id: number): ReturnType<Ledger['waitFacts']> {
+  const row = state.rows.get(id);
+  const run = row?.run == null ? undefined : state.runs.get(row.run);
+  if (!row || !run) return undefined;
+  const pending = row.status === 'pending' ? row.edges.map((edge) => state.rows.get(edge)!) : [];
+  const open = pending.filter(({ status }) => status !== 'success' && status !== 'skipped');
+  const retry = state.timers.get(`${id}:retry`);
+  return {
+    ...{ asset: row.asset, status: row.status, now: new Date(state.clock()) },
+    run: { id: run.id, concurrency: run.maxConcurrency, running: run.counts.running },
+    holder: row.waitingFor === null ? null : { id: row.waitingFor, run: state.rows.get(row.waitingFor)?.run ?? null },
+    upstreams: {
+      open: open.length,
+      first: open.length === 0 ? null : Math.min(...open.map((upstream) => upstream.id)),
+    },
+    retryAt: retry ? new Date(retry.firesAt) : null,
+    pool: { name: row.pool, ...state.pools.standing(row.pool) },
+  };
+}

@@ -6,6 +6,7 @@ import type {
   HeadRecord,
   JsonValue,
   MaterializationRecord,
+  MaterializationStatus,
   RemovedInput,
   RunRecord,
 } from '../records.js';
@@ -35,10 +36,30 @@ import {
   pageKey,
   PROGRESS,
   runsWhere,
+  WAIT_FACTS,
 } from './statements/reading.js';
 import { REMOVED_RUN } from './statements/removing.js';
 import { RUN_KEY } from './statements/requesting.js';
 import { storable } from './values.js';
+
+interface WaitRow {
+  readonly asset: string;
+  readonly status: MaterializationStatus;
+  readonly run_id: number;
+  readonly max_concurrency: number | null;
+  readonly running: number;
+  readonly waiting_for: number | null;
+  readonly holder_run: number | null;
+  readonly open: number;
+  readonly first: number | null;
+  readonly retry_at: Date | null;
+  readonly pool: string;
+  /** Null where nothing bounds the pool. */
+  readonly used: number | null;
+  readonly capacity: number | null;
+  readonly due: number | null;
+  readonly now: Date;
+}
 
 type Condition = readonly [sql: string, ...values: unknown[]];
 
@@ -207,6 +228,20 @@ export class Reads {
         upstreams: Int32Array.from(within, ({ upstream }) => indexOf.get(upstream)!),
         ordering: Uint8Array.from(within, ({ ordering }) => Number(ordering)),
       },
+    };
+  }
+
+  /** See Ledger.waitFacts. */
+  async waitFacts(id: number): ReturnType<Ledger['waitFacts']> {
+    const [row] = await this.database.rows<WaitRow>(WAIT_FACTS, [this.namespace, id]);
+    if (!row) return undefined;
+    const { run_id, max_concurrency: most, running, waiting_for, holder_run, open, first, retry_at: retryAt } = row;
+    return {
+      ...{ asset: row.asset, status: row.status, retryAt, now: row.now },
+      run: { id: run_id, concurrency: most, running },
+      holder: waiting_for === null ? null : { id: waiting_for, run: holder_run },
+      upstreams: { open, first },
+      pool: { name: row.pool, concurrency: row.capacity, running: row.used ?? 0, tokenDue: row.due },
     };
   }
 

@@ -258,6 +258,10 @@ export class SqlLedger implements Ledger {
     return this.#open.reads.leftovers(run);
   }
 
+  waitFacts(id: number): ReturnType<Ledger['waitFacts']> {
+    return this.#open.reads.waitFacts(id);
+  }
+
   progressOf(run: number): ReturnType<Ledger['progressOf']> {
     return this.#open.reads.progressOf(run);
   }

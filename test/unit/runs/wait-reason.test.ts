@@ -1,0 +1,62 @@
+// What a materialization waits for, in words, by what is recorded of it.
+import { describe, expect, it } from '@jest/globals';
+import type { WaitFacts } from '../../../lib/ledger/ledger.port.js';
+import { waitReason } from '../../../lib/runs/wait.reason.js';
+
+const now = new Date('2030-01-01T00:00:00Z');
+const facts: WaitFacts = {
+  asset: 'report',
+  status: 'pending',
+  run: { id: 3, concurrency: null, running: 2 },
+  holder: null,
+  upstreams: { open: 0, first: null },
+  retryAt: null,
+  pool: { name: 'gpu', concurrency: null, running: 2, tokenDue: null },
+  now,
+};
+const full = { run: { ...facts.run, concurrency: 2 }, pool: { ...facts.pool, concurrency: 2, tokenDue: 3000 } };
+
+describe('what a materialization waits for', () => {
+  it.each<[string, Partial<WaitFacts>, object]>([
+    [
+      'holder',
+      { ...full, holder: { id: 12, run: 2 } },
+      { message: expect.stringContaining('materialization 12 of run 2'), materialization: 12 },
+    ],
+    ['holder', { holder: { id: 12, run: null } }, { message: expect.stringContaining('materialization 12, which') }],
+    [
+      'upstream',
+      { ...full, upstreams: { open: 3, first: 7 } },
+      { message: 'upstream materialization 7 and 2 more', materialization: 7 },
+    ],
+    ['upstream', { upstreams: { open: 1, first: 7 } }, { message: 'upstream materialization 7' }],
+    ['retry', { ...full, retryAt: now }, { message: 'its next attempt at 2030-01-01T00:00:00.000Z', until: now }],
+    ['run_concurrency', full, { message: 'run 3 (2 of 2 running)' }],
+    ['pool_concurrency', { pool: full.pool }, { message: 'pool gpu (2 of 2 in use)', pool: 'gpu' }],
+    [
+      'pool_rate',
+      { pool: { ...facts.pool, tokenDue: 3000 } },
+      { message: 'the rate of pool gpu, next in 3 s', until: new Date(now.getTime() + 3000) },
+    ],
+    ['turn', { pool: { ...facts.pool, concurrency: 3 } }, { message: 'its turn' }],
+  ])('is told: %s', (kind, differing, wait) => {
+    expect(waitReason({ ...facts, ...differing }, true, false)).toMatchObject({ kind, pool: 'gpu', ...wait });
+  });
+
+  it('is a worker that declares it, then a person who paused its pool', () => {
+    expect(waitReason({ ...facts, ...full }, false, true)).toMatchObject({
+      kind: 'worker',
+      message: 'a worker that declares report',
+    });
+    expect(waitReason({ ...facts, ...full }, true, true)).toMatchObject({
+      kind: 'paused',
+      message: 'pool gpu, which is paused',
+    });
+  });
+
+  it('is nothing where it is not pending', () => {
+    for (const status of ['running', 'waiting_approval', 'success', 'failed', 'cancelled'] as const) {
+      expect(waitReason({ ...facts, ...full, status }, false, true)).toBeUndefined();
+    }
+  });
+});
