@@ -467,9 +467,10 @@ BEGIN
         AS holder
       FROM mats m JOIN free_heads h ON h.id = m.head_id
     ), locks AS (
-      UPDATE heads h SET active_materialization = COALESCE(j.taker, h.active_materialization),
-        waited = h.waited OR j.waits
-      FROM (SELECT j.head_id, max(j.id) FILTER (WHERE j.holder = j.id) AS taker, bool_or(j.holder <> j.id) AS waits
+      -- The holder as it was read under the lock: constraints are checked on a row of the snapshot first, in which it may
+      -- be missing yet.
+      UPDATE heads h SET active_materialization = j.holder, waited = h.waited OR j.waits
+      FROM (SELECT j.head_id, max(j.holder) AS holder, bool_or(j.holder <> j.id) AS waits
         FROM judged j GROUP BY j.head_id) j
       WHERE h.id = ANY (ARRAY(SELECT x.head_id FROM judged x)) AND j.head_id = h.id
     ), changed AS (

@@ -18,7 +18,7 @@ const VIOLATIONS = {
   'Absorbing: something happened to a materialization after its end': `
     SELECT m.id, later.kind FROM flowstone.materializations m
     JOIN flowstone.events e ON e.materialization_id = m.id AND ${ENDING}
-    JOIN flowstone.events later ON later.materialization_id = m.id AND later.id > e.id`,
+    JOIN flowstone.events later ON later.materialization_id = m.id AND later.id > e.id AND later.kind <> 'process.blocked'`,
   'Fence: the value is of another attempt than the row says': `
     SELECT m.id, m.epoch, m.location FROM flowstone.materializations m
     WHERE m.status = 'success' AND m.location IS NOT NULL

@@ -1,0 +1,55 @@
+// Many processes that want the same at once: each claim, wait and end is judged while others change the same rows.
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import type { DataSource } from 'typeorm';
+import type { Claim, Ledger, Outcome } from '../../lib/ledger/ledger.port.js';
+import { ledgerDataSource } from '../../lib/ledger/sql/data-source.js';
+import { SqlLedger } from '../../lib/ledger/sql/sql-ledger.js';
+import { planOf, runOf, success, World } from '../conformance/ledger.fixture.js';
+import { freshDatabase, type FreshDatabase } from '../services/services.js';
+
+const PROCESSES = ['one', 'two', 'three', 'four', 'five', 'six'];
+const PARTITIONS = Array.from({ length: 12 }, (_, index) => `p${index}`);
+const RUNS_OF_EACH = 12;
+
+let database: FreshDatabase;
+let dataSource: DataSource;
+
+beforeAll(async () => {
+  database = await freshDatabase();
+  dataSource = await ledgerDataSource({ url: database.url, poolSize: 12 }, 'flowstone').initialize();
+});
+afterAll(async () => {
+  await dataSource.destroy();
+  await database.drop();
+});
+
+it('lets any number of processes claim, wait for and end the same partitions', async () => {
+  const ledger = new SqlLedger({ dataSource, own: true, migrate: true });
+  await ledger.open();
+  await new World(ledger, async () => undefined).register(...PROCESSES);
+  const runs = await Promise.all(PROCESSES.map((process) => work(ledger, process)));
+  for (const id of runs.flat()) expect(await ledger.run(id)).toMatchObject({ status: 'success' });
+  const left: unknown[] = await dataSource.query(
+    `SELECT FROM flowstone.heads WHERE active_materialization IS NOT NULL OR waited`,
+  );
+  expect(left).toHaveLength(0);
+}, 60_000);
+
+/** Requests runs over all partitions, one while others are under way, and works until nothing is left of any. */
+async function work(ledger: Ledger, process: string): Promise<number[]> {
+  const runs: number[] = [];
+  const plan = planOf(PARTITIONS.map((partition) => ({ asset: 'p', partition, forced: true })));
+  let claims: readonly Claim[] = [];
+  let outcomes: Outcome[] = [];
+  for (let beat = 0; ; beat++) {
+    if (beat % 6 === 0 && runs.length < RUNS_OF_EACH) runs.push((await ledger.insertRun(runOf(), { plan })).run.id);
+    ({ claims } = await ledger.beat(outcomes, { process, assets: ['p'], limit: 6 }));
+    outcomes = claims.map((claim) => success(claim));
+    if (runs.length === RUNS_OF_EACH && outcomes.length === 0 && !(await ledger.hasReady(['p']))) {
+      const open: { count: number }[] = await dataSource.query(
+        `SELECT count(*)::integer AS count FROM flowstone.runs WHERE completed_at IS NULL`,
+      );
+      if (open[0]!.count === 0) return runs;
+    }
+  }
+}
