@@ -118,8 +118,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'limit-count',
     without: 'the count of places that are taken',
     file: FUNCTIONS,
-    find: 'UPDATE limits x SET used = x.used + n.count FROM (',
-    replace: 'UPDATE limits x SET used = x.used + 0 * n.count FROM (',
+    find: 'UPDATE limits x SET used = x.used + n.count,',
+    replace: 'UPDATE limits x SET used = GREATEST(x.used, 0 * n.count),',
   },
 
   // Cancelling
