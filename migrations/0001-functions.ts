@@ -8,6 +8,9 @@
 // Every access to a large table is by `id = ANY(...)` or a LATERAL look-up that cannot be flattened (OFFSET 0), so that
 // no statistics, however wrong, make the planner scan it. `upstream + 0` is what the index on it is made of.
 
+/** Of what is pending, so many are cancelled in one transaction. The rest follows in others (stop_pending). */
+const MOST_STOPPED = 5000;
+
 /** A materialization that has left its status in this transaction, with what follows from it. */
 const MOVED = `CREATE TYPE moved AS (
   id bigint,
@@ -103,8 +106,9 @@ const FOLLOW = `CREATE FUNCTION follow(p_moved moved[]) RETURNS moved[] LANGUAGE
 DECLARE
   v_failed bigint[] := ARRAY(SELECT m.id FROM unnest(p_moved) m WHERE m.status IN ('failed', 'cancelled'));
   v_runs bigint[];
+  v_run bigint;
   v_doomed moved[];
-  v_cancelled moved[];
+  v_cancelled moved[] := '{}';
 BEGIN
   IF cardinality(v_failed) = 0 THEN RETURN '{}'; END IF;
   WITH RECURSIVE doomed (id) AS (
@@ -124,23 +128,28 @@ BEGIN
   SELECT array_agg((e.id, e.run_id, e.lane_id, e.head_id, e.asset_id, e.priority, e.status, e.epoch, NULL,
     e.attempts + e.rescues > 0, NULL, NULL)::moved) INTO v_doomed FROM ended e;
   v_runs := ARRAY(SELECT r.id FROM runs r
-    WHERE r.id = ANY (ARRAY(SELECT m.run_id FROM unnest(p_moved) m WHERE m.status = 'failed')) AND r.fail_fast);
-  IF cardinality(v_runs) > 0 THEN v_cancelled := cancel_pending(v_runs, NULL); END IF;
-  RETURN COALESCE(v_doomed, '{}') || COALESCE(v_cancelled, '{}');
+    WHERE r.id = ANY (ARRAY(SELECT m.run_id FROM unnest(p_moved) m WHERE m.status = 'failed')) AND r.fail_fast
+      AND NOT r.stopping);
+  FOREACH v_run IN ARRAY v_runs LOOP
+    v_cancelled := v_cancelled || cancel_pending(v_run, 0);
+  END LOOP;
+  RETURN COALESCE(v_doomed, '{}') || v_cancelled;
 END $$`;
 
 /**
- * What is pending in some runs is cancelled, the first `p_most` by id. Plan: materializations_run, then primary keys.
- * Guard: pending.
+ * What is pending in a run is cancelled, the first by id after `p_after`, not more than one transaction should hold.
+ * Plan: materializations_run, in its order; then primary keys, ready_pkey. Guard: pending.
  */
-const CANCEL_PENDING = `CREATE FUNCTION cancel_pending(p_runs bigint[], p_most integer) RETURNS moved[] LANGUAGE plpgsql
+const CANCEL_PENDING = `CREATE FUNCTION cancel_pending(p_run bigint, p_after bigint) RETURNS moved[] LANGUAGE plpgsql
 SET search_path FROM CURRENT AS $$
 DECLARE
   v_cancelled moved[];
 BEGIN
   WITH locked AS MATERIALIZED (
-    SELECT m.id, m.attempts + m.rescues > 0 AS timed FROM materializations m
-    WHERE m.run_id = ANY (p_runs) AND m.status = 'pending' ORDER BY m.id LIMIT p_most FOR UPDATE
+    SELECT m.id FROM materializations m
+    -- As a row, so that no index on the id alone is of use.
+    WHERE m.run_id = p_run AND (m.run_id, m.id) > (p_run, p_after) AND m.status = 'pending'
+    ORDER BY m.run_id, m.id LIMIT ${MOST_STOPPED} FOR UPDATE
   ), ended AS (
     UPDATE materializations m SET status = 'cancelled', waiting_for = NULL, completed_at = clock_timestamp()
     WHERE m.id = ANY (ARRAY(SELECT l.id FROM locked l)) AND m.status = 'pending'
@@ -148,9 +157,10 @@ BEGIN
   )
   SELECT array_agg((e.id, e.run_id, e.lane_id, e.head_id, e.asset_id, e.priority, e.status, e.epoch, NULL,
     e.attempts + e.rescues > 0, NULL, NULL)::moved) INTO v_cancelled FROM ended e;
-  -- Whatever of the run is ready is among them, or will be: nothing of it is to begin any more.
-  DELETE FROM ready y WHERE y.lane_id = ANY (ARRAY(SELECT l.id FROM lanes l WHERE l.run_id = ANY (p_runs)))
-    AND (p_most IS NULL OR y.materialization_id = ANY (ARRAY(SELECT m.id FROM unnest(v_cancelled) m)));
+  DELETE FROM ready y WHERE y.ctid = ANY (ARRAY(
+    SELECT y.ctid FROM unnest(v_cancelled) m CROSS JOIN LATERAL (
+      SELECT y.ctid FROM ready y
+      WHERE y.lane_id = m.lane_id AND y.rank = -m.priority AND y.materialization_id = m.id OFFSET 0) y));
   RETURN COALESCE(v_cancelled, '{}');
 END $$`;
 
@@ -302,11 +312,14 @@ BEGIN
       count(*) FILTER (WHERE d.status = 'upstream_failed')::integer AS upstream_failed,
       count(*) FILTER (WHERE d.status = 'skipped')::integer AS skipped,
       count(*) FILTER (WHERE d.status = 'cancelled')::integer AS cancelled,
-      sum(d.running)::integer AS running
+      sum(d.running)::integer AS running,
+      -- As many as cancel_pending takes at once: there may be more.
+      count(d.stopped) >= ${MOST_STOPPED} AS stopping, max(d.stopped) AS stopped_to
     FROM (
-      SELECT m.run_id AS run, m.status, CASE WHEN m.process IS NULL THEN 0 ELSE -1 END AS running FROM unnest(p_moved) m
-      UNION ALL SELECT c.run_id, NULL, 1 FROM unnest(p_claimed) c
-      UNION ALL SELECT t.id, NULL, 0 FROM unnest(p_touched) t (id)) d
+      SELECT m.run_id AS run, m.status, CASE WHEN m.process IS NULL THEN 0 ELSE -1 END AS running,
+        CASE WHEN m.status = 'cancelled' AND m.process IS NULL THEN m.id END AS stopped FROM unnest(p_moved) m
+      UNION ALL SELECT c.run_id, NULL, 1, NULL FROM unnest(p_claimed) c
+      UNION ALL SELECT t.id, NULL, 0, NULL FROM unnest(p_touched) t (id)) d
     GROUP BY d.run
   ), locked AS MATERIALIZED (
     SELECT r.id FROM runs r WHERE r.id = ANY (v_runs) ORDER BY r.id FOR UPDATE
@@ -314,7 +327,9 @@ BEGIN
     UPDATE runs r SET
       success = r.success + d.success, failed = r.failed + d.failed,
       upstream_failed = r.upstream_failed + d.upstream_failed, skipped = r.skipped + d.skipped,
-      cancelled = r.cancelled + d.cancelled, running = r.running + d.running
+      cancelled = r.cancelled + d.cancelled, running = r.running + d.running,
+      stopping = r.stopping OR d.stopping,
+      stopped_to = CASE WHEN d.stopping THEN d.stopped_to ELSE r.stopped_to END
     FROM delta d WHERE r.id = ANY (ARRAY(SELECT l.id FROM locked l)) AND d.run = r.id
     RETURNING r.id, r.success + r.failed + r.upstream_failed + r.skipped + r.cancelled = r.total AS done
   )
@@ -404,8 +419,10 @@ BEGIN
         floor(extract(epoch FROM clock_timestamp() - l.served_at) / 60)::integer - y.rank AS urgency
       FROM near n
       CROSS JOIN LATERAL (SELECT l.* FROM lanes l WHERE l.id = n.id OFFSET 0) l
-      CROSS JOIN LATERAL (SELECT r.running FROM runs r WHERE r.id = l.run_id OFFSET 0) r
-      LEFT JOIN LATERAL (SELECT y.rank FROM ready y WHERE y.lane_id = l.id ORDER BY y.rank LIMIT 1) y ON true
+      CROSS JOIN LATERAL (SELECT r.running, r.stopping FROM runs r WHERE r.id = l.run_id OFFSET 0) r
+      -- What is still ready of a run whose pending ones are being cancelled counts as nothing.
+      LEFT JOIN LATERAL (
+        SELECT y.rank FROM ready y WHERE y.lane_id = l.id AND NOT r.stopping ORDER BY y.rank LIMIT 1) y ON true
       CROSS JOIN LATERAL (SELECT min(places_left(x)) AS places, max(token_due(x)) AS due FROM limits x
         WHERE l.limits IS NOT NULL AND x.id = ANY (l.limits) OFFSET 0) x
       WHERE l.pool_id <> ALL (p_closed)
@@ -732,23 +749,14 @@ BEGIN
 END $$`;
 
 /**
- * A planned run is cancelled: what is pending at once, what runs is asked to stop, with a timer after which it is fenced.
- * The run records that this was accepted; the first request counts. Plan: materializations_run, claims by their run's
- * rows, then primary keys. Guard: the run is running.
+ * What runs of a run is asked to stop, with a timer after which it is fenced. Returns it, as JSON.
+ * Plan: materializations_run. Guard: running.
  */
-const CANCEL_RUN = `CREATE FUNCTION cancel_run(p_namespace integer, p_run bigint, p_actor text, p_reason text,
-  p_grace float8, OUT accepted boolean, OUT running json, OUT is_ended boolean, OUT released boolean)
+const ASK_TO_STOP = `CREATE FUNCTION ask_to_stop(p_namespace integer, p_run bigint, p_grace float8) RETURNS json
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
-  v_moved moved[];
-  v_lanes bigint[];
+  v_asked json;
 BEGIN
-  accepted := false; running := '[]'; is_ended := false; released := false;
-  PERFORM FROM runs r WHERE r.id = p_run AND r.namespace = p_namespace AND r.status = 'running';
-  IF NOT FOUND THEN RETURN; END IF;
-  -- All that is open, at once: what goes back to pending between the next two steps would escape both.
-  PERFORM FROM materializations m WHERE m.run_id = p_run AND m.status IN ('pending', 'running') ORDER BY m.id FOR UPDATE;
-  v_moved := cancel_pending(ARRAY[p_run], NULL);
   WITH locked AS MATERIALIZED (
     SELECT m.id FROM materializations m WHERE m.run_id = p_run AND m.status = 'running' ORDER BY m.id FOR UPDATE
   ), flagged AS (
@@ -759,14 +767,41 @@ BEGIN
     SELECT f.id, 'cancel', f.epoch, p_namespace, clock_timestamp() + p_grace * interval '1 millisecond' FROM flagged f
     ON CONFLICT (owner, kind, generation) DO NOTHING
   )
-  SELECT COALESCE(json_agg(json_build_object('id', f.id, 'epoch', f.epoch) ORDER BY f.id), '[]') INTO running
+  SELECT COALESCE(json_agg(json_build_object('id', f.id, 'epoch', f.epoch) ORDER BY f.id), '[]') INTO v_asked
   FROM flagged f;
+  RETURN v_asked;
+END $$`;
+
+/**
+ * A planned run is cancelled: what is pending, or the first of it and then nothing of the run is claimed any more
+ * (`more`: stop_pending goes on); what runs is asked to stop. The run records that this was accepted; the first request
+ * counts. Plan: materializations_run, then primary keys. Guard: the run is running.
+ */
+const CANCEL_RUN = `CREATE FUNCTION cancel_run(p_namespace integer, p_run bigint, p_actor text, p_reason text,
+  p_grace float8, OUT accepted boolean, OUT running json, OUT is_ended boolean, OUT released boolean, OUT more boolean)
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+  v_open integer;
+  v_moved moved[];
+  v_lanes bigint[];
+BEGIN
+  accepted := false; running := '[]'; is_ended := false; released := false; more := false;
+  PERFORM FROM runs r WHERE r.id = p_run AND r.namespace = p_namespace AND r.status = 'running';
+  IF NOT FOUND THEN RETURN; END IF;
+  -- All that is open, at once: what goes back to pending between the next two steps would escape both.
+  PERFORM FROM materializations m WHERE m.run_id = p_run AND m.status IN ('pending', 'running')
+  ORDER BY m.run_id, m.id LIMIT ${MOST_STOPPED} FOR UPDATE;
+  GET DIAGNOSTICS v_open = ROW_COUNT;
+  more := v_open = ${MOST_STOPPED};
+  v_moved := cancel_pending(p_run, 0);
+  running := ask_to_stop(p_namespace, p_run, p_grace);
   v_lanes := conclude(p_namespace, v_moved);
   -- The run last, as in every transaction that ends materializations; what ended by itself meanwhile stays so.
   WITH run AS (
     UPDATE runs r SET cancel_by = CASE WHEN r.cancel_requested_at IS NULL THEN p_actor ELSE r.cancel_by END,
       cancel_reason = CASE WHEN r.cancel_requested_at IS NULL THEN p_reason ELSE r.cancel_reason END,
-      cancel_requested_at = COALESCE(r.cancel_requested_at, clock_timestamp())
+      cancel_requested_at = COALESCE(r.cancel_requested_at, clock_timestamp()),
+      cancel_grace = p_grace, stopping = r.stopping OR more
     WHERE r.id = p_run AND r.status = 'running' RETURNING r.id
   )
   INSERT INTO events (namespace, kind, run_id, actor, detail)
@@ -774,6 +809,51 @@ BEGIN
   accepted := FOUND;
   is_ended := tally(p_namespace, v_moved, NULL, v_lanes, NULL, NULL, ARRAY[p_run]) IS NOT NULL;
   released := v_lanes IS NOT NULL;
+END $$`;
+
+/**
+ * The next of what is pending in a run that is being stopped is cancelled, by one process at a time. `p_run` null: of
+ * any run. When the end of it is reached, once more from the beginning, with all that is open locked, so that nothing
+ * escapes that was claimed or went back meanwhile; then the run is stopped. Returns what was asked to stop now, the runs
+ * that ended, and whether there is more. Plan: runs_stopping, materializations_run, then primary keys.
+ * Guard: the run is being stopped.
+ */
+const STOP_PENDING = `CREATE FUNCTION stop_pending(p_namespace integer, p_run bigint, OUT running json,
+  OUT ended bigint[], OUT released boolean, OUT more boolean)
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+  v_run bigint;
+  v_to bigint;
+  v_grace float8;
+  v_moved moved[];
+  v_lanes bigint[];
+BEGIN
+  running := '[]'; ended := '{}'; released := false; more := false;
+  SELECT r.id INTO v_run FROM runs r
+  WHERE r.namespace = p_namespace AND r.stopping AND (p_run IS NULL OR r.id = p_run) ORDER BY r.id LIMIT 1;
+  IF v_run IS NULL THEN RETURN; END IF;
+  -- Before all rows, which nobody locks who waits for this.
+  IF p_run IS NOT NULL THEN PERFORM pg_advisory_xact_lock(hashtextextended('flowstone.stop', v_run));
+  ELSIF NOT pg_try_advisory_xact_lock(hashtextextended('flowstone.stop', v_run)) THEN RETURN;
+  END IF;
+  SELECT r.stopped_to, r.cancel_grace INTO v_to, v_grace FROM runs r WHERE r.id = v_run AND r.stopping;
+  IF NOT FOUND THEN RETURN; END IF;
+  IF v_to = 0 THEN
+    PERFORM FROM materializations m WHERE m.run_id = v_run AND m.status IN ('pending', 'running')
+    ORDER BY m.run_id, m.id FOR UPDATE;
+  END IF;
+  v_moved := cancel_pending(v_run, v_to);
+  more := v_to > 0 OR cardinality(v_moved) = ${MOST_STOPPED};
+  IF NOT more AND v_grace IS NOT NULL THEN running := ask_to_stop(p_namespace, v_run, v_grace); END IF;
+  v_lanes := conclude(p_namespace, v_moved);
+  released := v_lanes IS NOT NULL;
+  -- What becomes ready again of a stopped run may have been taken for nothing until now.
+  IF NOT more THEN v_lanes := v_lanes || ARRAY(SELECT l.id FROM lanes l WHERE l.run_id = v_run); END IF;
+  ended := COALESCE(tally(p_namespace, v_moved, NULL, v_lanes, NULL, NULL, ARRAY[v_run]), '{}');
+  IF cardinality(v_moved) < ${MOST_STOPPED} THEN
+    UPDATE runs r SET stopping = more, stopped_to = 0 WHERE r.id = v_run;
+  END IF;
+  more := more OR p_run IS NULL;
 END $$`;
 
 /**
@@ -824,6 +904,8 @@ export const FUNCTIONS: readonly string[] = [
   BEAT,
   TAKE_BACK,
   HAND_BACK,
+  ASK_TO_STOP,
   CANCEL_RUN,
+  STOP_PENDING,
   FIRE_RETRIES,
 ];

@@ -346,7 +346,10 @@ export interface Ledger {
   hasReady(assets: readonly string[]): Promise<boolean>;
 
   // -- acts -------------------------------------------------------------------------------------------------------
-  /** Cancels what is pending at once, flags what runs; those that ignore it are fenced after `grace` ms. */
+  /**
+   * Cancels what is pending, flags what runs; those that ignore it are fenced after `grace` ms. Accepted at once; a run
+   * with very much pending takes several transactions until this returns (see stopPending).
+   */
   cancelRun(
     run: number,
     act: Act & { readonly grace: number },
@@ -355,6 +358,16 @@ export interface Ledger {
     readonly running: readonly { id: number; epoch: number }[];
     readonly ended: boolean;
     readonly released: boolean;
+  }>;
+  /**
+   * Goes on with a run of which too much was pending to be cancelled in one transaction: after a cancel whose process was
+   * lost, or where it fails fast. One step; `more`: there may be another. Nothing of such a run is claimed meanwhile.
+   */
+  stopPending(): Promise<{
+    readonly running: readonly { id: number; epoch: number }[];
+    readonly ended: readonly number[];
+    readonly released: boolean;
+    readonly more: boolean;
   }>;
   /** Marks heads as invalidated; returns how many. */
   invalidate(targets: readonly AssetPartitions[], act: Act & Transactional): Promise<number>;

@@ -434,8 +434,18 @@ export class Coordinator {
     const { released, due, next } = await this.ledger.fireTimers();
     for (const deadline of due) this.#passed(deadline);
     if (released > 0) this.ring();
+    if (await this.#stopPending()) return 0;
     if (next === null) return TIMER_LOOK;
     return Math.min(TIMER_LOOK, Math.max(0, next.getTime() - (await this.ledger.now()).getTime()));
+  }
+
+  /** A step of what a large run that ends early still has to cancel. Whether there may be another. */
+  async #stopPending(): Promise<boolean> {
+    const { running, ended, released, more } = await this.ledger.stopPending();
+    this.cancel(running);
+    for (const run of ended) this.news.runEnded(run);
+    if (released) this.ring();
+    return more;
   }
 
   #passed(deadline: DueDeadline): void {

@@ -149,6 +149,49 @@ export function runBehaviours(world: () => World): void {
     expect(await world().ledger.fireTimers()).toMatchObject({ released: 0, next: null });
   });
 
+  it('cancels a run with very much pending, and asks what runs of it to stop', async () => {
+    const many = Array.from({ length: 12_000 }, (_, index) => ({ asset: 'p', partition: `${index}` }));
+    const run = await world().run(many);
+    const [first, second] = await world().claim('one', { limit: 2 });
+    const running = [attempt(first!), attempt(second!)];
+    expect(await cancel(run.id, 5000)).toMatchObject({ accepted: true, ended: false });
+    expect((await world().ledger.run(run.id))!.counts).toMatchObject({ cancelled: 11_998, pending: 0, running: 2 });
+    expect(await world().claim()).toEqual([]);
+    expect((await world().ledger.renew('one')).cancelled).toEqual(running);
+    await world().succeed(first!);
+    expect(await world().settle({ ...attempt(second!), kind: 'cancelled' })).toMatchObject({ endedRuns: [run.id] });
+    expect(await world().ledger.stopPending()).toMatchObject({ more: false });
+    expect(await world().runStatus(run.id)).toBe('cancelled');
+  }, 30_000);
+
+  it('begins nothing more of a run that fails fast with very much pending, and ends it in steps', async () => {
+    const many = Array.from({ length: 12_000 }, (_, index) => ({ asset: 'p', partition: `${index}` }));
+    const run = await world().run([...many, { asset: 'a', upstreams: [11_000] }], { failFast: true });
+    const [first, second, third] = await world().claim('one', { limit: 3 });
+    await world().fail(second!);
+    expect(await world().claim()).toEqual([]);
+    await world().retry(third!, 0);
+    const ended: number[] = [];
+    for (let more = true; more;) {
+      const step = await world().ledger.stopPending();
+      ended.push(...step.ended);
+      more = step.more;
+    }
+    if ((await world().ledger.run(run.id))!.counts.pending > 0) {
+      // Where all was cancelled at once, what goes back after that is tried again.
+      await world().ledger.fireTimers();
+      await world().succeed(await world().claimOne());
+    }
+    ended.push(...(await world().succeed(first!)).endedRuns);
+    expect(ended).toEqual([run.id]);
+    const { counts, status } = (await world().ledger.run(run.id))!;
+    expect(status).toBe('failed');
+    expect(counts).toMatchObject({ failed: 1, pending: 0, running: 0 });
+    expect(counts.success + counts.cancelled).toBe(12_000);
+    const other = await world().run([{ asset: 'b' }]);
+    expect(await world().claimOne()).toMatchObject({ run: other.id });
+  }, 30_000);
+
   it('does not touch another run\u2019s work that a cancelled one waited for', async () => {
     await world().run([{ asset: 'a' }]);
     const holder = await world().claimOne();

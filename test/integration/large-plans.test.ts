@@ -142,6 +142,30 @@ describe.each(Object.keys(PLACES))('a large plan on %s', (name) => {
     expect(await ledger.commitPlan(second, planOf(filler))).toBe(false);
     expect(await count('materializations')).toBe(rows);
   });
+
+  it('is cancelled to its end by others when the process that cancels is lost amid it', async () => {
+    const world = await newWorld();
+    const { ledger } = world;
+    const all = Array.from({ length: 12_000 }, (_, index) => ({ asset: 'p', partition: `${index}` }));
+    const { run } = await ledger.insertRun(runOf(), { plan: planOf(all) });
+    // The first step of a cancel, as it is left by a process that dies after it.
+    await place.dataSource.query(
+      `SELECT flowstone.cancel_run(r.namespace, r.id, NULL, NULL, 0) FROM flowstone.runs r WHERE r.id = $1`,
+      [run.id],
+    );
+    expect((await ledger.run(run.id))!.counts).toMatchObject({ cancelled: 5000, pending: 7000 });
+    expect(await world.claim()).toEqual([]);
+    let steps = 1;
+    const ended: number[] = [];
+    for (; ; steps++) {
+      const step = await ledger.stopPending();
+      ended.push(...step.ended);
+      if (!step.more) break;
+    }
+    expect(steps).toBeLessThan(8);
+    expect(ended).toEqual([run.id]);
+    expect(await ledger.run(run.id)).toMatchObject({ status: 'cancelled', counts: { cancelled: 12_000, pending: 0 } });
+  }, 60_000);
 });
 
 it('gives way at once to who cancels its run amid its rows', async () => {

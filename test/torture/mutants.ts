@@ -134,7 +134,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'cancel-pending',
     without: 'the end of what is pending in a cancelled run',
     file: FUNCTIONS,
-    find: 'v_moved := cancel_pending(ARRAY[p_run], NULL);',
+    find: 'v_moved := cancel_pending(p_run, 0);',
     replace: "v_moved := '{}';",
   },
 

@@ -80,6 +80,18 @@ export class RunEntity {
   @Column({ type: 'timestamptz', name: 'cancel_requested_at', nullable: true })
   readonly cancelRequestedAt!: Date | null;
 
+  /** Milliseconds after which what ignores the cancel is fenced. */
+  @Column({ type: 'double precision', name: 'cancel_grace', nullable: true })
+  readonly cancelGrace!: number | null;
+
+  /** Whether what is pending is being cancelled, in steps: nothing of it is claimed meanwhile. */
+  @Column({ type: 'boolean' })
+  readonly stopping!: boolean;
+
+  /** The materialization up to which that is done. */
+  @Column({ type: 'bigint', name: 'stopped_to', transformer: asNumber })
+  readonly stoppedTo!: number;
+
   @Column({ type: 'jsonb', nullable: true })
   readonly error!: ErrorRecord | null;
 

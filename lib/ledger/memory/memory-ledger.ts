@@ -223,6 +223,11 @@ export class MemoryLedger implements Ledger {
     return acts.cancelRun(this.#state, run, act);
   }
 
+  /** Whatever is to be cancelled is so at once. */
+  async stopPending(): ReturnType<Ledger['stopPending']> {
+    return { running: [], ended: [], released: false, more: false };
+  }
+
   async invalidate(targets: readonly AssetPartitions[], act: Act & Transactional): Promise<number> {
     return acts.invalidate(this.#state, targets, act);
   }

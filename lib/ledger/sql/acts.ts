@@ -15,11 +15,13 @@ import {
   LOCK_HEADS,
   REMOVE_PARTITIONS,
   REPORT_VERSION,
+  STOP_PENDING,
 } from './statements/acting.js';
 import { json, storable } from './values.js';
 
 type LockedHead = HeadRow & { readonly id: number };
 type Cancelled = Awaited<ReturnType<Ledger['cancelRun']>>;
+type Stopped = Awaited<ReturnType<Ledger['stopPending']>>;
 
 export class Acts {
   constructor(
@@ -34,8 +36,23 @@ export class Acts {
     const by = [this.namespace, run, actor, reason];
     const planned = await this.database.rows(CANCEL_PLANNING, by);
     if (planned.length > 0) return { accepted: true, running: [], ended: true, released: false };
-    const [cancelled] = await this.database.rows<Cancelled>(CANCEL_RUN, [...by, grace]);
-    return cancelled!;
+    const [first] = await this.database.rows<Cancelled & { readonly more: boolean }>(CANCEL_RUN, [...by, grace]);
+    const running = [...first!.running];
+    let { ended, released, more } = first!;
+    while (more) {
+      const next = await this.stopPending(run);
+      running.push(...next.running);
+      ended ||= next.ended.includes(run);
+      released ||= next.released;
+      more = next.more;
+    }
+    return { accepted: first!.accepted, running, ended, released };
+  }
+
+  /** See Ledger.stopPending. Of one run, it waits for others who do the same. */
+  async stopPending(run: number | null): ReturnType<Ledger['stopPending']> {
+    const [step] = await this.database.rows<Stopped>(STOP_PENDING, [this.namespace, run]);
+    return step!;
   }
 
   /** See Ledger.invalidate. */

@@ -199,6 +199,10 @@ export class SqlLedger implements Ledger {
     return this.#open.acts.cancelRun(run, act);
   }
 
+  stopPending(): ReturnType<Ledger['stopPending']> {
+    return this.#open.acts.stopPending(null);
+  }
+
   invalidate(...[targets, act]: Parameters<Ledger['invalidate']>): Promise<number> {
     return this.#in(act, (sql) => this.#open.acts.invalidate(sql, targets, act));
   }

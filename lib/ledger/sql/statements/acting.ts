@@ -19,7 +19,14 @@ export const CANCEL_PLANNING = statement(
 /** Purpose: a planned run is cancelled (function `cancel_run`). Values: namespace, run, actor, reason, grace in ms. */
 export const CANCEL_RUN = statement(
   'cancel_run',
-  `SELECT c.accepted, c.running, c.is_ended AS ended, c.released FROM fs.cancel_run($1, $2, $3, $4, $5::float8) c`,
+  `SELECT c.accepted, c.running, c.is_ended AS ended, c.released, c.more
+  FROM fs.cancel_run($1, $2, $3, $4, $5::float8) c`,
+);
+
+/** Purpose: the next of what is pending in a run that is being stopped (function `stop_pending`). Values: namespace, run or null. */
+export const STOP_PENDING = statement(
+  'stop_pending',
+  `SELECT s.running, s.ended, s.released, s.more FROM fs.stop_pending($1, $2) s`,
 );
 
 const CHOSEN_HEADS = `chosen AS MATERIALIZED (
