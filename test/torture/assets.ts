@@ -18,6 +18,12 @@ import { Random } from './random.js';
 /** Name of the dynamic scheme whose keys come and go. */
 export const SITES = 'sites';
 
+/** A pool that so many may begin in. */
+export const SURVEY = { pool: 'survey', rate: '60/s' } as const;
+
+/** A pool, and how many of it may run at once. Only one asset is in it. */
+export const PRESS = { pool: 'press', asset: 'plate', concurrency: 3 } as const;
+
 const world = { random: new Random(0), evidence: '.' };
 
 /** Says where executions leave their evidence, and what their chance is. To be called before anything executes. */
@@ -80,7 +86,7 @@ class Ingot {
 }
 
 const ingotOnly = { ingot: Ingot };
-@Asset({ partitions: 'inherit', codeVersion: '1', priority: 2 })
+@Asset({ partitions: 'inherit', codeVersion: '1', priority: 2, pool: PRESS.pool })
 @DependsOn(ingotOnly)
 class Plate {
   execute(context: AssetContext, { ingot }: InputsOf<typeof ingotOnly>): Promise<Witness> {
@@ -141,7 +147,7 @@ class WeekReport {
   }
 }
 
-@Asset({ partitions: Partitions.dynamic(SITES), retry: { attempts: 2, delay: 30 } })
+@Asset({ partitions: Partitions.dynamic(SITES), retry: { attempts: 2, delay: 30 }, pool: SURVEY.pool })
 class Site {
   execute(context: AssetContext): Promise<Witness> {
     return work(context, [], { fails: 0.05, versions: 5 });

@@ -20,6 +20,7 @@ CREATE TABLE torture.transitions (
   holder bigint,
   beside integer,
   at_most integer,
+  alike integer,
   cancelled boolean,
   overdue boolean,
   failure text
@@ -27,23 +28,26 @@ CREATE TABLE torture.transitions (
 
 CREATE FUNCTION torture.note_transition() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
-  held bigint; running integer; most integer; stopped boolean;
+  held bigint; running integer; most integer; same integer; stopped boolean;
 BEGIN
   IF NEW.status = 'running' THEN
     SELECT h.active_materialization INTO held FROM flowstone.heads h WHERE h.id = NEW.head_id;
     SELECT r.max_concurrency, r.cancel_requested_at IS NOT NULL INTO most, stopped
       FROM flowstone.runs r WHERE r.id = NEW.run_id;
+    SELECT count(*) INTO same FROM flowstone.claims c JOIN flowstone.materializations m ON m.id = c.materialization_id
+      WHERE m.asset_id = NEW.asset_id AND m.status = 'running';
     IF most IS NOT NULL THEN
       SELECT count(*) INTO running FROM flowstone.materializations m WHERE m.run_id = NEW.run_id AND m.status = 'running';
     END IF;
   END IF;
   IF TG_OP = 'INSERT' THEN
-    INSERT INTO torture.transitions (materialization, head, run, became, epoch, holder, beside, at_most, cancelled)
-    VALUES (NEW.id, NEW.head_id, NEW.run_id, NEW.status, NEW.epoch, held, running, most, stopped);
+    INSERT INTO torture.transitions (materialization, head, run, became, epoch, holder, beside, at_most, alike,
+      cancelled)
+    VALUES (NEW.id, NEW.head_id, NEW.run_id, NEW.status, NEW.epoch, held, running, most, same, stopped);
   ELSE
     INSERT INTO torture.transitions (materialization, head, run, was, became, epoch_was, epoch, holder, beside, at_most,
-      cancelled, overdue, failure)
-    VALUES (NEW.id, NEW.head_id, NEW.run_id, OLD.status, NEW.status, OLD.epoch, NEW.epoch, held, running, most, stopped,
+      alike, cancelled, overdue, failure)
+    VALUES (NEW.id, NEW.head_id, NEW.run_id, OLD.status, NEW.status, OLD.epoch, NEW.epoch, held, running, most, same, stopped,
       NEW.status = 'success' AND OLD.deadline < statement_timestamp(), NEW.error ->> 'code');
   END IF;
   RETURN NULL;

@@ -4,6 +4,7 @@ import type { FilesystemIoManager } from '../../lib/io/managers/filesystem/files
 import type { JsonValue } from '../../lib/ledger/records.js';
 import { isRowStream } from '../../lib/io/data-version.js';
 import type { Queryable } from '../crash/invariants.js';
+import { PRESS } from './assets.js';
 import type { Witness, WitnessRow } from './evidence.js';
 
 const TERMINAL = `('success', 'failed', 'upstream_failed', 'skipped', 'cancelled')`;
@@ -66,6 +67,11 @@ const CONVICTIONS = {
     WHERE r.kind = 'retry' AND t.at < r.fires_at - interval '1 millisecond'`,
   'Limited: more of a run at once than it allows': `
     SELECT t.run, t.beside, t.at_most FROM torture.transitions t WHERE t.became = 'running' AND t.beside > t.at_most`,
+  'Limited: more of a pool at once than it has places': `
+    SELECT t.materialization, t.alike FROM torture.transitions t JOIN flowstone.materializations m ON m.id = t.materialization
+    JOIN flowstone.assets a ON a.id = m.asset_id AND a.key = '${PRESS.asset}'
+    WHERE t.became = 'running' AND t.alike > ${PRESS.concurrency}`,
+  'Limited: a place was not given back': `SELECT l.id, l.used FROM flowstone.limits l WHERE l.used <> 0`,
   'GcSafe: an input was removed that an attempt was to read': `
     SELECT t.materialization, t.failure FROM torture.transitions t
     WHERE t.was = 'running' AND t.failure IN ('FLOWSTONE_IO_VALUE_NOT_FOUND', 'FLOWSTONE_IO_VERSION_NOT_KEPT')`,
