@@ -13,7 +13,7 @@ const VALUES = 3 * 182 + 2 * 7 + 2;
 /** Seconds from boot to the end of a run over everything and the application's close; checks what was computed. */
 async function materializeAll(directory: string): Promise<number> {
   const start = performance.now();
-  const app = await NestFactory.createApplicationContext(FlightsModule.keptIn(directory), { logger: ['error'] });
+  const app = await NestFactory.createApplicationContext(FlightsModule.forRoot({ directory }), { logger: ['error'] });
   const run = await app.get(FlowStoneService).materialize('*', { partitions: 'all' });
   const { counts } = await run.wait();
   await app.close();

@@ -1,6 +1,6 @@
-// The sample as a Nest module: its assets, what they are lent, and where FlowStone keeps its records and values.
+// The sample as a Nest module: its assets and what they are lent. Where it runs is no business of theirs.
 import { Module, type DynamicModule } from '@nestjs/common';
-import { FlowStoneModule } from 'nestjs-flowstone';
+import { FlowStoneModule, type FlowStoneOptions } from 'nestjs-flowstone';
 import { AirportRanking } from './assets/airport-ranking.asset.js';
 import { Airports } from './assets/airports.asset.js';
 import { CleanedFlights } from './assets/cleaned-flights.asset.js';
@@ -15,8 +15,8 @@ const ASSETS = [RawFlights, CleanedFlights, Airports, DailyDelays, MonthlyNetwor
 
 @Module({ providers: [DataFiles, ...ASSETS] })
 export class FlightsModule {
-  /** The module with its ledger and values in the given directory; nothing is kept anywhere else. */
-  static keptIn(directory: string): DynamicModule {
-    return { module: FlightsModule, imports: [FlowStoneModule.forRoot({ directory })] };
+  /** The module with FlowStone so configured: in one process without a server (main.ts), or as in sample 04. */
+  static forRoot(options: FlowStoneOptions): DynamicModule {
+    return { module: FlightsModule, imports: [FlowStoneModule.forRoot(options)] };
   }
 }

@@ -21,7 +21,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 }
 
 async function run(command: Exclude<Command, { kind: 'help' }>): Promise<void> {
-  const app = await NestFactory.createApplicationContext(FlightsModule.keptIn(DIRECTORY), {
+  const app = await NestFactory.createApplicationContext(FlightsModule.forRoot({ directory: DIRECTORY }), {
     // The progress line and printed values stay readable; what goes wrong is still told.
     logger: ['error', 'fatal'],
     abortOnError: false,

@@ -94,7 +94,7 @@ describe('the flights sample', () => {
   it('stored the figures of the whole file', async () => {
     const reference = await computeReference();
     process.env.FLOWSTONE_WORKER = 'false';
-    const app = await NestFactory.createApplicationContext(FlightsModule.keptIn(directory), { logger: ['error'] });
+    const app = await NestFactory.createApplicationContext(FlightsModule.forRoot({ directory }), { logger: ['error'] });
     try {
       const flowstone = app.get(FlowStoneService);
       expect(reference.days.size).toBe(182);
