@@ -36,7 +36,7 @@ async function stopWorker(worker: ChildProcess): Promise<void> {
   await ended;
 }
 
-async function run(args: readonly string[]): Promise<void> {
+async function perform(args: readonly string[]): Promise<void> {
   const command = parseCommandLine(args);
   if (command.kind === 'help') return console.log(HELP);
   if (command.kind === 'plan') throw new UsageError('--plan is for npm start');
@@ -62,7 +62,7 @@ async function run(args: readonly string[]): Promise<void> {
 }
 
 try {
-  await run(process.argv.slice(2));
+  await perform(process.argv.slice(2));
 } catch (error) {
   const known = error instanceof UsageError || error instanceof SettingsError || error instanceof FlowStoneError;
   console.error(known ? error.message : error);
