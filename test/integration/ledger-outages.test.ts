@@ -205,6 +205,16 @@ describe('an outage of the ledger\u2019s database', () => {
     expect(await world.claim()).toEqual([]);
   });
 
+  it('does not find again what the process knows to be past its deadline', async () => {
+    await world.run([{ asset: 'a' }]);
+    const claim = await world.claimOne();
+    await ledger.start([{ ...attempt(claim), timeout: 0 }]);
+    expect(await world.succeed(claim)).toMatchObject({ verdicts: ['expired'] });
+    loseAnswerTo('.beat(');
+    await expect(world.claim()).rejects.toMatchObject(UNAVAILABLE);
+    expect(await world.claim()).toEqual([]);
+  });
+
   it('finds again the run and its claim when the answer to a request was lost', async () => {
     const request = runOf({ runKey: 'lost' });
     const options = { plan: planOf([{ asset: 'a' }]), claim: { process: 'one', assets: ['a'], limit: 1 } };

@@ -57,7 +57,8 @@ export class Beats {
     try {
       const beat = await this.#beat(outcomes, request);
       for (const outcome of outcomes) this.#inDoubt.delete(attemptOf(outcome));
-      this.claims.forget(outcomes);
+      // What is expired is held still: forgotten, it would be taken for a claim that nobody knows, and run again.
+      this.claims.forget(outcomes.filter((_, index) => beat.verdicts[index] !== 'expired'));
       return beat;
     } catch (error) {
       if (isInDoubt(error)) for (const outcome of outcomes) this.#inDoubt.add(attemptOf(outcome));

@@ -150,6 +150,9 @@ export class Claims {
     const told = this.#told.get(process) ?? new Set();
     const held = await this.database.rows<{ id: number; epoch: number }>(HELD, [this.namespace, process]);
     const unknown = held.filter(({ id, epoch }) => !told.has(`${id}:${epoch}`));
+    // What it no longer holds, others have ended.
+    const current = new Set(held.map(({ id, epoch }) => `${id}:${epoch}`));
+    for (const attempt of told) if (!current.has(attempt)) told.delete(attempt);
     const claims = await this.describe(
       this.database,
       process,
