@@ -4,8 +4,8 @@ import type { DataSourceOptions } from 'typeorm';
 import type { Connection, Connections } from './database.js';
 import { steady } from './steady-pool.js';
 
-/** How to reach the server. */
-export type SoleConnectionConfig = PoolConfig;
+/** How to reach the server: settings of `pg`, whose types an application need not have. */
+export type SoleConnectionConfig = Readonly<Record<string, unknown>>;
 
 /**
  * The settings by which a DataSource reaches its server, for one connection that must answer within `patience` ms.
@@ -47,7 +47,7 @@ export class SoleConnection implements Connections {
    * @param broke hears that the connection broke while nobody used it
    */
   constructor(config: SoleConnectionConfig, broke: (error: Error) => void) {
-    this.#pool = new Pool(config);
+    this.#pool = new Pool(config as PoolConfig);
     this.#pool.on('error', broke);
     // One may break while it is lent, too: its query says so.
     steady(this.#pool);
