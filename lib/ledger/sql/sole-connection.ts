@@ -47,7 +47,7 @@ export class SoleConnection implements Connections {
    * @param broke hears that the connection broke while nobody used it
    */
   constructor(config: SoleConnectionConfig, broke: (error: Error) => void) {
-    this.#pool = new Pool(config as PoolConfig);
+    this.#pool = new Pool(config);
     this.#pool.on('error', broke);
     // One may break while it is lent, too: its query says so.
     steady(this.#pool);
