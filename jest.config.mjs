@@ -28,5 +28,7 @@ export default {
   // So little that each suite gets a process of its own: the async contexts of modules that were loaded before slow every
   // promise of a process down (three million awaits: 0.5 s beside one, 20 s beside fifty).
   workerIdleMemoryLimit: '1MB',
+  // Two, also where there are but two cores: much of what suites do is waiting for servers, leases and polls.
+  maxWorkers: 2,
   testTimeout: 30_000,
 };
