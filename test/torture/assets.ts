@@ -159,6 +159,8 @@ const sitesInputs = { sites: all(Site) };
 @DependsOn(sitesInputs)
 class SiteMap {
   async execute(context: AssetContext, { sites }: InputsOf<typeof sitesInputs>): Promise<Witness> {
+    // What is pinned may be superseded meanwhile, and has to be there still.
+    await pause(world.random.between(0, 500));
     return work(context, await collected(sites));
   }
 }

@@ -185,6 +185,33 @@ export const MUTANTS: readonly Mutant[] = [
     replace: 'OR',
   },
   {
+    name: 'poll',
+    without: 'the look for work that no news was heard of',
+    file: 'lib/queue/bull/bull.queue.ts',
+    find: 'if (!this.#stopped) this.#poll?.();',
+    replace: '',
+    test: 'test/conformance/queue-bull.test.ts',
+  },
+
+  // Retention
+  {
+    name: 'collect-pinned',
+    without: 'the wait for attempts that may have pinned what is removed',
+    file: 'lib/ledger/sql/statements/collecting.ts',
+    find: "WHERE m.status = 'running' AND m.epoch = x.epoch)",
+    replace: 'WHERE false)',
+    test: 'test/conformance/ledger-postgres.test.ts',
+  },
+  {
+    name: 'collect-current',
+    without: 'the epoch by which an orphan is told from a value',
+    file: 'lib/ledger/sql/statements/collecting.ts',
+    find: 'WHERE x.epoch < m.epoch',
+    replace: 'WHERE x.epoch <= m.epoch',
+  },
+
+  // Promises
+  {
     name: 'run-key',
     without: 'the run key: a request that is repeated runs again',
     file: 'lib/runs/requester.ts',

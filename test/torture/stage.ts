@@ -77,7 +77,7 @@ export async function setStage({ seed, workers, build, keep, tell }: StageOption
         queue: { redis: redis.url },
         pools: { [PRESS.pool]: { concurrency: PRESS.concurrency }, [SURVEY.pool]: { rate: SURVEY.rate } },
         // Runs are kept, since they are counted at the end; what else may go goes as soon as it may.
-        retention: { runs: false, events: false, versions: { keep: 2 }, orphans: '2s', every: '1s' },
+        retention: { runs: false, events: false, versions: { keep: 1 }, orphans: '2s', every: '1s' },
         role: slot === 0 ? 'api' : 'worker',
       },
       evidence,

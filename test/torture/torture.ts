@@ -35,11 +35,18 @@ export interface TortureResult extends FaultCounts {
   /** Materializations that ended in success. */
   readonly committed: number;
   readonly runs: number;
+  /** Superseded values that were removed. */
+  readonly collected: number;
   readonly lostAnswers: number;
   /** How many violations of each invariant; none: all hold. */
   readonly violations: Readonly<Record<string, number>>;
   readonly ok: boolean;
 }
+
+/** A minute after its collector is lost another one takes the turn: for a torture that is too long. */
+const HASTEN_COLLECTION = `UPDATE flowstone.namespaces n SET collect_at = clock_timestamp()
+  WHERE n.collect_at > clock_timestamp() AND n.collector IS NOT NULL AND NOT EXISTS (
+    SELECT FROM flowstone.processes p WHERE p.namespace = n.id AND p.id = n.collector)`;
 
 interface Backlog {
   readonly runs: number;
@@ -68,9 +75,10 @@ export async function torture(options: TortureOptions): Promise<TortureResult> {
   tell(`orders: ${[...demands.tally].map(([order, count]) => `${order} ${count}`).join(', ')}`);
   const found = [...stuck, ...(await judge(stage, demands))];
   for (const violation of found.slice(0, SHOWN)) tell(violation);
-  const { rows } = await pool.query<{ committed: number; runs: number }>(`SELECT
+  const { rows } = await pool.query<{ committed: number; runs: number; collected: number }>(`SELECT
     (SELECT count(*)::integer FROM torture.transitions t WHERE t.became = 'success') AS committed,
-    (SELECT count(*)::integer FROM flowstone.runs) AS runs`);
+    (SELECT count(*)::integer FROM flowstone.runs) AS runs,
+    (SELECT count(*)::integer FROM flowstone.superseded s WHERE s.gone) AS collected`);
   return {
     ...{ seed, seconds, ...rows[0]!, ...faults.counts, lostAnswers: crew.lostAnswers },
     violations: countByInvariant(found),
@@ -139,6 +147,7 @@ async function watch(pool: Pool, end: AbortSignal, see: (backlog: Backlog) => vo
   while (!end.aborted) {
     // The database may be away.
     await look(pool).then(see, () => undefined);
+    await pool.query(HASTEN_COLLECTION).catch(() => undefined);
     await pause(LOOK);
   }
 }

@@ -20,7 +20,8 @@ export async function tryMutant(mutant: Mutant, seed: number, tell: (what: strin
   for (const [round, seconds] of PATIENCE.entries()) {
     tell(`mutant ${mutant.name}: ${seconds} s with seed ${seed + round}`);
     const { violations, ok } = await torture({
-      ...{ seconds, seed: seed + round, workers: 4, build: project.build, keep: false, tell: () => undefined },
+      ...{ seconds, seed: seed + round, workers: 4, build: project.build, keep: false },
+      tell: (what) => (/^\w+: /.test(what) ? tell(`  ${what}`) : undefined),
     });
     const caughtBy = Object.entries(violations).map(([invariant, count]) => `${invariant} ${count}`);
     if (!ok) return { mutant, caughtBy: caughtBy.join(', ') };
