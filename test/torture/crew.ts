@@ -147,7 +147,8 @@ export class Worker {
   }
 
   async close(): Promise<void> {
-    if (this.state === 'starting') await this.becomesReady();
+    // Also one that could not start while the database was away, and is about to try again.
+    await this.becomesReady();
     const overdue = setTimeout(() => {
       this.options.misbehaved(`worker ${this.slot} did not close within ${CLOSING} ms`);
       this.#child?.kill('SIGKILL');
