@@ -13,7 +13,8 @@ export const ROWS_AT_ONCE = 10_000;
 
 /** What a row may begin as. */
 export const STATUSES = ['pending', 'failed', 'upstream_failed', 'cancelled'] as const;
-export const [PENDING, FAILED, UPSTREAM_FAILED, CANCELLED] = [0, 1, 2, 3];
+const [PENDING, FAILED, UPSTREAM_FAILED, CANCELLED] = [0, 1, 2, 3];
+export { FAILED, PENDING };
 
 /** The counters of a run without materializations. */
 export const NO_PLAN = { total: 0, failed: 0, upstream_failed: 0, cancelled: 0 };
