@@ -75,7 +75,8 @@ interface Waiting extends InHand {
 }
 
 export class Coordinator {
-  readonly #inHand = new Map<number, InHand>();
+  /** By attempt: a lost one may not have ended when the next of the same materialization is claimed. */
+  readonly #inHand = new Map<string, InHand>();
   /** Examined, and to be executed when there is a free place. */
   readonly #waiting: Waiting[] = [];
   #finished: Finished[] = [];
@@ -153,7 +154,7 @@ export class Coordinator {
   /** Takes claims: those of the beat, and those made with the insertion of their run. */
   accept(claims: readonly Claim[]): void {
     if (claims.length === 0) return;
-    for (const claim of claims) this.#inHand.set(claim.id, { claim, abort: new Abort() });
+    for (const claim of claims) this.#inHand.set(attemptOf(claim), { claim, abort: new Abort() });
     void this.#examine(claims);
   }
 
@@ -164,10 +165,10 @@ export class Coordinator {
       const { executions, settled } = await this.#patiently(() => this.desk.examine(claims));
       if (this.#stopping.signal.aborted) return this.#handBack(claims);
       for (const execution of executions) {
-        const inHand = this.#inHand.get(execution.claim.id);
+        const inHand = this.#inHand.get(attemptOf(execution.claim));
         if (inHand) this.#waiting.push({ ...inHand, execution });
       }
-      for (const { outcome } of settled) this.#letGo(outcome.id);
+      for (const { outcome } of settled) this.#letGo(outcome);
       this.#finish(...settled);
       this.#startWaiting();
     } catch (error) {
@@ -178,10 +179,7 @@ export class Coordinator {
 
   /** Aborts executions whose run was cancelled. */
   abort(attempts: readonly { id: number; epoch: number }[], kind: AbortKind): void {
-    for (const { id, epoch } of attempts) {
-      const inHand = this.#inHand.get(id);
-      if (inHand?.claim.epoch === epoch) inHand.abort.abort(kind);
-    }
+    for (const attempt of attempts) this.#inHand.get(attemptOf(attempt))?.abort.abort(kind);
   }
 
   /** A person cancelled these attempts. */
@@ -356,7 +354,7 @@ export class Coordinator {
   }
 
   #handBack(claims: readonly Claim[]): void {
-    for (const { id } of claims) this.#letGo(id);
+    for (const claim of claims) this.#letGo(claim);
     this.#finish(
       ...claims.map(({ id, epoch, run }) => ({ run, outcome: { kind: 'handed_back', id, epoch } as const })),
     );
@@ -386,14 +384,14 @@ export class Coordinator {
     const outcome = await execution.run(abort);
     this.#usual += (performance.now() - start - this.#usual) / 16;
     this.#running--;
-    this.#letGo(execution.claim.id);
+    this.#letGo(execution.claim);
     this.signals.forget(execution.claim.run, execution.claim.id);
     this.#finish({ outcome, run: execution.claim.run });
     this.#startWaiting();
   }
 
-  #letGo(id: number): void {
-    this.#inHand.delete(id);
+  #letGo(attempt: { readonly id: number; readonly epoch: number }): void {
+    this.#inHand.delete(attemptOf(attempt));
     if (this.#inHand.size === 0) this.#drained?.();
   }
 
@@ -450,7 +448,7 @@ export class Coordinator {
 
   #passed(deadline: DueDeadline): void {
     const { id, epoch, run, kind } = deadline;
-    const ours = this.#inHand.get(id)?.claim.epoch === epoch;
+    const ours = this.#inHand.has(attemptOf(deadline));
     this.abort([deadline], kind === 'cancel' ? 'cancelled' : 'timeout');
     if (kind === 'cancel') this.#finish({ run, outcome: { kind: 'cancelled', id, epoch } });
     // An attempt of this process ends by its own abort; one of another process may never answer.
@@ -460,4 +458,8 @@ export class Coordinator {
   #patiently<T>(operation: () => Promise<T>): Promise<T> {
     return withPatience(operation, this.#stopping.signal, (error, pause) => this.news.outage(error, pause));
   }
+}
+
+function attemptOf({ id, epoch }: { readonly id: number; readonly epoch: number }): string {
+  return `${id}:${epoch}`;
 }

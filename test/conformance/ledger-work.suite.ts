@@ -128,6 +128,16 @@ export function workBehaviours(world: () => World): void {
     expect(verdicts).toEqual(['committed', 'fenced', 'committed']);
   });
 
+  it('settles the newest of two attempts in a group, whichever comes first', async () => {
+    await world().run([{ asset: 'a' }, { asset: 'b' }]);
+    const stale = await world().claim();
+    await world().settle(...stale.map((claim) => ({ ...attempt(claim), kind: 'handed_back' as const })));
+    const [a, b] = await world().claim();
+    const late = stale.map((claim) => ({ ...attempt(claim), kind: 'handed_back' as const }));
+    const { verdicts } = await world().settle(late[0]!, success(a!), success(b!), late[1]!);
+    expect(verdicts).toEqual(['fenced', 'committed', 'committed', 'fenced']);
+  });
+
   it('lets one of many racing ends win', async () => {
     await world().run([{ asset: 'a' }]);
     const claim = await world().claimOne();

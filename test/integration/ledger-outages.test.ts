@@ -215,6 +215,16 @@ describe('an outage of the ledger\u2019s database', () => {
     expect(await world.claim()).toEqual([]);
   });
 
+  it('does not take up again what was settled twice past its deadline', async () => {
+    await world.run([{ asset: 'a' }]);
+    const claim = await world.claimOne();
+    await ledger.start([{ ...attempt(claim), timeout: 0 }]);
+    expect(await world.settle(success(claim), success(claim))).toMatchObject({ verdicts: ['expired', 'fenced'] });
+    loseAnswerTo('.beat(');
+    await expect(world.claim()).rejects.toMatchObject(UNAVAILABLE);
+    expect(await world.claim()).toEqual([]);
+  });
+
   it('finds again the run and its claim when the answer to a request was lost', async () => {
     const request = runOf({ runKey: 'lost' });
     const options = { plan: planOf([{ asset: 'a' }]), claim: { process: 'one', assets: ['a'], limit: 1 } };

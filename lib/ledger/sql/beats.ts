@@ -58,7 +58,8 @@ export class Beats {
       const beat = await this.#beat(outcomes, request);
       for (const outcome of outcomes) this.#inDoubt.delete(attemptOf(outcome));
       // What is expired is held still: forgotten, it would be taken for a claim that nobody knows, and run again.
-      this.claims.forget(outcomes.filter((_, index) => beat.verdicts[index] !== 'expired'));
+      const held = new Set(outcomes.filter((_, index) => beat.verdicts[index] === 'expired').map(attemptOf));
+      this.claims.forget(outcomes.filter((outcome) => !held.has(attemptOf(outcome))));
       return beat;
     } catch (error) {
       if (isInDoubt(error)) for (const outcome of outcomes) this.#inDoubt.add(attemptOf(outcome));
@@ -90,8 +91,12 @@ export class Beats {
   }
 
   async #beat(outcomes: readonly Outcome[], request: ClaimRequest | undefined): Promise<Beat> {
+    // Of one materialization the newest attempt's, since no other can be current; of one attempt the first.
     const first = new Map<number, Outcome>();
-    for (const outcome of outcomes) if (!first.has(outcome.id)) first.set(outcome.id, outcome);
+    for (const outcome of outcomes) {
+      const known = first.get(outcome.id);
+      if (!known || known.epoch < outcome.epoch) first.set(outcome.id, outcome);
+    }
     const consumers: number[] = [];
     const consumed: number[] = [];
     for (const outcome of first.values()) {

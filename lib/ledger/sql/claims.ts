@@ -25,7 +25,8 @@ export class Claims {
   readonly #told = new Map<string, Set<string>>();
   readonly #inDoubt = new Set<string>();
   #inFlight = 0;
-  #recovering: Promise<unknown> = Promise.resolve();
+  /** The recovery under way. */
+  #recovering: Promise<unknown> | undefined;
 
   constructor(
     readonly database: Database,
@@ -37,7 +38,11 @@ export class Claims {
   async recovered(process: string): Promise<readonly Claim[] | undefined> {
     if (!this.#inDoubt.has(process) || this.#inFlight > 0) return undefined;
     const recovery = this.#recording(process, () => this.#recover(process));
-    this.#recovering = recovery.catch(() => undefined);
+    const over = recovery.then(
+      () => (this.#recovering = undefined),
+      () => (this.#recovering = undefined),
+    );
+    this.#recovering = over;
     return recovery;
   }
 
@@ -66,7 +71,8 @@ export class Claims {
 
   /** Remembers what `fn` claims for a process, and that it may have claimed when its answer was lost. */
   async recording(process: string, fn: () => Promise<readonly Claim[]>): Promise<readonly Claim[]> {
-    await this.#recovering;
+    // Looked at again after each: another may have begun, and what is claimed beside one would be found by both.
+    while (this.#recovering) await this.#recovering;
     return this.#recording(process, fn);
   }
 
