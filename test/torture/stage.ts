@@ -89,7 +89,8 @@ export async function setStage({ seed, workers, build, keep, tell }: StageOption
     },
   });
   // Ctrl-C leaves nothing behind either, least of all processes that stand still.
-  const abandon = (): void => {
+  const abandon = (signal: NodeJS.Signals): void => {
+    tell(`stopped by ${signal}`);
     crew.killAll();
     void Promise.allSettled([database.stop(), redis.stop()]).then(() => process.exit(130));
   };
