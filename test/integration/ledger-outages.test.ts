@@ -215,6 +215,22 @@ describe('an outage of the ledger\u2019s database', () => {
     expect(await world.claim()).toEqual([]);
   });
 
+  it('loses nothing of what it found again when it cannot settle just then', async () => {
+    await world.run([{ asset: 'a' }]);
+    const a = await world.claimOne();
+    await world.run([{ asset: 'b' }]);
+    loseAnswerTo('.beat(');
+    await expect(world.claim()).rejects.toMatchObject(UNAVAILABLE);
+    const request = { process: 'one', assets: ['a', 'b'], limit: 10 };
+    jest.restoreAllMocks();
+    loseConnectionBefore('.beat(');
+    await expect(ledger.beat([success(a)], request)).rejects.toMatchObject(UNAVAILABLE);
+    expect(await ledger.beat([success(a)], request)).toMatchObject({
+      verdicts: ['committed'],
+      claims: [{ asset: 'b' }],
+    });
+  });
+
   it('does not take up again what was settled twice past its deadline', async () => {
     await world.run([{ asset: 'a' }]);
     const claim = await world.claimOne();

@@ -1,7 +1,7 @@
 // Beats: the outcomes of attempts are committed, many in one transaction, each fenced by its epoch, and in the same
 // round trip ready work is claimed.
 import { FlowStoneError } from '../../flowstone.errors.js';
-import type { Beat, ClaimRequest, Outcome, Verdict } from '../ledger.port.js';
+import type { Beat, Claim, ClaimRequest, Outcome, Verdict } from '../ledger.port.js';
 import type { ErrorRecord } from '../records.js';
 import type { Claims } from './claims.js';
 import type { Database } from './database.js';
@@ -46,11 +46,24 @@ export class Beats {
   async beat(outcomes: readonly Outcome[], request: ClaimRequest | undefined): Promise<Beat> {
     const wants = request !== undefined && request.limit > 0;
     if (!wants) return outcomes.length === 0 ? NOTHING : this.#settling(outcomes, undefined);
-    const recovered = await this.claims.recovered(request.process);
-    if (recovered) return { ...(await this.beat(outcomes, undefined)), claims: recovered };
+    if (this.claims.isInDoubt(request.process)) {
+      const settled = await this.beat(outcomes, undefined);
+      return { ...settled, claims: await this.#foundAgain(request.process), again: 0 };
+    }
     let beat = NOTHING;
     await this.claims.recording(request.process, async () => (beat = await this.#settling(outcomes, request)).claims);
     return beat;
+  }
+
+  /** Comes after the settling: once found, claims are known, and an outage must not keep them from the caller. */
+  async #foundAgain(process: string): Promise<readonly Claim[]> {
+    try {
+      return (await this.claims.recovered(process)) ?? [];
+    } catch (error) {
+      // Still in doubt: looked for again in the next beat.
+      if (error instanceof FlowStoneError && error.code === 'FLOWSTONE_LEDGER_UNAVAILABLE') return [];
+      throw error;
+    }
   }
 
   async #settling(outcomes: readonly Outcome[], request: ClaimRequest | undefined): Promise<Beat> {

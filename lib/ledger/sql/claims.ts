@@ -34,6 +34,11 @@ export class Claims {
     readonly assets: AssetNumbers,
   ) {}
 
+  /** Whether the process may hold what it does not know of, since an answer was lost. */
+  isInDoubt(process: string): boolean {
+    return this.#inDoubt.has(process);
+  }
+
   /** What the process holds without knowing it, if an answer was lost before; alone, since what another call is just claiming is not told yet. */
   async recovered(process: string): Promise<readonly Claim[] | undefined> {
     if (!this.#inDoubt.has(process) || this.#inFlight > 0) return undefined;
