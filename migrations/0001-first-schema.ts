@@ -65,6 +65,8 @@ const TABLES = [
     lease_until timestamptz NOT NULL,
     contact_since timestamptz NOT NULL,
     server_started timestamptz NOT NULL,
+    -- Other definitions may count than it knows: it claims nothing until it has asked.
+    outdated boolean NOT NULL DEFAULT false,
     registered_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (namespace, id)
   )`,

@@ -374,10 +374,12 @@ END $$`;
  * ring for (a token comes, or another process was just counting), null: not to be known.
  * The caller counts (tally). Plan: lanes_ready from both ends and, where these leave out some, from a place by chance, so
  * that those between are seen too; ready_pkey per lane, stopped by LIMIT; primary keys.
- * Guard: pending without blockers, read under the row lock.
+ * Guard: pending without blockers, read under the row lock; `outdated`: other definitions may count than the process
+ * knows, nothing is claimed until it has asked.
  */
 const CLAIM_READY = `CREATE FUNCTION claim_ready(p_namespace integer, p_process text, p_limit integer, p_assets integer[],
-  p_closed integer[], p_run bigint, p_released bigint[], OUT claimed moved[], OUT empty bigint[], OUT empty_at integer[], OUT again float8)
+  p_closed integer[], p_run bigint, p_released bigint[], OUT claimed moved[], OUT empty bigint[], OUT empty_at integer[], OUT again float8,
+  OUT outdated boolean)
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
   v_left integer := p_limit;
@@ -394,8 +396,8 @@ BEGIN
   claimed := '{}';
   -- Before lanes are read: see bound_pools.
   LOCK TABLE claims IN ROW EXCLUSIVE MODE;
-  PERFORM FROM processes p WHERE p.namespace = p_namespace AND p.id = p_process FOR KEY SHARE;
-  IF NOT FOUND THEN RETURN; END IF;
+  SELECT p.outdated INTO outdated FROM processes p WHERE p.namespace = p_namespace AND p.id = p_process FOR KEY SHARE;
+  IF outdated IS NOT false THEN RETURN; END IF;
   WHILE v_left > 0 LOOP
     WITH ends AS MATERIALIZED (
       (SELECT l.id FROM lanes l WHERE l.namespace = p_namespace AND l.has_ready AND p_run IS NULL ORDER BY l.id LIMIT 256)
@@ -592,7 +594,7 @@ END $$`;
  */
 const BEAT = `CREATE FUNCTION beat(p_namespace integer, p_ids bigint[], p_outcomes json, p_consumers bigint[],
   p_consumed bigint[], p_process text, p_limit integer, p_assets integer[], p_closed integer[],
-  OUT standing json, OUT ended bigint[], OUT released boolean, OUT claims json, OUT again float8)
+  OUT standing json, OUT ended bigint[], OUT released boolean, OUT claims json, OUT again float8, OUT outdated boolean)
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
   v_moved moved[] := '{}';
@@ -669,7 +671,7 @@ BEGIN
       WHERE l.id = ANY (ARRAY(SELECT DISTINCT m.lane_id FROM unnest(v_moved) m)) AND l.limits IS NOT NULL));
   END IF;
   IF p_limit > 0 THEN
-    SELECT c.claimed, c.empty, c.empty_at, c.again INTO v_claimed, v_empty, v_empty_at, again
+    SELECT c.claimed, c.empty, c.empty_at, c.again, c.outdated INTO v_claimed, v_empty, v_empty_at, again, outdated
     FROM claim_ready(p_namespace, p_process, p_limit, p_assets, p_closed, NULL, v_lanes) c;
   END IF;
   IF cardinality(v_moved) > 0 OR cardinality(v_claimed) > 0 OR v_empty IS NOT NULL THEN

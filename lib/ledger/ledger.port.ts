@@ -186,6 +186,11 @@ export interface Beat extends Settled {
   readonly claims: readonly Claim[];
   /** In how many ms there may be more to claim without anybody ringing for it (a rate); null: nothing is known. */
   readonly again: number | null;
+  /**
+   * Nothing was claimed, since a worker has entered that declares something otherwise, or something more: the process has
+   * to ask which definitions count now (currentDefinitions), then may claim again.
+   */
+  readonly outdated: boolean;
 }
 
 /** A run whose planning this process holds. */
@@ -296,7 +301,8 @@ export interface Ledger {
    * the rescuer must have been in contact for as long as a lease. Returns how many materializations.
    */
   rescue(rescuer: string): Promise<number>;
-  currentDefinitions(): Promise<readonly CurrentDefinition[]>;
+  /** With the process that asks: from now on it may claim what it declares as it counts now (see Beat.outdated). */
+  currentDefinitions(process?: string): Promise<readonly CurrentDefinition[]>;
 
   // -- requests ---------------------------------------------------------------------------------------------------
   /**

@@ -286,7 +286,7 @@ export class Coordinator {
   async #exchange(batch: readonly Finished[], limit: number): Promise<void> {
     if (batch.length > 0) crashPoint('before-commit');
     const outcomes = batch.map(({ outcome }) => outcome);
-    const { verdicts, endedRuns, released, claims, again } = await this.#patiently(() =>
+    const { verdicts, endedRuns, released, claims, again, outdated } = await this.#patiently(() =>
       this.ledger.beat(outcomes, { ...this.claimant(), limit }),
     );
     if (batch.length > 0) crashPoint('after-commit');
@@ -299,8 +299,16 @@ export class Coordinator {
     if (full) this.#ringFor(claims);
     else if (released && limit === 0) this.ring();
     if (again !== null) this.#lookAgain(again);
+    if (outdated) await this.#catchUp();
     this.accept(claims);
     this.#tell(batch, verdicts, endedRuns);
+  }
+
+  /** Other definitions may count now: claimed and planned again once that is known. */
+  async #catchUp(): Promise<void> {
+    await this.#patiently(() => this.membership.refresh());
+    this.#more = true;
+    this.#requested = true;
   }
 
   #tell(batch: readonly Finished[], verdicts: readonly Verdict[], endedRuns: readonly number[]): void {

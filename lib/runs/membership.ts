@@ -84,7 +84,9 @@ export class Membership {
   }
 
   async refresh(): Promise<void> {
-    this.#current = new Map((await this.ledger.currentDefinitions()).map((definition) => [definition.key, definition]));
+    this.#current = new Map(
+      (await this.ledger.currentDefinitions(this.#id)).map((definition) => [definition.key, definition]),
+    );
     const declared = this.options.worker ? this.assets : [];
     this.#claimable = declared.filter(({ key, hash }) => this.#current.get(key)?.hash === hash).map(({ key }) => key);
   }

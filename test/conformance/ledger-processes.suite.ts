@@ -2,7 +2,7 @@
 import { expect, it } from '@jest/globals';
 import { RESCUE_CAP } from '../../lib/ledger/transitions.js';
 import type { AssetRegistration } from '../../lib/ledger/ledger.port.js';
-import { attempt, LEASE, type World } from './ledger.fixture.js';
+import { attempt, LEASE, planOf, runOf, type World } from './ledger.fixture.js';
 
 const asset = (fields: Partial<AssetRegistration> = {}): AssetRegistration => ({
   key: 'fruit',
@@ -128,6 +128,35 @@ export function processBehaviours(world: () => World): void {
       context: { assets: ['fruit', 'days'] },
     });
     expect(await world().ledger.renew('new')).toMatchObject({ alive: false });
+  });
+
+  it('lets a process claim nothing after a worker entered that declares otherwise, until it has asked', async () => {
+    const run = await world().run([{ asset: 'a' }, { asset: 'b' }]);
+    await world().register('same');
+    await enter('api', [asset({ key: 'a', hash: 'v0' })], false);
+    const request = { process: 'one', assets: ['a', 'b'], limit: 1 };
+    expect(await world().ledger.beat([], request)).toMatchObject({ claims: [{ asset: 'a' }], outdated: false });
+    await enter('new', [asset({ key: 'a', hash: 'v2' })]);
+    expect(await world().ledger.beat([], request)).toMatchObject({ claims: [], outdated: true });
+    expect(await world().ledger.claimPlanning({ process: 'one', assets: [] })).toBeUndefined();
+    const started = await world().ledger.insertRun(runOf(), {
+      plan: planOf([{ asset: 'c' }]),
+      claim: { ...request, assets: ['c'] },
+    });
+    expect(started).toMatchObject({ created: true, claims: [] });
+    await world().ledger.currentDefinitions();
+    expect(await world().claim('one')).toEqual([]);
+    await world().ledger.currentDefinitions('one');
+    expect(await world().ledger.beat([], request)).toMatchObject({ claims: [{ asset: 'b' }], outdated: false });
+    expect(await world().statuses(run.id)).toEqual(['a: running', 'b: running']);
+  });
+
+  it('lets a process register the same again', async () => {
+    await enter('one again', [asset(), asset({ key: 'pear' })]);
+    await enter('one again', [asset({ key: 'pear' }), asset({ key: 'plum' })]);
+    expect(await fruit()).toMatchObject({ live: false });
+    expect(await fruit('pear')).toMatchObject({ live: true });
+    expect(await fruit('plum')).toMatchObject({ live: true });
   });
 
   it('lets a process register anew with other declarations', async () => {

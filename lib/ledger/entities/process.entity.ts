@@ -33,6 +33,10 @@ export class ProcessEntity {
   @Column({ type: 'timestamptz', name: 'server_started' })
   readonly serverStarted!: Date;
 
+  /** Other definitions may count than it knows: it claims nothing until it has asked. */
+  @Column({ type: 'boolean' })
+  readonly outdated!: boolean;
+
   @Column({ type: 'timestamptz', name: 'registered_at' })
   readonly registeredAt!: Date;
 }

@@ -38,8 +38,13 @@ export function register(
   state.processes.set(process.id, {
     ...process,
     leaseUntil: state.clock() + process.lease,
+    outdated: false,
     assets: new Map(assets.map((asset) => [asset.key, asset])),
   });
+  if (!process.worker) return;
+  for (const other of state.processes.values()) {
+    if (assets.some(({ key, hash }) => other.assets.get(key)?.hash !== hash)) other.outdated = true;
+  }
 }
 
 function refuseChangedPartitioning(state: MemoryState, assets: readonly AssetRegistration[]): void {

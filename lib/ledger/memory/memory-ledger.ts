@@ -98,7 +98,9 @@ export class MemoryLedger implements Ledger {
     return rescued;
   }
 
-  async currentDefinitions(): Promise<readonly CurrentDefinition[]> {
+  async currentDefinitions(id?: string): Promise<readonly CurrentDefinition[]> {
+    const process = id === undefined ? undefined : this.#state.processes.get(id);
+    if (process) process.outdated = false;
     return reads.currentDefinitions(this.#state);
   }
 
@@ -120,6 +122,7 @@ export class MemoryLedger implements Ledger {
   }
 
   async claimPlanning({ process, assets }: Claimant): Promise<PlanningClaim | undefined> {
+    if (this.#state.processes.get(process)?.outdated) return undefined;
     const waiting = [...this.#state.runs.values()].filter(
       (run) =>
         run.status === 'planning' &&
@@ -386,13 +389,15 @@ export class MemoryLedger implements Ledger {
     state.endRunIfDone(run);
   }
 
-  #claim(request: ClaimRequest, onlyRun?: number): Pick<Beat, 'claims' | 'again'> {
+  #claim(request: ClaimRequest, onlyRun?: number): Pick<Beat, 'claims' | 'again' | 'outdated'> {
     const state = this.#state;
     const assets = new Set(request.assets);
     const claims: Claim[] = [];
     let again: number | null = null;
     // A process that was given up must not get work that nobody would rescue.
-    if (!state.processes.has(request.process)) return { claims, again };
+    const process = state.processes.get(request.process);
+    const outdated = process?.outdated === true;
+    if (!process || outdated) return { claims, again, outdated };
     for (const row of state.ready()) {
       if (claims.length >= request.limit) break;
       if (!assets.has(row.asset) || (onlyRun !== undefined && row.run !== onlyRun)) continue;
@@ -415,7 +420,7 @@ export class MemoryLedger implements Ledger {
       row.process = request.process;
       claims.push(state.claimOf(row, run));
     }
-    return { claims, again };
+    return { claims, again, outdated };
   }
 
   #apply(row: Row, outcome: Outcome): number[] {

@@ -64,6 +64,8 @@ export interface Timer {
 
 interface ProcessRow extends ProcessRegistration {
   leaseUntil: number;
+  /** Other definitions may count than it knows. */
+  outdated: boolean;
   readonly assets: ReadonlyMap<string, AssetRegistration>;
 }
 

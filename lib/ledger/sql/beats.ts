@@ -23,9 +23,11 @@ interface BeatRow {
   readonly released: boolean;
   readonly claims: readonly ClaimRow[] | null;
   readonly again: number | null;
+  /** Null: the process is gone, or nothing was asked for. */
+  readonly outdated: boolean | null;
 }
 
-const NOTHING: Beat = { verdicts: [], endedRuns: [], released: false, claims: [], again: null };
+const NOTHING: Beat = { verdicts: [], endedRuns: [], released: false, claims: [], again: null, outdated: false };
 
 export class Beats {
   // Attempts whose commit was sent and never answered: until it is known, `fenced` would be a guess.
@@ -123,13 +125,13 @@ export class Beats {
       ...[this.namespace, [...first.keys()], json([...first.values()].map(columnsOf)), consumers, consumed],
       ...[request?.process ?? '', request?.limit ?? 0, assets, []],
     ]);
-    const { standing, ended: endedRuns, released, claims: claimed, again } = row!;
+    const { standing, ended: endedRuns, released, claims: claimed, again, outdated } = row!;
     const verdictOf = this.#verdicts(first, standing ?? []);
     const verdicts = outcomes.map((outcome) =>
       first.get(outcome.id) === outcome ? (verdictOf.get(outcome.id) ?? 'committed') : 'fenced',
     );
     const claims = claimed ? await this.claims.records(this.database, claimed) : [];
-    return { verdicts, endedRuns, released, claims, again };
+    return { verdicts, endedRuns, released, claims, again, outdated: outdated === true };
   }
 
   /** Kept by list: a process asks with the same one in every beat. */

@@ -18,15 +18,18 @@ import {
   ADD_POOLS,
   ASSETS,
   BOUND_POOLS,
+  CATCH_UP,
   CURRENT_DEFINITIONS,
   DECLARE,
   DELETE_PROCESSES,
+  ENTER_POOLS,
   ENTER_PROCESS,
   EXPIRED,
   HAND_BACK,
   LOCK_NAMESPACE,
   LOCK_OTHERS,
   LOCK_PROCESS,
+  OUTDATE_OTHERS,
   RENAME_ASSETS,
   RENEW,
   TAKE_BACK,
@@ -79,19 +82,19 @@ export class Processes {
       await this.#enterPools(sql, declared, pools);
       const rows = await this.#enterAssets(sql, declared);
       const idOf = new Map(rows.map(({ id, key }) => [key, id]));
-      const definitions = declared.map(({ key, hash, upstreams, definition, pool }) => ({
-        asset: idOf.get(key)!,
-        ...{ hash, upstreams, definition, pool },
+      const ids = declared.map(({ key }) => idOf.get(key)!);
+      const hashes = declared.map(({ hash }) => hash);
+      const definitions = declared.map(({ hash, upstreams, definition }, index) => ({
+        asset: ids[index],
+        ...{ hash, upstreams, definition },
       }));
-      await sql.rows(ADD_DEFINITIONS, [this.namespace, json(definitions)]);
+      await sql.rows(ADD_DEFINITIONS, [json(definitions)]);
       const { id, host, pid, worker, lease } = process;
       await sql.rows(ENTER_PROCESS, [id, this.namespace, host, pid, worker, lease]);
-      await sql.rows(DECLARE, [
-        this.namespace,
-        id,
-        definitions.map(({ asset }) => asset),
-        definitions.map(({ hash }) => hash),
-      ]);
+      await sql.rows(DECLARE, [this.namespace, id, ids, hashes]);
+      await sql.rows(ENTER_POOLS, [this.namespace, ids, hashes, declared.map(({ pool }) => pool)]);
+      // Last, since heartbeats of those processes wait for the end of this.
+      if (worker) await sql.rows(OUTDATE_OTHERS, [this.namespace, id]);
       return rows;
     });
     for (const { id, key } of numbered) this.assets.remember(key, id);
@@ -163,7 +166,9 @@ export class Processes {
   }
 
   /** See Ledger.currentDefinitions. */
-  async currentDefinitions(): Promise<readonly CurrentDefinition[]> {
+  async currentDefinitions(process: string | undefined): Promise<readonly CurrentDefinition[]> {
+    // Before the reading: what changes between the two is to be asked for again.
+    if (process !== undefined) await this.database.rows(CATCH_UP, [this.namespace, process]);
     type Row = { key: string; hash: string; definition: JsonObject; live: boolean };
     return this.database.rows<Row>(CURRENT_DEFINITIONS, [this.namespace]);
   }

@@ -149,8 +149,8 @@ export class SqlLedger implements Ledger {
     return this.#open.processes.rescue(rescuer);
   }
 
-  currentDefinitions(): ReturnType<Ledger['currentDefinitions']> {
-    return this.#open.processes.currentDefinitions();
+  currentDefinitions(process?: string): ReturnType<Ledger['currentDefinitions']> {
+    return this.#open.processes.currentDefinitions(process);
   }
 
   async insertRun(...[run, options = {}]: Parameters<Ledger['insertRun']>): ReturnType<Ledger['insertRun']> {

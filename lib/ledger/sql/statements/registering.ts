@@ -58,22 +58,13 @@ export const ADD_ASSETS = statement(
   ON CONFLICT (namespace, key) DO NOTHING`,
 );
 
-/**
- * Purpose: definitions seen for the first time, in the order in which they are declared; an asset is of the pool that
- * its newest definition names. Plan: pools_name, primary key of assets. Values: namespace, definitions (json).
- */
+/** Purpose: definitions seen for the first time, in the order in which they are declared. Values: definitions (json). */
 export const ADD_DEFINITIONS = statement(
   'add_definitions',
-  `WITH declared AS MATERIALIZED (
-    SELECT * FROM jsonb_to_recordset($2::jsonb) AS d (asset integer, hash text, upstreams text, definition jsonb, pool text)
-  ), added AS (
-    INSERT INTO fs.definitions (asset_id, hash, upstreams, definition)
-    SELECT d.asset, d.hash, d.upstreams, d.definition FROM declared d
-    ON CONFLICT (asset_id, hash) DO NOTHING
-    RETURNING asset_id
-  )
-  UPDATE fs.assets a SET pool_id = p.id FROM declared d JOIN fs.pools p ON p.namespace = $1 AND p.name = d.pool
-  WHERE a.id = ANY (ARRAY(SELECT n.asset_id FROM added n)) AND d.asset = a.id AND a.pool_id <> p.id`,
+  `INSERT INTO fs.definitions (asset_id, hash, upstreams, definition)
+  SELECT d.asset, d.hash, d.upstreams, d.definition
+  FROM jsonb_to_recordset($1::jsonb) AS d (asset integer, hash text, upstreams text, definition jsonb)
+  ON CONFLICT (asset_id, hash) DO NOTHING`,
 );
 
 /**
@@ -88,16 +79,69 @@ export const ENTER_PROCESS = statement(
     COALESCE(max(p.contact_since), clock_timestamp()), pg_postmaster_start_time()
   FROM fs.processes p
   WHERE p.namespace = $2 AND p.lease_until > clock_timestamp() AND p.server_started = pg_postmaster_start_time()
-  ON CONFLICT (namespace, id) DO UPDATE SET worker = EXCLUDED.worker, lease = EXCLUDED.lease, lease_until = EXCLUDED.lease_until`,
+  ON CONFLICT (namespace, id) DO UPDATE SET worker = EXCLUDED.worker, lease = EXCLUDED.lease, lease_until = EXCLUDED.lease_until,
+    outdated = false`,
 );
 
-/** Purpose: what the process declares, and nothing else. Values: namespace, process, asset ids, hashes. */
+/**
+ * Purpose: what the process declares, and nothing else; it may have declared it before.
+ * Values: namespace, process, asset ids, hashes.
+ */
 export const DECLARE = statement(
   'declare',
-  `WITH gone AS (DELETE FROM fs.process_definitions WHERE namespace = $1 AND process = $2)
-  INSERT INTO fs.process_definitions (namespace, process, definition_id)
-  SELECT $1, $2, d.id FROM unnest($3::integer[], $4::text[]) AS n (asset, hash)
-  JOIN fs.definitions d ON d.asset_id = n.asset AND d.hash = n.hash`,
+  `WITH declared AS MATERIALIZED (
+    SELECT d.id FROM unnest($3::integer[], $4::text[]) AS n (asset, hash)
+    JOIN fs.definitions d ON d.asset_id = n.asset AND d.hash = n.hash
+  ), gone AS (
+    DELETE FROM fs.process_definitions p
+    WHERE p.namespace = $1 AND p.process = $2 AND p.definition_id NOT IN (SELECT d.id FROM declared d)
+  )
+  INSERT INTO fs.process_definitions (namespace, process, definition_id) SELECT $1, $2, d.id FROM declared d
+  ON CONFLICT (namespace, process, definition_id) DO NOTHING`,
+);
+
+/**
+ * Purpose: an asset is of the pool that its current definition names. Plan: definitions_hash, pools_name, primary key
+ * of assets. Values: namespace, asset ids, hashes and pools of what the process declares.
+ */
+export const ENTER_POOLS = statement(
+  'enter_pools',
+  `WITH live AS MATERIALIZED (
+    SELECT DISTINCT d.definition_id AS id FROM fs.processes p
+    JOIN fs.process_definitions d ON d.namespace = p.namespace AND d.process = p.id
+    WHERE p.namespace = $1 AND p.worker
+  ), current AS MATERIALIZED (
+    SELECT DISTINCT ON (d.asset_id) d.asset_id, d.hash FROM fs.definitions d LEFT JOIN live l ON l.id = d.id
+    WHERE d.asset_id = ANY ($2::integer[]) ORDER BY d.asset_id, l.id IS NOT NULL DESC, d.id DESC
+  )
+  UPDATE fs.assets a SET pool_id = p.id
+  FROM unnest($2::integer[], $3::text[], $4::text[]) AS n (asset, hash, pool)
+  JOIN current c ON c.asset_id = n.asset AND c.hash = n.hash
+  JOIN fs.pools p ON p.namespace = $1 AND p.name = n.pool
+  WHERE a.id = ANY ($2::integer[]) AND a.id = n.asset AND a.pool_id <> p.id`,
+);
+
+/**
+ * Purpose: processes that do not declare all that a worker which enters declares have to ask anew which definitions
+ * count, before they claim anything. Claims read it under a share of the row that this leaves them: whoever claims after
+ * this commits knows. Processes by id, as everywhere. Plan: process_definitions_pkey. Values: namespace, process.
+ */
+export const OUTDATE_OTHERS = statement(
+  'outdate_others',
+  `WITH other AS MATERIALIZED (
+    SELECT p.id FROM fs.processes p
+    WHERE p.namespace = $1 AND p.id <> $2 AND EXISTS (
+      SELECT d.definition_id FROM fs.process_definitions d WHERE d.namespace = $1 AND d.process = $2
+      EXCEPT SELECT d.definition_id FROM fs.process_definitions d WHERE d.namespace = $1 AND d.process = p.id)
+    ORDER BY p.id FOR NO KEY UPDATE
+  )
+  UPDATE fs.processes p SET outdated = true FROM other o WHERE p.namespace = $1 AND p.id = o.id`,
+);
+
+/** Purpose: a process is about to read which definitions count. Values: namespace, process. */
+export const CATCH_UP = statement(
+  'catch_up',
+  `UPDATE fs.processes p SET outdated = false WHERE p.namespace = $1 AND p.id = $2 AND p.outdated`,
 );
 
 /**

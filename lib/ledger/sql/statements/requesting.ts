@@ -59,7 +59,7 @@ export const INSERT_RUN = statement(
 
 /**
  * Purpose: a run of one materialization, recorded as already running: one statement, one commit. No row where the
- * process was given up, the asset's pool counts its places, or another materialization holds (asset, partition): then
+ * process was given up or outdated, the asset's pool counts its places, or another materialization holds (asset, partition): then
  * nothing was written.
  * Plan: processes_pkey, primary keys of assets and pools, heads_partition. Guard: the lock of single flight is free,
  * judged under its row lock.
@@ -69,7 +69,7 @@ export const INSERT_RUN = statement(
 export const INSERT_RUNNING = statement(
   'insert_running',
   `WITH me AS MATERIALIZED (
-    SELECT p.id FROM fs.processes p WHERE p.namespace = $1 AND p.id = $4 FOR KEY SHARE
+    SELECT p.id FROM fs.processes p WHERE p.namespace = $1 AND p.id = $4 AND NOT p.outdated FOR KEY SHARE
   ), pool AS MATERIALIZED (
     SELECT p.id FROM (SELECT a.pool_id FROM fs.assets a WHERE a.id = $5 OFFSET 0) a
     CROSS JOIN LATERAL (SELECT p.id FROM fs.pools p WHERE p.id = a.pool_id AND p.limit_id IS NULL OFFSET 0) p
@@ -110,11 +110,11 @@ export const INSERT_RUNNING = statement(
 /**
  * Purpose: the most urgent run without a planner, or whose planner is gone, gets one that knows all its targets. So does
  * one whose planner asks: the answer to its claim, or its attempt to plan, was lost in an outage.
- * Plan: runs_planning. Guard: still in planning, by the lock. Values: namespace, process, asset keys.
+ * Plan: runs_planning. Guard: still in planning, by the lock; the process knows which definitions count. Values: namespace, process, asset keys.
  */
 export const CLAIM_PLANNING = statement(
   'claim_planning',
-  `WITH me AS MATERIALIZED (SELECT p.id FROM fs.processes p WHERE p.id = $2 AND p.namespace = $1 FOR KEY SHARE),
+  `WITH me AS MATERIALIZED (SELECT p.id FROM fs.processes p WHERE p.id = $2 AND p.namespace = $1 AND NOT p.outdated FOR KEY SHARE),
   chosen AS MATERIALIZED (
     SELECT r.id FROM fs.runs r
     WHERE r.namespace = $1 AND r.status = 'planning' AND EXISTS (SELECT FROM me)
