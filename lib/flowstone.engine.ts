@@ -13,7 +13,7 @@ import type { BlockedPlace, LeaseAccess } from './ledger/sql/lease-ledger.js';
 import { declaredUpstreams } from './planning/must-run.js';
 import { schemeFingerprint } from './partitions/partitions.js';
 import type { WorkQueue } from './queue/queue.port.js';
-import type { AttemptHost } from './runs/attempt.js';
+import type { AttemptHost } from './runs/attempt.host.js';
 import { LookAgainDesk } from './runs/claim.desk.js';
 import { Coordinator } from './runs/coordinator.js';
 import { messageOf, placeName, type Failure } from './runs/failure.js';
@@ -317,7 +317,7 @@ function versionPolicies(definitions: Iterable<CurrentDefinition>, otherwise: Ve
 /** Named one by one and not cloned: there may be ten thousand, and copying whole definitions took a third of a boot. */
 function declaredFacts(definition: AssetDefinition): JsonObject {
   const { external, description, group, owners, tags, kinds, io, ioOptions, scheme, codeVersion } = definition;
-  const { retry, timeout, pool, priority, keep, metadata, dependencies, resources } = definition;
+  const { retry, timeout, batchSize, pool, priority, keep, metadata, dependencies, resources } = definition;
   const facts: Record<string, unknown> = {
     external,
     description,
@@ -330,6 +330,7 @@ function declaredFacts(definition: AssetDefinition): JsonObject {
     codeVersion,
     retry,
     timeout,
+    batchSize,
     pool,
     priority,
     keep,

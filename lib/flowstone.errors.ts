@@ -72,6 +72,8 @@ export const ERROR_CATALOGUE = {
   FLOWSTONE_INPUT_WITHOUT_VALUE: declaration,
   FLOWSTONE_EXECUTE_FAILED: retryableUserCode,
   FLOWSTONE_EXECUTE_TIMEOUT: retryableUserCode,
+  FLOWSTONE_BATCH_KEY_UNEXPECTED: retryableUserCode,
+  FLOWSTONE_BATCH_KEY_MISSING: retryableUserCode,
   FLOWSTONE_WORKER_LOST: infrastructure,
   // io
   FLOWSTONE_IO_VALUE_NOT_FOUND: permanentInfrastructure,

@@ -55,11 +55,15 @@ export {
   currentContext,
   requireContext,
   type AssetContext,
+  type BatchContext,
+  type BatchItem,
+  type BatchResults,
   type ContextLogger,
   type ContextPartition,
   type ContextReport,
   type ResourceClasses,
 } from './assets/asset.context.js';
+export { BatchFailure } from './assets/batch.failure.js';
 export type { Duration } from './assets/duration.js';
 
 // Partitions

@@ -1,12 +1,16 @@
-// What an asset's `execute` is given beside its inputs, and how code it calls reaches the same.
+// What an asset's `execute` and `executeMany` are given, and how code they call reaches the same.
 // Contexts are made by whoever executes (the worker, the testing module), never here.
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { FlowStoneError } from '../flowstone.errors.js';
 import type { PartitionWindow } from '../partitions/partition-set.js';
 import type { AssetClass } from './asset.definition.js';
+import type { BatchFailure } from './batch.failure.js';
 
 /** Resource classes by alias, as `@Requires` takes them. */
 export type ResourceClasses = Readonly<Record<string, AssetClass>>;
+
+// oxlint-disable-next-line typescript/no-generated-empty-object-type -- nothing is lent unless it is declared
+type NoResources = Record<never, never>;
 
 /** The partition that is being computed. */
 export interface ContextPartition {
@@ -39,22 +43,25 @@ export interface ContextLogger {
   verbose(message: unknown, ...details: unknown[]): void;
 }
 
-/** The first argument of `execute`: one attempt at one materialization. */
-// oxlint-disable-next-line typescript/no-generated-empty-object-type -- nothing is lent unless it is declared
-export interface AssetContext<R extends ResourceClasses = Record<never, never>> {
-  readonly run: number;
+/** What is the same for one materialization and for a batch of them. */
+interface SharedContext<R extends ResourceClasses> {
   /** Key of the asset. */
   readonly asset: string;
-  readonly partition: ContextPartition;
-  /** Which attempt this is, from 1. */
-  readonly attempt: number;
-  /** Fencing token of this attempt: a newer attempt has a higher one. */
-  readonly epoch: number;
   /** Exactly the resources declared with `@Requires`. */
   readonly resources: { readonly [K in keyof R]: InstanceType<R[K]> };
   readonly logger: ContextLogger;
   /** Aborted by timeout, cancel, shutdown or a lost lease. What goes on after that cannot commit. */
   readonly signal: AbortSignal;
+}
+
+/** The first argument of `execute`: one attempt at one materialization. */
+export interface AssetContext<R extends ResourceClasses = NoResources> extends SharedContext<R> {
+  readonly run: number;
+  readonly partition: ContextPartition;
+  /** Which attempt this is, from 1. */
+  readonly attempt: number;
+  /** Fencing token of this attempt: a newer attempt has a higher one. */
+  readonly epoch: number;
   /** The same for every attempt at this materialization: pass it to systems that must not do a thing twice. */
   readonly idempotencyKey: string;
   /** Data version of the value this one would replace; `undefined` if there is none. */
@@ -63,6 +70,34 @@ export interface AssetContext<R extends ResourceClasses = Record<never, never>> 
   /** Tells how far the work is; `total` only where it is known. Cheap: call it as often as you like. */
   progress(done: number, total?: number): void;
 }
+
+/** The first argument of `executeMany`. Its signal is aborted once every item that is still to come is to stop. */
+export interface BatchContext<R extends ResourceClasses = NoResources> extends SharedContext<R> {
+  /** The items of a batch may be of several runs. */
+  readonly run?: undefined;
+  /** Each item has its own. */
+  readonly partition?: undefined;
+  /** Fails one item, at once; the others go on. What it returns may be yielded in place of the item's value. */
+  fail(key: string, error: unknown): BatchFailure;
+  /** {@link AssetContext.report} for one item, before its value is yielded. */
+  report(key: string, report: ContextReport): void;
+}
+
+/** One of the materializations that `executeMany` is given at a time; `I` is `InputsOf<typeof inputs>`. */
+export interface BatchItem<I = object> {
+  /** Its `key` is what is yielded with the value. */
+  readonly partition: ContextPartition;
+  readonly inputs: I;
+  /** The same for every attempt at this materialization: pass it to systems that must not do a thing twice. */
+  readonly idempotencyKey: string;
+  /** Data version of the value this one would replace; `undefined` if there is none. */
+  readonly previous: string | undefined;
+  /** Aborted when this item is to stop, by the cancel of its run for one: its value cannot commit any more. */
+  readonly signal: AbortSignal;
+}
+
+/** What `executeMany` yields: each item's key with its value, in any order, as they become known. */
+export type BatchResults<V> = AsyncIterable<readonly [key: string, value: V | BatchFailure]>;
 
 /** The partition of a context, from its key and what its partition set says of it. */
 export function contextPartition(
@@ -81,15 +116,18 @@ export function contextPartition(
   }) as ContextPartition;
 }
 
-const storage = new AsyncLocalStorage<AssetContext>();
+const storage = new AsyncLocalStorage<AssetContext | BatchContext>();
 
 /** Runs `work` so that {@link currentContext} finds `context` in it and in everything it calls, awaits or iterates. */
-export function runInContext<T>(context: AssetContext, work: () => T): T {
+export function runInContext<T>(context: AssetContext | BatchContext, work: () => T): T {
   return storage.run(context, work);
 }
 
-/** The context of the attempt this code runs for; `undefined` outside `execute`, where e.g. a logger also has to work. */
-export function currentContext(): AssetContext | undefined {
+/**
+ * The context of the attempt, or of the batch of attempts, this code runs for; `undefined` outside `execute` and
+ * `executeMany`, where e.g. a logger also has to work.
+ */
+export function currentContext(): AssetContext | BatchContext | undefined {
   return storage.getStore();
 }
 
@@ -97,11 +135,11 @@ export function currentContext(): AssetContext | undefined {
  * {@link currentContext} for code that only makes sense inside `execute`.
  * @throws FlowStoneError `FLOWSTONE_CONTEXT_UNAVAILABLE`
  */
-export function requireContext(): AssetContext {
+export function requireContext(): AssetContext | BatchContext {
   const context = storage.getStore();
   if (context) return context;
   throw new FlowStoneError(
     'FLOWSTONE_CONTEXT_UNAVAILABLE',
-    'There is no asset context here: this code was not called from the execute method of an asset. Call it from there, or use currentContext() and expect undefined.',
+    'There is no asset context here: this code was not called from execute or executeMany of an asset. Call it from there, or use currentContext() and expect undefined.',
   );
 }

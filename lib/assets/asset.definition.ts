@@ -7,6 +7,9 @@ import type { PartitionScheme } from '../partitions/partitions.js';
 /** Any class, also an abstract one; what identifies an asset or a resource in code. */
 export type AssetClass = abstract new (...args: any[]) => unknown;
 
+/** A class that computes, by `execute` or by `executeMany`, and these as `M` says. */
+export type Computing<M> = abstract new (...args: any[]) => M & ({ execute: unknown } | { executeMany: unknown });
+
 /** Everything declared of one asset, defaults filled in. */
 export interface AssetDefinition {
   /** Unique name: segments of `a-z0-9_` starting with a letter, joined by `.`. */
@@ -30,6 +33,8 @@ export interface AssetDefinition {
   readonly retry: RetryPolicy | undefined;
   /** Milliseconds an attempt may take; `undefined`: no limit. */
   readonly timeout: number | undefined;
+  /** How many are computed by one call of `executeMany` at most; `undefined`: each by `execute`. */
+  readonly batchSize: number | undefined;
   readonly pool: string;
   /** Which versions keep their values; `undefined`: as the application says. */
   readonly keep: VersionPolicy | undefined;

@@ -5,6 +5,9 @@ import type { VersionPolicy } from '../ledger/records.js';
 import type { RetryPolicy } from './asset.definition.js';
 import { type Duration, EXPECTED_DURATION, parseDuration, readDuration } from './duration.js';
 
+/** A batch is claimed in one transaction, and its inputs are in memory together. */
+const LARGEST_BATCH = 1000;
+
 /** How often and when an attempt that failed is repeated, as declared. */
 export interface RetryOptions {
   /** Attempts in all, the first included. */
@@ -41,6 +44,11 @@ export interface KnownAssetOptions {
   readonly retry?: RetryOptions;
   /** How long one attempt may execute. Default: no limit. */
   readonly timeout?: Duration;
+  /**
+   * Computes up to `size` (1 to 1000) partitions by one call of `executeMany`, those that are there together. The timeout
+   * is that of the call.
+   */
+  readonly batch?: { readonly size: number };
   /** Name of the pool that bounds how many run at once over all processes. Default `default`. */
   readonly pool?: string;
   /** Higher goes first. Default 0. */
@@ -89,6 +97,7 @@ const EXPECTATIONS: Readonly<Record<keyof KnownAssetOptions, Expectation>> = {
   codeVersion: text,
   retry: (value) => (isRecord(value) ? undefined : 'an object such as { attempts: 3, delay: "10s" }'),
   timeout: (value) => (readDuration(value) === 0 ? 'a duration of more than 0' : duration(value)),
+  batch: (value) => (isBatch(value) ? undefined : 'an object { size }, a whole number from 1 to 1000'),
   pool: text,
   priority: whole,
   metadata: (value) => (isRecord(value) && isJson(value) ? undefined : 'an object of plain JSON'),
@@ -177,6 +186,12 @@ function mistakesOf(
     const option = prefix === '' ? name : 'retry';
     return [{ option, problem: `option ${prefix}${name} is ${shown(value)}`, fix: `give it ${expected}` }];
   });
+}
+
+function isBatch(value: unknown): boolean {
+  if (!isRecord(value) || Object.keys(value).some((name) => name !== 'size')) return false;
+  const { size } = value;
+  return Number.isInteger(size) && (size as number) >= 1 && (size as number) <= LARGEST_BATCH;
 }
 
 function shown(value: unknown): string {

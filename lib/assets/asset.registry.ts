@@ -6,7 +6,7 @@ import type { AssetClass, AssetDefinition } from './asset.definition.js';
 /** An asset and what of the application it runs with. */
 export interface RegisteredAsset {
   readonly definition: AssetDefinition;
-  /** Has `execute`, unless the asset is external. */
+  /** Has `execute`, or `executeMany` where batches are declared, unless the asset is external. */
   readonly instance: unknown;
   /** Instances of the required resources, by alias. */
   readonly resources: Readonly<Record<string, unknown>>;

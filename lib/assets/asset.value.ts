@@ -1,6 +1,7 @@
 // The types of values: what consumers of an asset are given, and the base of assets that are computed elsewhere.
 import type { Rows } from '../io/rows.js';
 import type { ContextPartition } from './asset.context.js';
+import type { BatchFailure } from './batch.failure.js';
 
 declare const valueType: unique symbol;
 
@@ -33,7 +34,9 @@ export type StoredAs<V> = 0 extends 1 & V ? V : [V] extends [AsyncIterable<infer
 export type ValueOf<C> = C extends abstract new (...args: any[]) => infer I
   ? I extends { execute: (...args: never[]) => infer V }
     ? StoredAs<Awaited<V>>
-    : I extends ExternalAsset<infer T>
-      ? T
-      : never
+    : I extends { executeMany: (...args: never[]) => AsyncIterable<readonly [string, infer V]> }
+      ? StoredAs<Exclude<V, BatchFailure>>
+      : I extends ExternalAsset<infer T>
+        ? T
+        : never
   : never;

@@ -53,7 +53,7 @@ export function readDeclaration(
 
   for (const { problem, fix } of mistakes) noteHere(problem, fix);
   checkKey(target, options, key, noteHere);
-  checkInstance(asset, options, noteHere);
+  checkInstance(asset, declared, noteHere);
   const dependencies = readDependencies(target, noteHere);
   const resources = readResources(target, noteHere);
   return {
@@ -87,7 +87,8 @@ function checkInstance(
     const why = scope === 'request' ? 'request-scoped, or injects something that is' : 'transient';
     note(`it is ${why}`, 'make it and what it injects singletons: there is no request when an asset is computed');
   }
-  const executes = typeof (instance as { execute?: unknown } | undefined)?.execute === 'function';
+  const has = (method: 'execute' | 'executeMany'): boolean =>
+    typeof (instance as Partial<Record<typeof method, unknown>> | undefined)?.[method] === 'function';
   const external = target.prototype instanceof ExternalAsset;
   if (options.external === true) {
     if (!external)
@@ -95,12 +96,21 @@ function checkInstance(
         'it is external and does not extend ExternalAsset',
         'write: class ... extends ExternalAsset<TypeOfItsValue>',
       );
-    if (executes) note('it is external and has execute', 'remove execute, or external: true');
+    if (has('execute')) note('it is external and has execute', 'remove execute, or external: true');
+    if (has('executeMany')) note('it is external and has executeMany', 'remove executeMany, or external: true');
     if (dependsOnOf(target) !== undefined)
       note('it is external and has @DependsOn', 'remove @DependsOn, or external: true');
   } else if (external) {
     note('it extends ExternalAsset and is not external', 'write @Asset({ external: true })');
-  } else if (!executes) {
+  } else if (options.batch !== undefined) {
+    if (has('executeMany')) return;
+    const meant = closest('executeMany', methods);
+    const fix =
+      meant && meant !== 'execute' ? `rename its method ${meant} to executeMany` : 'add executeMany(context, items)';
+    note('it has the option batch and no method executeMany', fix);
+  } else if (has('executeMany')) {
+    note('it has executeMany and no option batch', 'say how many at a time at most: batch: { size: 100 }');
+  } else if (!has('execute')) {
     const meant = closest('execute', methods);
     const fix = meant
       ? `rename its method ${meant} to execute`

@@ -24,6 +24,7 @@ export function definitionHash(definition: Omit<AssetDefinition, 'hash'>): strin
     definition.codeVersion,
     definition.retry,
     definition.timeout,
+    definition.batchSize,
     definition.pool,
     definition.priority,
     definition.keep,

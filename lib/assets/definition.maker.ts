@@ -13,7 +13,7 @@ export function defineAsset(
   byClass: ReadonlyMap<AssetClass, Declaration>,
 ): AssetDefinition {
   const { asset, key, options, managerOptions } = declaration;
-  const { description, group, io, codeVersion, retry, timeout } = options;
+  const { description, group, io, codeVersion, retry, timeout, batch } = options;
   const dependencies = declaration.dependencies.map(({ alias, upstream, spec }): DependencyDefinition => {
     const { mapping, optional, ordering, columns } = spec;
     return { alias, upstream: byClass.get(upstream)!.key, mapping, optional, ordering, columns };
@@ -33,6 +33,7 @@ export function defineAsset(
     codeVersion,
     retry: retry && retryPolicy(retry),
     timeout: timeout === undefined ? undefined : parseDuration(timeout),
+    batchSize: batch?.size,
     pool: options.pool ?? 'default',
     keep: keptVersions(options.keep),
     priority: options.priority ?? 0,

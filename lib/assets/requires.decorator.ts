@@ -1,15 +1,18 @@
 // @Requires: declares which resources an asset borrows.
-import type { AssetContext, ResourceClasses } from './asset.context.js';
+import type { AssetContext, BatchContext, ResourceClasses } from './asset.context.js';
+import type { Computing } from './asset.definition.js';
 import { markRequires } from './asset.metadata.js';
 
-type Borrows<R extends ResourceClasses> = abstract new (...args: any[]) => {
-  execute: (context: AssetContext<R>, inputs: never) => unknown;
-};
+interface Borrows<R extends ResourceClasses> {
+  execute?: (context: AssetContext<R>, inputs: never) => unknown;
+  executeMany?: (context: BatchContext<R>, items: never) => unknown;
+}
 
 /**
  * Declares which providers an asset borrows, by alias; `context.resources` has exactly these. Keep the record outside
- * the class, so that `AssetContext<typeof resources>` types the first argument of `execute`.
+ * the class, so that `AssetContext<typeof resources>` types the first argument of `execute`, `BatchContext` that of
+ * `executeMany`.
  */
-export function Requires<const R extends ResourceClasses>(resources: R): (target: Borrows<R>) => void {
+export function Requires<const R extends ResourceClasses>(resources: R): (target: Computing<Borrows<R>>) => void {
   return (target) => markRequires(target, resources);
 }

@@ -12,6 +12,9 @@ const TEXT: Readonly<Record<AbortKind, string>> = {
 /** Aborts after which nobody waits for the code. */
 const AT_ONCE: ReadonlySet<AbortKind> = new Set(['timeout', 'shutdown']);
 
+/** Milliseconds; more fires at once. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+
 /** The reason of an attempt's abort signal. */
 export class Aborted extends Error {
   constructor(readonly kind: AbortKind) {
@@ -79,4 +82,14 @@ export class Abort {
       work.then(settle(resolve), settle(reject));
     });
   }
+}
+
+/**
+ * Calls `abort` after `limit` ms; the result prevents it. A timer of Node cannot wait for weeks: what takes so long, the
+ * ledger's own timer aborts.
+ */
+export function abortAfter(limit: number, abort: () => void): () => void {
+  if (limit > LONGEST_TIMER) return () => undefined;
+  const timer = setTimeout(abort, limit);
+  return () => clearTimeout(timer);
 }

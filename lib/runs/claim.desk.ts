@@ -10,7 +10,9 @@ import { declaredUpstreams, mustRun } from '../planning/must-run.js';
 import { hasValue, type InputVersion } from '../planning/planning.port.js';
 import type { PlanningModel } from '../planning/planning-model.js';
 import { decideAfterClaim, decideAfterFailure, NO_RETRY, type RetryRule } from './attempt.machine.js';
-import { Attempt, type AttemptHost, type Executable } from './attempt.js';
+import { Attempt } from './attempt.js';
+import type { AttemptHost, Executable } from './attempt.host.js';
+import { BatchedAttempt } from './batch.js';
 import type { ClaimDesk, Execution, Finished } from './coordinator.js';
 import { errorRecord, placeName, wrapUserError, type FailurePlace } from './failure.js';
 import type { Pin, PinnedDependency } from './input.loader.js';
@@ -54,8 +56,8 @@ export class LookAgainDesk implements ClaimDesk {
     const settled: Finished[] = [];
     claims.forEach((claim, index) => {
       const examined = this.#decide(model, claim, wanted[index]!, heads);
-      if (examined instanceof Attempt) executions.push(examined);
-      else settled.push(examined);
+      if ('outcome' in examined) settled.push(examined);
+      else executions.push(examined);
     });
     return { executions, settled };
   }
@@ -112,7 +114,7 @@ export class LookAgainDesk implements ClaimDesk {
     claim: Claim,
     wanted: readonly Wanted[],
     heads: ReadonlyMap<string, ReadonlyMap<string, HeadRecord>>,
-  ): Attempt | Finished {
+  ): Execution | Finished {
     const { definition, instance } = this.registry.require(claim.asset);
     const dependencies = wanted.map((want) => this.#pin(want, heads.get(want.upstream)!));
     const versions = consumedVersions(dependencies);
@@ -138,7 +140,7 @@ export class LookAgainDesk implements ClaimDesk {
       if (!lacking || decision.error !== missing) return { run, outcome };
       return { run, outcome, failure: { ...placeOf(claim, definition), error: lacking, retrying: false } };
     }
-    return new Attempt(this.host, {
+    const prepared = {
       claim,
       definition,
       executable: instance as Executable,
@@ -148,7 +150,9 @@ export class LookAgainDesk implements ClaimDesk {
       // A partition that was retired while its materialization waited has neither; it needs no inputs.
       window: ordinal < 0 ? undefined : set.windowAt(ordinal),
       dimensions: ordinal < 0 ? undefined : set.dimensionsAt(ordinal),
-    });
+    };
+    if (definition.batchSize !== undefined) return new BatchedAttempt(this.host, prepared);
+    return new Attempt(this.host, prepared);
   }
 
   #pin({ dependency, cardinality, partitions }: Wanted, heads: ReadonlyMap<string, HeadRecord>): PinnedDependency {

@@ -24,10 +24,27 @@ const MOST_TIMEOUT = 2_147_483_647;
 /** Longest sleep between looks at the timers, ms. */
 const TIMER_LOOK = 1000;
 
-/** A claim that is to be executed; `run` never rejects. It aborts by itself when its timeout passes. */
+/** A claim that is to be executed. It aborts by itself when its timeout passes. */
 export interface Execution {
   readonly claim: Claim;
-  run(abort: Abort): Promise<Outcome>;
+  /** So many of its asset are executed together at most, in one place; 1: it is executed alone. */
+  readonly batchSize: number;
+  /** `fellows`: others of its asset that are executed with it. */
+  run(abort: Abort, fellows: readonly ToExecute[]): Executing;
+}
+
+/** An execution, and how it is told to stop. */
+export interface ToExecute {
+  readonly execution: Execution;
+  readonly abort: Abort;
+}
+
+/** What executes in one place. Nothing here rejects. */
+export interface Executing {
+  /** Its own, then those of its fellows in their order. */
+  readonly outcomes: readonly Promise<Outcome>[];
+  /** The place is free. */
+  readonly over: Promise<unknown>;
 }
 
 /** An outcome on its way to the ledger, and whose run is to be told of it. */
@@ -70,15 +87,13 @@ interface InHand {
   readonly abort: Abort;
 }
 
-interface Waiting extends InHand {
-  readonly execution: Execution;
-}
+interface Waiting extends InHand, ToExecute {}
 
 export class Coordinator {
   /** By attempt: a lost one may not have ended when the next of the same materialization is claimed. */
   readonly #inHand = new Map<string, InHand>();
   /** Examined, and to be executed when there is a free place. */
-  readonly #waiting: Waiting[] = [];
+  #waiting: Waiting[] = [];
   #finished: Finished[] = [];
   /** Executions begun in this turn of the event loop. */
   #burst = 0;
@@ -378,8 +393,17 @@ export class Coordinator {
         continue;
       }
       this.#running++;
-      void this.#execute(waiting);
+      void this.#execute([waiting, ...this.#fellowsOf(waiting)]);
     }
+  }
+
+  /** What waits and is executed with it: of its asset, whichever run it is of. */
+  #fellowsOf({ execution: { batchSize, claim } }: Waiting): readonly Waiting[] {
+    if (batchSize === 1) return [];
+    const fellows = this.#waiting.filter((other) => other.claim.asset === claim.asset).slice(0, batchSize - 1);
+    const taken = new Set(fellows);
+    this.#waiting = this.#waiting.filter((other) => !taken.has(other));
+    return fellows;
   }
 
   #endBurst(): void {
@@ -387,15 +411,23 @@ export class Coordinator {
     this.#startWaiting();
   }
 
-  async #execute({ execution, abort }: Waiting): Promise<void> {
+  /** What is executed in one place. */
+  async #execute(together: readonly [Waiting, ...Waiting[]]): Promise<void> {
     const start = performance.now();
-    const outcome = await execution.run(abort);
+    const [{ execution, abort }, ...fellows] = together;
+    const { outcomes, over } = execution.run(abort, fellows);
+    together.forEach(({ claim }, index) => void this.#end(claim, outcomes[index]!));
+    await over;
     this.#usual += (performance.now() - start - this.#usual) / 16;
     this.#running--;
-    this.#letGo(execution.claim);
-    this.signals.forget(execution.claim.run, execution.claim.id);
-    this.#finish({ outcome, run: execution.claim.run });
     this.#startWaiting();
+  }
+
+  async #end(claim: Claim, outcome: Promise<Outcome>): Promise<void> {
+    const finished = { outcome: await outcome, run: claim.run };
+    this.#letGo(claim);
+    this.signals.forget(claim.run, claim.id);
+    this.#finish(finished);
   }
 
   #letGo(attempt: { readonly id: number; readonly epoch: number }): void {

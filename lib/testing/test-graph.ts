@@ -40,7 +40,6 @@ export async function startTestGraph({
   options = {},
   logs = false,
 }: TestGraphOptions): Promise<TestGraph> {
-  if (!logs) Logger.overrideLogger(false);
   const builder = Test.createTestingModule({
     imports: [FlowStoneModule.forRoot({ ...options, storage: 'memory' })],
     providers: [...providers],
@@ -48,6 +47,8 @@ export async function startTestGraph({
   if (clock) builder.overrideProvider(FLOWSTONE_LEDGER).useValue(ledgerWith(clock));
   for (const [token, replacement] of overrides) builder.overrideProvider(token).useValue(replacement);
   const app = await builder.compile();
+  // After compile(), which sets a logger of its own.
+  if (!logs) Logger.overrideLogger(false);
   await app.init();
   const { coordinator } = app.get(FlowStoneLifecycle).require();
   const stopListening = clock?.onMove(() => coordinator.clockChanged());

@@ -6,11 +6,15 @@ import {
   DependsOn,
   Partitions,
   Requires,
+  rowsOf,
   type AssetContext,
+  type BatchContext,
+  type BatchItem,
+  type BatchResults,
   type InputsOf,
   type Rows,
 } from '../../lib/index.js';
-import { executeAsset, FakeClock, startTestGraph } from '../../lib/testing/index.js';
+import { executeAsset, executeBatch, FakeClock, startTestGraph } from '../../lib/testing/index.js';
 
 @Injectable()
 class Geo {
@@ -62,6 +66,64 @@ describe('executeAsset', () => {
     const { value, progress } = await executeAsset<typeof Codes>(new Codes(), { partition: { key: '2001-01-01' } });
     expect(await value.toArray()).toEqual([{ code: '2001-01-01-A' }, { code: '2001-01-01-B' }]);
     expect(progress).toEqual([[1, 2]]);
+  });
+});
+
+@Asset({ partitions: 'inherit', batch: { size: 9 } })
+@DependsOn(inputs)
+@Requires(resources)
+class Labels {
+  async *executeMany(
+    context: BatchContext<typeof resources>,
+    items: readonly BatchItem<InputsOf<typeof inputs>>[],
+  ): BatchResults<AsyncIterable<{ label: string }>> {
+    for (const { partition, inputs: given, previous } of items) {
+      const { key } = partition;
+      context.report(key, { metadata: { previous } });
+      const label = context.resources.geo.placeOf((await given.codes.toArray())[0]!.code);
+      if (key === 'forgotten') continue;
+      if (key === 'refused') yield [key, context.fail(key, new Error(label))];
+      else yield [key, this.rows(label)];
+    }
+  }
+  private async *rows(label: string): AsyncGenerator<{ label: string }> {
+    yield { label };
+    if (label === 'place of broken') throw new Error(label);
+  }
+}
+
+describe('executeBatch', () => {
+  const items = (...keys: string[]) =>
+    keys.map((key) => ({ partition: { key }, inputs: { codes: rowsOf([{ code: key }]) } }));
+
+  it('runs a batch with given items and resources, by its rules', async () => {
+    const geo = { placeOf: (code: string) => `place of ${code}` };
+    const [first, ...others] = items('a', 'refused', 'forgotten', 'broken');
+    const { values, failures, reports } = await executeBatch<typeof Labels>(new Labels(), {
+      items: [{ ...first!, previous: 'v1' }, ...others],
+      resources: { geo },
+    });
+    expect([...values.keys()]).toEqual(['a']);
+    expect(await values.get('a')!.toArray()).toEqual([{ label: 'place of a' }]);
+    expect(failures.get('refused')).toEqual(new Error('place of refused'));
+    expect(failures.get('forgotten')).toMatchObject({ code: 'FLOWSTONE_BATCH_KEY_MISSING' });
+    expect(failures.get('broken')).toEqual(new Error('place of broken'));
+    expect(reports.get('a')).toEqual([{ metadata: { previous: 'v1' } }]);
+  });
+
+  it('fails what was left when the code threw', async () => {
+    const geo = {
+      placeOf(code: string) {
+        if (code === 'b') throw new Error('no network');
+        return code;
+      },
+    };
+    const { values, failures } = await executeBatch<typeof Labels>(new Labels(), {
+      items: items('a', 'b', 'c'),
+      resources: { geo },
+    });
+    expect([...values.keys()]).toEqual(['a']);
+    expect([...failures]).toEqual(['b', 'c'].map((key) => [key, new Error('no network')]));
   });
 });
 

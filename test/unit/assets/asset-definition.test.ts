@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import type { BatchResults } from '../../../lib/assets/asset.context.js';
 import { Asset } from '../../../lib/assets/asset.decorator.js';
 import type { AssetDefinition } from '../../../lib/assets/asset.definition.js';
 import type { AssetOptions } from '../../../lib/assets/asset.options.js';
@@ -45,6 +46,7 @@ describe('a definition', () => {
       codeVersion: '3',
       retry: { attempts: 3, delay: '10s' },
       timeout: '2m',
+      batch: { size: 20 },
       pool: 'heavy',
       priority: 5,
       metadata: { docs: 'wiki' },
@@ -53,7 +55,7 @@ describe('a definition', () => {
     @DependsOn(() => ({ flights: within(Flights, { allowMissing: true }), airports: optional(Airports), before }))
     @Requires({ geo: Geo })
     class Monthly {
-      execute() {}
+      async *executeMany(): BatchResults<number> {}
     }
     expect(definitionsOf(Monthly, Flights, Airports)['network.monthly']).toEqual({
       key: 'network.monthly',
@@ -70,6 +72,7 @@ describe('a definition', () => {
       codeVersion: '3',
       retry: { attempts: 3, delay: 10_000, factor: 2, max: 3_600_000, jitter: 0.1 },
       timeout: 120_000,
+      batchSize: 20,
       pool: 'heavy',
       priority: 5,
       metadata: { docs: 'wiki' },

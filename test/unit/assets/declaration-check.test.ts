@@ -159,6 +159,51 @@ describe('what executes', () => {
     ]);
   });
 
+  it('has executeMany where it declares batches, and batches where it has executeMany', () => {
+    const typo = {
+      Typo: class {
+        execute() {}
+        excuteMany() {}
+      },
+    }['Typo'];
+    class Unasked {
+      execute() {}
+      executeMany() {}
+    }
+    class Fitting {
+      executeMany() {}
+    }
+    class Outside extends ExternalAsset<number> {
+      executeMany() {}
+    }
+    const batch = { size: 3 };
+    expect(
+      linesOf([
+        ...[asset('Single', { batch }), declared(typo, { batch }), declared(Unasked, {}), declared(Fitting, { batch })],
+        ...[declared(Outside, { external: true, batch })],
+      ]),
+    ).toEqual([
+      'Single: it has the option batch and no method executeMany; add executeMany(context, items)',
+      'Typo: it has the option batch and no method executeMany; rename its method excuteMany to executeMany',
+      'Unasked: it has executeMany and no option batch; say how many at a time at most: batch: { size: 100 }',
+      'Outside: it is external and has executeMany; remove executeMany, or external: true',
+    ]);
+  });
+
+  it.each([3, {}, { size: 0 }, { size: 1.5 }, { size: 1001 }, { size: '5' }, { size: 5, wait: '1s' }])(
+    'in batches has a size for them: %j',
+    (batch) => {
+      class Mistaken {
+        executeMany() {}
+      }
+      expect(linesOf([declared(Mistaken, { batch } as unknown as AssetOptions)])).toEqual([
+        expect.stringMatching(
+          /^Mistaken: option batch is .*; give it an object { size }, a whole number from 1 to 1000$/,
+        ),
+      ]);
+    },
+  );
+
   it('is no request-scoped or transient provider', () => {
     expect(linesOf([asset('Scoped')], { scope: 'request' })).toEqual([
       expect.stringMatching(/^Scoped: it is request-scoped, or injects something that is; make it/),

@@ -1,0 +1,47 @@
+// What attempts are made of: a claim with what it consumes, and what all attempts of a process share.
+import type { AssetContext, BatchContext, BatchItem, BatchResults, ContextLogger } from '../assets/asset.context.js';
+import type { AssetDefinition } from '../assets/asset.definition.js';
+import type { StoredValue } from '../io/io-manager.port.js';
+import type { Claim, Ledger } from '../ledger/ledger.port.js';
+import type { Failure } from './failure.js';
+import type { Pulse } from './heartbeat/pulse.js';
+import type { PinLoader, PinnedDependency } from './input.loader.js';
+
+/** What an asset's class is to the worker: one of the two, by its declaration. */
+export interface Executable {
+  execute(context: AssetContext, inputs: Readonly<Record<string, unknown>>): unknown;
+  executeMany(context: BatchContext, items: readonly BatchItem[]): BatchResults<unknown>;
+}
+
+/** What all attempts of a process share. */
+export interface AttemptHost {
+  readonly namespace: string;
+  readonly cancelGrace: number;
+  readonly ledger: Pick<Ledger, 'start'>;
+  readonly pulse: Pick<Pulse, 'begin'>;
+  readonly loader: PinLoader;
+  /** Stores with the manager the asset declares; returns that manager's name too. */
+  store(
+    definition: AssetDefinition,
+    claim: Claim,
+    value: unknown,
+    signal: AbortSignal,
+  ): Promise<StoredValue & { io: string }>;
+  resourcesOf(definition: AssetDefinition): Readonly<Record<string, unknown>>;
+  loggerOf(name: string): ContextLogger;
+  progress(claim: Claim, done: number, total: number | undefined): void;
+  failed(failure: Failure): void;
+  random(): number;
+}
+
+/** A claim with what the look-again found it consumes. */
+export interface Prepared {
+  readonly claim: Claim;
+  readonly definition: AssetDefinition;
+  readonly executable: Executable;
+  readonly dependencies: readonly PinnedDependency[];
+  readonly inputs: string;
+  readonly upstreams: string;
+  readonly window: { readonly start: Date; readonly end: Date } | undefined;
+  readonly dimensions: Readonly<Record<string, string>> | undefined;
+}
