@@ -90,6 +90,8 @@ const TABLES = [
     requested_by text,
     max_concurrency integer,
     fail_fast boolean NOT NULL,
+    -- Of the request, which may be long and is read for each claim.
+    force_max_age float8 GENERATED ALWAYS AS ((request ->> 'forceMaxAge')::float8) STORED,
     limit_id bigint,
     running integer NOT NULL DEFAULT 0,
     total integer NOT NULL DEFAULT 0,

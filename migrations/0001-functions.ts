@@ -560,29 +560,39 @@ BEGIN
 END $$`;
 
 /**
- * What a worker needs of its claims, as JSON. After the claim, since a head may have been committed after the claim's
- * snapshot was taken. Plan: primary keys. Guard: running by this process; it may have been silent since the claim, and
- * the epoch of whoever has it now is not for it.
+ * What a worker needs of its claims, as JSON by column, null without any; what several share stands once: their runs, the
+ * versions that are their heads, what they waited for. A statement after the claim, since a head may have been committed
+ * after the claim's snapshot was taken. Plan: primary keys. Guard: running by this process; it may have been silent since
+ * the claim, and the epoch of whoever has it now is not for it.
  */
 const DESCRIBE_CLAIMS = `CREATE FUNCTION describe_claims(p_process text, p_ids bigint[]) RETURNS json LANGUAGE plpgsql
 SET search_path FROM CURRENT AS $$
 BEGIN
-  RETURN (SELECT json_agg(c ORDER BY c.priority DESC, c.id) FROM (
-    SELECT m.id, m.run_id, m.asset_id, h.partition, m.epoch, m.attempts, m.rescues, m.forced, m.priority,
-      r.requested_by, r.tags, r.force_max_age, clock_timestamp() AS claimed_at,
-      j.id AS joined_id, j.status AS joined_status, j.error AS joined_error,
-      h.materialization_id, h.invalidated, h.failed, h.active_materialization, v.*
-    FROM materializations m
-    CROSS JOIN LATERAL (SELECT * FROM heads h WHERE h.id = m.head_id OFFSET 0) h
-    CROSS JOIN LATERAL (SELECT r.requested_by, r.tags, (r.request ->> 'forceMaxAge')::float8 AS force_max_age
-      FROM runs r WHERE r.id = m.run_id OFFSET 0) r
-    LEFT JOIN LATERAL (SELECT j.id, j.status, j.error FROM materializations j WHERE j.id = m.waited_for OFFSET 0) j
-      ON true
-    LEFT JOIN LATERAL (
-      SELECT v.data_version, v.code_version, v.inputs, v.upstreams, v.io, v.location, v.size, v.rows, v.hash,
-        v.completed_at
-      FROM materializations v WHERE v.id = h.materialization_id OFFSET 0) v ON true
-    WHERE m.id = ANY (p_ids) AND m.process = p_process AND m.status = 'running') c);
+  RETURN (
+    WITH claim AS MATERIALIZED (
+      SELECT m.id, m.run_id, m.asset_id, m.epoch, m.attempts, m.rescues, m.forced, m.priority, m.waited_for,
+        h.partition, h.materialization_id AS head, h.invalidated, h.failed
+      FROM materializations m
+      CROSS JOIN LATERAL (SELECT h.* FROM heads h WHERE h.id = m.head_id OFFSET 0) h
+      WHERE m.id = ANY (p_ids) AND m.process = p_process AND m.status = 'running'
+      ORDER BY m.priority DESC, m.id
+    )
+    SELECT json_build_object('claimed_at', clock_timestamp(), 'id', json_agg(c.id), 'run_id', json_agg(c.run_id),
+      'asset_id', json_agg(c.asset_id), 'partition', json_agg(c.partition), 'epoch', json_agg(c.epoch),
+      'attempts', json_agg(c.attempts), 'rescues', json_agg(c.rescues), 'forced', json_agg(c.forced),
+      'priority', json_agg(c.priority), 'waited_for', json_agg(c.waited_for), 'head', json_agg(c.head),
+      'invalidated', json_agg(c.invalidated), 'failed', json_agg(c.failed),
+      'runs', (SELECT json_agg(r) FROM (
+        SELECT r.id, r.requested_by, r.tags, r.force_max_age FROM runs r
+        WHERE r.id = ANY (ARRAY(SELECT DISTINCT c.run_id FROM claim c))) r),
+      'heads', (SELECT json_agg(v) FROM (
+        SELECT v.id, v.data_version, v.code_version, v.inputs, v.upstreams, v.io, v.location, v.size, v.rows, v.hash,
+          v.completed_at
+        FROM materializations v WHERE v.id = ANY (ARRAY(SELECT c.head FROM claim c WHERE c.head IS NOT NULL))) v),
+      'joined', (SELECT json_agg(j) FROM (
+        SELECT j.id, j.status, j.error FROM materializations j
+        WHERE j.id = ANY (ARRAY(SELECT c.waited_for FROM claim c WHERE c.waited_for IS NOT NULL))) j))
+    FROM claim c HAVING count(*) > 0);
 END $$`;
 
 /**

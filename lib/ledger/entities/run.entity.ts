@@ -38,6 +38,10 @@ export class RunEntity {
   @Column({ type: 'boolean', name: 'fail_fast' })
   readonly failFast!: boolean;
 
+  /** Of the request; its column follows from that. */
+  @Column({ type: 'double precision', name: 'force_max_age', nullable: true, insert: false, update: false })
+  readonly forceMaxAge!: number | null;
+
   /** What keeps it to `maxConcurrency`. */
   @Column({ type: 'bigint', name: 'limit_id', nullable: true, transformer: asNumber })
   readonly limitId!: number | null;

@@ -6,7 +6,7 @@ import type { ErrorRecord } from '../records.js';
 import type { Claims } from './claims.js';
 import type { Database } from './database.js';
 import { isInDoubt, isOutage } from './failures.js';
-import type { ClaimRow } from './rows.js';
+import type { ClaimColumns } from './rows.js';
 import { BEAT } from './statements/claiming.js';
 import { json, storable } from './values.js';
 
@@ -21,7 +21,7 @@ interface BeatRow {
   readonly standing: readonly Standing[] | null;
   readonly ended: readonly number[];
   readonly released: boolean;
-  readonly claims: readonly ClaimRow[] | null;
+  readonly claims: ClaimColumns | null;
   readonly again: number | null;
   /** Null: the process is gone, or nothing was asked for. */
   readonly outdated: boolean | null;
@@ -130,7 +130,7 @@ export class Beats {
     const verdicts = outcomes.map((outcome) =>
       first.get(outcome.id) === outcome ? (verdictOf.get(outcome.id) ?? 'committed') : 'fenced',
     );
-    const claims = claimed ? await this.claims.records(this.database, claimed) : [];
+    const claims = await this.claims.records(this.database, claimed);
     return { verdicts, endedRuns, released, claims, again, outdated: outdated === true };
   }
 

@@ -2,7 +2,7 @@
 import type { Claim, ClaimRequest, DueDeadline } from '../ledger.port.js';
 import type { AssetNumbers } from './asset-numbers.js';
 import type { Database, Sql } from './database.js';
-import { claimRecord, type ClaimRow } from './rows.js';
+import { claimRecords, type ClaimColumns } from './rows.js';
 import { CLAIM_RUN, CLAIMED, HAS_READY, HELD, START } from './statements/claiming.js';
 import { DUE_DEADLINES, FIRE_RETRIES, NEXT_TIMER } from './statements/timing.js';
 
@@ -62,16 +62,12 @@ export class Claims {
   /** What a process needs of its claims: of those that are its own still. */
   async describe(sql: Sql, process: string, ids: readonly number[]): Promise<readonly Claim[]> {
     if (ids.length === 0) return [];
-    const [row] = await sql.rows<{ claims: readonly ClaimRow[] | null }>(CLAIMED, [process, ids]);
-    return this.records(sql, row!.claims ?? []);
+    const [row] = await sql.rows<{ claims: ClaimColumns | null }>(CLAIMED, [process, ids]);
+    return this.records(sql, row!.claims);
   }
 
-  async records(sql: Sql, rows: readonly ClaimRow[]): Promise<readonly Claim[]> {
-    const keyOf = await this.assets.keys(
-      sql,
-      rows.map((row) => row.asset_id),
-    );
-    return rows.map((row) => claimRecord(row, keyOf(row.asset_id)));
+  async records(sql: Sql, columns: ClaimColumns | null): Promise<readonly Claim[]> {
+    return columns ? claimRecords(columns, await this.assets.keys(sql, columns.asset_id)) : [];
   }
 
   /** Remembers what `fn` claims for a process, and that it may have claimed when its answer was lost. */

@@ -79,23 +79,36 @@ export interface HeadRow extends VersionColumns {
   readonly active_materialization: number | null;
 }
 
-/** As JSON: times are texts. */
-export interface ClaimRow extends Omit<HeadRow, 'completed_at'> {
+/** A version as JSON: times are texts. */
+interface VersionJson extends Omit<VersionColumns, 'completed_at'> {
   readonly id: number;
-  readonly run_id: number;
-  readonly epoch: number;
-  readonly attempts: number;
-  readonly rescues: number;
-  readonly forced: boolean;
-  readonly priority: number;
-  readonly requested_by: string | null;
-  readonly tags: Readonly<Record<string, string>>;
-  readonly force_max_age: number | null;
+  readonly completed_at: string;
+}
+
+/** Claims by column, and what several share once (function `describe_claims`). */
+export interface ClaimColumns {
   readonly claimed_at: string;
-  readonly completed_at: string | null;
-  readonly joined_id: number | null;
-  readonly joined_status: MaterializationStatus | null;
-  readonly joined_error: ErrorRecord | null;
+  readonly id: readonly number[];
+  readonly run_id: readonly number[];
+  readonly asset_id: readonly number[];
+  readonly partition: readonly string[];
+  readonly epoch: readonly number[];
+  readonly attempts: readonly number[];
+  readonly rescues: readonly number[];
+  readonly forced: readonly boolean[];
+  readonly priority: readonly number[];
+  readonly waited_for: readonly (number | null)[];
+  readonly head: readonly (number | null)[];
+  readonly invalidated: readonly boolean[];
+  readonly failed: readonly boolean[];
+  readonly runs: readonly {
+    readonly id: number;
+    readonly requested_by: string | null;
+    readonly tags: Readonly<Record<string, string>>;
+    readonly force_max_age: number | null;
+  }[];
+  readonly heads: readonly VersionJson[] | null;
+  readonly joined: readonly NonNullable<Claim['joined']>[] | null;
 }
 
 export interface MaterializationRow extends VersionColumns {
@@ -182,24 +195,49 @@ export function headRecord(row: HeadRow): HeadRecord {
   };
 }
 
-export function claimRecord(row: ClaimRow, asset: string): Claim {
-  return {
-    id: row.id,
-    run: row.run_id,
-    asset,
-    partition: row.partition,
-    epoch: row.epoch,
-    attempt: row.attempts + 1,
-    rescues: row.rescues,
-    forced: row.forced,
-    forceMaxAge: row.force_max_age,
-    priority: row.priority,
-    requestedBy: row.requested_by,
-    tags: row.tags,
-    joined: row.joined_id === null ? null : { id: row.joined_id, status: row.joined_status!, error: row.joined_error },
-    head: headRecord({ ...row, completed_at: row.completed_at === null ? null : new Date(row.completed_at) }),
-    claimedAt: new Date(row.claimed_at),
-  };
+export function claimRecords(columns: ClaimColumns, keyOf: (asset: number) => string): Claim[] {
+  const runs = byId(columns.runs);
+  const versions = byId(columns.heads);
+  const joined = byId(columns.joined);
+  const claimedAt = new Date(columns.claimed_at);
+  return columns.id.map((id, at) => {
+    const run = runs.get(columns.run_id[at])!;
+    const version = versions.get(columns.head[at]);
+    return {
+      id,
+      run: run.id,
+      asset: keyOf(columns.asset_id[at]!),
+      partition: columns.partition[at]!,
+      epoch: columns.epoch[at]!,
+      attempt: columns.attempts[at]! + 1,
+      rescues: columns.rescues[at]!,
+      forced: columns.forced[at]!,
+      forceMaxAge: run.force_max_age,
+      priority: columns.priority[at]!,
+      requestedBy: run.requested_by,
+      tags: run.tags,
+      joined: joined.get(columns.waited_for[at]) ?? null,
+      head: {
+        partition: columns.partition[at]!,
+        materialization: version?.id ?? null,
+        dataVersion: version?.data_version ?? null,
+        codeVersion: version?.code_version ?? null,
+        inputs: version?.inputs ?? null,
+        upstreams: version?.upstreams ?? null,
+        invalidated: columns.invalidated[at]!,
+        failed: columns.failed[at]!,
+        value: version ? valueRecord(version) : null,
+        completedAt: version ? new Date(version.completed_at) : null,
+        // What runs has the lock.
+        active: id,
+      },
+      claimedAt,
+    };
+  });
+}
+
+function byId<T extends { readonly id: number }>(rows: readonly T[] | null): ReadonlyMap<number | null | undefined, T> {
+  return new Map(rows?.map((row) => [row.id, row]));
 }
 
 export function materializationRecord(row: MaterializationRow, asset: string): MaterializationRecord {
