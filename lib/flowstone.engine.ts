@@ -5,15 +5,16 @@ import type { AssetRegistration, CurrentDefinition, Ledger } from './ledger/ledg
 import type { AssetDefinition } from './assets/asset.definition.js';
 import type { ContextLogger } from './assets/asset.context.js';
 import { AssetRegistry, type RegisteredAsset } from './assets/asset.registry.js';
+import { storedDefinition } from './assets/stored.definition.js';
 import { FlowStoneError } from './flowstone.errors.js';
 import type { ResolvedOptions } from './flowstone.options.js';
 import type { IoRegistry } from './io/io.registry.js';
-import type { JsonObject, VersionPolicy } from './ledger/records.js';
+import type { VersionPolicy } from './ledger/records.js';
 import type { BlockedPlace, LeaseAccess } from './ledger/sql/lease-ledger.js';
 import { declaredUpstreams } from './planning/must-run.js';
-import { schemeFingerprint } from './partitions/partitions.js';
 import type { WorkQueue } from './queue/queue.port.js';
 import type { AttemptHost } from './runs/attempt.host.js';
+import { Catalogue } from './runs/catalogue.js';
 import { LookAgainDesk } from './runs/claim.desk.js';
 import { Coordinator } from './runs/coordinator.js';
 import { messageOf, placeName, type Failure } from './runs/failure.js';
@@ -35,6 +36,9 @@ import type { Collected } from './retention/collection.pass.js';
 import { Collector } from './retention/collector.js';
 import { keptInWords } from './retention/retention.options.js';
 
+/** Assets that a message names. */
+const NAMED_AT_MOST = 10;
+
 export interface EngineParts {
   readonly options: ResolvedOptions;
   readonly assets: readonly RegisteredAsset[];
@@ -55,6 +59,7 @@ export class FlowStoneEngine {
   readonly ledger: Ledger;
   readonly queue: WorkQueue;
   readonly registry: AssetRegistry;
+  readonly catalogue: Catalogue;
   readonly values: ValueStore;
   readonly facts: LedgerFacts;
   readonly moments: PartitionMoments;
@@ -80,11 +85,12 @@ export class FlowStoneEngine {
     this.#io = io;
     this.#logger = loggerOf('FlowStone');
     this.registry = new AssetRegistry(assets);
-    this.values = new ValueStore(this.registry, io, options);
+    this.catalogue = new Catalogue(this.registry, () => this.membership.current);
+    this.values = new ValueStore(this.registry, this.catalogue, io, options);
     const lostValue: LostValue = (value) => this.values.lost(value);
     this.facts = new LedgerFacts(ledger, lostValue);
-    this.moments = new PartitionMoments(ledger, this.registry, options.config);
-    this.planner = new RunPlanner(ledger, this.registry, this.moments, this.facts, options.maxPlanSize, (failure) =>
+    this.moments = new PartitionMoments(ledger, this.registry, this.catalogue, options.config);
+    this.planner = new RunPlanner(ledger, this.catalogue, this.moments, this.facts, options.maxPlanSize, (failure) =>
       this.#failed(failure),
     );
     const worker = options.role !== 'api';
@@ -94,7 +100,7 @@ export class FlowStoneEngine {
       ledger,
       this.registry.definitions.map(registrationOf),
       options.pools,
-      { ...options, worker, alone },
+      { ...options, worker, alone, superseded: (keys) => this.#superseded(keys) },
       heartbeatFor({ ledger, access: leases, ...options, pulse, definitions: this.registry.definitions }),
     );
     this.views = new RunViews(ledger, () => this.membership.current);
@@ -129,7 +135,7 @@ export class FlowStoneEngine {
       },
       { ...options, worker, pools: new Map(this.registry.definitions.map(({ key, pool }) => [key, pool])) },
     );
-    this.reader = new RequestReader(this.registry, this.facts);
+    this.reader = new RequestReader(this.catalogue, this.facts);
     const { planner, coordinator, views, signals } = this;
     this.requester = new RunRequester(
       ledger,
@@ -141,6 +147,7 @@ export class FlowStoneEngine {
       {
         beforeRead: () => this.refuseInTransaction(),
         runEnded,
+        canPlan: (asset) => this.catalogue.canPlan(asset),
       },
     );
     this.ensurer = new Ensurer(ledger, this.moments, this.facts, this.requester, lostValue);
@@ -246,6 +253,14 @@ export class FlowStoneEngine {
     this.#runEnded(run).catch((error: unknown) => this.#broken(error));
   }
 
+  #superseded(assets: readonly string[]): void {
+    if (assets.length === 0) return this.#logger.log('The definitions of this process are the current ones again.');
+    const more = assets.length > NAMED_AT_MOST ? ` and ${assets.length - NAMED_AT_MOST} more` : '';
+    this.#logger.log(
+      `A newer definition is current of ${assets.slice(0, NAMED_AT_MOST).join(', ')}${more}: this process begins nothing of that while a worker lives that has it.`,
+    );
+  }
+
   #blocked(milliseconds: number, executing: readonly BlockedPlace[]): void {
     const seconds = (milliseconds / 1000).toFixed(1);
     const what = executing.length === 0 ? 'no asset executed' : `${executing.map(placeName).join(', ')} executed`;
@@ -302,7 +317,7 @@ function registrationOf(definition: AssetDefinition): AssetRegistration {
     partitioned: scheme !== undefined,
     upstreams: declaredUpstreams(definition),
     pool: definition.pool,
-    definition: declaredFacts(definition),
+    definition: storedDefinition(definition),
   };
 }
 
@@ -312,33 +327,4 @@ function versionPolicies(definitions: Iterable<CurrentDefinition>, otherwise: Ve
     definition['keep'] === undefined ? [] : [[key, definition['keep'] as unknown as VersionPolicy]],
   );
   return { byAsset: new Map(declared), otherwise };
-}
-
-/** Named one by one and not cloned: there may be ten thousand, and copying whole definitions took a third of a boot. */
-function declaredFacts(definition: AssetDefinition): JsonObject {
-  const { external, description, group, owners, tags, kinds, io, ioOptions, scheme, codeVersion } = definition;
-  const { retry, timeout, batchSize, pool, priority, keep, metadata, dependencies, resources } = definition;
-  const facts: Record<string, unknown> = {
-    external,
-    description,
-    group,
-    owners,
-    tags,
-    kinds,
-    io,
-    ioOptions,
-    codeVersion,
-    retry,
-    timeout,
-    batchSize,
-    pool,
-    priority,
-    keep,
-    metadata,
-    dependencies,
-    scheme: schemeFingerprint(scheme),
-    resources: Object.keys(resources),
-  };
-  // What is undefined, and functions of mappings, fall away as the ledger writes it.
-  return facts as JsonObject;
 }

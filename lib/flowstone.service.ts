@@ -1,6 +1,6 @@
 // The facade: everything an application asks of FlowStone, typed by the asset classes passed in.
 import { Injectable } from '@nestjs/common';
-import type { AssetClass, AssetDefinition } from './assets/asset.definition.js';
+import type { AssetClass, DeclaredAsset } from './assets/asset.definition.js';
 import type { ValueOf } from './assets/asset.value.js';
 import type { FlowStoneEngine } from './flowstone.engine.js';
 import { FlowStoneError } from './flowstone.errors.js';
@@ -59,7 +59,7 @@ export interface LoadOptions {
 /** Assets as nodes and declared dependencies as edges, for drawing. */
 export interface GraphView {
   readonly nodes: readonly Pick<
-    AssetDefinition,
+    DeclaredAsset,
     'key' | 'external' | 'description' | 'group' | 'tags' | 'owners' | 'kinds'
   >[];
   readonly edges: readonly {
@@ -110,7 +110,7 @@ export class FlowStoneService {
   async status(asset: AssetClass | string): Promise<PartitionStatus | AssetStatus>;
   async status(asset: AssetClass | string, partition?: PartitionKeyInput): Promise<PartitionStatus | AssetStatus> {
     const engine = this.#engine();
-    const { key, scheme } = engine.registry.resolve(asset);
+    const { key, scheme } = engine.catalogue.resolve(asset);
     const model = await engine.moments.fresh();
     if (scheme && partition === undefined) return summarizeStatus(model, engine.facts, key);
     return readStatus(model, engine.facts, key, engine.reader.partitionIn(model, key, partition));
@@ -164,7 +164,7 @@ export class FlowStoneService {
     options: { readonly partition?: PartitionKeyInput } & Partial<PageRequest> = {},
   ): Promise<Page<MaterializationRecord>> {
     const engine = this.#engine();
-    const { key } = engine.registry.resolve(asset);
+    const { key } = engine.catalogue.resolve(asset);
     const { partition, limit = 50, before } = options;
     const filter = partition === undefined ? {} : { partition: (await this.#recorded(engine, asset, partition)).key };
     return engine.ledger.materializations({ asset: key, ...filter }, checkedPage({ limit, before }));
@@ -199,7 +199,7 @@ export class FlowStoneService {
   /** Marks heads as stale whatever their inputs; returns how many. Without partitions: all of them. */
   async invalidate(asset: AssetClass | string, options: PartitionsOfAct & ActOptions = {}): Promise<number> {
     const engine = this.#engine(options.manager);
-    const { key } = engine.registry.resolve(asset);
+    const { key } = engine.catalogue.resolve(asset);
     const named = await this.#reading(engine, options.manager, (moments) =>
       this.#named(engine, asset, options, moments),
     );
@@ -216,7 +216,7 @@ export class FlowStoneService {
     options: (PartitionsOfAct | { readonly partitions: 'all' }) & Omit<ActOptions, 'manager'> = {},
   ): Promise<number> {
     const engine = this.#engine();
-    const { key, scheme } = engine.registry.resolve(asset);
+    const { key, scheme } = engine.catalogue.resolve(asset);
     const all = options.partitions === 'all' || !scheme;
     const partitions = all ? 'all' : await this.#named(engine, asset, options);
     if (!partitions) {
@@ -246,7 +246,7 @@ export class FlowStoneService {
     options: ActOptions = {},
   ): Promise<number> {
     const engine = this.#engine(options.manager);
-    const { key, external } = engine.registry.resolve(asset);
+    const { key, external } = engine.catalogue.resolve(asset);
     if (!external) {
       const message = `${key} is computed here, its versions are not reported. Use invalidate() to have it recomputed.`;
       throw new FlowStoneError('FLOWSTONE_REQUEST_INVALID', message, { context: { asset: key } });
@@ -262,7 +262,7 @@ export class FlowStoneService {
   async partitions(asset: AssetClass | string): Promise<PartitionSet> {
     const engine = this.#engine();
     const model = await engine.moments.fresh();
-    return model.setOf(model.requireIndex(engine.registry.resolve(asset).key));
+    return model.setOf(model.requireIndex(engine.catalogue.resolve(asset).key));
   }
 
   /** Adds keys to the dynamic scheme `name`; returns those that are new or came back. */
@@ -283,9 +283,9 @@ export class FlowStoneService {
     return removed;
   }
 
-  /** The declared graph, for drawing. */
+  /** The declared graph as it counts now, for drawing: also what only other workers declare. */
   graph(): GraphView {
-    const { definitions } = this.source.require().registry;
+    const { definitions } = this.source.require().catalogue;
     return {
       nodes: definitions.map(({ key, external, description, group, tags, owners, kinds }) => ({
         ...{ key, external, tags, owners, kinds },
@@ -327,7 +327,7 @@ export class FlowStoneService {
     input: PartitionKeyInput | undefined,
     moments = engine.moments,
   ): Promise<RecordedPlace> {
-    const { key: name, scheme } = engine.registry.resolve(asset);
+    const { key: name, scheme } = engine.catalogue.resolve(asset);
     const key = await engine.reader.partition(moments, name, input);
     return { asset: name, key, partition: scheme ? key : undefined };
   }
@@ -341,7 +341,7 @@ export class FlowStoneService {
     try {
       return await this.#place(engine, asset, input);
     } catch (error) {
-      const { key: name, scheme } = engine.registry.resolve(asset);
+      const { key: name, scheme } = engine.catalogue.resolve(asset);
       const gone = error instanceof FlowStoneError && error.code === 'FLOWSTONE_PARTITION_UNKNOWN';
       if (!gone || !scheme || input === undefined) throw error;
       const key = canonicalKey(scheme, input);
@@ -368,7 +368,7 @@ export class FlowStoneService {
     read: (moments: PartitionMoments) => Promise<T>,
   ): Promise<T> {
     if (!manager) return read(engine.moments);
-    const moments = new PartitionMoments(engine.ledger, engine.registry, engine.options.config);
+    const moments = new PartitionMoments(engine.ledger, engine.registry, engine.catalogue, engine.options.config);
     return engine.ledger.readWithin(manager, () => read(moments));
   }
 }

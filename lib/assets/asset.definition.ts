@@ -10,11 +10,10 @@ export type AssetClass = abstract new (...args: any[]) => unknown;
 /** A class that computes, by `execute` or by `executeMany`, and these as `M` says. */
 export type Computing<M> = abstract new (...args: any[]) => M & ({ execute: unknown } | { executeMany: unknown });
 
-/** Everything declared of one asset, defaults filled in. */
-export interface AssetDefinition {
+/** What is declared of one asset, defaults filled in, without its classes: what every process can know of it. */
+export interface DeclaredAsset {
   /** Unique name: segments of `a-z0-9_` starting with a letter, joined by `.`. */
   readonly key: string;
-  readonly target: AssetClass;
   /** Computed elsewhere: never executed here, versions are reported. */
   readonly external: boolean;
   readonly description?: string | undefined;
@@ -41,13 +40,18 @@ export interface AssetDefinition {
   /** Higher goes first. */
   readonly priority: number;
   readonly metadata: Readonly<Record<string, unknown>>;
-  /** Keys this asset had before; their heads and history are its own. */
-  readonly formerly: readonly string[];
   readonly dependencies: readonly DependencyDefinition[];
-  /** Resource classes by alias. */
-  readonly resources: Readonly<Record<string, AssetClass>>;
   /** SHA-256 (hex) of all that is declared, the same in every process that declares the same; without class identity. */
   readonly hash: string;
+}
+
+/** Everything declared of one asset in this process. */
+export interface AssetDefinition extends DeclaredAsset {
+  readonly target: AssetClass;
+  /** Keys this asset had before; their heads and history are its own. */
+  readonly formerly: readonly string[];
+  /** Resource classes by alias. */
+  readonly resources: Readonly<Record<string, AssetClass>>;
 }
 
 /** One declared dependency. */

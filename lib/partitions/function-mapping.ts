@@ -99,6 +99,8 @@ function askKeys(
     const inputs: readonly PartitionKeyInput[] = isMany ? [...answer] : [answer];
     return [...new Set(inputs.map((input) => canonicalKey(into.scheme, input)))];
   } catch (cause) {
+    // It stands for a function that another process has.
+    if (cause instanceof FlowStoneError && cause.code === 'FLOWSTONE_ASSET_CODE_ELSEWHERE') throw cause;
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new FlowStoneError(
       'FLOWSTONE_PARTITION_MAPPING_FAILED',

@@ -1,4 +1,4 @@
-// How users write partition schemes, what is wrong with one, and its stable text for an asset's definition.
+// How users write partition schemes, what is wrong with one, and its stable text for an asset's definition, read back.
 // The shapes are in partition-scheme.ts, the keys of a scheme in partition-set.ts.
 import type {
   CalendarScheme,
@@ -130,6 +130,42 @@ function nameProblems(what: string, names: readonly string[]): string[] {
  */
 export function schemeFingerprint(scheme: PartitionScheme | undefined): string {
   return JSON.stringify(fingerprintParts(scheme));
+}
+
+/**
+ * The scheme of which {@link schemeFingerprint} made this text. `custom` gives the one of a name and dimensions, since code is
+ * no text.
+ */
+export function readFingerprint(
+  text: string,
+  custom: (name: string, dimensions: readonly string[]) => CustomScheme,
+): PartitionScheme | undefined {
+  const parts = JSON.parse(text) as readonly [string, ...unknown[]] | null;
+  return parts === null ? undefined : readParts(parts, custom);
+}
+
+function readParts(
+  [kind, first, ...rest]: readonly unknown[],
+  custom: (name: string, dimensions: readonly string[]) => CustomScheme,
+): PartitionScheme {
+  switch (kind) {
+    case 'static':
+      return Partitions.static(first as string[]);
+    case 'dynamic':
+      return Partitions.dynamic(first as string);
+    case 'custom':
+      return custom(first as string, rest[0] as string[]);
+    case 'multi': {
+      const dimensions = (first as [string, unknown[]][]).map(([name, each]) => [name, readParts(each, custom)]);
+      return Partitions.multi(Object.fromEntries(dimensions) as Record<string, SingleScheme>);
+    }
+    default: {
+      const [start, end, timeZone, includeCurrent] = rest as [string, string | null, string, boolean];
+      const options = { start, end: end ?? undefined, timeZone, includeCurrent };
+      if (kind === 'cron') return Partitions.cron({ cron: first as string, ...options });
+      return calendar(kind as CalendarScheme['kind'], options);
+    }
+  }
 }
 
 function fingerprintParts(scheme: PartitionScheme | undefined): unknown {

@@ -50,6 +50,16 @@ export class LookAgainDesk implements ClaimDesk {
 
   async #examine(claims: readonly Claim[]): Promise<Examined> {
     const model = await this.#modelFor(claims);
+    const outdated = claims.filter((claim) => !this.#counts(model, claim));
+    if (outdated.length > 0) {
+      // A worker with a newer definition entered since the claim: it is for that one.
+      const handedBack = outdated.map(({ id, epoch, run }): Finished => ({
+        run,
+        outcome: { kind: 'handed_back', id, epoch },
+      }));
+      const { executions, settled } = await this.#examine(claims.filter((claim) => !outdated.includes(claim)));
+      return { executions, settled: [...settled, ...handedBack] };
+    }
     const wanted = claims.map((claim) => upstreamPartitions(model, claim, this.registry.resolve(claim.asset)));
     const heads = await this.#readHeads(wanted.flat());
     const executions: Execution[] = [];
@@ -86,11 +96,18 @@ export class LookAgainDesk implements ClaimDesk {
     return { run, failure, outcome: { kind: 'failed', id, epoch, error: record, startedAt: null } };
   }
 
-  /** A claim may name a partition that appeared after the model was made. */
+  /** A claim may name a partition that appeared, or a definition that counts, after the model was made. */
   async #modelFor(claims: readonly Claim[]): Promise<PlanningModel> {
     const model = await this.moments.recent();
-    const known = claims.every(({ asset, partition }) => setOf(model, asset).ordinalOf(partition) >= 0);
+    const known = claims.every(
+      (claim) => this.#counts(model, claim) && setOf(model, claim.asset).ordinalOf(claim.partition) >= 0,
+    );
     return known ? model : this.moments.fresh();
+  }
+
+  /** Whether the definition that this process would execute is the one that counts. */
+  #counts(model: PlanningModel, { asset }: Claim): boolean {
+    return model.assets[model.requireIndex(asset)] === this.registry.resolve(asset);
   }
 
   async #readHeads(wanted: readonly Wanted[]): Promise<ReadonlyMap<string, ReadonlyMap<string, HeadRecord>>> {

@@ -21,6 +21,8 @@ export interface MembershipOptions {
   readonly sweep: number;
   /** Whether no other process can use the ledger: nobody could take over, so no silence costs the lease. */
   readonly alone: boolean;
+  /** Told when it changes of which assets this worker has a definition that does not count. */
+  superseded(assets: readonly string[]): void;
 }
 
 /** The lease of a process that is alone; user code that blocks the event loop must not cost it. */
@@ -43,6 +45,7 @@ export class Membership {
   #id = randomUUID() as string;
   #current = new Map<string, CurrentDefinition>();
   #claimable: readonly string[] = [];
+  #superseded: readonly string[] = [];
   #heartbeat: Heartbeat | undefined;
   #sweeper: NodeJS.Timeout | undefined;
   readonly #busy = new Map<string, Promise<void>>();
@@ -88,7 +91,12 @@ export class Membership {
       (await this.ledger.currentDefinitions(this.#id)).map((definition) => [definition.key, definition]),
     );
     const declared = this.options.worker ? this.assets : [];
-    this.#claimable = declared.filter(({ key, hash }) => this.#current.get(key)?.hash === hash).map(({ key }) => key);
+    const counts = ({ key, hash }: AssetRegistration): boolean => this.#current.get(key)?.hash === hash;
+    this.#claimable = declared.filter(counts).map(({ key }) => key);
+    const superseded = declared.filter((asset) => !counts(asset)).map(({ key }) => key);
+    if (superseded.join() === this.#superseded.join()) return;
+    this.#superseded = superseded;
+    this.options.superseded(superseded);
   }
 
   /** The definitions that count, by asset key. */

@@ -1,10 +1,12 @@
 // The planning model of now: which partitions exist at this moment, by the ledger's clock and its dynamic keys.
+import type { DeclaredAsset } from '../assets/asset.definition.js';
 import type { AssetRegistry } from '../assets/asset.registry.js';
 import { FlowStoneError } from '../flowstone.errors.js';
 import type { Ledger } from '../ledger/ledger.port.js';
 import { buildPlanningModel, type PlanningModel } from '../planning/planning-model.js';
 import { schemeLeaves, type CustomScheme } from '../partitions/partition-scheme.js';
 import { customKeys } from '../partitions/canonical-key.js';
+import type { Catalogue } from './catalogue.js';
 import { messageOf } from './failure.js';
 
 /** How long a model serves for looking again at claims, ms. Requests always get a new one. */
@@ -16,12 +18,13 @@ export class PartitionMoments {
   constructor(
     private readonly ledger: Ledger,
     private readonly registry: AssetRegistry,
+    private readonly catalogue: Catalogue,
     private readonly config: Readonly<Record<string, unknown>>,
   ) {}
 
   /** The model of this moment. */
-  fresh(): Promise<PlanningModel> {
-    const model = this.#build();
+  fresh(definitions = this.catalogue.definitions): Promise<PlanningModel> {
+    const model = this.#build(definitions);
     this.#model = { at: performance.now(), model };
     return model;
   }
@@ -37,8 +40,8 @@ export class PartitionMoments {
     this.#model = undefined;
   }
 
-  async #build(): Promise<PlanningModel> {
-    const leaves = this.registry.definitions.flatMap(({ scheme }) => (scheme ? schemeLeaves(scheme) : []));
+  async #build(definitions: readonly DeclaredAsset[]): Promise<PlanningModel> {
+    const leaves = definitions.flatMap(({ scheme }) => (scheme ? schemeLeaves(scheme) : []));
     const names = new Set(leaves.flatMap((leaf) => (leaf.kind === 'dynamic' ? leaf.name : [])));
     const customs = new Set(leaves.filter((leaf): leaf is CustomScheme => leaf.kind === 'custom'));
     const [now, dynamic, custom] = await Promise.all([
@@ -46,15 +49,21 @@ export class PartitionMoments {
       mapOf(names, (name) => this.ledger.dynamicPartitions(name)),
       mapOf(customs, (scheme) => this.#customKeys(scheme)),
     ]);
-    return buildPlanningModel(this.registry.definitions, {
+    const moment = {
       now,
-      dynamicKeys: (name) => dynamic.get(name) ?? [],
-      customKeys: (scheme) => {
+      dynamicKeys: (name: string) => dynamic.get(name) ?? [],
+      customKeys: (scheme: CustomScheme) => {
         const keys = custom.get(scheme) ?? [];
         if (keys instanceof FlowStoneError) throw keys;
         return keys;
       },
-    });
+    };
+    try {
+      return buildPlanningModel(definitions, moment);
+    } catch {
+      // Each process declares a sound graph. Together, in the middle of a rollout, they may make none.
+      return buildPlanningModel(this.registry.definitions, moment);
+    }
   }
 
   /** Its failure is an answer as well: it concerns only those who ask for these keys. */

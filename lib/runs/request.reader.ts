@@ -1,6 +1,5 @@
 // From what a caller passes (classes, keys, selections; any form of partition key) to a canonical, validated request.
-import type { AssetClass, AssetDefinition } from '../assets/asset.definition.js';
-import type { AssetRegistry } from '../assets/asset.registry.js';
+import type { AssetClass, DeclaredAsset } from '../assets/asset.definition.js';
 import { FlowStoneError } from '../flowstone.errors.js';
 import { didYouMean } from '../graph/did-you-mean.js';
 import type { PartitionSelection, RunRequest } from '../ledger/records.js';
@@ -10,6 +9,7 @@ import { schemeLeaves } from '../partitions/partition-scheme.js';
 import type { PlanningFacts } from '../planning/planning.port.js';
 import type { PlanningModel } from '../planning/planning-model.js';
 import { selectAssets } from '../planning/select-assets.js';
+import type { Catalogue } from './catalogue.js';
 import type { PartitionMoments } from './partition.moments.js';
 
 /** A class, a key or selection, or several of them. */
@@ -41,7 +41,7 @@ const NAMED: ReadonlySet<unknown> = new Set(['all', 'missing', 'stale', 'failed'
 
 export class RequestReader {
   constructor(
-    private readonly registry: AssetRegistry,
+    private readonly catalogue: Catalogue,
     private readonly facts: PlanningFacts,
   ) {}
 
@@ -66,14 +66,14 @@ export class RequestReader {
   }
 
   /** The assets a target names, external ones left out of selections. `sole`: it names exactly one, by itself. */
-  async resolve(model: PlanningModel, target: Target): Promise<{ definitions: AssetDefinition[]; sole: boolean }> {
+  async resolve(model: PlanningModel, target: Target): Promise<{ definitions: DeclaredAsset[]; sole: boolean }> {
     const parts = typeof target === 'object' ? target : [target];
     const keys = new Set<string>();
     for (const part of parts) {
-      if (typeof part !== 'string') keys.add(this.registry.resolve(part).key);
+      if (typeof part !== 'string') keys.add(this.catalogue.resolve(part).key);
       else for (const key of await this.#select(model, part)) keys.add(key);
     }
-    const all = [...keys].map((key) => this.registry.resolve(key));
+    const all = [...keys].map((key) => this.catalogue.resolve(key));
     const computed = all.filter(({ external }) => !external);
     if (computed.length > 0) return { definitions: computed, sole: all.length === 1 };
     const what =
@@ -85,7 +85,7 @@ export class RequestReader {
 
   /** The canonical key of a partition that exists in the model; without a partition that of an unpartitioned asset. */
   partitionIn(model: PlanningModel, asset: string, input: PartitionKeyInput | undefined): string {
-    const { scheme } = this.registry.resolve(asset);
+    const { scheme } = this.catalogue.resolve(asset);
     if (scheme && input === undefined) throw partitionRequired(asset);
     if (input === undefined) return WHOLE;
     const set = model.setOf(model.requireIndex(asset));
@@ -105,7 +105,7 @@ export class RequestReader {
 
   /** @throws FlowStoneError for a name that no dynamic scheme has, or keys that cannot be keys */
   requireDynamic(name: string, keys: readonly string[]): void {
-    const leaves = this.registry.definitions.flatMap(({ scheme }) => (scheme ? schemeLeaves(scheme) : []));
+    const leaves = this.catalogue.definitions.flatMap(({ scheme }) => (scheme ? schemeLeaves(scheme) : []));
     const scheme = leaves.find((leaf) => leaf.kind === 'dynamic' && leaf.name === name);
     if (scheme) return keys.forEach((key) => void canonicalKey(scheme, key));
     const names = leaves.flatMap((leaf) => (leaf.kind === 'dynamic' ? [leaf.name] : []));
@@ -113,15 +113,15 @@ export class RequestReader {
   }
 
   async #select(model: PlanningModel, text: string): Promise<string[]> {
-    if (this.registry.find(text)) return [text];
-    return selectAssets(model, this.facts, text, (asset) => this.registry.resolve(asset));
+    if (this.catalogue.find(text)) return [text];
+    return selectAssets(model, this.facts, text, (asset) => this.catalogue.resolve(asset));
   }
 }
 
 /** Undefined: the asset is one of several and has no such partitions. */
 function selectionFor(
   model: PlanningModel,
-  { key, scheme }: AssetDefinition,
+  { key, scheme }: DeclaredAsset,
   partitions: PartitionsOption | undefined,
   sole: boolean,
 ): PartitionSelection | undefined {
@@ -171,7 +171,7 @@ function isNamed(partitions: PartitionsOption | undefined): partitions is 'all' 
 
 function noneTakes(
   target: Target,
-  definitions: readonly AssetDefinition[],
+  definitions: readonly DeclaredAsset[],
   partitions: PartitionsOption | undefined,
 ): FlowStoneError {
   const keys = definitions.map(({ key }) => key).slice(0, 10);

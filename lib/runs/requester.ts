@@ -32,6 +32,12 @@ export interface RunOptions {
   readonly manager?: EntityManager;
 }
 
+interface RequesterHooks extends Pick<RunHandleParts, 'beforeRead'> {
+  runEnded(run: number): void;
+  /** Whether this process can plan what such a target needs; else it is left to one that can. */
+  canPlan(asset: string): boolean;
+}
+
 export class RunRequester {
   constructor(
     private readonly ledger: Ledger,
@@ -40,7 +46,7 @@ export class RunRequester {
     private readonly views: RunViews,
     private readonly signals: RunSignals,
     private readonly options: { readonly worker: boolean; readonly cancelGrace: number; readonly alone: boolean },
-    private readonly hooks: Pick<RunHandleParts, 'beforeRead'> & { readonly runEnded: (run: number) => void },
+    private readonly hooks: RequesterHooks,
   ) {}
 
   async request(request: RunRequest, options: RunOptions = {}): Promise<RunHandle> {
@@ -50,7 +56,8 @@ export class RunRequester {
       const { id } = (await this.ledger.insertRun(run, { manager })).run;
       return this.handle(id, manager);
     }
-    const atOnce = this.options.worker && isSmall(request);
+    const here = request.targets.every(({ asset }) => this.hooks.canPlan(asset));
+    const atOnce = this.options.worker && isSmall(request) && here;
     const plan = atOnce ? await this.planner.plan(request) : undefined;
     const rows = plan && this.planner.rows(plan, run.priority);
     const claim = this.#claim();

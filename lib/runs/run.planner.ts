@@ -1,10 +1,10 @@
 // From a request to a plan, and from a plan to the rows the ledger inserts.
-import type { AssetRegistry } from '../assets/asset.registry.js';
 import { FlowStoneError } from '../flowstone.errors.js';
 import type { Claimant, Ledger, PlanRows, PlanningClaim } from '../ledger/ledger.port.js';
 import type { RunRequest } from '../ledger/records.js';
 import { makePlan, type Plan } from '../planning/plan.js';
 import type { PlanningFacts } from '../planning/planning.port.js';
+import type { Catalogue } from './catalogue.js';
 import { crashPoint } from './crash-points.js';
 import { errorRecord, messageOf, type Failure } from './failure.js';
 import { isOutage } from './patience.js';
@@ -13,7 +13,7 @@ import type { PartitionMoments } from './partition.moments.js';
 export class RunPlanner {
   constructor(
     private readonly ledger: Ledger,
-    private readonly registry: AssetRegistry,
+    private readonly catalogue: Catalogue,
     private readonly moments: PartitionMoments,
     private readonly facts: PlanningFacts,
     private readonly maxPlanSize: number,
@@ -21,8 +21,8 @@ export class RunPlanner {
   ) {}
 
   /** The plan of a request at this moment. Changes nothing. */
-  async plan(request: RunRequest): Promise<Plan> {
-    return makePlan(await this.moments.fresh(), this.facts, { ...request, maxEntries: this.maxPlanSize });
+  async plan(request: RunRequest, definitions = this.catalogue.definitions): Promise<Plan> {
+    return makePlan(await this.moments.fresh(definitions), this.facts, { ...request, maxEntries: this.maxPlanSize });
   }
 
   /** What the ledger inserts of a plan, for a run of this priority. */
@@ -37,7 +37,7 @@ export class RunPlanner {
         const blocked = plan.blockedAt(index);
         return blocked && errorRecord(blocked);
       },
-      priorityAt: (index) => runPriority + (this.registry.find(plan.assetAt(index))?.definition.priority ?? 0),
+      priorityAt: (index) => runPriority + (this.catalogue.find(plan.assetAt(index))?.priority ?? 0),
     };
   }
 
@@ -47,17 +47,20 @@ export class RunPlanner {
       const error = plan.blockedAt(index);
       if (!error) continue;
       const asset = plan.assetAt(index);
-      const partition = this.registry.resolve(asset).scheme ? plan.partitionAt(index) : undefined;
+      const partition = this.catalogue.resolve(asset).scheme ? plan.partitionAt(index) : undefined;
       this.failed({ run, asset, partition, attempt: 1, error, retrying: false });
     }
   }
 
   /** Plans one run that waits for it and whose targets the process may run. Undefined: none waits. */
   async planNext(claimant: Claimant): Promise<PlanningClaim | undefined> {
-    const claim = await this.ledger.claimPlanning(claimant);
+    // Others may count by the time the plan is made: those that are known to be here.
+    const { definitions } = this.catalogue;
+    const assets = claimant.assets.filter((asset) => this.catalogue.canPlan(asset));
+    const claim = await this.ledger.claimPlanning({ ...claimant, assets });
     if (!claim) return undefined;
     try {
-      const plan = await this.plan(claim.run.request);
+      const plan = await this.plan(claim.run.request, definitions);
       crashPoint('before-plan-commit');
       const committed = await this.ledger.commitPlan(claim, this.#mortal(this.rows(plan, claim.run.priority)));
       crashPoint('after-plan-commit');

@@ -1,12 +1,13 @@
 // Values of assets by their recorded place: which I/O manager stores and loads them, and with which options.
 import { contextPartition } from '../assets/asset.context.js';
-import type { AssetDefinition } from '../assets/asset.definition.js';
+import type { AssetDefinition, DeclaredAsset } from '../assets/asset.definition.js';
 import type { AssetRegistry } from '../assets/asset.registry.js';
 import { FlowStoneError } from '../flowstone.errors.js';
 import type { LoadContext, StoredValue } from '../io/io-manager.port.js';
 import type { IoRegistry } from '../io/io.registry.js';
 import type { Claim } from '../ledger/ledger.port.js';
 import type { ValueRecord } from '../ledger/records.js';
+import type { Catalogue } from './catalogue.js';
 import { placeName } from './failure.js';
 import type { PinLoader, PlacedValue } from './input.loader.js';
 
@@ -18,6 +19,7 @@ interface LoadsItself {
 export class ValueStore implements PinLoader {
   constructor(
     private readonly registry: AssetRegistry,
+    private readonly catalogue: Catalogue,
     private readonly io: IoRegistry,
     private readonly options: { readonly namespace: string; readonly io: string },
   ) {}
@@ -49,13 +51,14 @@ export class ValueStore implements PinLoader {
    * @throws FlowStoneError FLOWSTONE_INPUT_WITHOUT_VALUE for an asset that stores none
    */
   async load({ asset, partition, value }: PlacedValue, columns?: readonly string[]): Promise<unknown> {
-    const { definition, instance } = this.registry.require(asset);
+    const declared = this.#declared(asset) ?? this.registry.resolve(asset);
     if (value?.io != null) {
       return this.io
         .require(value.io)
-        .load({ ...this.#context(asset, definition, partition, value), ...(columns && { columns }) });
+        .load({ ...this.#context(asset, declared, partition, value), ...(columns && { columns }) });
     }
-    if (definition.external) {
+    if (declared.external) {
+      const instance = this.registry.find(asset)?.instance;
       return loadsItself(instance) ? instance.load(contextPartition(partition ?? '', undefined, undefined)) : undefined;
     }
     throw new FlowStoneError(
@@ -68,7 +71,7 @@ export class ValueStore implements PinLoader {
   /** Also of an asset that is not declared here. */
   async delete(asset: string, partition: string | undefined, value: ValueRecord): Promise<void> {
     if (value.io === null) return;
-    const definition = this.registry.find(asset)?.definition;
+    const definition = this.#declared(asset);
     await this.io.require(value.io).delete(this.#context(asset, definition, partition, value));
   }
 
@@ -82,9 +85,14 @@ export class ValueStore implements PinLoader {
     return io !== null && this.io.names.includes(io) ? this.io.require(io).lost?.(location) : undefined;
   }
 
+  /** By this process, or by a live worker. */
+  #declared(asset: string): DeclaredAsset | undefined {
+    return this.registry.find(asset)?.definition ?? this.catalogue.find(asset);
+  }
+
   #context(
     asset: string,
-    definition: AssetDefinition | undefined,
+    definition: DeclaredAsset | undefined,
     partition: string | undefined,
     { location, io }: ValueRecord,
   ): LoadContext {

@@ -18,9 +18,17 @@ export class LeaseProcess {
     this.#ended = once(child, 'close');
   }
 
-  /** Resolves when it works. Its executions are written to the file `journal`. */
-  static async start(options: FlowStoneOptions, journal: string): Promise<LeaseProcess> {
-    const child = spawn(process.execPath, [join(import.meta.dirname, 'lease.process.mjs'), JSON.stringify(options)], {
+  /**
+   * Resolves when it works. Its executions are written to the file `journal`.
+   * @param declares a module beside this file whose export `assets`, or one of its `versions`, the process declares
+   */
+  static async start(
+    options: FlowStoneOptions,
+    journal: string,
+    declares: { module: string; version?: string } = { module: './lease-graph.mjs' },
+  ): Promise<LeaseProcess> {
+    const program = join(import.meta.dirname, 'lease.process.mjs');
+    const child = spawn(process.execPath, [program, JSON.stringify({ ...declares, options })], {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       env: { ...process.env, FLOWSTONE_TEST_JOURNAL: journal, NODE_OPTIONS: '' },
     });
