@@ -193,7 +193,7 @@ describe('with workers of an old and a new version', () => {
       () => run.view(),
       ({ status }) => status !== 'planning',
     );
-    await work('v2');
+    await work('v2', { drainDeadline: 100 });
     await kill(old);
     // The new one computes what is upstream, and has nothing more that it can do.
     const waiting = await eventually(
