@@ -11,6 +11,9 @@
 /** Of what is pending, so many are cancelled in one transaction. The rest follows in others (stop_pending). */
 const MOST_STOPPED = 5000;
 
+/** Of what is claimed for batches beside what takes their places, so many at once. */
+const MOST_BESIDE = 1000;
+
 /** A materialization that has left its status in this transaction, with what follows from it. */
 const MOVED = `CREATE TYPE moved AS (
   id bigint,
@@ -76,7 +79,7 @@ BEGIN
       SELECT l.id, b.limit_id FROM lanes l JOIN bound b ON b.id = l.pool_id JOIN runs r ON r.id = l.run_id
       WHERE r.completed_at IS NULL ORDER BY l.id FOR UPDATE OF l
     ), held AS (
-      SELECT l.limit_id, count(*)::integer AS used FROM claims c
+      SELECT l.limit_id, count(DISTINCT COALESCE(c.batch, -c.materialization_id))::integer AS used FROM claims c
       CROSS JOIN LATERAL (SELECT m.lane_id FROM materializations m WHERE m.id = c.materialization_id OFFSET 0) m
       JOIN lane l ON l.id = m.lane_id WHERE c.namespace = p_namespace GROUP BY l.limit_id
     ), made AS (
@@ -177,12 +180,19 @@ DECLARE
   v_done bigint[];
   v_lanes bigint[];
   v_again bigint[];
+  v_batched bigint[];
+  v_batches bigint[];
+  v_sharing bigint[] := '{}';
 BEGIN
   -- By place, so that each is looked up by its whole key; nobody else touches the claim of a row that is locked here.
-  DELETE FROM claims c WHERE c.ctid = ANY (ARRAY(
-    SELECT c.ctid FROM unnest(p_moved) m CROSS JOIN LATERAL (
-      SELECT c.ctid FROM claims c
-      WHERE c.namespace = p_namespace AND c.process = m.process AND c.materialization_id = m.id OFFSET 0) c));
+  WITH gone AS (
+    DELETE FROM claims c WHERE c.ctid = ANY (ARRAY(
+      SELECT c.ctid FROM unnest(p_moved) m CROSS JOIN LATERAL (
+        SELECT c.ctid FROM claims c
+        WHERE c.namespace = p_namespace AND c.process = m.process AND c.materialization_id = m.id OFFSET 0) c))
+    RETURNING c.materialization_id AS id, c.batch
+  )
+  SELECT array_agg(g.id), array_agg(g.batch) INTO v_batched, v_batches FROM gone g WHERE g.batch IS NOT NULL;
 
   -- The newest success, the lock, what failed. Whatever was claimed once holds its lock until it ends; one of a head.
   WITH change AS MATERIALIZED (
@@ -257,9 +267,21 @@ BEGIN
   CROSS JOIN LATERAL (VALUES (m.told), (CASE WHEN m.status <> 'pending' THEN 'materialization.' || m.status END)) e (kind)
   WHERE e.kind IS NOT NULL;
 
+  -- The place of a batch is given back by the last of it. Who that is, is seen under the locks of its limits, which
+  -- are of its lane: whoever ends another of it has committed that, or comes after.
+  IF v_batches IS NOT NULL THEN
+    PERFORM FROM limits x WHERE x.id = ANY (ARRAY(
+      SELECT unnest(y.limits) FROM lanes y WHERE y.id = ANY (ARRAY(SELECT m.lane_id FROM unnest(p_moved) m))))
+    ORDER BY x.id FOR UPDATE;
+    v_sharing := ARRAY(
+      SELECT g.id FROM (
+        SELECT g.*, row_number() OVER (PARTITION BY g.batch) AS number FROM unnest(v_batched, v_batches) g (id, batch)) g
+      WHERE g.number > 1 OR EXISTS (SELECT FROM claims c WHERE c.batch = g.batch OFFSET 0));
+  END IF;
   WITH given AS MATERIALIZED (
     SELECT l.id AS limit_id, sum(n.count)::integer AS count FROM (
-      SELECT m.lane_id, count(*) AS count FROM unnest(p_moved) m WHERE m.process IS NOT NULL GROUP BY m.lane_id) n
+      SELECT m.lane_id, count(*) AS count FROM unnest(p_moved) m
+      WHERE m.process IS NOT NULL AND m.id <> ALL (v_sharing) GROUP BY m.lane_id) n
     CROSS JOIN LATERAL (SELECT y.limits FROM lanes y WHERE y.id = n.lane_id AND y.limits IS NOT NULL OFFSET 0) y
     CROSS JOIN LATERAL unnest(y.limits) l (id)
     GROUP BY l.id
@@ -372,13 +394,15 @@ END $$`;
  * `p_released`: lanes in which this transaction made something ready, which the tally has not told them yet.
  * Only lanes that have a place and a token are looked at; `again`: in how many ms more may be had that nobody will
  * ring for (a token comes, or another process was just counting), null: not to be known.
+ * Of the assets `p_batched`, so many as `p_sizes` says share a place: with those that take places, of one lane, come
+ * others of it, as many as fill their batches. `p_limit` counts places, too.
  * The caller counts (tally). Plan: lanes_ready from both ends and, where these leave out some, from a place by chance, so
  * that those between are seen too; ready_pkey per lane, stopped by LIMIT; primary keys.
  * Guard: pending without blockers, read under the row lock; `outdated`: other definitions may count than the process
  * knows, nothing is claimed until it has asked.
  */
 const CLAIM_READY = `CREATE FUNCTION claim_ready(p_namespace integer, p_process text, p_limit integer, p_assets integer[],
-  p_closed integer[], p_run bigint, p_released bigint[], OUT claimed moved[], OUT empty bigint[], OUT empty_at integer[], OUT again float8,
+  p_closed integer[], p_batched integer[], p_sizes integer[], p_run bigint, p_released bigint[], OUT claimed moved[], OUT empty bigint[], OUT empty_at integer[], OUT again float8,
   OUT outdated boolean)
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
@@ -389,6 +413,7 @@ DECLARE
   v_busy boolean := false;
   v_quota integer;
   v_taken moved[];
+  v_places integer;
   v_full bigint[];
   v_holders bigint[];
   v_unfit tid[];
@@ -398,7 +423,7 @@ BEGIN
   LOCK TABLE claims IN ROW EXCLUSIVE MODE;
   SELECT p.outdated INTO outdated FROM processes p WHERE p.namespace = p_namespace AND p.id = p_process FOR KEY SHARE;
   IF outdated IS NOT false THEN RETURN; END IF;
-  WHILE v_left > 0 LOOP
+  WHILE v_left > 0 AND cardinality(claimed) < GREATEST(p_limit, ${MOST_BESIDE}) LOOP
     WITH ends AS MATERIALIZED (
       (SELECT l.id FROM lanes l WHERE l.namespace = p_namespace AND l.has_ready AND p_run IS NULL ORDER BY l.id LIMIT 256)
       UNION
@@ -473,9 +498,23 @@ BEGIN
       WHERE p.place > x.free
     ), allowed AS MATERIALIZED (
       SELECT p.* FROM picked p WHERE p.id NOT IN (SELECT b.id FROM beyond b) ORDER BY p.rank, p.id LIMIT v_left
+    ), beside AS MATERIALIZED (
+      -- Next to the first of them, since a plan keeps those of an asset together; the bound is for what lies between.
+      SELECT g.lane_id, g.limits, y.* FROM (
+        SELECT a.lane_id, a.limits, a.asset_id, a.rank, min(a.id) AS id, count(*) * (s.size - 1) AS most FROM allowed a
+        JOIN unnest(p_batched, p_sizes) s (asset_id, size) ON s.asset_id = a.asset_id
+        GROUP BY a.lane_id, a.limits, a.asset_id, a.rank, s.size) g
+      CROSS JOIN LATERAL (
+        SELECT y.ctid AS place, y.rank, y.materialization_id AS id, y.asset_id FROM ready y
+        WHERE y.lane_id = g.lane_id AND y.rank = g.rank
+          AND y.materialization_id BETWEEN g.id AND g.id + 10 * ${MOST_BESIDE}
+          AND (y.asset_id = g.asset_id AND y.materialization_id NOT IN (SELECT a.id FROM allowed a)) IS TRUE
+        ORDER BY y.rank, y.materialization_id LIMIT LEAST(g.most, ${MOST_BESIDE}) FOR UPDATE SKIP LOCKED) y
+    ), together AS MATERIALIZED (
+      SELECT a.id, a.place, a.limits FROM allowed a UNION ALL SELECT b.id, b.place, b.limits FROM beside b
     ), mats AS MATERIALIZED (
       SELECT m.id, m.run_id, m.lane_id, m.head_id, m.asset_id, m.priority, m.epoch FROM materializations m
-      WHERE m.id = ANY (ARRAY(SELECT a.id FROM allowed a)) AND m.status = 'pending' AND m.blockers = 0
+      WHERE m.id = ANY (ARRAY(SELECT t.id FROM together t)) AND m.status = 'pending' AND m.blockers = 0
         AND m.waiting_for IS NULL
       FOR UPDATE SKIP LOCKED
     ), free_heads AS MATERIALIZED (
@@ -485,6 +524,18 @@ BEGIN
       SELECT m.*, COALESCE(h.active, first_value(m.id) OVER (PARTITION BY m.head_id ORDER BY m.priority DESC, m.id))
         AS holder
       FROM mats m JOIN free_heads h ON h.id = m.head_id
+    ), numbered AS MATERIALIZED (
+      SELECT j.id, j.lane_id, j.asset_id,
+        (row_number() OVER (PARTITION BY j.lane_id, j.asset_id ORDER BY j.priority DESC, j.id) - 1) / s.size AS number
+      FROM judged j JOIN unnest(p_batched, p_sizes) s (asset_id, size) ON s.asset_id = j.asset_id WHERE j.holder = j.id
+    ), batches AS MATERIALIZED (
+      SELECT n.lane_id, n.asset_id, n.number, nextval('batches') AS batch FROM numbered n
+      GROUP BY n.lane_id, n.asset_id, n.number
+    ), taken AS MATERIALIZED (
+      SELECT j.*, b.batch FROM judged j
+      LEFT JOIN numbered n ON n.id = j.id
+      LEFT JOIN batches b ON b.lane_id = n.lane_id AND b.asset_id = n.asset_id AND b.number = n.number
+      WHERE j.holder = j.id
     ), locks AS (
       -- The holder as it was read under the lock: constraints are checked on a row of the snapshot first, in which it may
       -- be missing yet.
@@ -500,30 +551,32 @@ BEGIN
         waiting_for = NULLIF(j.holder, j.id)
       FROM judged j WHERE m.id = ANY (ARRAY(SELECT x.id FROM judged x)) AND j.id = m.id
     ), gone AS (
-      DELETE FROM ready y WHERE y.ctid = ANY (ARRAY(SELECT a.place FROM allowed a JOIN judged j ON j.id = a.id))
+      DELETE FROM ready y WHERE y.ctid = ANY (ARRAY(SELECT t.place FROM together t JOIN judged j ON j.id = t.id))
     ), held AS (
-      INSERT INTO claims (namespace, process, materialization_id) SELECT p_namespace, p_process, j.id FROM judged j WHERE j.holder = j.id
+      INSERT INTO claims (namespace, process, materialization_id, batch)
+      SELECT p_namespace, p_process, t.id, t.batch FROM taken t
     ), counted AS (
       UPDATE limits x SET used = x.used + n.count,
         tokens = CASE WHEN x.burst IS NOT NULL THEN GREATEST(tokens_left(x) - n.count, 0) END,
         refilled_at = CASE WHEN x.burst IS NOT NULL THEN clock_timestamp() END
       FROM (
-        SELECT u.id, count(*)::integer AS count FROM judged j JOIN allowed a ON a.id = j.id
-        CROSS JOIN LATERAL unnest(a.limits) u (id) WHERE j.holder = j.id AND v_limited GROUP BY u.id) n
+        SELECT u.id, count(DISTINCT COALESCE(t.batch, -t.id))::integer AS count FROM taken t
+        JOIN together o ON o.id = t.id CROSS JOIN LATERAL unnest(o.limits) u (id) WHERE v_limited GROUP BY u.id) n
       WHERE x.id = ANY (ARRAY(SELECT DISTINCT unnest(a.limits) FROM allowed a WHERE v_limited)) AND n.id = x.id
     )
     SELECT
-      (SELECT array_agg((j.id, j.run_id, j.lane_id, j.head_id, j.asset_id, j.priority, 'running', j.epoch + 1, p_process,
-        NULL, NULL, NULL)::moved) FROM judged j WHERE j.holder = j.id),
+      (SELECT array_agg((t.id, t.run_id, t.lane_id, t.head_id, t.asset_id, t.priority, 'running', t.epoch + 1, p_process,
+        NULL, NULL, NULL)::moved) FROM taken t),
+      (SELECT count(DISTINCT COALESCE(t.batch, -t.id)) FROM taken t),
       -- A lane that had its share may have more; one of which nothing could be had is left to the next claim.
       ARRAY(SELECT p.lane_id FROM picked p LEFT JOIN judged j ON j.id = p.id
         GROUP BY p.lane_id, p.quota HAVING count(*) = p.quota AND count(j.id) > 0),
       (SELECT array_agg(j.holder) FROM judged j WHERE j.holder <> j.id),
-      (SELECT array_agg(a.place) FROM allowed a LEFT JOIN judged j ON j.id = a.id WHERE j.id IS NULL)
-    INTO v_taken, v_full, v_holders, v_unfit;
+      (SELECT array_agg(t.place) FROM together t LEFT JOIN judged j ON j.id = t.id WHERE j.id IS NULL)
+    INTO v_taken, v_places, v_full, v_holders, v_unfit;
 
     claimed := claimed || COALESCE(v_taken, '{}');
-    v_left := v_left - COALESCE(cardinality(v_taken), 0);
+    v_left := v_left - v_places;
     v_tried := ARRAY(SELECT t.id FROM unnest(v_tried) t (id) WHERE t.id <> ALL (v_full));
     IF v_holders IS NOT NULL THEN PERFORM raise_holders(v_holders); END IF;
     -- What could not be had is locked by somebody, or has no business here; the latter must not stand in the way.
@@ -563,14 +616,14 @@ END $$`;
  * What a worker needs of its claims, as JSON by column, null without any; what several share stands once: their runs, the
  * versions that are their heads, what they waited for. A statement after the claim, since a head may have been committed
  * after the claim's snapshot was taken. Plan: primary keys. Guard: running by this process; it may have been silent since
- * the claim, and the epoch of whoever has it now is not for it.
+ * the claim, and the epoch of whoever has it now is not for it. `p_batched`: whether some may be of batches.
  */
-const DESCRIBE_CLAIMS = `CREATE FUNCTION describe_claims(p_process text, p_ids bigint[]) RETURNS json LANGUAGE plpgsql
-SET search_path FROM CURRENT AS $$
+const DESCRIBE_CLAIMS = `CREATE FUNCTION describe_claims(p_process text, p_ids bigint[], p_batched boolean) RETURNS json
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
   RETURN (
     WITH claim AS MATERIALIZED (
-      SELECT m.id, m.run_id, m.asset_id, m.epoch, m.attempts, m.rescues, m.forced, m.priority, m.waited_for,
+      SELECT m.id, m.namespace, m.run_id, m.asset_id, m.epoch, m.attempts, m.rescues, m.forced, m.priority, m.waited_for,
         h.partition, h.materialization_id AS head, h.invalidated, h.failed
       FROM materializations m
       CROSS JOIN LATERAL (SELECT h.* FROM heads h WHERE h.id = m.head_id OFFSET 0) h
@@ -591,7 +644,12 @@ BEGIN
         FROM materializations v WHERE v.id = ANY (ARRAY(SELECT c.head FROM claim c WHERE c.head IS NOT NULL))) v),
       'joined', (SELECT json_agg(j) FROM (
         SELECT j.id, j.status, j.error FROM materializations j
-        WHERE j.id = ANY (ARRAY(SELECT c.waited_for FROM claim c WHERE c.waited_for IS NOT NULL))) j))
+        WHERE j.id = ANY (ARRAY(SELECT c.waited_for FROM claim c WHERE c.waited_for IS NOT NULL))) j),
+      'batches', (SELECT json_agg(b) FROM (
+        SELECT c.id, k.batch FROM claim c CROSS JOIN LATERAL (
+          SELECT k.batch FROM claims k
+          WHERE k.namespace = c.namespace AND k.process = p_process AND k.materialization_id = c.id OFFSET 0) k
+        WHERE p_batched AND k.batch IS NOT NULL) b))
     FROM claim c HAVING count(*) > 0);
 END $$`;
 
@@ -603,7 +661,8 @@ END $$`;
  * and the claims.
  */
 const BEAT = `CREATE FUNCTION beat(p_namespace integer, p_ids bigint[], p_outcomes json, p_consumers bigint[],
-  p_consumed bigint[], p_process text, p_limit integer, p_assets integer[], p_closed integer[],
+  p_consumed bigint[], p_process text, p_limit integer, p_assets integer[], p_closed integer[], p_batched integer[],
+  p_sizes integer[],
   OUT standing json, OUT ended bigint[], OUT released boolean, OUT claims json, OUT again float8, OUT outdated boolean)
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
@@ -682,13 +741,13 @@ BEGIN
   END IF;
   IF p_limit > 0 THEN
     SELECT c.claimed, c.empty, c.empty_at, c.again, c.outdated INTO v_claimed, v_empty, v_empty_at, again, outdated
-    FROM claim_ready(p_namespace, p_process, p_limit, p_assets, p_closed, NULL, v_lanes) c;
+    FROM claim_ready(p_namespace, p_process, p_limit, p_assets, p_closed, p_batched, p_sizes, NULL, v_lanes) c;
   END IF;
   IF cardinality(v_moved) > 0 OR cardinality(v_claimed) > 0 OR v_empty IS NOT NULL THEN
     ended := COALESCE(tally(p_namespace, v_moved, v_claimed, v_lanes, v_empty, v_empty_at, NULL), '{}');
   END IF;
   IF cardinality(v_claimed) > 0 THEN
-    claims := describe_claims(p_process, ARRAY(SELECT m.id FROM unnest(v_claimed) m));
+    claims := describe_claims(p_process, ARRAY(SELECT m.id FROM unnest(v_claimed) m), p_batched IS NOT NULL);
   END IF;
 END $$`;
 

@@ -103,7 +103,10 @@ export interface Claimant {
 
 /** What a process asks for when it claims work. */
 export interface ClaimRequest extends Claimant {
+  /** Places; each is taken by one claim, or by a batch. */
   readonly limit: number;
+  /** Of assets that are computed in batches: so many claims of one run share a place at most. */
+  readonly batchSizes?: ReadonlyMap<string, number> | undefined;
 }
 
 /** A materialization this process may execute: the fence of its attempt is `epoch`. */
@@ -118,6 +121,8 @@ export interface Claim {
   /** How often infrastructure failed it (lost worker, outage). */
   readonly rescues: number;
   readonly forced: boolean;
+  /** Number of the batch with which it shares its place; null: it has one of its own. */
+  readonly batch: number | null;
   /** Of the request (RunRequest.forceMaxAge). */
   readonly forceMaxAge: number | null;
   readonly priority: number;
@@ -243,7 +248,7 @@ export interface Transactional {
 export interface WaitFacts {
   readonly asset: string;
   readonly status: MaterializationStatus;
-  /** The run it is of; running: how many of that run are. */
+  /** The run it is of; running: how many of that run are, with a bound a batch counting as one. */
   readonly run: { readonly id: number; readonly concurrency: number | null; readonly running: number };
   /** The materialization that holds its (asset, partition), if it waits for that. */
   readonly holder: { readonly id: number; readonly run: number | null } | null;

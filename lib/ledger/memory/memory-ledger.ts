@@ -29,6 +29,7 @@ import type {
 import type { ErrorRecord, EventRecord, HeadRecord, MaterializationRecord, NewRun, RunRecord } from '../records.js';
 import { isTerminal, RESCUE_CAP } from '../transitions.js';
 import * as acts from './memory-acts.js';
+import { MemoryBatches } from './memory-batches.js';
 import { MemoryCollection } from './memory-collection.js';
 import * as reads from './memory-reads.js';
 import { MemoryState, newRunRow, type Row, type RunRow } from './memory-state.js';
@@ -393,17 +394,20 @@ export class MemoryLedger implements Ledger {
     const state = this.#state;
     const assets = new Set(request.assets);
     const claims: Claim[] = [];
+    const batches = new MemoryBatches(request.batchSizes, () => state.nextBatch());
+    let places = 0;
     let again: number | null = null;
     // A process that was given up must not get work that nobody would rescue.
     const process = state.processes.get(request.process);
     const outdated = process?.outdated === true;
     if (!process || outdated) return { claims, again, outdated };
     for (const row of state.ready()) {
-      if (claims.length >= request.limit) break;
+      if (places >= request.limit && !batches.anyOpen) break;
       if (!assets.has(row.asset) || (onlyRun !== undefined && row.run !== onlyRun)) continue;
       const run = state.runs.get(row.run!)!;
-      if (run.maxConcurrency !== null && run.counts.running >= run.maxConcurrency) continue;
-      if (!state.pools.isOpen(row.pool)) {
+      const joins = batches.isOpenFor(row);
+      if (!joins && (places >= request.limit || run.places >= (run.maxConcurrency ?? Infinity))) continue;
+      if (!joins && !state.pools.isOpen(row.pool)) {
         const due = state.pools.tokenDue(row.pool);
         if (due !== null) again = Math.min(again ?? due, due);
         continue;
@@ -413,6 +417,8 @@ export class MemoryLedger implements Ledger {
         state.waitFor(row, state.rows.get(head.active)!);
         continue;
       }
+      if (!joins) places++;
+      row.batch = batches.enter(row);
       head.active = row.id;
       state.setReady(row, false);
       state.move(row, 'running');

@@ -18,6 +18,8 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 export interface Row extends Mutable<MaterializationRecord> {
   /** What its pool was when it was planned. */
   pool: string;
+  /** Running: those with the same number share a place. */
+  batch: number | null;
   rescues: number;
   priority: number;
   /** Upstream rows of the same run that have not ended. */
@@ -45,6 +47,8 @@ export interface RunRow extends Mutable<RunRecord> {
   planningEpoch: number;
   planner: string | null;
   rows: number[];
+  /** Places that are taken: a batch has one. */
+  places: number;
 }
 
 /** A version that is no head any more. */
@@ -92,6 +96,9 @@ export class MemoryState {
   readonly #dependents = new Map<number, number[]>();
   readonly #waiters = new Map<number, Set<number>>();
   readonly pools: MemoryPools;
+  /** How many of each batch are running. */
+  readonly #batches = new Map<number, number>();
+  #lastBatch = 0;
   #lastId = 0;
   #lastRun = 0;
   #lastEvent = 0;
@@ -103,6 +110,10 @@ export class MemoryState {
 
   nextId(): number {
     return ++this.#lastId;
+  }
+
+  nextBatch(): number {
+    return ++this.#lastBatch;
   }
 
   nextRunId(): number {
@@ -214,6 +225,7 @@ export class MemoryState {
   insertRow(fields: Pick<Row, 'id' | 'run' | 'asset' | 'partition' | 'forced' | 'priority'> & Partial<Row>): Row {
     const row: Row = {
       pool: 'default',
+      batch: null,
       status: 'pending',
       epoch: 0,
       attempts: 0,
@@ -291,9 +303,32 @@ export class MemoryState {
       run.counts[row.status]--;
       run.counts[status]++;
     }
-    if (row.status === 'running') this.pools.giveBack(row.pool);
-    if (status === 'running') this.pools.take(row.pool);
+    if (row.status === 'running') this.#givePlaceBack(row, run);
+    if (status === 'running') this.#takePlace(row, run);
     row.status = status;
+  }
+
+  /** That of a batch is taken by the first of it. */
+  #takePlace(row: Row, run: RunRow | undefined): void {
+    if (row.batch !== null) {
+      const others = this.#batches.get(row.batch) ?? 0;
+      this.#batches.set(row.batch, others + 1);
+      if (others > 0) return;
+    }
+    this.pools.take(row.pool);
+    if (run) run.places++;
+  }
+
+  /** That of a batch is given back by the last of it. */
+  #givePlaceBack(row: Row, run: RunRow | undefined): void {
+    if (row.batch !== null) {
+      const others = this.#batches.get(row.batch)! - 1;
+      this.#batches.set(row.batch, others);
+      if (others > 0) return;
+      this.#batches.delete(row.batch);
+    }
+    this.pools.giveBack(row.pool);
+    if (run) run.places--;
   }
 
   setTimer(timer: Timer): void {
@@ -364,6 +399,7 @@ export class MemoryState {
       attempt: row.attempts + 1,
       rescues: row.rescues,
       forced: row.forced,
+      batch: row.batch,
       forceMaxAge: run.request.forceMaxAge,
       priority: row.priority,
       requestedBy: run.requestedBy,
@@ -419,7 +455,7 @@ export function newRunRow(
   id: number,
   run: Omit<
     RunRow,
-    'id' | 'status' | 'counts' | 'cancelRequested' | 'error' | 'completedAt' | 'planningEpoch' | 'planner' | 'rows'
+    'id' | 'status' | 'counts' | 'cancelRequested' | 'error' | 'completedAt' | 'planningEpoch' | 'planner' | 'rows' | 'places'
   >,
 ): RunRow {
   return {
@@ -433,6 +469,7 @@ export function newRunRow(
     planningEpoch: 0,
     planner: null,
     rows: [],
+    places: 0,
   };
 }
 

@@ -121,9 +121,10 @@ export class Beats {
       }
     }
     const assets = request ? await this.#numbersOf(request.assets) : [];
+    const batched = request && (await this.claims.batched(this.database, request));
     const [row] = await this.database.rows<BeatRow>(BEAT, [
       ...[this.namespace, [...first.keys()], json([...first.values()].map(columnsOf)), consumers, consumed],
-      ...[request?.process ?? '', request?.limit ?? 0, assets, []],
+      ...[request?.process ?? '', request?.limit ?? 0, assets, [], batched?.assets ?? null, batched?.sizes ?? null],
     ]);
     const { standing, ended: endedRuns, released, claims: claimed, again, outdated } = row!;
     const verdictOf = this.#verdicts(first, standing ?? []);

@@ -52,11 +52,24 @@ export class Claims {
   }
 
   /** Claims what is ready of a run which the caller's transaction has just inserted. */
-  async claimIn(sql: Sql, run: number, { process, limit, assets }: ClaimRequest): Promise<readonly Claim[]> {
+  async claimIn(sql: Sql, run: number, request: ClaimRequest): Promise<readonly Claim[]> {
+    const { process, limit } = request;
     if (limit <= 0) return [];
-    const values = [this.namespace, process, limit, await this.assets.known(sql, assets), run];
+    const assets = await this.assets.known(sql, request.assets);
+    const batched = await this.batched(sql, request);
+    const values = [this.namespace, process, limit, assets, run, batched?.assets ?? null, batched?.sizes ?? null];
     const [row] = await sql.rows<{ ids: number[] }>(CLAIM_RUN, values);
     return this.describe(sql, process, row!.ids);
+  }
+
+  /** Which assets are claimed in batches, by number, and of which size; undefined: none. */
+  async batched(
+    sql: Sql,
+    { batchSizes }: ClaimRequest,
+  ): Promise<{ readonly assets: readonly number[]; readonly sizes: readonly number[] } | undefined> {
+    if (!batchSizes?.size) return undefined;
+    const numberOf = await this.assets.require(sql, batchSizes.keys());
+    return { assets: Array.from(batchSizes.keys(), numberOf), sizes: [...batchSizes.values()] };
   }
 
   /** What a process needs of its claims: of those that are its own still. */

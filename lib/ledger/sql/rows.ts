@@ -109,6 +109,7 @@ export interface ClaimColumns {
   }[];
   readonly heads: readonly VersionJson[] | null;
   readonly joined: readonly NonNullable<Claim['joined']>[] | null;
+  readonly batches: readonly { readonly id: number; readonly batch: number }[] | null;
 }
 
 export interface MaterializationRow extends VersionColumns {
@@ -199,6 +200,7 @@ export function claimRecords(columns: ClaimColumns, keyOf: (asset: number) => st
   const runs = byId(columns.runs);
   const versions = byId(columns.heads);
   const joined = byId(columns.joined);
+  const batches = byId(columns.batches);
   const claimedAt = new Date(columns.claimed_at);
   return columns.id.map((id, at) => {
     const run = runs.get(columns.run_id[at])!;
@@ -212,6 +214,7 @@ export function claimRecords(columns: ClaimColumns, keyOf: (asset: number) => st
       attempt: columns.attempts[at]! + 1,
       rescues: columns.rescues[at]!,
       forced: columns.forced[at]!,
+      batch: batches.get(id)?.batch ?? null,
       forceMaxAge: run.force_max_age,
       priority: columns.priority[at]!,
       requestedBy: run.requested_by,

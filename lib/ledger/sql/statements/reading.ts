@@ -107,7 +107,9 @@ export const WAIT_FACTS = statement(
     u.open, u.first, t.fires_at AS retry_at, p.name AS pool, x.used, x.capacity, x.due, clock_timestamp() AS now
   FROM (SELECT m.* FROM fs.materializations m WHERE m.id = $2 AND m.namespace = $1 OFFSET 0) m
   CROSS JOIN LATERAL (SELECT a.key FROM fs.assets a WHERE a.id = m.asset_id OFFSET 0) a
-  CROSS JOIN LATERAL (SELECT r.max_concurrency, r.running FROM fs.runs r WHERE r.id = m.run_id OFFSET 0) r
+  CROSS JOIN LATERAL (
+    SELECT r.max_concurrency, COALESCE((SELECT x.used FROM fs.limits x WHERE x.id = r.limit_id), r.running) AS running
+    FROM fs.runs r WHERE r.id = m.run_id OFFSET 0) r
   CROSS JOIN LATERAL (SELECT l.pool_id FROM fs.lanes l WHERE l.id = m.lane_id OFFSET 0) l
   CROSS JOIN LATERAL (SELECT p.name, p.limit_id FROM fs.pools p WHERE p.id = l.pool_id OFFSET 0) p
   CROSS JOIN LATERAL (

@@ -1,0 +1,36 @@
+// The batches of one claim in memory: of one run and one asset each, open until they are full.
+import type { ClaimRequest } from '../ledger.port.js';
+import type { Row } from './memory-state.js';
+
+export class MemoryBatches {
+  readonly #open = new Map<string, { readonly number: number; left: number }>();
+
+  constructor(
+    private readonly sizes: ClaimRequest['batchSizes'],
+    private readonly next: () => number,
+  ) {}
+
+  get anyOpen(): boolean {
+    return this.#open.size > 0;
+  }
+
+  /** Whether a batch takes this one in, which then needs no place of its own. */
+  isOpenFor(row: Row): boolean {
+    return this.#open.has(nameOf(row));
+  }
+
+  /** The number of the batch that takes it in, or that it begins; null: it is not computed in batches. */
+  enter(row: Row): number | null {
+    const size = this.sizes?.get(row.asset);
+    if (size === undefined) return null;
+    const name = nameOf(row);
+    const batch = this.#open.get(name) ?? { number: this.next(), left: size };
+    if (--batch.left > 0) this.#open.set(name, batch);
+    else this.#open.delete(name);
+    return batch.number;
+  }
+}
+
+function nameOf({ run, asset }: Row): string {
+  return `${run}:${asset}`;
+}
