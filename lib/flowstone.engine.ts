@@ -133,7 +133,16 @@ export class FlowStoneEngine {
           this.#logger.warn(`The ledger cannot be reached, trying again in ${pause} ms: ${messageOf(error)}`),
         broken: (error) => this.#broken(error),
       },
-      { ...options, worker, pools: new Map(this.registry.definitions.map(({ key, pool }) => [key, pool])) },
+      {
+        ...options,
+        worker,
+        pools: new Map(this.registry.definitions.map(({ key, pool }) => [key, pool])),
+        batchSizes: new Map(
+          this.registry.definitions.flatMap(({ key, batchSize }) =>
+            batchSize === undefined ? [] : [[key, batchSize]],
+          ),
+        ),
+      },
     );
     this.reader = new RequestReader(this.catalogue, this.facts);
     const { planner, coordinator, views, signals } = this;

@@ -213,7 +213,7 @@ export const OPTION_CATALOGUE: { readonly [K in keyof ResolvedOptions]: OptionEn
     type: 'number',
     default: 8,
     environment: 'FLOWSTONE_CONCURRENCY',
-    description: 'How many materializations this process executes at once.',
+    description: 'How many materializations this process executes at once; a batch counts as one.',
     read: count(1),
   },
   pools: {

@@ -485,7 +485,7 @@ BEGIN
       CROSS JOIN LATERAL (SELECT min(places_left(x)) AS free FROM limits x WHERE x.id = ANY (l.limits) OFFSET 0) f
     ), picked AS MATERIALIZED (
       SELECT l.id AS lane_id, l.limits, l.quota, y.* FROM lane l CROSS JOIN LATERAL (
-        SELECT y.ctid AS place, y.rank, y.materialization_id AS id FROM ready y
+        SELECT y.ctid AS place, y.rank, y.materialization_id AS id, y.asset_id FROM ready y
         -- IS TRUE keeps it from becoming a join, which would not read in the order of the index.
         WHERE y.lane_id = l.id AND (y.asset_id IN (SELECT unnest(p_assets))) IS TRUE
         ORDER BY y.rank, y.materialization_id LIMIT l.quota FOR UPDATE SKIP LOCKED) y

@@ -1,12 +1,13 @@
 // The beat of one process: settle what has finished, claim what is ready, plan what was requested, fire what is due.
 // What to execute and how stands elsewhere (claim.desk.ts, attempt.ts); this file only keeps the loop fed.
-import type { Claim, Claimant, DueDeadline, Ledger, Outcome, Verdict } from '../ledger/ledger.port.js';
+import type { Claim, ClaimRequest, DueDeadline, Ledger, Outcome, Verdict } from '../ledger/ledger.port.js';
 import type { Delivery, WorkQueue } from '../queue/queue.port.js';
 import { Abort, type AbortKind } from './abort.js';
 import { crashPoint } from './crash-points.js';
 import type { Failure } from './failure.js';
 import type { Membership } from './membership.js';
 import { withPatience } from './patience.js';
+import { Places, type Place, type Placed } from './places.js';
 import type { RunSignals } from './run.signals.js';
 
 /** Outcomes settled in one transaction at most. */
@@ -79,19 +80,26 @@ export interface CoordinatorOptions {
   readonly worker: boolean;
   /** The pool of each declared asset. */
   readonly pools: ReadonlyMap<string, string>;
+  /** Of those that are computed in batches. */
+  readonly batchSizes: ReadonlyMap<string, number>;
 }
 
 /** A claim of this process, from the claim until its outcome is known. */
 interface InHand {
   readonly claim: Claim;
   readonly abort: Abort;
+  place: Place;
 }
 
-interface Waiting extends InHand, ToExecute {}
+interface Waiting extends ToExecute, Placed {
+  readonly claim: Claim;
+  readonly inHand: InHand;
+}
 
 export class Coordinator {
   /** By attempt: a lost one may not have ended when the next of the same materialization is claimed. */
   readonly #inHand = new Map<string, InHand>();
+  readonly #places = new Places();
   /** Examined, and to be executed when there is a free place. */
   #waiting: Waiting[] = [];
   #finished: Finished[] = [];
@@ -150,8 +158,9 @@ export class Coordinator {
   }
 
   /** This process with the assets it may claim: of pools that are not paused. */
-  claimant(): Claimant {
-    const claimant = this.membership.claimant();
+  claimant(): Omit<ClaimRequest, 'limit'> {
+    const { batchSizes } = this.options;
+    const claimant = { ...this.membership.claimant(), batchSizes };
     if (!this.#pools.some((pool) => this.queue.isPaused(pool))) return claimant;
     return { ...claimant, assets: claimant.assets.filter((asset) => !this.queue.isPaused(this.#poolOf(asset))) };
   }
@@ -161,15 +170,21 @@ export class Coordinator {
     this.#lookAtTimers(0);
   }
 
-  /** Slots a requester may claim for what it inserts. */
+  /** Places a requester may claim for what it inserts. */
   get free(): number {
-    return this.#stopping.signal.aborted ? 0 : Math.max(0, this.options.concurrency - this.#inHand.size);
+    return this.#stopping.signal.aborted ? 0 : Math.max(0, this.options.concurrency - this.#places.taken);
   }
 
   /** Takes claims: those of the beat, and those made with the insertion of their run. */
   accept(claims: readonly Claim[]): void {
     if (claims.length === 0) return;
-    for (const claim of claims) this.#inHand.set(attemptOf(claim), { claim, abort: new Abort() });
+    const ofBatches = new Map<number, Place>();
+    for (const claim of claims) {
+      const place = (claim.batch === null ? undefined : ofBatches.get(claim.batch)) ?? { claims: 0 };
+      if (claim.batch !== null) ofBatches.set(claim.batch, place);
+      this.#inHand.set(attemptOf(claim), { claim, abort: new Abort(), place });
+      this.#places.enter(place);
+    }
     void this.#examine(claims);
   }
 
@@ -181,7 +196,7 @@ export class Coordinator {
       if (this.#stopping.signal.aborted) return this.#handBack(claims);
       for (const execution of executions) {
         const inHand = this.#inHand.get(attemptOf(execution.claim));
-        if (inHand) this.#waiting.push({ ...inHand, execution });
+        if (inHand) this.#waiting.push({ claim: inHand.claim, abort: inHand.abort, execution, inHand });
       }
       for (const { outcome } of settled) this.#letGo(outcome);
       this.#finish(...settled);
@@ -363,7 +378,7 @@ export class Coordinator {
     if (!this.options.worker || this.#stopping.signal.aborted) return 0;
     const { concurrency } = this.options;
     const ahead = Math.ceil((concurrency * BEAT) / Math.max(this.#usual, 0.01));
-    return concurrency + Math.min(Math.max(concurrency, SETTLE_AT_MOST), ahead) - this.#inHand.size;
+    return concurrency + Math.min(Math.max(concurrency, SETTLE_AT_MOST), ahead) - this.#places.taken;
   }
 
   #finish(...finished: readonly Finished[]): void {
@@ -397,13 +412,13 @@ export class Coordinator {
     }
   }
 
-  /** What waits and is executed with it: of its asset, whichever run it is of. */
-  #fellowsOf({ execution: { batchSize, claim } }: Waiting): readonly Waiting[] {
+  /** What waits and is executed with it. */
+  #fellowsOf(first: Waiting): readonly Waiting[] {
+    const { batchSize } = first.execution;
     if (batchSize === 1) return [];
-    const fellows = this.#waiting.filter((other) => other.claim.asset === claim.asset).slice(0, batchSize - 1);
-    const taken = new Set(fellows);
-    this.#waiting = this.#waiting.filter((other) => !taken.has(other));
-    return fellows;
+    const fellows = new Set(this.#places.gather(first, this.#waiting, batchSize));
+    this.#waiting = this.#waiting.filter((other) => !fellows.has(other));
+    return [...fellows];
   }
 
   #endBurst(): void {
@@ -431,7 +446,10 @@ export class Coordinator {
   }
 
   #letGo(attempt: { readonly id: number; readonly epoch: number }): void {
-    this.#inHand.delete(attemptOf(attempt));
+    const name = attemptOf(attempt);
+    const inHand = this.#inHand.get(name);
+    if (inHand) this.#places.leave(inHand.place);
+    this.#inHand.delete(name);
     if (this.#inHand.size === 0) this.#drained?.();
   }
 

@@ -1,5 +1,5 @@
 // Batches: several partitions computed by one call of executeMany, each ending by itself.
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Injectable } from '@nestjs/common';
 import type { TestingModule } from '@nestjs/testing';
 import {
@@ -208,6 +208,35 @@ describe.each(STORAGES)('a batch, its ledger on %s', (kind) => {
     const { dataVersion } = (await flowstone.history(Words, { partition: 'a' })).items[0]!;
     await (await flowstone.materialize(Words, { partition: 'a', force: true })).wait();
     expect(seen.get('a')![2]).toBe(dataVersion);
+  });
+});
+
+describe.each(['memory', 'postgres'] as const)('a batch has one place, its ledger on %s', (kind) => {
+  let storage: TestStorage;
+  const many = Array.from({ length: 45 }, (_, index) => `${index}`);
+
+  @Asset({ partitions: Partitions.static(many), batch: { size: 20 }, pool: 'narrow' })
+  class Many {
+    async *executeMany(_context: BatchContext, items: readonly BatchItem[]): BatchResults<number> {
+      calls.push(items.map(({ partition }) => partition.key));
+      for (const { partition } of items) yield [partition.key, 1];
+    }
+  }
+
+  beforeEach(async () => {
+    storage = await testStorage(kind);
+  });
+  afterEach(() => storage.remove());
+
+  it.each([
+    ['of its process', { concurrency: 1 }, {}],
+    ['of its pool', { pools: { narrow: { concurrency: 1 } } }, {}],
+    ['of what its run may have', {}, { maxConcurrency: 1 }],
+  ])('%s', async (_of, options, request) => {
+    const { app, flowstone } = await startApp([Many], { ...storage.options, ...options });
+    await (await flowstone.materialize(Many, { partitions: 'all', ...request })).wait();
+    expect(calls.map((keys) => keys.length)).toEqual([20, 20, 5]);
+    await app.close();
   });
 });
 

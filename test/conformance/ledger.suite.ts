@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe } from '@jest/globals';
 import { World, type LedgerUnderTest, type MakeLedger } from './ledger.fixture.js';
 import { actBehaviours } from './ledger-acts.suite.js';
+import { batchBehaviours } from './ledger-batches.suite.js';
 import { collectionBehaviours } from './ledger-collection.suite.js';
 import { poolBehaviours } from './ledger-pools.suite.js';
 import { processBehaviours } from './ledger-processes.suite.js';
@@ -32,6 +33,9 @@ export function ledgerConformance(name: string, make: MakeLedger): void {
     });
     describe('a pool', () => {
       poolBehaviours(here);
+    });
+    describe('batches', () => {
+      batchBehaviours(here);
     });
     describe('runs', () => {
       runBehaviours(here);

@@ -160,7 +160,11 @@ export async function waitFacts(state: MemoryState, id: number): ReturnType<Ledg
   const retry = state.timers.get(`${id}:retry`);
   return {
     ...{ asset: row.asset, status: row.status, now: new Date(state.clock()) },
-    run: { id: run.id, concurrency: run.maxConcurrency, running: run.counts.running },
+    run: {
+      id: run.id,
+      concurrency: run.maxConcurrency,
+      running: run.maxConcurrency === null ? run.counts.running : run.places,
+    },
     holder: row.waitingFor === null ? null : { id: row.waitingFor, run: state.rows.get(row.waitingFor)?.run ?? null },
     upstreams: {
       open: open.length,

@@ -455,7 +455,16 @@ export function newRunRow(
   id: number,
   run: Omit<
     RunRow,
-    'id' | 'status' | 'counts' | 'cancelRequested' | 'error' | 'completedAt' | 'planningEpoch' | 'planner' | 'rows' | 'places'
+    | 'id'
+    | 'status'
+    | 'counts'
+    | 'cancelRequested'
+    | 'error'
+    | 'completedAt'
+    | 'planningEpoch'
+    | 'planner'
+    | 'rows'
+    | 'places'
   >,
 ): RunRow {
   return {
