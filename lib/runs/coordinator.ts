@@ -1,6 +1,6 @@
 // The beat of one process: settle what has finished, claim what is ready, plan what was requested, fire what is due.
 // What to execute and how stands elsewhere (claim.desk.ts, attempt.ts); this file only keeps the loop fed.
-import type { Claim, ClaimRequest, DueDeadline, Ledger, Outcome, Verdict } from '../ledger/ledger.port.js';
+import type { Beat, Claim, ClaimRequest, DueDeadline, Ledger, Outcome, Verdict } from '../ledger/ledger.port.js';
 import type { Delivery, WorkQueue } from '../queue/queue.port.js';
 import { Abort, type AbortKind } from './abort.js';
 import { crashPoint } from './crash-points.js';
@@ -12,6 +12,10 @@ import type { RunSignals } from './run.signals.js';
 
 /** Outcomes settled in one transaction at most. */
 const SETTLE_AT_MOST = 256;
+/** Claims beyond those that are executed at most. */
+const MOST_AHEAD = 2 * SETTLE_AT_MOST;
+/** So many outcomes do not wait for the exchange under way to end. */
+const SETTLE_BESIDE = 128;
 /** What one exchange with the ledger takes, roughly, ms. */
 const BEAT = 10;
 /** Executions begun in one turn of the event loop at most: code that does little must not hold up the host. */
@@ -102,7 +106,11 @@ export class Coordinator {
   readonly #places = new Places();
   /** Examined, and to be executed when there is a free place. */
   #waiting: Waiting[] = [];
+  /** Not sent yet. */
   #finished: Finished[] = [];
+  /** Exchanges under way, and claims asked for in them. */
+  #exchanging = 0;
+  #asked = 0;
   /** Executions begun in this turn of the event loop. */
   #burst = 0;
   #running = 0;
@@ -120,6 +128,8 @@ export class Coordinator {
   #drained: (() => void) | undefined;
   /** The beat under way, and whether another one is wanted after it. */
   #beating: Promise<void> | undefined;
+  /** Exchanges beside it. */
+  #beside: Promise<void> | undefined;
   #wantsBeat = false;
   /** Pools with a delivery that lasts until nothing of them is in hand, and how to end it. */
   readonly #lasting = new Map<string, () => void>();
@@ -247,7 +257,8 @@ export class Coordinator {
     }
     await this.#planning;
     await this.#beating;
-    while (this.#finished.length > 0) await this.#exchange(this.#finished.slice(0, SETTLE_AT_MOST), 0);
+    await this.#beside;
+    while (this.#finished.length > 0) await this.#exchange(0);
     for (const end of this.#lasting.values()) end();
     await this.#queueStopped;
   }
@@ -270,7 +281,7 @@ export class Coordinator {
 
   /** Ends the deliveries of the pools of which nothing is in hand. */
   #endDeliveries(): void {
-    if (this.#lasting.size === 0 || this.#finished.length > 0) return;
+    if (this.#lasting.size === 0 || this.#finished.length > 0 || this.#exchanging > 0) return;
     const busy = new Set(Array.from(this.#inHand.values(), ({ claim }) => this.#poolOf(claim.asset)));
     for (const [pool, end] of this.#lasting) if (!busy.has(pool)) end();
   }
@@ -286,7 +297,7 @@ export class Coordinator {
     return (this.#beating ??= this.#keepBeating());
   }
 
-  /** Beats never overlap: who asks during one is served by the next. */
+  /** Who asks during a beat is served by the next. */
   async #keepBeating(): Promise<void> {
     while (this.#wantsBeat) {
       this.#wantsBeat = false;
@@ -303,35 +314,60 @@ export class Coordinator {
   async #beat(): Promise<void> {
     do {
       if (this.#more) this.#planIfDue();
-      const batch = this.#finished.slice(0, SETTLE_AT_MOST);
       // What is settled may release work, which the same statement then claims.
-      const limit = this.#more || batch.length > 0 ? this.#wanted() : 0;
-      if (batch.length === 0 && limit === 0) return;
-      if (limit > 0) this.#more = false;
-      await this.#exchange(batch, limit);
+      const limit = this.#more || this.#finished.length > 0 ? this.#wanted() : 0;
+      if (this.#finished.length === 0 && limit === 0) return;
+      await this.#exchange(limit);
     } while (this.#finished.length > 0 || (this.#more && this.#wanted() > 0));
   }
 
+  /** Where much has finished while an exchange is under way, the ledger works on two at a time. */
+  async #settleBeside(): Promise<void> {
+    try {
+      while (this.#finished.length >= SETTLE_BESIDE) await this.#exchange(this.#wanted());
+    } catch (error) {
+      this.news.broken(error);
+    }
+    this.#beside = undefined;
+    // What it asked for and did not get, the beat may have left to it.
+    if (this.#more) void this.#look();
+    else this.#endDeliveries();
+  }
+
   /** One exchange with the ledger: outcomes for claims. */
-  async #exchange(batch: readonly Finished[], limit: number): Promise<void> {
-    if (batch.length > 0) crashPoint('before-commit');
-    const outcomes = batch.map(({ outcome }) => outcome);
-    const { verdicts, endedRuns, released, claims, again, outdated } = await this.#patiently(() =>
-      this.ledger.beat(outcomes, { ...this.claimant(), limit }),
-    );
-    if (batch.length > 0) crashPoint('after-commit');
-    // An attempt that is `expired` is left to its timer, one that is `fenced` has nothing to say any more.
-    this.#finished = this.#finished.slice(batch.length);
-    if (claims.length > 0) crashPoint('after-claim');
+  async #exchange(limit: number): Promise<void> {
+    const batch = this.#finished.splice(0, SETTLE_AT_MOST);
+    if (limit > 0) this.#more = false;
+    this.#asked += limit;
+    this.#exchanging++;
+    try {
+      if (batch.length > 0) crashPoint('before-commit');
+      const outcomes = batch.map(({ outcome }) => outcome);
+      const beat = await this.#patiently(() => this.ledger.beat(outcomes, { ...this.claimant(), limit }));
+      if (batch.length > 0) crashPoint('after-commit');
+      if (beat.claims.length > 0) crashPoint('after-claim');
+      await this.#takeUp(batch, limit, beat);
+    } catch (error) {
+      this.#finished.unshift(...batch);
+      throw error;
+    } finally {
+      this.#asked -= limit;
+      this.#exchanging--;
+    }
+  }
+
+  /** What a beat answered. An attempt that is `expired` is left to its timer, one that is `fenced` has nothing to say any more. */
+  async #takeUp(batch: readonly Finished[], limit: number, beat: Beat): Promise<void> {
+    const { verdicts, endedRuns, released, claims, again, outdated } = beat;
     const full = limit > 0 && claims.length >= limit;
     if (full || released) this.#more = true;
     // There may be more than this process takes.
     if (full) this.#ringFor(claims);
     else if (released && limit === 0) this.ring();
     if (again !== null) this.#lookAgain(again);
-    if (outdated) await this.#catchUp();
     this.accept(claims);
     this.#tell(batch, verdicts, endedRuns);
+    if (outdated) await this.#catchUp();
   }
 
   /** Other definitions may count now: claimed and planned again once that is known. */
@@ -378,13 +414,15 @@ export class Coordinator {
     if (!this.options.worker || this.#stopping.signal.aborted) return 0;
     const { concurrency } = this.options;
     const ahead = Math.ceil((concurrency * BEAT) / Math.max(this.#usual, 0.01));
-    return concurrency + Math.min(Math.max(concurrency, SETTLE_AT_MOST), ahead) - this.#places.taken;
+    const most = concurrency + Math.min(Math.max(concurrency, MOST_AHEAD), ahead);
+    return Math.max(0, most - this.#places.taken - this.#asked);
   }
 
   #finish(...finished: readonly Finished[]): void {
     if (finished.length === 0) return;
     this.#finished.push(...finished);
     void this.#look();
+    if (this.#exchanging > 0 && this.#finished.length >= SETTLE_BESIDE) this.#beside ??= this.#settleBeside();
   }
 
   #ringFor(claims: readonly Claim[]): void {
