@@ -12,6 +12,7 @@ import type { IoRegistry } from './io/io.registry.js';
 import type { VersionPolicy } from './ledger/records.js';
 import type { BlockedPlace, LeaseAccess } from './ledger/sql/lease-ledger.js';
 import { declaredUpstreams } from './planning/must-run.js';
+import { dimensionsOf } from './partitions/partition-dimensions.js';
 import type { WorkQueue } from './queue/queue.port.js';
 import type { AttemptHost } from './runs/attempt.host.js';
 import { Catalogue } from './runs/catalogue.js';
@@ -326,6 +327,7 @@ function registrationOf(definition: AssetDefinition): AssetRegistration {
     partitioned: scheme !== undefined,
     upstreams: declaredUpstreams(definition),
     pool: definition.pool,
+    dimensions: dimensionsOf(scheme),
     definition: storedDefinition(definition),
   };
 }

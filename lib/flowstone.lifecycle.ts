@@ -19,6 +19,7 @@ import { EngineSource } from './flowstone.service.js';
 import { createIoRegistry, type OpenableLedger } from './flowstone.storage.js';
 import { MemoryIoManager } from './io/managers/memory/memory.io-manager.js';
 import { FLOWSTONE_QUEUE, type WorkQueue } from './queue/queue.port.js';
+import { unusedKeys } from './runs/pool.options.js';
 
 /** Token of the resolved options. */
 export const FLOWSTONE_OPTIONS = Symbol.for('flowstone:options');
@@ -89,6 +90,7 @@ export class FlowStoneLifecycle
     this.#logger.log(
       `${definitions.length} assets, ledger: ${where}, ${this.options.role === 'api' ? 'no worker' : `${this.options.concurrency} at once`}`,
     );
+    for (const warning of unusedKeys(this.options.pools, definitions)) this.#logger.warn(warning);
     if (process.listenerCount('SIGTERM') === 0) {
       this.#logger.log(
         'Shutdown hooks are off: SIGTERM ends this process like a crash (safe, slower). Call app.enableShutdownHooks().',

@@ -217,11 +217,11 @@ export const OPTION_CATALOGUE: { readonly [K in keyof ResolvedOptions]: OptionEn
     read: count(1),
   },
   pools: {
-    type: 'Record<string, { concurrency?, rate? }>',
+    type: 'Record<string, { concurrency?, rate?, perKey? }>',
     default: [],
     defaultText: '`{}`',
     description:
-      "What bounds pools over all processes, by name: `concurrency`, how many materializations run at once, and `rate`, how many may begin in a time (`'100/min'`, `'5/s'`, `'2/10s'`). The process that enters last decides for the pools it names; `{}` bounds nothing. See [pools](pools.md).",
+      "What bounds pools over all processes, by name: `concurrency`, how many materializations run at once, and `rate`, how many may begin in a time (`'100/min'`, `'5/s'`, `'2/10s'`); `perKey: { dimension, concurrency?, rate? }` bounds each key besides. The process that enters last decides for the pools it names; `{}` bounds nothing. See [pools](pools.md).",
     read: readPools,
   },
   io: {

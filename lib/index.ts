@@ -97,7 +97,7 @@ export type { RetentionOptions } from './retention/retention.options.js';
 export { RunCancelled, RunFailed, RunHandle, type RunProgress, type WaitOptions } from './runs/run.handle.js';
 export type { RunResult, RunView } from './runs/run.view.js';
 export type { Failure } from './runs/failure.js';
-export type { PoolOptions } from './runs/pool.options.js';
+export type { PoolKeyOptions, PoolOptions } from './runs/pool.options.js';
 export type { Wait, WaitKind } from './runs/wait.reason.js';
 export type { PartitionsOption, PlanOptions, Target } from './runs/request.reader.js';
 export type { AssetStatus, PartitionStatus } from './planning/status.js';

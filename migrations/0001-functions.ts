@@ -3,7 +3,7 @@
 // step before made wait for: a statement of its own has a snapshot of its own. Names are unqualified, as in the tables.
 //
 // Lock order of all of them: processes, materializations by id, heads by id, dependents and waiters by id, limits by
-// id, then (claiming) whatever is free by SKIP LOCKED, at last lanes by id and runs by id. Rows found by an older
+// id, then (claiming) whatever is free by SKIP LOCKED, limits as well, at last lanes by id and runs by id. Rows found by an older
 // snapshot are judged again when they are locked: each UPDATE repeats its guard.
 // Every access to a large table is by `id = ANY(...)` or a LATERAL look-up that cannot be flattened (OFFSET 0), so that
 // no statistics, however wrong, make the planner scan it. `upstream + 0` is what the index on it is made of.
@@ -38,7 +38,7 @@ const MOVED = `CREATE TYPE moved AS (
 const TOKENS = `LEAST(x.burst, x.tokens
   + GREATEST(extract(epoch FROM clock_timestamp() - x.refilled_at), 0)::float8 * 1000 * x.burst / x.period)`;
 
-// The three have no search path of their own, so that they are inlined where they are called.
+// These have no search path of their own, so that they are inlined where they are called.
 const TOKENS_LEFT = `CREATE FUNCTION tokens_left(x limits) RETURNS float8 LANGUAGE sql AS $$ SELECT ${TOKENS} $$`;
 
 /** How many more may be claimed; null where nothing bounds it, less than one where none may. */
@@ -49,11 +49,20 @@ const PLACES_LEFT = `CREATE FUNCTION places_left(x limits) RETURNS integer LANGU
 const TOKEN_DUE = `CREATE FUNCTION token_due(x limits) RETURNS float8 LANGUAGE sql AS $$
   SELECT CASE WHEN ${TOKENS} < 1 THEN ceil((1 - ${TOKENS}) * x.period / x.burst) END $$`;
 
+/** From when on whoever waits at a limit may look again: a time to come, never (until a place is given back), or now. */
+const GATE_OPENS = `CREATE FUNCTION gate_opens(capacity integer, used integer, burst integer, tokens float8, period float8)
+RETURNS timestamptz LANGUAGE sql AS $$ SELECT CASE
+  WHEN used >= capacity THEN 'infinity'
+  WHEN tokens < 1 THEN clock_timestamp() + ceil((1 - tokens) * period / burst) * interval '1 millisecond'
+  ELSE clock_timestamp() END $$`;
+
 /**
  * Pools are bounded as a process says that enters. What a limit becomes holds at once, for open runs as well: a pool that
- * gets its first is given to their lanes, with the places that are taken. Whoever claims or ends something writes claims,
- * so locking that table keeps everybody from doing either half counted; pools first, as planning does (make_lanes).
- * Boot-time work, the lanes once per pool. Plan: pools_name, primary keys; reads all lanes.
+ * gets its first is given to their lanes, with the places that are taken; the keys of a pool change with it. Keys of
+ * another dimension than before are new ones, and those of the former bound nothing any more.
+ * Whoever claims or ends something writes claims, so locking that table keeps everybody from doing either half counted;
+ * pools first, as planning does (make_lanes). Boot-time work, the lanes once per pool. Plan: pools_name, limits_key,
+ * primary keys; reads all lanes.
  */
 const BOUND_POOLS = `CREATE FUNCTION bound_pools(p_namespace integer, p_pools json) RETURNS void LANGUAGE plpgsql
 SET search_path FROM CURRENT AS $$
@@ -62,13 +71,16 @@ DECLARE
   v_first integer[];
 BEGIN
   WITH changed AS MATERIALIZED (
-    SELECT p.id, p.limit_id FROM json_to_recordset(p_pools) AS n (name text, capacity integer, burst integer, period float8)
+    SELECT p.id, p.limit_id IS NULL AND num_nonnulls(n.capacity, n.burst) > 0 AS first
+    FROM json_to_recordset(p_pools) AS n (name text, capacity integer, burst integer, period float8, dimension text,
+      key_capacity integer, key_burst integer, key_period float8)
     JOIN pools p ON p.namespace = p_namespace AND p.name = n.name
     LEFT JOIN limits x ON x.id = p.limit_id
-    WHERE (x.capacity, x.burst, x.period) IS DISTINCT FROM (n.capacity, n.burst, n.period)
+    WHERE (x.capacity, x.burst, x.period, p.dimension, p.key_capacity, p.key_burst, p.key_period) IS DISTINCT FROM
+      (n.capacity, n.burst, n.period, COALESCE(n.dimension, p.dimension), n.key_capacity, n.key_burst, n.key_period)
     ORDER BY p.id FOR UPDATE OF p
   )
-  SELECT array_agg(c.id), array_agg(c.id) FILTER (WHERE c.limit_id IS NULL) INTO v_changed, v_first FROM changed c;
+  SELECT array_agg(c.id), array_agg(c.id) FILTER (WHERE c.first) INTO v_changed, v_first FROM changed c;
   IF v_changed IS NULL THEN RETURN; END IF;
 
   IF v_first IS NOT NULL THEN
@@ -83,7 +95,8 @@ BEGIN
       CROSS JOIN LATERAL (SELECT m.lane_id FROM materializations m WHERE m.id = c.materialization_id OFFSET 0) m
       JOIN lane l ON l.id = m.lane_id WHERE c.namespace = p_namespace GROUP BY l.limit_id
     ), made AS (
-      INSERT INTO limits (id, used) SELECT b.limit_id, COALESCE(h.used, 0) FROM bound b LEFT JOIN held h USING (limit_id)
+      INSERT INTO limits (id, namespace, pool_id, used)
+      SELECT b.limit_id, p_namespace, b.id, COALESCE(h.used, 0) FROM bound b LEFT JOIN held h USING (limit_id)
     ), named AS (
       UPDATE pools p SET limit_id = b.limit_id FROM bound b WHERE p.id = ANY (v_first) AND b.id = p.id
     )
@@ -91,13 +104,34 @@ BEGIN
     WHERE y.id = ANY (ARRAY(SELECT x.id FROM lane x)) AND l.id = y.id;
   END IF;
 
+  PERFORM FROM limits x WHERE x.id = ANY (ARRAY(
+    SELECT p.limit_id FROM pools p WHERE p.id = ANY (v_changed)
+    UNION ALL SELECT k.id FROM limits k WHERE k.pool_id = ANY (v_changed) AND k.key IS NOT NULL)) ORDER BY x.id FOR UPDATE;
   -- A rate that is new begins full; one that changes keeps the tokens it has.
-  UPDATE limits x SET capacity = n.capacity, burst = n.burst, period = n.period,
-    tokens = CASE WHEN n.burst IS NOT NULL THEN LEAST(n.burst, COALESCE(tokens_left(x), n.burst)) END,
-    refilled_at = CASE WHEN n.burst IS NOT NULL THEN clock_timestamp() END
-  FROM json_to_recordset(p_pools) AS n (name text, capacity integer, burst integer, period float8)
-  JOIN pools p ON p.namespace = p_namespace AND p.name = n.name
-  WHERE p.id = ANY (v_changed) AND x.id = p.limit_id;
+  WITH pool AS MATERIALIZED (
+    SELECT p.id, p.limit_id, n.*, n.dimension <> p.dimension AS other
+    FROM json_to_recordset(p_pools) AS n (name text, capacity integer, burst integer, period float8, dimension text,
+      key_capacity integer, key_burst integer, key_period float8)
+    JOIN pools p ON p.namespace = p_namespace AND p.name = n.name WHERE p.id = ANY (v_changed)
+  ), bound AS MATERIALIZED (
+    SELECT p.limit_id AS id, p.id AS pool_id, p.capacity, p.burst, p.period FROM pool p
+    UNION ALL
+    SELECT k.id, p.id, p.key_capacity, p.key_burst, p.key_period FROM pool p
+    JOIN limits k ON k.pool_id = p.id AND k.key IS NOT NULL WHERE p.other IS NOT true
+    UNION ALL
+    SELECT k.id, NULL, NULL, NULL, NULL FROM pool p JOIN limits k ON k.pool_id = p.id AND k.key IS NOT NULL WHERE p.other
+  ), keyed AS (
+    UPDATE pools p SET dimension = COALESCE(n.dimension, p.dimension), key_capacity = n.key_capacity,
+      key_burst = n.key_burst, key_period = n.key_period
+    FROM pool n WHERE p.id = ANY (v_changed) AND n.id = p.id
+  )
+  UPDATE limits x SET pool_id = b.pool_id, key = CASE WHEN b.pool_id IS NOT NULL THEN x.key END,
+    capacity = b.capacity, burst = b.burst, period = b.period, tokens = t.tokens,
+    refilled_at = CASE WHEN b.burst IS NOT NULL THEN clock_timestamp() END,
+    opens_at = CASE WHEN x.opens_at IS NOT NULL THEN gate_opens(b.capacity, x.used, b.burst, t.tokens, b.period) END
+  FROM bound b CROSS JOIN LATERAL (SELECT CASE WHEN b.burst IS NOT NULL THEN LEAST(b.burst, COALESCE(
+    (SELECT tokens_left(y) FROM limits y WHERE y.id = b.id OFFSET 0), b.burst)) END AS tokens OFFSET 0) t
+  WHERE x.id = ANY (ARRAY(SELECT y.id FROM bound y)) AND b.id = x.id;
 END $$`;
 
 /**
@@ -288,7 +322,10 @@ BEGIN
   ), locked AS MATERIALIZED (
     SELECT l.id FROM limits l WHERE l.id = ANY (ARRAY(SELECT g.limit_id FROM given g)) ORDER BY l.id FOR UPDATE
   )
-  UPDATE limits l SET used = l.used - g.count FROM given g
+  UPDATE limits l SET used = l.used - g.count, served_at = clock_timestamp(),
+    opens_at = CASE WHEN l.opens_at IS NOT NULL
+      THEN gate_opens(l.capacity, l.used - g.count, l.burst, tokens_left(l), l.period) END
+  FROM given g
   WHERE l.id = ANY (ARRAY(SELECT x.id FROM locked x)) AND g.limit_id = l.id;
 
   RETURN v_lanes;
@@ -297,11 +334,12 @@ END $$`;
 /**
  * What comes last: lanes learn what they got and gave, runs count, and end where nothing is open. `p_released`: lanes
  * in which something became ready; `p_empty`: lanes found empty, and at which count of releases; `p_touched`: runs to
- * be looked at in any case. Returns the runs that ended. Plan: primary keys.
+ * be looked at in any case; `p_shut`: lanes that wait at a gate from now on, and at which. Returns the runs that ended. Plan: primary keys.
  * Source of the rules: plannedRunStatus (lib/ledger/transitions.ts).
  */
 const TALLY = `CREATE FUNCTION tally(p_namespace integer, p_moved moved[], p_claimed moved[], p_released bigint[],
-  p_empty bigint[], p_empty_at integer[], p_touched bigint[]) RETURNS bigint[] LANGUAGE plpgsql
+  p_empty bigint[], p_empty_at integer[], p_touched bigint[], p_shut bigint[] DEFAULT NULL, p_gates bigint[] DEFAULT NULL)
+RETURNS bigint[] LANGUAGE plpgsql
 SET search_path FROM CURRENT AS $$
 DECLARE
   v_runs bigint[];
@@ -310,20 +348,25 @@ DECLARE
 BEGIN
   -- An empty lane is told so only if nothing was released since it was found empty.
   WITH change AS MATERIALIZED (
-    SELECT c.id, bool_or(c.released) AS released, bool_or(c.served) AS served, max(c.empty_at) AS empty_at FROM (
-      SELECT r.id, true AS released, false AS served, NULL::integer AS empty_at FROM unnest(p_released) r (id)
-      UNION ALL SELECT s.lane_id, false, true, NULL FROM unnest(p_claimed) s
-      UNION ALL SELECT e.id, false, false, e.at FROM unnest(p_empty, p_empty_at) e (id, at)) c
+    SELECT c.id, bool_or(c.released) AS released, bool_or(c.served) AS served, max(c.empty_at) AS empty_at,
+      max(c.gate) AS gate FROM (
+      SELECT r.id, true AS released, false AS served, NULL::integer AS empty_at, NULL::bigint AS gate
+      FROM unnest(p_released) r (id)
+      UNION ALL SELECT s.lane_id, false, true, NULL, NULL FROM unnest(p_claimed) s
+      UNION ALL SELECT e.id, false, false, e.at, NULL FROM unnest(p_empty, p_empty_at) e (id, at)
+      UNION ALL SELECT g.id, false, false, NULL, g.gate FROM unnest(p_shut, p_gates) g (id, gate)) c
     GROUP BY c.id
   ), locked AS MATERIALIZED (
     SELECT l.id FROM lanes l WHERE l.id = ANY (ARRAY(SELECT c.id FROM change c)) ORDER BY l.id FOR UPDATE
   )
   UPDATE lanes l SET
     has_ready = c.released OR (l.has_ready AND l.releases IS DISTINCT FROM c.empty_at),
+    gate = CASE WHEN c.released OR (l.has_ready AND l.releases IS DISTINCT FROM c.empty_at)
+      THEN COALESCE(c.gate, l.gate) END,
     releases = l.releases + c.released::integer,
     served_at = CASE WHEN c.served THEN clock_timestamp() ELSE l.served_at END
   FROM change c WHERE l.id = ANY (ARRAY(SELECT x.id FROM locked x)) AND c.id = l.id
-    AND (c.released OR (l.has_ready AND l.releases = c.empty_at)
+    AND (c.released OR (l.has_ready AND (l.releases = c.empty_at OR c.gate IS NOT NULL))
       OR (c.served AND l.served_at < clock_timestamp() - interval '1 second'));
 
   v_runs := ARRAY(SELECT m.run_id FROM unnest(p_moved) m UNION SELECT m.run_id FROM unnest(p_claimed) m
@@ -383,51 +426,12 @@ BEGIN
   released := v_lanes IS NOT NULL OR EXISTS (SELECT FROM unnest(v_all) m WHERE m.process IS NOT NULL);
 END $$`;
 
-/**
- * Takes ready materializations for a process, at most `p_limit`: among the lanes whose first is the most urgent (its
- * priority, and one more for each minute without service) those of the runs with the least under way, each its share.
- * Then by priority and age. A row whose lock is free, or its own already, takes it; the others record whom they wait
- * for, under the head's row lock, so that the holder's end cannot miss them.
- * This half never waits: what cannot be locked stays ready for the next claim. The process row is shared (KEY SHARE),
- * so that a rescue, which takes it FOR UPDATE, comes wholly before (then there is no row, and nothing is claimed) or
- * wholly after. `p_closed`: pools of which nothing is wanted. `p_run`: only of this run.
- * `p_released`: lanes in which this transaction made something ready, which the tally has not told them yet.
- * Only lanes that have a place and a token are looked at; `again`: in how many ms more may be had that nobody will
- * ring for (a token comes, or another process was just counting), null: not to be known.
- * Of the assets `p_batched`, so many as `p_sizes` says share a place: with those that take places, of one lane, come
- * others of it, as many as fill their batches. `p_limit` counts places, too.
- * The caller counts (tally). Plan: lanes_ready from both ends and, where these leave out some, from a place by chance, so
- * that those between are seen too; ready_pkey per lane, stopped by LIMIT; primary keys.
- * Guard: pending without blockers, read under the row lock; `outdated`: other definitions may count than the process
- * knows, nothing is claimed until it has asked.
- */
-const CLAIM_READY = `CREATE FUNCTION claim_ready(p_namespace integer, p_process text, p_limit integer, p_assets integer[],
-  p_closed integer[], p_batched integer[], p_sizes integer[], p_run bigint, p_released bigint[], OUT claimed moved[], OUT empty bigint[], OUT empty_at integer[], OUT again float8,
-  OUT outdated boolean)
-LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
-DECLARE
-  v_left integer := p_limit;
-  v_tried bigint[] := '{}';
-  v_lanes bigint[];
-  v_limited boolean;
-  v_busy boolean := false;
-  v_quota integer;
-  v_taken moved[];
-  v_places integer;
-  v_full bigint[];
-  v_holders bigint[];
-  v_unfit tid[];
-BEGIN
-  claimed := '{}';
-  -- Before lanes are read: see bound_pools.
-  LOCK TABLE claims IN ROW EXCLUSIVE MODE;
-  SELECT p.outdated INTO outdated FROM processes p WHERE p.namespace = p_namespace AND p.id = p_process FOR KEY SHARE;
-  IF outdated IS NOT false THEN RETURN; END IF;
-  WHILE v_left > 0 AND cardinality(claimed) < GREATEST(p_limit, ${MOST_BESIDE}) LOOP
-    WITH ends AS MATERIALIZED (
-      (SELECT l.id FROM lanes l WHERE l.namespace = p_namespace AND l.has_ready AND p_run IS NULL ORDER BY l.id LIMIT 256)
+/** A look at the lanes in sight, and which of them are next, by `first`: a CTE made of `lane`. */
+const lookAtLanes = (first: string): string => `WITH ends AS MATERIALIZED (
+      (SELECT l.id FROM lanes l WHERE l.namespace = p_namespace AND l.has_ready AND l.gate IS NULL AND p_run IS NULL
+        ORDER BY l.id LIMIT 256)
       UNION
-      (SELECT l.id FROM lanes l WHERE l.namespace = p_namespace AND l.has_ready AND p_run IS NULL
+      (SELECT l.id FROM lanes l WHERE l.namespace = p_namespace AND l.has_ready AND l.gate IS NULL AND p_run IS NULL
         ORDER BY l.id DESC LIMIT 256)
     ), near AS MATERIALIZED (
       SELECT e.id FROM ends e
@@ -435,32 +439,160 @@ BEGIN
       SELECT l.id FROM (
         SELECT min(e.id) + floor(random() * (max(e.id) - min(e.id)))::bigint AS id FROM ends e HAVING count(*) = 512) c
       CROSS JOIN LATERAL (SELECT l.id FROM lanes l
-        WHERE l.namespace = p_namespace AND l.has_ready AND l.id >= c.id ORDER BY l.id LIMIT 128) l
+        WHERE l.namespace = p_namespace AND l.has_ready AND l.gate IS NULL AND l.id >= c.id ORDER BY l.id LIMIT 128) l
       UNION
       SELECT l.id FROM lanes l WHERE l.run_id = p_run AND l.has_ready
       UNION
-      SELECT r.id FROM unnest(p_released) r (id)
+      SELECT r.id FROM unnest(p_released || v_opened) r (id)
     ), lane AS MATERIALIZED (
-      SELECT l.id, l.releases, l.limits, r.running, y.rank, x.due,
-        l.id <> ALL (v_tried) AND COALESCE(x.places, 1) > 0 AS open,
-        floor(extract(epoch FROM clock_timestamp() - l.served_at) / 60)::integer - y.rank AS urgency
+      SELECT l.id, l.releases, l.limits, l.gate, l.key_limit, y.rank, x.due, x.shut,
+        l.id <> ALL (v_tried) AND x.shut IS NULL AS open,
+        GREATEST(r.running, x.key_used) AS load, GREATEST(l.served_at, x.key_served_at) AS served_at,
+        floor(extract(epoch FROM v_now - l.served_at) / 60)::integer - y.rank AS urgency
       FROM near n
       CROSS JOIN LATERAL (SELECT l.* FROM lanes l WHERE l.id = n.id OFFSET 0) l
       CROSS JOIN LATERAL (SELECT r.running, r.stopping FROM runs r WHERE r.id = l.run_id OFFSET 0) r
       -- What is still ready of a run whose pending ones are being cancelled counts as nothing.
       LEFT JOIN LATERAL (
         SELECT y.rank FROM ready y WHERE y.lane_id = l.id AND NOT r.stopping ORDER BY y.rank LIMIT 1) y ON true
-      CROSS JOIN LATERAL (SELECT min(places_left(x)) AS places, max(token_due(x)) AS due FROM limits x
-        WHERE l.limits IS NOT NULL AND x.id = ANY (l.limits) OFFSET 0) x
+      CROSS JOIN LATERAL (
+        -- Of the limits that are full, that of all the pool last: whoever waits at that is next when it has a place.
+        SELECT COALESCE(min(x.id) FILTER (WHERE places_left(x) < 1 AND (x.key IS NOT NULL OR x.pool_id IS NULL)),
+            min(x.id) FILTER (WHERE places_left(x) < 1)) AS shut,
+          max(token_due(x)) AS due,
+          max(x.used) FILTER (WHERE x.id = l.key_limit) AS key_used,
+          max(x.served_at) FILTER (WHERE x.id = l.key_limit) AS key_served_at
+        FROM limits x WHERE l.limits IS NOT NULL AND x.id = ANY (l.limits) OFFSET 0) x
       WHERE l.pool_id <> ALL (p_closed)
-    ), first AS (
-      SELECT l.* FROM lane l WHERE l.open AND l.urgency = (SELECT max(x.urgency) FROM lane x WHERE x.open)
-      ORDER BY l.running, l.id LIMIT v_left
-    )
+    ), ${first}
     SELECT (SELECT array_agg(f.id) FROM first f), (SELECT bool_or(f.limits IS NOT NULL) FROM first f),
       array_agg(l.id) FILTER (WHERE l.rank IS NULL), array_agg(l.releases) FILTER (WHERE l.rank IS NULL),
-      min(l.due) FILTER (WHERE l.rank IS NOT NULL)
-    INTO v_lanes, v_limited, empty, empty_at, again FROM lane l;
+      min(l.due) FILTER (WHERE l.rank IS NOT NULL),
+      array_agg(l.id) FILTER (WHERE l.rank IS NOT NULL AND l.shut <> COALESCE(l.gate, 0)),
+      array_agg(l.shut) FILTER (WHERE l.rank IS NOT NULL AND l.shut <> COALESCE(l.gate, 0)),
+      (SELECT count(*) = 512 FROM ends e)
+    INTO v_lanes, v_limited, empty, empty_at, again, v_shut, v_gates, v_more FROM lane l;`;
+
+/** Of the most urgent those of the runs with the least under way. */
+const NEXT_BY_RUN = `first AS (
+      SELECT l.id, l.limits FROM lane l WHERE l.open AND l.urgency = (SELECT max(x.urgency) FROM lane x WHERE x.open)
+      ORDER BY l.load, l.id LIMIT v_left
+    )`;
+
+/** The same where lanes have keys. */
+const NEXT_BY_KEY = `standing AS MATERIALIZED (
+      -- Lanes of one key stand to each other by their own urgency; the key stands to others by the highest priority in
+      -- it and by when it was served: many lanes make it no more urgent. A lane without a key stands for itself.
+      SELECT l.*, l.urgency - max(l.urgency) OVER key + max(-l.rank) OVER key
+        + floor(extract(epoch FROM v_now - l.served_at) / 60)::integer AS standing
+      FROM lane l WHERE l.open WINDOW key AS (PARTITION BY COALESCE(l.key_limit, -l.id))
+    ), first AS (
+      SELECT s.id, s.limits FROM (
+        -- Each lane of a key adds to what is under way of it.
+        SELECT s.*, s.load + row_number() OVER (PARTITION BY COALESCE(s.key_limit, -s.id)
+          ORDER BY s.load, s.served_at, s.id) AS share
+        FROM standing s WHERE s.standing = (SELECT max(x.standing) FROM standing x)) s
+      ORDER BY s.share, s.served_at, s.id LIMIT v_left
+    )`;
+
+/**
+ * Takes ready materializations for a process, at most `p_limit`: among the lanes whose first is the most urgent (its
+ * priority, and one more for each minute without service) those of the runs with the least under way, each its share.
+ * Lanes of one key count as one, so that no key delays others by the number of its runs. Then by priority and age. A row
+ * whose lock is free, or its own already, takes it; the others record whom they wait for, under the head's row lock, so
+ * that the holder's end cannot miss them.
+ * This half never waits: what cannot be locked stays ready for the next claim. The process row is shared (KEY SHARE),
+ * so that a rescue, which takes it FOR UPDATE, comes wholly before (then there is no row, and nothing is claimed) or
+ * wholly after. `p_closed`: pools of which nothing is wanted. `p_run`: only of this run.
+ * `p_released`: lanes in which this transaction made something ready, which the tally has not told them yet.
+ * Only lanes that have a place and a token are taken from; those that have none wait at the gate of a limit that is full
+ * (`shut`, `gates`: which from now on) and are looked at again when that opens. `again`: in how many ms more may be had
+ * that nobody will ring for (a token comes, another process was just counting, or there were too many lanes to see them
+ * all), null: not to be known.
+ * Of the assets `p_batched`, so many as `p_sizes` says share a place: with those that take places, of one lane, come
+ * others of it, as many as fill their batches. `p_limit` counts places, too.
+ * The caller counts (tally). Plan: lanes_ready from both ends and, where these leave out some, from a place by chance, so
+ * that those between are seen too; likewise limits_gates, and lanes_gated for each; ready_pkey per lane, stopped by LIMIT;
+ * primary keys.
+ * Guard: pending without blockers, read under the row lock; `outdated`: other definitions may count than the process
+ * knows, nothing is claimed until it has asked.
+ */
+const CLAIM_READY = `CREATE FUNCTION claim_ready(p_namespace integer, p_process text, p_limit integer, p_assets integer[],
+  p_closed integer[], p_batched integer[], p_sizes integer[], p_run bigint, p_released bigint[], OUT claimed moved[],
+  OUT empty bigint[], OUT empty_at integer[], OUT again float8,
+  OUT outdated boolean, OUT shut bigint[], OUT gates bigint[])
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+  v_now timestamptz;
+  v_left integer := p_limit;
+  v_tried bigint[] := '{}';
+  v_lanes bigint[];
+  v_limited boolean;
+  v_busy boolean := false;
+  v_more boolean;
+  v_keyed boolean;
+  v_open boolean;
+  v_opens_at timestamptz;
+  v_opened bigint[];
+  v_quota integer;
+  v_taken moved[];
+  v_places integer;
+  v_full bigint[];
+  v_holders bigint[];
+  v_unfit tid[];
+  v_shut bigint[];
+  v_gates bigint[];
+  v_idle bigint[];
+BEGIN
+  claimed := '{}';
+  -- Before lanes are read: see bound_pools.
+  LOCK TABLE claims IN ROW EXCLUSIVE MODE;
+  SELECT p.outdated INTO outdated FROM processes p WHERE p.namespace = p_namespace AND p.id = p_process FOR KEY SHARE;
+  IF outdated IS NOT false THEN RETURN; END IF;
+  v_now := clock_timestamp();
+  SELECT EXISTS (SELECT FROM pools p WHERE p.namespace = p_namespace AND num_nonnulls(p.key_capacity, p.key_burst) > 0),
+    EXISTS (SELECT FROM limits x WHERE x.namespace = p_namespace AND x.opens_at <= v_now AND p_run IS NULL),
+    (SELECT x.opens_at FROM limits x WHERE x.namespace = p_namespace AND x.opens_at > v_now AND x.opens_at < 'infinity'
+      AND p_run IS NULL ORDER BY x.opens_at LIMIT 1)
+  INTO v_keyed, v_open, v_opens_at;
+  IF v_open THEN
+    WITH opened AS MATERIALIZED (
+      (SELECT x.id, x.opens_at FROM limits x WHERE x.namespace = p_namespace AND x.opens_at <= v_now
+        ORDER BY x.opens_at LIMIT 64)
+      UNION
+      (SELECT x.id, x.opens_at FROM limits x WHERE x.namespace = p_namespace AND x.opens_at <= v_now
+        ORDER BY x.opens_at DESC LIMIT 64)
+    ), gate AS MATERIALIZED (
+      SELECT o.id FROM opened o
+      UNION
+      SELECT x.id FROM (
+        SELECT min(o.opens_at) + random() * (max(o.opens_at) - min(o.opens_at)) AS at FROM opened o HAVING count(*) = 128) c
+      CROSS JOIN LATERAL (SELECT x.id FROM limits x
+        WHERE x.namespace = p_namespace AND x.opens_at BETWEEN c.at AND v_now ORDER BY x.opens_at LIMIT 32) x
+    ), each AS MATERIALIZED (
+      SELECT 1 + 128 / count(*) AS lanes FROM gate HAVING count(*) > 0
+    ), lane AS MATERIALIZED (
+      SELECT l.id, g.id AS gate FROM gate g CROSS JOIN LATERAL (
+        (SELECT l.id FROM lanes l WHERE l.gate = g.id ORDER BY l.id + 0 LIMIT (SELECT e.lanes FROM each e))
+        UNION
+        (SELECT l.id FROM lanes l WHERE l.gate = g.id ORDER BY l.id + 0 DESC LIMIT (SELECT e.lanes FROM each e))
+        UNION
+        (SELECT l.id FROM (
+            SELECT a.id + floor(random() * (z.id - a.id))::bigint AS id FROM
+              (SELECT l.id FROM lanes l WHERE l.gate = g.id ORDER BY l.id + 0 LIMIT 1) a,
+              (SELECT l.id FROM lanes l WHERE l.gate = g.id ORDER BY l.id + 0 DESC LIMIT 1) z OFFSET 0) c
+          CROSS JOIN LATERAL (SELECT l.id FROM lanes l
+            WHERE l.gate = g.id AND l.id + 0 >= c.id ORDER BY l.id + 0 LIMIT (SELECT e.lanes FROM each e)) l)) l
+    )
+    SELECT (SELECT array_agg(l.id) FROM lane l), array_agg(g.id) FILTER (WHERE g.id NOT IN (SELECT l.gate FROM lane l))
+    INTO v_opened, v_idle FROM gate g;
+  END IF;
+  WHILE v_left > 0 AND cardinality(claimed) < GREATEST(p_limit, ${MOST_BESIDE}) LOOP
+    IF v_keyed THEN
+      ${lookAtLanes(NEXT_BY_KEY)}
+    ELSE
+      ${lookAtLanes(NEXT_BY_RUN)}
+    END IF;
     EXIT WHEN v_lanes IS NULL;
     v_quota := ceil(v_left::float8 / cardinality(v_lanes));
     v_tried := v_tried || v_lanes;
@@ -472,28 +604,31 @@ BEGIN
         WHERE x.id = ANY (ARRAY(SELECT DISTINCT unnest(y.limits) FROM lanes y WHERE y.id = ANY (v_lanes)))
         ORDER BY x.id FOR UPDATE SKIP LOCKED
       )
-      SELECT array_agg(y.id) FILTER (WHERE y.limits IS NULL OR y.limits <@ ARRAY(SELECT l.id FROM locked l WHERE l.open)),
+      SELECT array_agg(y.id ORDER BY array_position(v_lanes, y.id)) FILTER (WHERE y.limits IS NULL
+          OR y.limits <@ ARRAY(SELECT l.id FROM locked l WHERE l.open)),
         v_busy OR bool_or(y.limits IS NOT NULL AND NOT y.limits <@ ARRAY(SELECT l.id FROM locked l))
       INTO v_lanes, v_busy FROM lanes y WHERE y.id = ANY (v_lanes);
       CONTINUE WHEN v_lanes IS NULL;
     END IF;
 
     WITH lane AS MATERIALIZED (
-      SELECT l.id, l.limits, LEAST(v_quota, f.free) AS quota
-      FROM unnest(v_lanes) n (id)
+      SELECT l.id, l.limits, LEAST(v_quota, f.free) AS quota, n.turn
+      FROM unnest(v_lanes) WITH ORDINALITY n (id, turn)
       CROSS JOIN LATERAL (SELECT l.id, l.limits FROM lanes l WHERE l.id = n.id OFFSET 0) l
       CROSS JOIN LATERAL (SELECT min(places_left(x)) AS free FROM limits x WHERE x.id = ANY (l.limits) OFFSET 0) f
     ), picked AS MATERIALIZED (
-      SELECT l.id AS lane_id, l.limits, l.quota, y.* FROM lane l CROSS JOIN LATERAL (
+      SELECT l.id AS lane_id, l.limits, l.quota, l.turn, y.* FROM lane l CROSS JOIN LATERAL (
         SELECT y.ctid AS place, y.rank, y.materialization_id AS id, y.asset_id FROM ready y
         -- IS TRUE keeps it from becoming a join, which would not read in the order of the index.
         WHERE y.lane_id = l.id AND (y.asset_id IN (SELECT unnest(p_assets))) IS TRUE
         ORDER BY y.rank, y.materialization_id LIMIT l.quota FOR UPDATE SKIP LOCKED) y
     ), beyond AS (
-      -- Lanes that share a limit may have picked more than it has places.
+      -- Lanes that share a limit may have picked more than it has places: the first of each lane, in their order, and so on.
       SELECT p.id FROM (
-        SELECT p.id, u.id AS limit_id, row_number() OVER (PARTITION BY u.id ORDER BY p.rank, p.id) AS place
-        FROM picked p CROSS JOIN LATERAL unnest(p.limits) u (id) WHERE v_limited) p
+        SELECT p.id, u.id AS limit_id, row_number() OVER (PARTITION BY u.id ORDER BY p.round, p.turn) AS place
+        FROM (SELECT p.*, row_number() OVER (PARTITION BY p.lane_id ORDER BY p.rank, p.id) AS round FROM picked p
+          WHERE v_limited) p
+        CROSS JOIN LATERAL unnest(p.limits) u (id)) p
       CROSS JOIN LATERAL (SELECT places_left(x) AS free FROM limits x WHERE x.id = p.limit_id OFFSET 0) x
       WHERE p.place > x.free
     ), allowed AS MATERIALIZED (
@@ -558,7 +693,10 @@ BEGIN
     ), counted AS (
       UPDATE limits x SET used = x.used + n.count,
         tokens = CASE WHEN x.burst IS NOT NULL THEN GREATEST(tokens_left(x) - n.count, 0) END,
-        refilled_at = CASE WHEN x.burst IS NOT NULL THEN clock_timestamp() END
+        refilled_at = CASE WHEN x.burst IS NOT NULL THEN clock_timestamp() END,
+        served_at = clock_timestamp(),
+        opens_at = CASE WHEN x.opens_at IS NOT NULL
+          THEN gate_opens(x.capacity, x.used + n.count, x.burst, tokens_left(x) - n.count, x.period) END
       FROM (
         SELECT u.id, count(DISTINCT COALESCE(t.batch, -t.id))::integer AS count FROM taken t
         JOIN together o ON o.id = t.id CROSS JOIN LATERAL unnest(o.limits) u (id) WHERE v_limited GROUP BY u.id) n
@@ -568,9 +706,11 @@ BEGIN
       (SELECT array_agg((t.id, t.run_id, t.lane_id, t.head_id, t.asset_id, t.priority, 'running', t.epoch + 1, p_process,
         NULL, NULL, NULL)::moved) FROM taken t),
       (SELECT count(DISTINCT COALESCE(t.batch, -t.id)) FROM taken t),
-      -- A lane that had its share may have more; one of which nothing could be had is left to the next claim.
+      -- A lane that had its share may have more, or may have it after all where others were before it at a limit; one of
+      -- which nothing could be had is left to the next claim.
       ARRAY(SELECT p.lane_id FROM picked p LEFT JOIN judged j ON j.id = p.id
-        GROUP BY p.lane_id, p.quota HAVING count(*) = p.quota AND count(j.id) > 0),
+        GROUP BY p.lane_id, p.quota HAVING count(*) = p.quota AND count(j.id) > 0
+          OR (EXISTS (SELECT FROM judged) AND bool_or(p.id IN (SELECT b.id FROM beyond b)))),
       (SELECT array_agg(j.holder) FROM judged j WHERE j.holder <> j.id),
       (SELECT array_agg(t.place) FROM together t LEFT JOIN judged j ON j.id = t.id WHERE j.id IS NULL)
     INTO v_taken, v_places, v_full, v_holders, v_unfit;
@@ -586,7 +726,30 @@ BEGIN
           AND m.waiting_for IS NULL OFFSET 0);
     END IF;
   END LOOP;
-  IF v_busy THEN again := 0; END IF;
+
+  -- Whoever waits at a gate is written down under the lock of that limit, so that who gives a place back opens it.
+  IF v_shut IS NOT NULL THEN
+    WITH locked AS MATERIALIZED (
+      SELECT x.id FROM limits x WHERE x.id = ANY (v_gates) AND places_left(x) < 1 ORDER BY x.id FOR UPDATE SKIP LOCKED
+    ), closed AS (
+      UPDATE limits x SET opens_at = gate_opens(x.capacity, x.used, x.burst, tokens_left(x), x.period)
+      WHERE x.id = ANY (ARRAY(SELECT l.id FROM locked l)) RETURNING x.id
+    )
+    SELECT array_agg(s.lane), array_agg(s.gate) INTO shut, gates FROM unnest(v_shut, v_gates) s (lane, gate)
+    WHERE s.gate IN (SELECT c.id FROM closed c);
+  END IF;
+  -- A gate at which nobody waits is none. Looked at once more when it is locked, since others may have come.
+  IF v_idle IS NOT NULL THEN
+    v_idle := ARRAY(SELECT x.id FROM limits x
+      WHERE x.id = ANY (v_idle) AND x.id <> ALL (COALESCE(gates, '{}')) ORDER BY x.id FOR UPDATE SKIP LOCKED);
+    UPDATE limits x SET opens_at = NULL
+    WHERE x.id = ANY (v_idle) AND NOT EXISTS (SELECT FROM lanes l WHERE l.gate = x.id OFFSET 0);
+  END IF;
+  -- Nobody rings when a gate opens by time.
+  again := LEAST(again, ceil(extract(epoch FROM v_opens_at - v_now) * 1000));
+  -- Lanes out of the way: those between can be seen.
+  v_more := v_more AND v_left > 0 AND (shut IS NOT NULL OR empty IS NOT NULL);
+  IF v_busy OR v_more THEN again := 0; END IF;
 END $$`;
 
 /** A holder that has not begun gets the priority of the most urgent that waits for it. It never waits, as its caller. */
@@ -672,6 +835,8 @@ DECLARE
   v_claimed moved[];
   v_empty bigint[];
   v_empty_at integer[];
+  v_shut bigint[];
+  v_gates bigint[];
 BEGIN
   ended := '{}'; released := false;
   IF cardinality(p_ids) > 0 THEN
@@ -740,11 +905,12 @@ BEGIN
       WHERE l.id = ANY (ARRAY(SELECT DISTINCT m.lane_id FROM unnest(v_moved) m)) AND l.limits IS NOT NULL));
   END IF;
   IF p_limit > 0 THEN
-    SELECT c.claimed, c.empty, c.empty_at, c.again, c.outdated INTO v_claimed, v_empty, v_empty_at, again, outdated
+    SELECT c.claimed, c.empty, c.empty_at, c.again, c.outdated, c.shut, c.gates
+    INTO v_claimed, v_empty, v_empty_at, again, outdated, v_shut, v_gates
     FROM claim_ready(p_namespace, p_process, p_limit, p_assets, p_closed, p_batched, p_sizes, NULL, v_lanes) c;
   END IF;
-  IF cardinality(v_moved) > 0 OR cardinality(v_claimed) > 0 OR v_empty IS NOT NULL THEN
-    ended := COALESCE(tally(p_namespace, v_moved, v_claimed, v_lanes, v_empty, v_empty_at, NULL), '{}');
+  IF cardinality(v_moved) > 0 OR cardinality(v_claimed) > 0 OR v_empty IS NOT NULL OR v_shut IS NOT NULL THEN
+    ended := COALESCE(tally(p_namespace, v_moved, v_claimed, v_lanes, v_empty, v_empty_at, NULL, v_shut, v_gates), '{}');
   END IF;
   IF cardinality(v_claimed) > 0 THEN
     claims := describe_claims(p_process, ARRAY(SELECT m.id FROM unnest(v_claimed) m), p_batched IS NOT NULL);
@@ -963,6 +1129,7 @@ export const FUNCTIONS: readonly string[] = [
   TOKENS_LEFT,
   PLACES_LEFT,
   TOKEN_DUE,
+  GATE_OPENS,
   BOUND_POOLS,
   CANCEL_PENDING,
   FOLLOW,

@@ -1,6 +1,7 @@
 // The port of the ledger: every durable fact of FlowStone goes through these operations, each of them atomic.
 // Implementations stand in memory/ and sql/; one conformance suite (test/conformance/ledger) holds for both.
 import type { EntityManager } from 'typeorm';
+import type { Dimensions } from '../partitions/partition-dimensions.js';
 import type { CollectionLedger } from './collection.port.js';
 import type {
   ConsumedInput,
@@ -51,17 +52,28 @@ export interface AssetRegistration {
   readonly upstreams: string;
   /** The pool it runs in. */
   readonly pool: string;
+  /** The dimensions of its partition keys; absent: none. */
+  readonly dimensions?: Dimensions;
   /** The declaration as data, for processes that do not have the class. */
   readonly definition: JsonObject;
 }
 
-/** What bounds a pool, over all processes; null: nothing does. */
-export interface PoolRegistration {
-  readonly name: string;
-  /** Materializations of it that run at once. */
+/** What bounds how much of something runs, over all processes; null: nothing does. */
+export interface PoolBounds {
+  /** Materializations that run at once. */
   readonly concurrency: number | null;
-  /** How many of it may be claimed in each `period` (ms), by a bucket of `count` tokens. */
+  /** How many may be claimed in each `period` (ms), by a bucket of `count` tokens. */
   readonly rate: { readonly count: number; readonly period: number } | null;
+}
+
+/** What bounds a pool, and each key of it besides. */
+export interface PoolRegistration extends PoolBounds {
+  readonly name: string;
+  /**
+   * The key of a materialization is what its partition has in `dimension` when it is planned; one that has none is not
+   * bounded by this. Other numbers hold at once, another dimension for what is planned from then on. Absent: no bounds.
+   */
+  readonly perKey?: PoolBounds & { readonly dimension: string };
 }
 
 /** The definition of an asset that counts now (semantics, Planning and running 15). */
@@ -244,6 +256,14 @@ export interface Transactional {
   readonly manager?: EntityManager | undefined;
 }
 
+/** How full something is that is bounded. */
+export interface PlaceFacts {
+  readonly concurrency: number | null;
+  readonly running: number;
+  /** In how many ms the next token of its rate comes; null: there is one, or no rate. */
+  readonly tokenDue: number | null;
+}
+
 /** What is recorded of why a materialization does not run: the bounds of its run and pool, and how full they are. */
 export interface WaitFacts {
   readonly asset: string;
@@ -255,13 +275,9 @@ export interface WaitFacts {
   /** Its upstream materializations that are not done: how many, and the first. */
   readonly upstreams: { readonly open: number; readonly first: number | null };
   readonly retryAt: Date | null;
-  readonly pool: {
-    readonly name: string;
-    readonly concurrency: number | null;
-    readonly running: number;
-    /** In how many ms the next token of its rate comes; null: there is one, or no rate. */
-    readonly tokenDue: number | null;
-  };
+  readonly pool: PlaceFacts & { readonly name: string };
+  /** The key that it has in its pool, if it has one. */
+  readonly key: (PlaceFacts & { readonly name: string }) | null;
   /** The ledger's time. */
   readonly now: Date;
 }
@@ -334,8 +350,8 @@ export interface Ledger {
   // -- work -------------------------------------------------------------------------------------------------------
   /**
    * Takes ready materializations, highest priority first, then oldest: `running`, epoch + 1, and the lock of
-   * (asset, partition); as many as the limits of their pools and runs allow. Where another materialization holds that lock, the row records it (`waitingFor`) and is not
-   * ready until the holder has ended.
+   * (asset, partition); as many as the limits of their runs, pools and keys allow. Where another materialization holds
+   * that lock, the row records it (`waitingFor`) and is not ready until the holder has ended.
    */
   claim(request: ClaimRequest): Promise<readonly Claim[]>;
   /** Records that user code begins; `timeout` (ms) sets the deadline and its timer. Returns the ids still held. */

@@ -1,5 +1,6 @@
 // From what callers pass to the canonical key of a scheme. Whether such a partition exists is for partition-set.ts to say.
 import { FlowStoneError } from '../flowstone.errors.js';
+import { partNames } from './partition-dimensions.js';
 import { decodeDimensions, encodeDimensions, keyTextProblem, type PartitionKeyInput, WHOLE } from './partition-key.js';
 import type { CustomKey, CustomKeysContext, CustomScheme, PartitionScheme, SingleScheme } from './partition-scheme.js';
 import { isTimeScheme } from './partition-scheme.js';
@@ -42,7 +43,7 @@ function toKey(scheme: PartitionScheme | undefined, input: PartitionKeyInput): s
     if (input === WHOLE) return WHOLE;
     throw invalid(scheme, input, 'there is only the whole');
   }
-  const names = dimensionNames(scheme);
+  const names = partNames(scheme);
   if (names.length > 0) return dimensionsKey(scheme, names, input);
   if (isTimeScheme(scheme) && input instanceof Date) {
     const key = Number.isNaN(input.getTime()) ? undefined : timeKeyNear(scheme, input.getTime(), 0);
@@ -73,11 +74,6 @@ function partsOf(names: readonly string[], input: Exclude<PartitionKeyInput, str
   return hasThese ? names.map((name) => input[name]!) : undefined;
 }
 
-function dimensionNames(scheme: PartitionScheme): readonly string[] {
-  if (scheme.kind === 'multi') return Object.keys(scheme.dimensions);
-  return scheme.kind === 'custom' ? scheme.dimensions : [];
-}
-
 function dimensionScheme(scheme: PartitionScheme, name: string): SingleScheme | undefined {
   return scheme.kind === 'multi' ? scheme.dimensions[name] : undefined;
 }
@@ -86,7 +82,7 @@ function dimensionScheme(scheme: PartitionScheme, name: string): SingleScheme | 
 function keyForm(scheme: PartitionScheme | undefined): string {
   if (scheme === undefined) return 'no partition: the asset is not partitioned';
   if (isTimeScheme(scheme)) return timeKeyForm(scheme);
-  const names = dimensionNames(scheme);
+  const names = partNames(scheme);
   return names.length > 0 ? `a record of the dimensions ${names.join(', ')}, or their encoded key` : 'a key as text';
 }
 

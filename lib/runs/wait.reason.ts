@@ -1,5 +1,5 @@
 // Why a materialization does not run yet, in words: read from what is recorded, never stored.
-import type { WaitFacts } from '../ledger/ledger.port.js';
+import type { PlaceFacts, WaitFacts } from '../ledger/ledger.port.js';
 
 /**
  * What a materialization waits for:
@@ -10,10 +10,21 @@ import type { WaitFacts } from '../ledger/ledger.port.js';
  * - `paused`: a person paused the queue of its pool.
  * - `run_concurrency`: its run has as many running as its `maxConcurrency`.
  * - `pool_concurrency`, `pool_rate`: its pool is full, or has begun as many as its rate allows.
+ * - `key_concurrency`, `key_rate`: likewise the key that it has in its pool (`perKey`).
  * - `turn`: nothing of that; a worker that is free, and what is more urgent.
  */
 export type WaitKind =
-  'upstream' | 'holder' | 'retry' | 'worker' | 'paused' | 'run_concurrency' | 'pool_concurrency' | 'pool_rate' | 'turn';
+  | 'upstream'
+  | 'holder'
+  | 'retry'
+  | 'worker'
+  | 'paused'
+  | 'run_concurrency'
+  | 'pool_concurrency'
+  | 'pool_rate'
+  | 'key_concurrency'
+  | 'key_rate'
+  | 'turn';
 
 /** What a materialization waits for now. The first reason that holds: when it has gone, another may show. */
 export interface Wait {
@@ -23,13 +34,15 @@ export interface Wait {
   readonly pool: string;
   /** `upstream`: the first of them; `holder`: that one. */
   readonly materialization?: number;
-  /** When it may go on, where that is known (`retry`, `pool_rate`). */
+  /** The key that it has in its pool (`key_concurrency`, `key_rate`). */
+  readonly key?: string;
+  /** When it may go on, where that is known (`retry`, `pool_rate`, `key_rate`). */
   readonly until?: Date;
 }
 
 /** Undefined: it does not wait. `live`: whether a worker declares the asset; `paused`: whether its pool is. */
 export function waitReason(facts: WaitFacts, live: boolean, paused: boolean): Wait | undefined {
-  const { status, pool, run, holder, upstreams, retryAt, now } = facts;
+  const { status, pool, key, run, holder, upstreams, retryAt, now } = facts;
   if (status !== 'pending') return undefined;
   const wait = (kind: WaitKind, message: string, more: Partial<Wait> = {}): Wait => ({
     kind,
@@ -55,14 +68,21 @@ export function waitReason(facts: WaitFacts, live: boolean, paused: boolean): Wa
   if (run.concurrency !== null && run.running >= run.concurrency) {
     return wait('run_concurrency', `run ${run.id} (${run.running} of ${run.concurrency} running)`);
   }
-  if (pool.concurrency !== null && pool.running >= pool.concurrency) {
-    return wait('pool_concurrency', `pool ${pool.name} (${pool.running} of ${pool.concurrency} in use)`);
-  }
-  if (pool.tokenDue !== null) {
-    const seconds = Number((pool.tokenDue / 1000).toPrecision(2));
-    return wait('pool_rate', `the rate of pool ${pool.name}, next in ${seconds} s`, {
-      until: new Date(now.getTime() + pool.tokenDue),
-    });
-  }
+  const full = placeWait('pool', `pool ${pool.name}`, pool, now);
+  if (full) return wait(full.kind, full.message, full);
+  const keyFull = key && placeWait('key', `key ${JSON.stringify(key.name)} of pool ${pool.name}`, key, now);
+  if (keyFull) return wait(keyFull.kind, keyFull.message, { ...keyFull, key: key.name });
   return wait('turn', 'its turn');
+}
+
+/** What it waits for there; undefined: nothing. */
+function placeWait(what: 'pool' | 'key', name: string, place: PlaceFacts, now: Date): Omit<Wait, 'pool'> | undefined {
+  const { concurrency, running, tokenDue } = place;
+  if (concurrency !== null && running >= concurrency) {
+    return { kind: `${what}_concurrency`, message: `${name} (${running} of ${concurrency} in use)` };
+  }
+  if (tokenDue === null) return undefined;
+  const seconds = Number((tokenDue / 1000).toPrecision(2));
+  const until = new Date(now.getTime() + tokenDue);
+  return { kind: `${what}_rate`, message: `the rate of ${name}, next in ${seconds} s`, until };
 }

@@ -1,7 +1,7 @@
 // Pools: how much of one runs at once, and how much may begin in a time.
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { Beat, Claim, PoolRegistration } from '../../lib/ledger/ledger.port.js';
-import { attempt, LEASE, success, type World } from './ledger.fixture.js';
+import { attempt, LEASE, planOf, runOf, success, type World } from './ledger.fixture.js';
 
 const ASSETS = ['g', 'h', 'free'];
 const UNBOUNDED = { concurrency: null, rate: null };
@@ -108,7 +108,7 @@ export function poolBehaviours(world: () => World): void {
     const full = { name: 'gpu', concurrency: 2, running: 2, tokenDue: null };
     expect(await facts(first!.id)).toMatchObject({ ...of, asset: 'g', status: 'running', upstreams: { open: 0 } });
     expect(await facts(third!)).toEqual({
-      ...{ ...of, asset: 'g', status: 'pending', upstreams: { open: 0, first: null }, pool: full },
+      ...{ ...of, asset: 'g', status: 'pending', upstreams: { open: 0, first: null }, pool: full, key: null },
       now: expect.any(Date),
     });
     expect(await facts(last!)).toMatchObject({ ...of, upstreams: { open: 3, first: first!.id } });
@@ -164,6 +164,148 @@ export function poolBehaviours(world: () => World): void {
       expect(await claim('one')).toHaveLength(1);
       await bound(gpu({}));
       expect(await claim('one')).toHaveLength(15);
+    });
+  });
+
+  describe('of a concurrency or rate per key', () => {
+    const dimensions = ['tenant', 'day'];
+    const enterKeyed = (id: string, perKey: PoolRegistration['perKey'], bounds: Partial<PoolRegistration> = {}) =>
+      world().ledger.register(
+        { id, host: 'here', pid: 1, worker: true, lease: LEASE },
+        [
+          { key: 'g', dimensions },
+          { key: 'h', dimensions: 'tenant' },
+          { key: 'free', dimensions: ['day'] },
+        ].map(({ key, ...more }) => ({
+          ...{ key, formerly: [], hash: `hash of ${key}`, upstreams: '', definition: { key } },
+          ...{ partitioned: true, pool: 'gpu', ...more },
+        })),
+        [gpu({ ...bounds, ...(perKey && { perKey }) })],
+      );
+    const tenant = { dimension: 'tenant', ...UNBOUNDED };
+    const rows = (of: string, count: number, asset = 'g') =>
+      Array.from({ length: count }, (_, day) => ({ asset, partition: `${of}|${day}` }));
+    const tenants = (claims: readonly Claim[]): string =>
+      claims
+        .map(({ partition }) => partition.split('|')[0])
+        .sort()
+        .join();
+
+    it('never runs more of a key at once, over runs, assets and processes, and holds up no other key', async () => {
+      await enterKeyed('one', { ...tenant, concurrency: 2 }, { concurrency: 5 });
+      await enterKeyed('two', { ...tenant, concurrency: 2 }, { concurrency: 5 });
+      await world().run([...rows('a', 9), { asset: 'h', partition: 'a' }, { asset: 'h', partition: 'a|b' }]);
+      await world().run([...rows('a', 9), ...rows('b', 9)]);
+      const first = [...(await claim('one', 3)), ...(await claim('two'))];
+      expect(tenants(first)).toBe('a,a,a,b,b');
+      // The whole key of an asset of that list, and another tenant than `a`.
+      expect(first.filter(({ partition }) => partition === 'a|b')).toHaveLength(1);
+      await world().settle(...first.filter(({ partition }) => partition.startsWith('b')).map((one) => success(one)));
+      expect(tenants(await claim('one'))).toBe('b,b');
+      await world().settle(...first.filter(({ partition }) => /^a.[0-9]/.test(partition)).map((one) => success(one)));
+      expect(tenants(await claim('two'))).toBe('a,a');
+    });
+
+    it('does not bound what has no such dimension', async () => {
+      await enterKeyed('one', { ...tenant, concurrency: 1 });
+      await world().run([...keys('free', 4), ...rows('a', 3), { asset: 'g', partition: 'not of two parts' }]);
+      expect(await claim('one')).toHaveLength(6);
+    });
+
+    it('gets a place of a key back however an attempt ends', async () => {
+      await enterKeyed('one', { ...tenant, concurrency: 1 });
+      await world().run([...rows('a', 6), ...rows('b', 6)]);
+      const next = async (): Promise<Claim> => {
+        const claims = await claim('one');
+        expect(claims.map(({ partition }) => partition[0])).toEqual(['a']);
+        return claims[0]!;
+      };
+      const [b, a] = (await claim('one')).toSorted((x, y) => y.partition.localeCompare(x.partition));
+      expect(b!.partition).toBe('b|0');
+      await world().fail(a!);
+      await world().retry(await next(), 60_000);
+      await world().settle({ ...attempt(await next()), kind: 'handed_back' });
+      await world().settle({ ...attempt(await next()), kind: 'cancelled' });
+      await next();
+      await enter('three');
+      await world().outlive('three');
+      await world().ledger.rescue('three');
+      expect(tenants(await world().claim('three', { assets: ASSETS }))).toBe('a,b');
+    });
+
+    it('lets as many of a key begin as it has tokens, and says when the next one comes', async () => {
+      await enterKeyed(
+        'one',
+        { ...tenant, rate: { count: 2, period: 60_000 } },
+        { rate: { count: 9, period: 60_000 } },
+      );
+      await world().run([...rows('a', 5), ...rows('b', 1)]);
+      const { claims, again } = await beat();
+      expect(tenants(claims)).toBe('a,a,b');
+      expect(again).toBeGreaterThan(25_000);
+      expect(again).toBeLessThanOrEqual(30_000);
+      await world().pass(10_000);
+      // Known still, though nobody has looked at what waits.
+      const later = await beat();
+      expect(later.claims).toEqual([]);
+      expect(later.again).toBeGreaterThan(15_000);
+      expect(later.again).toBeLessThanOrEqual(20_001);
+      await world().run(rows('b', 3));
+      expect(tenants((await beat()).claims)).toBe('b');
+      await world().pass(30_000);
+      expect(tenants((await beat()).claims)).toBe('a,b');
+    });
+
+    it('changes at once for open runs, and another dimension counts for what is planned then', async () => {
+      const bounds = async (perKey: PoolRegistration['perKey']) => enterKeyed('one', perKey);
+      await bounds({ ...tenant, concurrency: 1 });
+      await world().run([...rows('a', 12), ...rows('b', 12)]);
+      expect(tenants(await claim('one'))).toBe('a,b');
+      await bounds({ ...tenant, concurrency: 3 });
+      expect(tenants(await claim('one'))).toBe('a,a,b,b');
+      expect(await claim('one')).toEqual([]);
+      await bounds(undefined);
+      expect(await claim('one', 2)).toHaveLength(2);
+      await bounds({ ...tenant, concurrency: 3 });
+      expect(await claim('one')).toEqual([]);
+      await bounds({ dimension: 'day', concurrency: 1, rate: null });
+      expect(await claim('one', 4)).toHaveLength(4);
+      const run = await world().run([...rows('c', 3), ...rows('d', 3)]);
+      const claims = await claim('one');
+      expect(
+        claims
+          .filter(({ run: of }) => of === run.id)
+          .map(({ partition }) => partition.slice(2))
+          .sort(),
+      ).toEqual([...['0', '1', '2']]);
+    });
+
+    it('is told of what waits for it', async () => {
+      await enterKeyed('one', { ...tenant, concurrency: 1, rate: { count: 1, period: 60_000 } });
+      const run = await world().run(rows('a', 2));
+      await claim('one');
+      const [waiting] = (await world().ledger.materializations({ run: run.id }, { limit: 1 })).items;
+      const facts = (await world().ledger.waitFacts(waiting!.id))!;
+      expect(facts.pool).toMatchObject({ name: 'gpu', concurrency: null });
+      expect(facts.key).toMatchObject({ name: 'a', concurrency: 1, running: 1 });
+      expect(facts.key!.tokenDue).toBeGreaterThan(50_000);
+    });
+
+    it('holds for one materialization that is asked for alone, and for what is tried again', async () => {
+      await enterKeyed('one', { ...tenant, concurrency: 1 });
+      const ask = async (partition: string) =>
+        world().ledger.insertRun(runOf(), {
+          plan: planOf([{ asset: 'g', partition }]),
+          claim: { process: 'one', assets: ASSETS, limit: 5 },
+        });
+      const { claims, run } = await ask('a|0');
+      expect(claims).toHaveLength(1);
+      expect((await ask('a|1')).claims).toEqual([]);
+      expect((await ask('b|1')).claims).toHaveLength(1);
+      await world().fail(claims[0]!);
+      const left = await world().ledger.leftovers(run.id);
+      await world().ledger.insertRun(runOf({ retryOf: run.id }), { plan: left });
+      expect(tenants(await claim('one'))).toBe('a');
     });
   });
 }

@@ -19,6 +19,8 @@ export async function sqlLedger(dataSource: DataSource): Promise<LedgerUnderTest
       ['runs', 'created_at'],
       ['runs', 'completed_at'],
       ['events', 'at'],
+      ['limits', 'refilled_at'],
+      ['limits', 'opens_at'],
     ]) {
       await dataSource.query(
         `UPDATE flowstone.${table} t SET ${column} = ${column} - $1 * interval '1 millisecond'
@@ -26,11 +28,6 @@ export async function sqlLedger(dataSource: DataSource): Promise<LedgerUnderTest
         [milliseconds, namespace],
       );
     }
-    await dataSource.query(
-      `UPDATE flowstone.limits l SET refilled_at = refilled_at - $1 * interval '1 millisecond'
-      FROM flowstone.pools p JOIN flowstone.namespaces n ON n.id = p.namespace WHERE n.name = $2 AND l.id = p.limit_id`,
-      [milliseconds, namespace],
-    );
     await dataSource.query(
       `UPDATE flowstone.superseded s SET superseded_at = superseded_at - $1 * interval '1 millisecond',
         look_at = look_at - $1 * interval '1 millisecond'

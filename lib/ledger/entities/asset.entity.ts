@@ -19,7 +19,11 @@ export class AssetEntity {
   @Column({ type: 'text', name: 'version_policy', nullable: true })
   readonly versionPolicy!: string | null;
 
-  /** The pool that its newest definition names. */
+  /** The pool that its current definition names. */
   @Column({ type: 'integer', name: 'pool_id' })
   readonly poolId!: number;
+
+  /** Those of its partition keys (see dimensionsOf). */
+  @Column({ type: 'jsonb' })
+  readonly dimensions!: string | string[];
 }

@@ -1,4 +1,4 @@
-// What one run has to do in one pool.
+// What one run has to do in one pool, for one key of it if it has keys.
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 import { asNumber } from './as-number.js';
 
@@ -16,9 +16,17 @@ export class LaneEntity {
   @Column({ type: 'integer', name: 'pool_id' })
   readonly poolId!: number;
 
-  /** What bounds it: limits of its run and of its pool. */
+  /** The limit of its key. */
+  @Column({ type: 'bigint', name: 'key_limit', nullable: true, transformer: asNumber })
+  readonly keyLimit!: number | null;
+
+  /** What bounds it: limits of its run, of its pool and of its key. */
   @Column({ type: 'bigint', array: true, nullable: true })
   readonly limits!: string[] | null;
+
+  /** The limit that was full when it was last looked at: it waits until that opens. */
+  @Column({ type: 'bigint', nullable: true, transformer: asNumber })
+  readonly gate!: number | null;
 
   /** Whether something in it may be ready. */
   @Column({ type: 'boolean', name: 'has_ready' })

@@ -1,4 +1,4 @@
-// What bounds how much runs at once or begins, over all processes: in a pool, or in a run.
+// What bounds how much runs at once or begins, over all processes: in a run, in a pool, or for one key of a pool.
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 import { asNumber } from './as-number.js';
 
@@ -6,6 +6,16 @@ import { asNumber } from './as-number.js';
 export class LimitEntity {
   @PrimaryColumn({ type: 'bigint', transformer: asNumber })
   readonly id!: number;
+
+  @Column({ type: 'integer' })
+  readonly namespace!: number;
+
+  /** The pool it bounds, or whose key. */
+  @Column({ type: 'integer', name: 'pool_id', nullable: true })
+  readonly poolId!: number | null;
+
+  @Column({ type: 'text', nullable: true })
+  readonly key!: string | null;
 
   /** Places; null: any number. */
   @Column({ type: 'integer', nullable: true })
@@ -29,4 +39,12 @@ export class LimitEntity {
 
   @Column({ type: 'timestamptz', name: 'refilled_at', nullable: true })
   readonly refilledAt!: Date | null;
+
+  /** When something that it bounds began or ended last. */
+  @Column({ type: 'timestamptz', name: 'served_at' })
+  readonly servedAt!: Date;
+
+  /** From when on the lanes that wait for it may look again; null: none waits. */
+  @Column({ type: 'timestamptz', name: 'opens_at', nullable: true })
+  readonly opensAt!: Date | null;
 }

@@ -27,7 +27,7 @@ export function register(
   pools: readonly PoolRegistration[],
 ): void {
   refuseChangedPartitioning(state, assets);
-  for (const { name, ...bounds } of pools) state.pools.bound(name, bounds);
+  for (const pool of pools) state.pools.bound(pool);
   for (const asset of assets) {
     const former = asset.formerly.find((key) => state.definitions.has(key));
     if (former !== undefined && !state.definitions.has(asset.key)) rename(state, former, asset.key);

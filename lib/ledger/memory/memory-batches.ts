@@ -1,4 +1,4 @@
-// The batches of one claim in memory: of one run and one asset each, open until they are full.
+// The batches of one claim in memory: of one run, one asset and one key of its pool each, open until they are full.
 import type { ClaimRequest } from '../ledger.port.js';
 import type { Row } from './memory-state.js';
 
@@ -31,6 +31,6 @@ export class MemoryBatches {
   }
 }
 
-function nameOf({ run, asset }: Row): string {
-  return `${run}:${asset}`;
+function nameOf({ run, asset, places: [, key] }: Row): string {
+  return JSON.stringify([run, asset, key?.name ?? null]);
 }

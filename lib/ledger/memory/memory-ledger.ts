@@ -368,7 +368,7 @@ export class MemoryLedger implements Ledger {
         run: run.id,
         asset: plan.assetAt(i),
         partition: plan.partitionAt(i),
-        pool: state.poolOf(plan.assetAt(i)),
+        places: state.placesOf(plan.assetAt(i), plan.partitionAt(i)),
         forced: plan.forcedAt(i),
         priority: plan.priorityAt(i),
       });
@@ -407,9 +407,10 @@ export class MemoryLedger implements Ledger {
       const run = state.runs.get(row.run!)!;
       const joins = batches.isOpenFor(row);
       if (!joins && (places >= request.limit || run.places >= (run.maxConcurrency ?? Infinity))) continue;
-      if (!joins && !state.pools.isOpen(row.pool)) {
-        const due = state.pools.tokenDue(row.pool);
-        if (due !== null) again = Math.min(again ?? due, due);
+      const full = row.places.filter((place) => place?.isOpen === false);
+      if (!joins && full.length > 0) {
+        const due = Math.max(...full.map((place) => place!.facts().tokenDue ?? 0));
+        if (due > 0) again = Math.min(again ?? due, due);
         continue;
       }
       const head = state.head(row.asset, row.partition);

@@ -1,11 +1,68 @@
-// What bounds pools in memory: places that are taken, and tokens of rates counted up to now.
-import type { PoolRegistration, WaitFacts } from '../ledger.port.js';
+// What bounds pools and their keys in memory: places that are taken, and tokens of rates counted up to now.
+import { dimensionValue, type Dimensions } from '../../partitions/partition-dimensions.js';
+import type { PlaceFacts, PoolBounds, PoolRegistration } from '../ledger.port.js';
+
+const UNBOUNDED: PoolBounds = { concurrency: null, rate: null };
+
+/** Something that is bounded: a pool, or one key of it. */
+export class MemoryPlace {
+  #bounds = UNBOUNDED;
+  #used = 0;
+  #tokens = 0;
+  #refilledAt = 0;
+
+  constructor(
+    readonly name: string,
+    private readonly clock: () => number,
+  ) {}
+
+  /** Bounds that change hold at once. A rate that is new begins full; one that changes keeps the tokens it has. */
+  bound(bounds: PoolBounds): void {
+    const tokens = this.#bounds.rate ? this.#tokensNow() : Infinity;
+    this.#bounds = bounds;
+    this.#tokens = Math.min(bounds.rate?.count ?? 0, tokens);
+    this.#refilledAt = this.clock();
+  }
+
+  /** Whether one more may be claimed. */
+  get isOpen(): boolean {
+    return this.#used < (this.#bounds.concurrency ?? Infinity) && this.#tokensNow() >= 1;
+  }
+
+  facts(): PlaceFacts & { readonly name: string } {
+    const { concurrency, rate } = this.#bounds;
+    const missing = 1 - this.#tokensNow();
+    const tokenDue = rate && missing > 0 ? Math.ceil((missing * rate.period) / rate.count) : null;
+    return { name: this.name, concurrency, running: this.#used, tokenDue };
+  }
+
+  take(): void {
+    this.#used++;
+    if (!this.#bounds.rate) return;
+    this.#tokens = this.#tokensNow() - 1;
+    this.#refilledAt = this.clock();
+  }
+
+  giveBack(): void {
+    this.#used--;
+  }
+
+  #tokensNow(): number {
+    const { rate } = this.#bounds;
+    if (!rate) return Infinity;
+    return Math.min(
+      rate.count,
+      this.#tokens + (Math.max(0, this.clock() - this.#refilledAt) * rate.count) / rate.period,
+    );
+  }
+}
 
 interface Pool {
-  bounds: Omit<PoolRegistration, 'name'>;
-  used: number;
-  tokens: number;
-  refilledAt: number;
+  readonly place: MemoryPlace;
+  perKey: PoolRegistration['perKey'];
+  /** Of which dimension the keys are. */
+  dimension: string | undefined;
+  readonly keys: Map<string, MemoryPlace>;
 }
 
 export class MemoryPools {
@@ -13,57 +70,34 @@ export class MemoryPools {
 
   constructor(private readonly clock: () => number) {}
 
-  /** Bounds that change hold at once. A rate that is new begins full; one that changes keeps the tokens it has. */
-  bound(name: string, bounds: Omit<PoolRegistration, 'name'>): void {
+  bound({ name, perKey, ...bounds }: PoolRegistration): void {
     const pool = this.#pool(name);
-    const tokens = pool.bounds.rate ? this.#tokens(pool) : Infinity;
-    pool.bounds = bounds;
-    pool.tokens = Math.min(bounds.rate?.count ?? 0, tokens);
-    pool.refilledAt = this.clock();
+    pool.place.bound(bounds);
+    for (const key of pool.keys.values()) key.bound(perKey?.dimension === pool.dimension ? perKey! : UNBOUNDED);
+    pool.perKey = perKey;
+    if (!perKey || perKey.dimension === pool.dimension) return;
+    pool.dimension = perKey.dimension;
+    pool.keys.clear();
   }
 
-  /** Whether one more may be claimed. */
-  isOpen(name: string): boolean {
-    const pool = this.#pool(name);
-    return pool.used < (pool.bounds.concurrency ?? Infinity) && this.#tokens(pool) >= 1;
-  }
-
-  /** In how many ms the next token comes; null: there is one, or no rate. */
-  tokenDue(name: string): number | null {
-    const pool = this.#pool(name);
-    const missing = 1 - this.#tokens(pool);
-    return pool.bounds.rate && missing > 0
-      ? Math.ceil((missing * pool.bounds.rate.period) / pool.bounds.rate.count)
-      : null;
-  }
-
-  standing(name: string): Pick<WaitFacts['pool'], 'concurrency' | 'running' | 'tokenDue'> {
-    const { bounds, used } = this.#pool(name);
-    return { concurrency: bounds.concurrency, running: used, tokenDue: this.tokenDue(name) };
-  }
-
-  take(name: string): void {
-    const pool = this.#pool(name);
-    pool.used++;
-    if (!pool.bounds.rate) return;
-    pool.tokens = this.#tokens(pool) - 1;
-    pool.refilledAt = this.clock();
-  }
-
-  giveBack(name: string): void {
-    this.#pool(name).used--;
-  }
-
-  #tokens({ bounds: { rate }, tokens, refilledAt }: Pool): number {
-    if (!rate) return Infinity;
-    return Math.min(rate.count, tokens + (Math.max(0, this.clock() - refilledAt) * rate.count) / rate.period);
+  /** What bounds a materialization of this pool that is planned now: the pool, then the key that its partition has. */
+  placesOf(name: string, dimensions: Dimensions, partition: string): readonly [MemoryPlace, MemoryPlace?] {
+    const { place, perKey, keys } = this.#pool(name);
+    const key = perKey && dimensionValue(dimensions, perKey.dimension, partition);
+    if (key === undefined) return [place];
+    let known = keys.get(key);
+    if (!known) {
+      keys.set(key, (known = new MemoryPlace(key, this.clock)));
+      known.bound(perKey!);
+    }
+    return [place, known];
   }
 
   #pool(name: string): Pool {
     let pool = this.#pools.get(name);
     if (!pool) {
-      pool = { bounds: { concurrency: null, rate: null }, used: 0, tokens: 0, refilledAt: 0 };
-      this.#pools.set(name, pool);
+      const place = new MemoryPlace(name, this.clock);
+      this.#pools.set(name, (pool = { place, perKey: undefined, dimension: undefined, keys: new Map() }));
     }
     return pool;
   }

@@ -154,7 +154,8 @@ export async function progressOf(state: MemoryState, id: number): ReturnType<Led
 export async function waitFacts(state: MemoryState, id: number): ReturnType<Ledger['waitFacts']> {
   const row = state.rows.get(id);
   const run = row?.run == null ? undefined : state.runs.get(row.run);
-  if (!row || !run) return undefined;
+  const [pool, key] = row?.places ?? [];
+  if (!row || !run || !pool) return undefined;
   const pending = row.status === 'pending' ? row.edges.map((edge) => state.rows.get(edge)!) : [];
   const open = pending.filter(({ status }) => status !== 'success' && status !== 'skipped');
   const retry = state.timers.get(`${id}:retry`);
@@ -171,6 +172,7 @@ export async function waitFacts(state: MemoryState, id: number): ReturnType<Ledg
       first: open.length === 0 ? null : Math.min(...open.map((upstream) => upstream.id)),
     },
     retryAt: retry ? new Date(retry.firesAt) : null,
-    pool: { name: row.pool, ...state.pools.standing(row.pool) },
+    pool: pool.facts(),
+    key: key?.facts() ?? null,
   };
 }

@@ -16,8 +16,8 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** A materialization with what only the scheduler needs. */
 export interface Row extends Mutable<MaterializationRecord> {
-  /** What its pool was when it was planned. */
-  pool: string;
+  /** What bounded it when it was planned: its pool, and the key it has there; nothing, where it never waits. */
+  places: readonly [] | ReturnType<MemoryPools['placesOf']>;
   /** Running: those with the same number share a place. */
   batch: number | null;
   rescues: number;
@@ -195,9 +195,10 @@ export class MemoryState {
     return removed.size;
   }
 
-  /** The pool that the newest definition names. */
-  poolOf(asset: string): string {
-    return [...(this.definitions.get(asset)?.values() ?? [])].at(-1)?.pool ?? 'default';
+  /** By the newest definition. */
+  placesOf(asset: string, partition: string): ReturnType<MemoryPools['placesOf']> {
+    const { pool = 'default', dimensions = [] } = [...(this.definitions.get(asset)?.values() ?? [])].at(-1) ?? {};
+    return this.pools.placesOf(pool, dimensions, partition);
   }
 
   isPartitioned(asset: string): boolean {
@@ -224,7 +225,7 @@ export class MemoryState {
 
   insertRow(fields: Pick<Row, 'id' | 'run' | 'asset' | 'partition' | 'forced' | 'priority'> & Partial<Row>): Row {
     const row: Row = {
-      pool: 'default',
+      places: [],
       batch: null,
       status: 'pending',
       epoch: 0,
@@ -315,7 +316,7 @@ export class MemoryState {
       this.#batches.set(row.batch, others + 1);
       if (others > 0) return;
     }
-    this.pools.take(row.pool);
+    for (const place of row.places) place?.take();
     if (run) run.places++;
   }
 
@@ -327,7 +328,7 @@ export class MemoryState {
       if (others > 0) return;
       this.#batches.delete(row.batch);
     }
-    this.pools.giveBack(row.pool);
+    for (const place of row.places) place?.giveBack();
     if (run) run.places--;
   }
 

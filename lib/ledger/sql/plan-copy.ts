@@ -3,7 +3,8 @@ import { FlowStoneError } from '../../flowstone.errors.js';
 import type { PlanRows } from '../ledger.port.js';
 import type { AssetNumbers } from './asset-numbers.js';
 import type { Sql, Transaction } from './database.js';
-import { FAILED, makeLanes, PENDING, ROWS_AT_ONCE, STATUSES, type PlanPlace, type PlanStart } from './plan-rows.js';
+import { FAILED, PENDING, ROWS_AT_ONCE, STATUSES, type PlanStart } from './plan-rows.js';
+import { addKeysAhead, PlanLanes, type PlanPlace } from './plan-lanes.js';
 import { COPY_EDGES, COPY_READY, COPY_ROWS } from './statements/copying.js';
 import { PREPARE_MANY_ROWS, TELL_BLOCKED } from './statements/requesting.js';
 import { json } from './values.js';
@@ -24,7 +25,12 @@ export interface Numbers {
  * Numbers for the rows of a plan, ascending, and their heads, made where they are missing: in many short transactions
  * ahead of the plan's own. A head without a value says nothing, so that it does not matter if the plan never follows.
  */
-export async function numberRows(sql: Sql, plan: PlanRows, assetNumbers: AssetNumbers): Promise<Numbers> {
+export async function numberRows(
+  sql: Sql,
+  namespace: number,
+  plan: PlanRows,
+  assetNumbers: AssetNumbers,
+): Promise<Numbers> {
   const ids = new Float64Array(plan.size);
   const heads = new Float64Array(plan.size);
   const assets = new Int32Array(plan.size);
@@ -37,6 +43,7 @@ export async function numberRows(sql: Sql, plan: PlanRows, assetNumbers: AssetNu
     ids.set(numbers.ids, from);
     heads.set(numbers.heads, from);
   }
+  await addKeysAhead(sql, namespace, plan, assets, batches(plan.size));
   return { ids, heads, assets };
 }
 
@@ -61,10 +68,11 @@ export async function copyRows(
   numbers: Numbers,
   between: () => Promise<void>,
 ): Promise<void> {
-  const laneOf = await makeLanes(sql, place, [...new Set(numbers.assets)]);
+  const lanes = await PlanLanes.make(sql, place, [...new Set(numbers.assets)]);
   for (const [from, to] of batches(plan.size)) {
     await between();
-    const { rows, ready } = encodeRows(place, plan, start, numbers, laneOf, from, to);
+    await lanes.makeFor(sql, plan, numbers.assets, from, to);
+    const { rows, ready } = encodeRows(place, plan, start, numbers, lanes, from, to);
     await sql.copy(COPY_ROWS, Buffer.from(rows));
     if (ready !== '') await sql.copy(COPY_READY, Buffer.from(ready));
     for (const edges of encodeEdges(plan, numbers.ids, from, to)) await sql.copy(COPY_EDGES, Buffer.from(edges));
@@ -80,7 +88,7 @@ function encodeRows(
   plan: PlanRows,
   { statuses }: PlanStart,
   { ids, heads, assets }: Numbers,
-  laneOf: ReadonlyMap<number, number>,
+  lanes: PlanLanes,
   from: number,
   to: number,
 ): { rows: string; ready: string } {
@@ -89,7 +97,7 @@ function encodeRows(
   const { starts } = plan.edges;
   for (let i = from; i < to; i++) {
     const [id, asset, status] = [ids[i]!, assets[i]!, statuses[i]!];
-    const lane = laneOf.get(asset)!;
+    const lane = lanes.of(asset, plan.partitionAt(i));
     const priority = plan.priorityAt(i);
     const blockers = starts[i + 1]! - starts[i]!;
     const forced = plan.forcedAt(i) ? 't' : 'f';

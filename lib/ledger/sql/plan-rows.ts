@@ -5,7 +5,8 @@ import type { PlanRows } from '../ledger.port.js';
 import type { RunRecord } from '../records.js';
 import type { AssetNumbers } from './asset-numbers.js';
 import type { Sql } from './database.js';
-import { INSERT_ROWS, MAKE_LANES, PREPARE_ROWS, TELL_BLOCKED } from './statements/requesting.js';
+import { PlanLanes, type PlanPlace } from './plan-lanes.js';
+import { INSERT_ROWS, PREPARE_ROWS, TELL_BLOCKED } from './statements/requesting.js';
 import { json } from './values.js';
 
 /** Rows that are worked on without a pause, so that the host's requests wait for milliseconds only. */
@@ -18,12 +19,6 @@ export { FAILED, PENDING };
 
 /** The counters of a run without materializations. */
 export const NO_PLAN = { total: 0, failed: 0, upstream_failed: 0, cancelled: 0 };
-
-/** Which run the rows belong to. */
-export interface PlanPlace {
-  readonly namespace: number;
-  readonly run: number;
-}
 
 /** How the rows of a plan begin. */
 export interface PlanStart {
@@ -58,16 +53,6 @@ export async function beginPlan(plan: PlanRows, failFast: boolean): Promise<Plan
   return { counts: { ...counts, status: plannedRunStatus({ ...NO_COUNTS, ...counts, pending }, false) }, statuses };
 }
 
-/** The lane of each of these assets (by number) in a run, made for it. */
-export async function makeLanes(
-  sql: Sql,
-  { namespace, run }: PlanPlace,
-  assets: readonly number[],
-): Promise<ReadonlyMap<number, number>> {
-  const lanes = await sql.rows<{ asset: number; lane: number }>(MAKE_LANES, [namespace, run, assets]);
-  return new Map(lanes.map(({ asset, lane }) => [asset, lane]));
-}
-
 /** Inserts the rows of a small plan with lanes, heads and edges: few statements, for a short answer. */
 export async function insertRows(
   sql: Sql,
@@ -81,7 +66,8 @@ export async function insertRows(
   const indices = Array.from({ length: plan.size }, (_, index) => index);
   const keys = indices.map((i) => plan.assetAt(i));
   const assets = keys.map(await assetNumbers.require(sql, keys));
-  const laneOf = await makeLanes(sql, place, [...new Set(assets)]);
+  const lanes = await PlanLanes.make(sql, place, [...new Set(assets)]);
+  await lanes.makeFor(sql, plan, assets, 0, plan.size);
   const partitions = indices.map((i) => plan.partitionAt(i));
   const [prepared] = await sql.rows<{ ids: number[] }>(PREPARE_ROWS, [assets, partitions]);
   const { ids } = prepared!;
@@ -96,7 +82,7 @@ export async function insertRows(
   const blockers = indices.map((i) => starts[i + 1]! - starts[i]!);
   await sql.rows(INSERT_ROWS, [
     ...[namespace, run, priorities, ids, assets, partitions, forced, blockers, statuses, errors],
-    ...[downstream, upstream, orders, assets.map((asset) => laneOf.get(asset))],
+    ...[downstream, upstream, orders, assets.map((asset, i) => lanes.of(asset, partitions[i]!))],
   ]);
   if (counts.failed > 0) await sql.rows(TELL_BLOCKED, [namespace, run, ids[0], ids.at(-1)]);
 }

@@ -92,7 +92,13 @@ export class Processes {
       const { id, host, pid, worker, lease } = process;
       await sql.rows(ENTER_PROCESS, [id, this.namespace, host, pid, worker, lease]);
       await sql.rows(DECLARE, [this.namespace, id, ids, hashes]);
-      await sql.rows(ENTER_POOLS, [this.namespace, ids, hashes, declared.map(({ pool }) => pool)]);
+      await sql.rows(ENTER_POOLS, [
+        this.namespace,
+        ids,
+        hashes,
+        declared.map(({ pool }) => pool),
+        declared.map(({ dimensions = [] }) => json(dimensions)),
+      ]);
       // Last, since heartbeats of those processes wait for the end of this.
       if (worker) await sql.rows(OUTDATE_OTHERS, [this.namespace, id]);
       return rows;
@@ -108,9 +114,9 @@ export class Processes {
     const names = new Set([...declared.map(({ pool }) => pool), ...pools.map(({ name }) => name)]);
     await sql.rows(ADD_POOLS, [this.namespace, [...names].sort()]);
     if (pools.length === 0) return;
-    const bounds = pools.map(({ name, concurrency, rate }) => ({
-      ...{ name, capacity: concurrency },
-      ...{ burst: rate?.count ?? null, period: rate?.period ?? null },
+    const bounds = pools.map(({ name, concurrency, rate, perKey }) => ({
+      ...{ name, capacity: concurrency, burst: rate?.count, period: rate?.period, dimension: perKey?.dimension },
+      ...{ key_capacity: perKey?.concurrency, key_burst: perKey?.rate?.count, key_period: perKey?.rate?.period },
     }));
     await sql.rows(BOUND_POOLS, [this.namespace, json(bounds)]);
   }

@@ -58,6 +58,10 @@ interface WaitRow {
   readonly used: number | null;
   readonly capacity: number | null;
   readonly due: number | null;
+  readonly key: string | null;
+  readonly key_used: number | null;
+  readonly key_capacity: number | null;
+  readonly key_due: number | null;
   readonly now: Date;
 }
 
@@ -242,6 +246,10 @@ export class Reads {
       holder: waiting_for === null ? null : { id: waiting_for, run: holder_run },
       upstreams: { open, first },
       pool: { name: row.pool, concurrency: row.capacity, running: row.used ?? 0, tokenDue: row.due },
+      key:
+        row.key === null
+          ? null
+          : { name: row.key, concurrency: row.key_capacity, running: row.key_used!, tokenDue: row.key_due },
     };
   }
 

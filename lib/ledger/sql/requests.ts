@@ -120,7 +120,7 @@ export class Requests {
 
   async #prepare(sql: Sql, plan: PlanRows, failFast: boolean): Promise<Prepared> {
     const start = await beginPlan(plan, failFast);
-    const numbers = plan.size < LARGE ? undefined : await numberRows(sql, plan, this.claims.assets);
+    const numbers = plan.size < LARGE ? undefined : await numberRows(sql, this.namespace, plan, this.claims.assets);
     return { plan, start, numbers };
   }
 

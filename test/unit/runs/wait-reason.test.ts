@@ -12,6 +12,7 @@ const facts: WaitFacts = {
   upstreams: { open: 0, first: null },
   retryAt: null,
   pool: { name: 'gpu', concurrency: null, running: 2, tokenDue: null },
+  key: null,
   now,
 };
 const full = { run: { ...facts.run, concurrency: 2 }, pool: { ...facts.pool, concurrency: 2, tokenDue: 3000 } };
@@ -37,6 +38,16 @@ describe('what a materialization waits for', () => {
       'pool_rate',
       { pool: { ...facts.pool, tokenDue: 3000 } },
       { message: 'the rate of pool gpu, next in 3 s', until: new Date(now.getTime() + 3000) },
+    ],
+    [
+      'key_concurrency',
+      { key: { name: 'acme', concurrency: 1, running: 1, tokenDue: null } },
+      { message: 'key "acme" of pool gpu (1 of 1 in use)', key: 'acme' },
+    ],
+    [
+      'key_rate',
+      { key: { name: 'acme', concurrency: 2, running: 1, tokenDue: 1234 } },
+      { message: 'the rate of key "acme" of pool gpu, next in 1.2 s', until: new Date(now.getTime() + 1234) },
     ],
     ['turn', { pool: { ...facts.pool, concurrency: 3 } }, { message: 'its turn' }],
   ])('is told: %s', (kind, differing, wait) => {

@@ -20,10 +20,10 @@ export const BEAT = statement(
 export const CLAIM_RUN = statement(
   'claim_run',
   `WITH claim AS MATERIALIZED (
-    SELECT c.claimed FROM fs.claim_ready($1, $2, $3, $4::integer[], '{}', $6::integer[], $7::integer[],
+    SELECT c.claimed, c.shut, c.gates FROM fs.claim_ready($1, $2, $3, $4::integer[], '{}', $6::integer[], $7::integer[],
       $5, NULL) c
   ), counted AS MATERIALIZED (
-    SELECT c.claimed, fs.tally($1, '{}', c.claimed, NULL, NULL, NULL, NULL) AS ended FROM claim c
+    SELECT c.claimed, fs.tally($1, '{}', c.claimed, NULL, NULL, NULL, NULL, c.shut, c.gates) AS ended FROM claim c
   )
   SELECT ARRAY(SELECT m.id FROM unnest(c.claimed) m) AS ids, c.ended FROM counted c`,
 );
@@ -62,11 +62,19 @@ export const START = statement(
   SELECT b.id FROM begun b`,
 );
 
-/** Purpose: whether anything of these assets is ready. Plan: lanes_ready, then ready_pkey. Values: namespace, asset ids. */
+/**
+ * Purpose: whether anything of these assets is ready that no limit keeps. Plan: lanes_ready, and lanes_gated of the gates
+ * that are open (limits_gates), then ready_pkey. Values: namespace, asset ids.
+ */
 export const HAS_READY = statement(
   'has_ready',
   `SELECT EXISTS (
-    SELECT FROM (SELECT l.id FROM fs.lanes l WHERE l.namespace = $1 AND l.has_ready OFFSET 0) l
+    SELECT FROM (
+      SELECT l.id FROM fs.lanes l WHERE l.namespace = $1 AND l.has_ready AND l.gate IS NULL
+      UNION ALL
+      SELECT l.id FROM (
+        SELECT x.id FROM fs.limits x WHERE x.namespace = $1 AND x.opens_at <= statement_timestamp() OFFSET 0) x
+      CROSS JOIN LATERAL (SELECT l.id FROM fs.lanes l WHERE l.gate = x.id OFFSET 0) l) l
     CROSS JOIN LATERAL (
       SELECT FROM fs.ready y WHERE y.lane_id = l.id AND y.asset_id = ANY ($2::integer[]) LIMIT 1 OFFSET 0) y) AS ready`,
 );

@@ -104,13 +104,14 @@ export const EDGES_OF = statement(
 export const WAIT_FACTS = statement(
   'wait_facts',
   `SELECT a.key AS asset, m.status, m.run_id, r.max_concurrency, r.running, m.waiting_for, w.run_id AS holder_run,
-    u.open, u.first, t.fires_at AS retry_at, p.name AS pool, x.used, x.capacity, x.due, clock_timestamp() AS now
+    u.open, u.first, t.fires_at AS retry_at, p.name AS pool, x.used, x.capacity, x.due,
+    k.key, k.used AS key_used, k.capacity AS key_capacity, k.due AS key_due, clock_timestamp() AS now
   FROM (SELECT m.* FROM fs.materializations m WHERE m.id = $2 AND m.namespace = $1 OFFSET 0) m
   CROSS JOIN LATERAL (SELECT a.key FROM fs.assets a WHERE a.id = m.asset_id OFFSET 0) a
   CROSS JOIN LATERAL (
     SELECT r.max_concurrency, COALESCE((SELECT x.used FROM fs.limits x WHERE x.id = r.limit_id), r.running) AS running
     FROM fs.runs r WHERE r.id = m.run_id OFFSET 0) r
-  CROSS JOIN LATERAL (SELECT l.pool_id FROM fs.lanes l WHERE l.id = m.lane_id OFFSET 0) l
+  CROSS JOIN LATERAL (SELECT l.pool_id, l.key_limit FROM fs.lanes l WHERE l.id = m.lane_id OFFSET 0) l
   CROSS JOIN LATERAL (SELECT p.name, p.limit_id FROM fs.pools p WHERE p.id = l.pool_id OFFSET 0) p
   CROSS JOIN LATERAL (
     SELECT count(*) AS open, min(u.id) AS first FROM fs.lineage l
@@ -119,7 +120,9 @@ export const WAIT_FACTS = statement(
   LEFT JOIN LATERAL (SELECT w.run_id FROM fs.materializations w WHERE w.id = m.waiting_for OFFSET 0) w ON true
   LEFT JOIN LATERAL (SELECT t.fires_at FROM fs.timers t WHERE t.owner = m.id AND t.kind = 'retry' OFFSET 0) t ON true
   LEFT JOIN LATERAL (SELECT x.used, x.capacity, fs.token_due(x) AS due FROM fs.limits x
-    WHERE x.id = p.limit_id OFFSET 0) x ON true`,
+    WHERE x.id = p.limit_id OFFSET 0) x ON true
+  LEFT JOIN LATERAL (SELECT k.key, k.used, k.capacity, fs.token_due(k) AS due FROM fs.limits k
+    WHERE k.id = l.key_limit AND k.key IS NOT NULL OFFSET 0) k ON true`,
 );
 
 /**

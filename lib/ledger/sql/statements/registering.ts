@@ -45,7 +45,7 @@ export const ADD_POOLS = statement(
 
 /**
  * Purpose: what bounds pools (function `bound_pools`).
- * Values: namespace, pools (json: name, capacity, burst, period in ms; null: not bounded).
+ * Values: namespace, pools (json: name; capacity, burst, period in ms, null: not bounded; dimension and the same of keys).
  */
 export const BOUND_POOLS = statement('bound_pools', `SELECT fs.bound_pools($1, $2::json)`);
 
@@ -101,8 +101,8 @@ export const DECLARE = statement(
 );
 
 /**
- * Purpose: an asset is of the pool that its current definition names. Plan: definitions_hash, pools_name, primary key
- * of assets. Values: namespace, asset ids, hashes and pools of what the process declares.
+ * Purpose: an asset is of the pool that its current definition names, and has its dimensions. Plan: definitions_hash, pools_name, primary key
+ * of assets. Values: namespace, asset ids, hashes, pools and dimensions (json) of what the process declares.
  */
 export const ENTER_POOLS = statement(
   'enter_pools',
@@ -114,11 +114,12 @@ export const ENTER_POOLS = statement(
     SELECT DISTINCT ON (d.asset_id) d.asset_id, d.hash FROM fs.definitions d LEFT JOIN live l ON l.id = d.id
     WHERE d.asset_id = ANY ($2::integer[]) ORDER BY d.asset_id, l.id IS NOT NULL DESC, d.id DESC
   )
-  UPDATE fs.assets a SET pool_id = p.id
-  FROM unnest($2::integer[], $3::text[], $4::text[]) AS n (asset, hash, pool)
+  UPDATE fs.assets a SET pool_id = p.id, dimensions = n.dimensions::jsonb
+  FROM unnest($2::integer[], $3::text[], $4::text[], $5::text[]) AS n (asset, hash, pool, dimensions)
   JOIN current c ON c.asset_id = n.asset AND c.hash = n.hash
   JOIN fs.pools p ON p.namespace = $1 AND p.name = n.pool
-  WHERE a.id = ANY ($2::integer[]) AND a.id = n.asset AND a.pool_id <> p.id`,
+  WHERE a.id = ANY ($2::integer[]) AND a.id = n.asset
+    AND (a.pool_id <> p.id OR a.dimensions <> n.dimensions::jsonb)`,
 );
 
 /**

@@ -1,6 +1,9 @@
 // Statements that record runs and their plans.
 import { statement } from '../statement.js';
 
+/** The dimension whose values are the keys of a pool `p`; null where nothing bounds its keys. */
+const KEYED_BY = `CASE WHEN num_nonnulls(p.key_capacity, p.key_burst) > 0 THEN p.dimension END`;
+
 /**
  * Purpose: a run key is taken, once, with the number of the run that will have it. Waits for another transaction that
  * takes it just now. Values: namespace, key, hash of the request. Returns a row where the key was free.
@@ -31,7 +34,7 @@ export const OPEN_RETRY = statement(
 export const INSERT_RUN = statement(
   'insert_run',
   `WITH bound AS (
-    INSERT INTO fs.limits (capacity) SELECT ($2::jsonb ->> 'maxConcurrency')::integer
+    INSERT INTO fs.limits (namespace, capacity) SELECT $1, ($2::jsonb ->> 'maxConcurrency')::integer
     WHERE $2::jsonb ->> 'maxConcurrency' IS NOT NULL RETURNING id
   ), run AS (
     INSERT INTO fs.runs (id, namespace, status, request, run_key, retry_of, priority, tags, requested_by, max_concurrency,
@@ -72,7 +75,8 @@ export const INSERT_RUNNING = statement(
     SELECT p.id FROM fs.processes p WHERE p.namespace = $1 AND p.id = $4 AND NOT p.outdated FOR KEY SHARE
   ), pool AS MATERIALIZED (
     SELECT p.id FROM (SELECT a.pool_id FROM fs.assets a WHERE a.id = $5 OFFSET 0) a
-    CROSS JOIN LATERAL (SELECT p.id FROM fs.pools p WHERE p.id = a.pool_id AND p.limit_id IS NULL OFFSET 0) p
+    CROSS JOIN LATERAL (SELECT p.id FROM fs.pools p
+      WHERE p.id = a.pool_id AND num_nonnulls(p.limit_id, p.key_capacity, p.key_burst) = 0 OFFSET 0) p
   ), numbers AS MATERIALIZED (
     SELECT nextval(pg_get_serial_sequence('fs.runs', 'id')::regclass) AS run,
       nextval(pg_get_serial_sequence('fs.lanes', 'id')::regclass) AS lane,
@@ -169,23 +173,70 @@ export const PREPARE_ROWS = statement(
 );
 
 /**
- * Purpose: the lanes of a run, one per pool of its assets; which asset goes through which. Plan: primary keys.
+ * Purpose: the lanes of a run, one per pool of its assets; which asset goes through which. What has a key (the pool's
+ * dimension is among the asset's) goes through one of MAKE_KEY_LANES. Plan: primary keys.
  * Values: namespace, run, asset ids.
  */
 export const MAKE_LANES = statement(
   'make_lanes',
   `WITH asset AS MATERIALIZED (
-    SELECT a.id, a.pool_id FROM fs.assets a WHERE a.id = ANY ($3::integer[])
+    SELECT a.id, a.pool_id, a.dimensions FROM fs.assets a WHERE a.id = ANY ($3::integer[])
   ), pool AS MATERIALIZED (
     -- Shared, so that no pool gets its first limit before its new lanes can be seen (bound_pools).
-    SELECT p.id, p.limit_id FROM fs.pools p WHERE p.id = ANY (ARRAY(SELECT a.pool_id FROM asset a)) ORDER BY p.id FOR SHARE
+    SELECT p.id, p.limit_id, ${KEYED_BY} AS dimension FROM fs.pools p WHERE p.id = ANY (ARRAY(SELECT a.pool_id FROM asset a)) ORDER BY p.id FOR SHARE
   ), made AS (
     INSERT INTO fs.lanes (namespace, run_id, pool_id, limits, has_ready)
     SELECT $1, $2, p.id, NULLIF(array_remove(ARRAY[r.limit_id, p.limit_id], NULL), '{}'), true
     FROM fs.runs r CROSS JOIN pool p WHERE r.id = $2
     RETURNING id, pool_id
   )
-  SELECT a.id AS asset, m.id AS lane FROM asset a JOIN made m ON m.pool_id = a.pool_id`,
+  SELECT a.id AS asset, m.id AS lane, p.id AS pool, a.dimensions,
+    CASE WHEN a.dimensions ? p.dimension THEN p.dimension END AS dimension
+  FROM asset a JOIN made m ON m.pool_id = a.pool_id JOIN pool p ON p.id = a.pool_id`,
+);
+
+/** Purpose: those of some assets that have keys in their pools. Plan: primary keys. Values: asset ids. */
+export const KEYED_ASSETS = statement(
+  'keyed_assets',
+  `SELECT a.id AS asset, p.id AS pool, p.dimension, a.dimensions
+  FROM (SELECT a.* FROM fs.assets a WHERE a.id = ANY ($1::integer[]) OFFSET 0) a
+  CROSS JOIN LATERAL (SELECT p.id, ${KEYED_BY} AS dimension FROM fs.pools p WHERE p.id = a.pool_id OFFSET 0) p
+  WHERE a.dimensions ? p.dimension`,
+);
+
+/**
+ * Purpose: the limits of keys that are new. Inserted in their order, since two plans may meet here, and under a share of
+ * the pools, so that they begin with what bounds keys now (bound_pools). Plan: limits_key, primary key of pools.
+ * Values: namespace, pools and keys.
+ */
+export const ADD_KEYS = statement(
+  'add_keys',
+  `WITH pool AS MATERIALIZED (
+    SELECT p.* FROM fs.pools p WHERE p.id = ANY ($2::integer[]) ORDER BY p.id FOR SHARE
+  )
+  INSERT INTO fs.limits (namespace, pool_id, key, capacity, burst, period, tokens, refilled_at)
+  SELECT $1, p.id, k.key, p.key_capacity, p.key_burst, p.key_period, p.key_burst,
+    CASE WHEN p.key_burst IS NOT NULL THEN clock_timestamp() END
+  FROM unnest($2::integer[], $3::text[]) AS k (pool, key) JOIN pool p ON p.id = k.pool
+  WHERE NOT EXISTS (SELECT FROM fs.limits x WHERE x.pool_id = k.pool AND x.key = k.key OFFSET 0)
+  ORDER BY p.id, k.key COLLATE "C"
+  ON CONFLICT (pool_id, key) WHERE key IS NOT NULL DO NOTHING`,
+);
+
+/** Purpose: lanes of a run for keys (ADD_KEYS first). Plan: limits_key, primary keys. Values: namespace, run, pools, keys. */
+export const MAKE_KEY_LANES = statement(
+  'make_key_lanes',
+  `WITH made AS (
+    INSERT INTO fs.lanes (namespace, run_id, pool_id, key_limit, limits, has_ready)
+    SELECT $1, $2, k.pool, x.id, array_remove(ARRAY[r.limit_id, p.limit_id, x.id], NULL), true
+    FROM unnest($3::integer[], $4::text[]) AS k (pool, key)
+    CROSS JOIN LATERAL (SELECT x.id FROM fs.limits x WHERE x.pool_id = k.pool AND x.key = k.key OFFSET 0) x
+    CROSS JOIN LATERAL (SELECT p.limit_id FROM fs.pools p WHERE p.id = k.pool OFFSET 0) p
+    CROSS JOIN LATERAL (SELECT r.limit_id FROM fs.runs r WHERE r.id = $2 OFFSET 0) r
+    RETURNING id, pool_id, key_limit
+  )
+  SELECT m.id AS lane, m.pool_id AS pool, x.key FROM made m
+  CROSS JOIN LATERAL (SELECT x.key FROM fs.limits x WHERE x.id = m.key_limit OFFSET 0) x`,
 );
 
 /**
