@@ -1,5 +1,5 @@
-// The graph of the crash tests, for the processes that die and the test that goes on where they stopped: partitions,
-// streamed rows, a retry, a fan-in, an asset without a value.
+// The graph of the crash tests, for the processes that die and the test that goes on where they stopped: batches, streamed
+// rows, a retry, a fan-in, an asset without a value.
 import { after, all, Asset, DependsOn, Partitions } from 'nestjs-flowstone';
 
 /** @typedef {import('nestjs-flowstone').AssetContext} AssetContext */
@@ -7,12 +7,26 @@ import { after, all, Asset, DependsOn, Partitions } from 'nestjs-flowstone';
 /** Asks `Total` to execute for ever, and hears when it does. */
 export const hanging = { asked: false, reached: () => {} };
 
-class Letters {
-  async *execute(/** @type {AssetContext} */ { partition }) {
-    for (let n = 0; n < 3; n++) yield { letter: partition.key, n };
+/** Is called between the first and the second letter of a batch. */
+export const amidBatch = { reached: async () => {} };
+
+export class Letters {
+  /**
+   * @param {import('nestjs-flowstone').BatchContext} _context
+   * @param {readonly import('nestjs-flowstone').BatchItem[]} items
+   * @returns {import('nestjs-flowstone').BatchResults<AsyncIterable<{ letter: string, n: number }>>}
+   */
+  async *executeMany(_context, items) {
+    for (const [at, { partition }] of items.entries()) {
+      if (at === 1) await amidBatch.reached();
+      yield [partition.key, this.rows(partition.key)];
+    }
+  }
+  async *rows(/** @type {string} */ letter) {
+    for (let n = 0; n < 3; n++) yield { letter, n };
   }
 }
-Asset({ partitions: Partitions.static(['a', 'b', 'c', 'd']) })(Letters);
+Asset({ partitions: Partitions.static(['a', 'b', 'c', 'd']), batch: { size: 3 } })(Letters);
 
 const sumInputs = { letters: Letters };
 class Sums {

@@ -68,6 +68,15 @@ describe.each(DURABLE_STORAGES)('a process that ends, its ledger on %s', (kind) 
     60_000,
   );
 
+  it('by dying amid a batch, keeps what was yielded, and only the rest is computed again', async () => {
+    const options = { ...storage.options, ...TIMES };
+    const life = await live({ options, later: false, shutdown: false, amid: true }, '');
+    expect(life).toMatchObject({ end: 'SIGKILL' });
+    const { letters } = await expectSurvival(options, false, life.acknowledged);
+    expect(letters.kept).toBeGreaterThanOrEqual(1);
+    expect(letters.again).toBeGreaterThanOrEqual(2);
+  }, 60_000);
+
   it('by closing amid its work, hands that back at once', async () => {
     const options = { ...storage.options, ...TIMES };
     const life = await live({ options, later: false, shutdown: true }, '');

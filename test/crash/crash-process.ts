@@ -12,6 +12,8 @@ export interface CrashSettings {
   readonly later: boolean;
   /** Close the application while an asset executes that never ends. */
   readonly shutdown: boolean;
+  /** Die amid a batch, once the first of it is committed. */
+  readonly amid?: boolean;
   /** Compute everything once more, then collect what is superseded. */
   readonly collect?: boolean;
 }

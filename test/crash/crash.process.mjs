@@ -6,13 +6,13 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FlowStoneModule, FlowStoneService } from 'nestjs-flowstone';
-import { assets, hanging, request, Total } from './crash-graph.mjs';
+import { amidBatch, assets, hanging, Letters, request, Total } from './crash-graph.mjs';
 
 /** How long a process that is to die stays when its work is done: some points are passed only now and then. */
 const WAIT_FOR_DEATH = 10_000;
 
 /** @type {import('./crash-process.js').CrashSettings} */
-const { options, later, shutdown, collect } = JSON.parse(process.argv[2] ?? '');
+const { options, later, shutdown, collect, amid } = JSON.parse(process.argv[2] ?? '');
 /** At once, past every buffer: what the parent has read was done. Not on stdout, where the loggers are. */
 const say = (/** @type {import('./crash-process.js').Step} */ step) => writeSync(3, `${JSON.stringify(step)}\n`);
 const reached = new Promise((resolve) => (hanging.reached = () => resolve(undefined)));
@@ -23,6 +23,12 @@ Module({ imports: [FlowStoneModule.forRoot(options)], providers: assets })(Crash
 
 const app = await NestFactory.createApplicationContext(CrashModule, { logger: ['warn', 'error', 'fatal'] });
 const flowstone = app.get(FlowStoneService);
+if (amid) {
+  amidBatch.reached = async () => {
+    while (!(await flowstone.history(Letters)).items.some(({ status }) => status === 'success')) await pause(10);
+    process.kill(process.pid, 'SIGKILL');
+  };
+}
 say({ known: (await flowstone.runs()).items.map(({ id }) => id) });
 const run = await request(flowstone, later);
 say({ acknowledged: run.id });

@@ -30,6 +30,8 @@ export interface Survival {
   readonly found: readonly number[];
   /** Materializations that had to be taken over from a lost process. */
   readonly rescued: number;
+  /** Letters of the batches that are as the dead left them, and those that were computed again. */
+  readonly letters: { readonly kept: number; readonly again: number };
 }
 
 /**
@@ -55,7 +57,11 @@ export async function expectSurvival(
     const [rescues] = await database.query<[{ rescued: number }]>(
       `SELECT count(*)::integer AS rescued FROM flowstone.events WHERE kind = 'materialization.rescued'`,
     );
-    return { found, rescued: rescues.rescued };
+    const [letters] = await database.query<[Survival['letters']]>(
+      `SELECT count(*) FILTER (WHERE m.epoch = 1)::integer AS kept, count(*) FILTER (WHERE m.epoch > 1)::integer AS again
+      FROM flowstone.materializations m JOIN flowstone.assets a ON a.id = m.asset_id WHERE a.key = 'letters'`,
+    );
+    return { found, rescued: rescues.rescued, letters };
   } finally {
     await app.close();
   }
