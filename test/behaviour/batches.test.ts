@@ -240,6 +240,46 @@ describe.each(['memory', 'postgres'] as const)('a batch has one place, its ledge
   });
 });
 
+it('hands back what a batch had not yielded when its process closed, no attempt used up', async () => {
+  const storage = await testStorage('postgres');
+  const begun = gate();
+  let computing = async function* (
+    { signal }: BatchContext,
+    [first, ...others]: readonly BatchItem[],
+  ): BatchResults<number> {
+    yield [first!.partition.key, 1];
+    begun.open();
+    await new Promise((resolve) => signal.addEventListener('abort', resolve));
+    for (const { partition } of others) yield [partition.key, 2];
+  };
+  class Interrupted {
+    executeMany(context: BatchContext, items: readonly BatchItem[]): BatchResults<number> {
+      calls.push(items.map(({ partition }) => partition.key));
+      return computing(context, items);
+    }
+  }
+  Asset({ partitions: Partitions.static(['a', 'b', 'c']), batch: { size: 5 } })(Interrupted);
+  const first = await startApp([Interrupted], { ...storage.options, drainDeadline: '50ms' });
+  const { id } = await first.flowstone.materialize(Interrupted, { partitions: 'all' });
+  await begun.opened;
+  await first.app.close();
+  computing = async function* (_context, items) {
+    for (const { partition } of items) yield [partition.key, 3];
+  };
+  const second = await startApp([Interrupted], storage.options);
+  await second.flowstone.run(id).wait();
+  expect(calls).toEqual([
+    ['a', 'b', 'c'],
+    ['b', 'c'],
+  ]);
+  expect(await second.flowstone.load(Interrupted, { partition: 'a' })).toBe(1);
+  expect(await second.flowstone.load(Interrupted, { partition: 'b' })).toBe(3);
+  const { items } = await second.flowstone.history(Interrupted);
+  expect(items.map(({ attempts }) => attempts)).toEqual([1, 1, 1]);
+  await second.app.close();
+  await storage.remove();
+});
+
 describe('in a batch', () => {
   const providers = [Texts, Language, Words, Dictionary];
   const at = '2001-01-01T00:00:00Z';
