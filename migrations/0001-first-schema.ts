@@ -126,6 +126,9 @@ const TABLES = [
     -- What is pending is being cancelled, and is so up to this materialization.
     stopping boolean NOT NULL DEFAULT false,
     stopped_to bigint NOT NULL DEFAULT 0,
+    -- What depends on failures is being found among the materializations after this one; how often that was begun.
+    doomed_to bigint,
+    dooms integer NOT NULL DEFAULT 0,
     error jsonb,
     created_at timestamptz NOT NULL DEFAULT now(),
     completed_at timestamptz,
@@ -139,6 +142,7 @@ const TABLES = [
   `CREATE INDEX runs_page ON runs (namespace, (id + 0))`,
   `CREATE INDEX runs_planning ON runs (namespace, priority DESC, id) WHERE status = 'planning'`,
   `CREATE INDEX runs_stopping ON runs (namespace, id) WHERE stopping`,
+  `CREATE INDEX runs_dooming ON runs (namespace, id) WHERE doomed_to IS NOT NULL`,
   // At most one open retry of a run.
   `CREATE UNIQUE INDEX runs_open_retry ON runs (retry_of) WHERE status IN ('planning', 'running')`,
   // Without a reference to runs, since a key outlives the record of its run.
@@ -335,7 +339,7 @@ export class FirstSchema0001 implements MigrationInterface {
   async down(queryRunner: QueryRunner): Promise<void> {
     await queryRunner.query(`DROP TYPE moved CASCADE`);
     await queryRunner.query(
-      `DROP FUNCTION places_left, token_due, gate_opens, tokens_left, bound_pools, describe_claims, beat, take_back, hand_back, cancel_run, ask_to_stop, stop_pending, raise_holders, fire_retries`,
+      `DROP FUNCTION places_left, token_due, gate_opens, tokens_left, bound_pools, describe_claims, beat, take_back, hand_back, cancel_run, ask_to_stop, stop_pending, doom_pending, raise_holders, fire_retries`,
     );
     await queryRunner.query(`DROP TABLE dynamic_partitions, events, timers, collections, superseded, lineage, materializations,
       claims, ready, lanes, heads, run_keys, runs, process_definitions, processes, definitions, assets, pools, limits,

@@ -8,7 +8,7 @@
 // Every access to a large table is by `id = ANY(...)` or a LATERAL look-up that cannot be flattened (OFFSET 0), so that
 // no statistics, however wrong, make the planner scan it. `upstream + 0` is what the index on it is made of.
 
-/** Of what is pending, so many are cancelled in one transaction. The rest follows in others (stop_pending). */
+/** Of what is pending, so many are cancelled, or cannot run any more, in one transaction. The rest follows in others. */
 const MOST_STOPPED = 5000;
 
 /** Of what is claimed for batches beside what takes their places, so many at once. */
@@ -134,43 +134,56 @@ BEGIN
   WHERE x.id = ANY (ARRAY(SELECT y.id FROM bound y)) AND b.id = x.id;
 END $$`;
 
-/**
- * What failures and cancels bring with them: what depends on them, transitively, cannot run; a run that fails fast
- * loses the rest. Plan: lineage_upstream per node, materializations_run, then primary keys. Guard: pending.
- * Edges of what failed lie within its run.
- */
-const FOLLOW = `CREATE FUNCTION follow(p_moved moved[]) RETURNS moved[] LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
-DECLARE
-  v_failed bigint[] := ARRAY(SELECT m.id FROM unnest(p_moved) m WHERE m.status IN ('failed', 'cancelled'));
-  v_runs bigint[];
-  v_run bigint;
-  v_doomed moved[];
-  v_cancelled moved[] := '{}';
-BEGIN
-  IF cardinality(v_failed) = 0 THEN RETURN '{}'; END IF;
-  WITH RECURSIVE doomed (id) AS (
-    SELECT l.downstream FROM unnest(v_failed) f (id)
-    CROSS JOIN LATERAL (SELECT l.downstream FROM lineage l WHERE l.upstream + 0 = f.id OFFSET 0) l
-    UNION
-    SELECT l.downstream FROM doomed d
-    CROSS JOIN LATERAL (SELECT l.downstream FROM lineage l WHERE l.upstream + 0 = d.id OFFSET 0) l
-  ), locked AS MATERIALIZED (
-    SELECT m.id FROM materializations m
-    WHERE m.id = ANY (ARRAY(SELECT d.id FROM doomed d)) AND m.status = 'pending' ORDER BY m.id FOR UPDATE
+/** Materializations whose ids are in the array `ids` cannot run: those that moved go into `v_doomed`. Guard: pending. */
+const doom = (ids: string): string => `WITH locked AS MATERIALIZED (
+    SELECT m.id FROM materializations m WHERE m.id = ANY (${ids}) AND m.status = 'pending' ORDER BY m.id FOR UPDATE
   ), ended AS (
     UPDATE materializations m SET status = 'upstream_failed', completed_at = clock_timestamp()
     WHERE m.id = ANY (ARRAY(SELECT l.id FROM locked l)) AND m.status = 'pending'
     RETURNING m.*
   )
   SELECT array_agg((e.id, e.run_id, e.lane_id, e.head_id, e.asset_id, e.priority, e.status, e.epoch, NULL,
-    e.attempts + e.rescues > 0, NULL, NULL)::moved) INTO v_doomed FROM ended e;
+    e.attempts + e.rescues > 0, NULL, NULL)::moved) INTO v_doomed FROM ended e;`;
+
+/**
+ * What failures and cancels bring with them: what depends on them, transitively, cannot run; a run that fails fast
+ * loses the rest. `cut`: too much depends on them for one transaction; nothing moves then, and doom_pending does it in
+ * steps, once the tally has noted that. Plan: lineage_upstream per node, materializations_run, then primary keys.
+ * Guard: pending. Edges of what failed lie within its run.
+ */
+const FOLLOW = `CREATE FUNCTION follow(p_moved moved[], OUT doomed moved[], OUT cut boolean) LANGUAGE plpgsql
+SET search_path FROM CURRENT AS $$
+DECLARE
+  v_failed bigint[] := ARRAY(SELECT m.id FROM unnest(p_moved) m WHERE m.status IN ('failed', 'cancelled'));
+  v_ids bigint[];
+  v_runs bigint[];
+  v_run bigint;
+  v_doomed moved[];
+BEGIN
+  doomed := '{}'; cut := false;
+  IF cardinality(v_failed) = 0 THEN RETURN; END IF;
+  -- The walk ends as soon as it has found more than one transaction should hold.
+  v_ids := ARRAY(
+    WITH RECURSIVE reached (id) AS (
+      SELECT l.downstream FROM unnest(v_failed) f (id)
+      CROSS JOIN LATERAL (SELECT l.downstream FROM lineage l WHERE l.upstream + 0 = f.id OFFSET 0) l
+      UNION
+      SELECT l.downstream FROM reached d
+      CROSS JOIN LATERAL (SELECT l.downstream FROM lineage l WHERE l.upstream + 0 = d.id OFFSET 0) l
+    )
+    SELECT d.id FROM reached d LIMIT ${MOST_STOPPED} + 1);
+  cut := cardinality(v_ids) > ${MOST_STOPPED};
+  IF cut THEN RETURN; END IF;
+  IF cardinality(v_ids) > 0 THEN
+    ${doom('v_ids')}
+    doomed := COALESCE(v_doomed, '{}');
+  END IF;
   v_runs := ARRAY(SELECT r.id FROM runs r
     WHERE r.id = ANY (ARRAY(SELECT m.run_id FROM unnest(p_moved) m WHERE m.status = 'failed')) AND r.fail_fast
       AND NOT r.stopping);
   FOREACH v_run IN ARRAY v_runs LOOP
-    v_cancelled := v_cancelled || cancel_pending(v_run, 0);
+    doomed := doomed || cancel_pending(v_run, 0);
   END LOOP;
-  RETURN COALESCE(v_doomed, '{}') || v_cancelled;
 END $$`;
 
 /**
@@ -334,11 +347,13 @@ END $$`;
 /**
  * What comes last: lanes learn what they got and gave, runs count, and end where nothing is open. `p_released`: lanes
  * in which something became ready; `p_empty`: lanes found empty, and at which count of releases; `p_touched`: runs to
- * be looked at in any case; `p_shut`: lanes that wait at a gate from now on, and at which. Returns the runs that ended. Plan: primary keys.
+ * be looked at in any case; `p_shut`: lanes that wait at a gate from now on, and at which;
+ * `p_cut`: what depends on their failures is left to doom_pending. Returns the runs that ended. Plan: primary keys.
  * Source of the rules: plannedRunStatus (lib/ledger/transitions.ts).
  */
 const TALLY = `CREATE FUNCTION tally(p_namespace integer, p_moved moved[], p_claimed moved[], p_released bigint[],
-  p_empty bigint[], p_empty_at integer[], p_touched bigint[], p_shut bigint[] DEFAULT NULL, p_gates bigint[] DEFAULT NULL)
+  p_empty bigint[], p_empty_at integer[], p_touched bigint[], p_shut bigint[] DEFAULT NULL, p_gates bigint[] DEFAULT NULL,
+  p_cut boolean DEFAULT false)
 RETURNS bigint[] LANGUAGE plpgsql
 SET search_path FROM CURRENT AS $$
 DECLARE
@@ -379,12 +394,14 @@ BEGIN
       count(*) FILTER (WHERE d.status = 'cancelled')::integer AS cancelled,
       sum(d.running)::integer AS running,
       -- As many as cancel_pending takes at once: there may be more.
-      count(d.stopped) >= ${MOST_STOPPED} AS stopping, max(d.stopped) AS stopped_to
+      count(d.stopped) >= ${MOST_STOPPED} AS stopping, max(d.stopped) AS stopped_to,
+      min(d.id) FILTER (WHERE p_cut AND d.status IN ('failed', 'cancelled')) AS doomed_to,
+      bool_or(p_cut AND d.status = 'failed') AS broken
     FROM (
-      SELECT m.run_id AS run, m.status, CASE WHEN m.process IS NULL THEN 0 ELSE -1 END AS running,
+      SELECT m.run_id AS run, m.id, m.status, CASE WHEN m.process IS NULL THEN 0 ELSE -1 END AS running,
         CASE WHEN m.status = 'cancelled' AND m.process IS NULL THEN m.id END AS stopped FROM unnest(p_moved) m
-      UNION ALL SELECT c.run_id, NULL, 1, NULL FROM unnest(p_claimed) c
-      UNION ALL SELECT t.id, NULL, 0, NULL FROM unnest(p_touched) t (id)) d
+      UNION ALL SELECT c.run_id, NULL, NULL, 1, NULL FROM unnest(p_claimed) c
+      UNION ALL SELECT t.id, NULL, NULL, 0, NULL FROM unnest(p_touched) t (id)) d
     GROUP BY d.run
   ), locked AS MATERIALIZED (
     SELECT r.id FROM runs r WHERE r.id = ANY (v_runs) ORDER BY r.id FOR UPDATE
@@ -393,8 +410,12 @@ BEGIN
       success = r.success + d.success, failed = r.failed + d.failed,
       upstream_failed = r.upstream_failed + d.upstream_failed, skipped = r.skipped + d.skipped,
       cancelled = r.cancelled + d.cancelled, running = r.running + d.running,
-      stopping = r.stopping OR d.stopping,
-      stopped_to = CASE WHEN d.stopping THEN d.stopped_to ELSE r.stopped_to END
+      stopping = r.stopping OR d.stopping OR (d.broken AND r.fail_fast),
+      -- Where nothing was cancelled yet: from the beginning, which as 0 would be the last pass.
+      stopped_to = CASE WHEN d.stopping THEN d.stopped_to
+        WHEN d.broken AND r.fail_fast AND NOT r.stopping THEN 1 ELSE r.stopped_to END,
+      dooms = r.dooms + (d.doomed_to IS NOT NULL)::integer,
+      doomed_to = CASE WHEN d.doomed_to IS NULL THEN r.doomed_to ELSE LEAST(r.doomed_to, d.doomed_to) END
     FROM delta d WHERE r.id = ANY (ARRAY(SELECT l.id FROM locked l)) AND d.run = r.id
     RETURNING r.id, r.success + r.failed + r.upstream_failed + r.skipped + r.cancelled = r.total AS done
   )
@@ -419,10 +440,13 @@ END $$`;
 const FINISH = `CREATE FUNCTION finish(p_namespace integer, p_moved moved[], p_touched bigint[], OUT ended bigint[],
   OUT released boolean) LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
-  v_all moved[] := p_moved || follow(p_moved);
-  v_lanes bigint[] := conclude(p_namespace, v_all);
+  v_all moved[];
+  v_cut boolean;
+  v_lanes bigint[];
 BEGIN
-  ended := COALESCE(tally(p_namespace, v_all, NULL, v_lanes, NULL, NULL, p_touched), '{}');
+  SELECT p_moved || f.doomed, f.cut INTO v_all, v_cut FROM follow(p_moved) f;
+  v_lanes := conclude(p_namespace, v_all);
+  ended := COALESCE(tally(p_namespace, v_all, NULL, v_lanes, NULL, NULL, p_touched, p_cut => v_cut), '{}');
   released := v_lanes IS NOT NULL OR EXISTS (SELECT FROM unnest(v_all) m WHERE m.process IS NOT NULL);
 END $$`;
 
@@ -830,6 +854,7 @@ const BEAT = `CREATE FUNCTION beat(p_namespace integer, p_ids bigint[], p_outcom
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
   v_moved moved[] := '{}';
+  v_cut boolean := false;
   v_successes bigint[];
   v_lanes bigint[];
   v_claimed moved[];
@@ -896,7 +921,7 @@ BEGIN
     END IF;
 
     IF cardinality(v_moved) > 0 THEN
-      v_moved := v_moved || follow(v_moved);
+      SELECT v_moved || f.doomed, f.cut INTO v_moved, v_cut FROM follow(v_moved) f;
       v_lanes := conclude(p_namespace, v_moved);
     END IF;
     -- The claim below sees what was released.
@@ -910,7 +935,7 @@ BEGIN
     FROM claim_ready(p_namespace, p_process, p_limit, p_assets, p_closed, p_batched, p_sizes, NULL, v_lanes) c;
   END IF;
   IF cardinality(v_moved) > 0 OR cardinality(v_claimed) > 0 OR v_empty IS NOT NULL OR v_shut IS NOT NULL THEN
-    ended := COALESCE(tally(p_namespace, v_moved, v_claimed, v_lanes, v_empty, v_empty_at, NULL, v_shut, v_gates), '{}');
+    ended := COALESCE(tally(p_namespace, v_moved, v_claimed, v_lanes, v_empty, v_empty_at, NULL, v_shut, v_gates, v_cut), '{}');
   END IF;
   IF cardinality(v_claimed) > 0 THEN
     claims := describe_claims(p_process, ARRAY(SELECT m.id FROM unnest(v_claimed) m), p_batched IS NOT NULL);
@@ -1049,10 +1074,60 @@ BEGIN
 END $$`;
 
 /**
+ * The next of a run in which too much depends on failures for one transaction cannot run: one look at so many of its rows,
+ * by id, in which upstreams come before what depends on them. By one process at a time. A failure that comes meanwhile
+ * (`dooms`) sends it back to where it began, or further. Returns the runs that ended, and whether there is more; null:
+ * nothing was to be done here. Plan: runs_dooming, materializations_run, then primary keys, lineage_upstream.
+ * Guard: pending.
+ */
+const DOOM_PENDING = `CREATE FUNCTION doom_pending(p_namespace integer, OUT ended bigint[], OUT more boolean)
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+  v_run bigint;
+  v_from bigint;
+  v_dooms integer;
+  v_looked bigint[];
+  v_to bigint;
+  v_ids bigint[];
+  v_doomed moved[];
+  v_lanes bigint[];
+BEGIN
+  SELECT r.id INTO v_run FROM runs r WHERE r.namespace = p_namespace AND r.doomed_to IS NOT NULL ORDER BY r.id LIMIT 1;
+  -- Before all rows, which nobody locks who waits for this.
+  IF v_run IS NULL OR NOT pg_try_advisory_xact_lock(hashtextextended('flowstone.doom', v_run)) THEN RETURN; END IF;
+  SELECT r.doomed_to, r.dooms INTO v_from, v_dooms FROM runs r WHERE r.id = v_run AND r.doomed_to IS NOT NULL;
+  IF NOT FOUND THEN RETURN; END IF;
+  v_looked := ARRAY(SELECT m.id FROM materializations m
+    WHERE m.run_id = v_run AND (m.run_id, m.id + 0) > (v_run, v_from) ORDER BY m.run_id, m.id + 0 LIMIT ${MOST_STOPPED});
+  v_to := v_looked[cardinality(v_looked)];
+  v_ids := ARRAY(
+    WITH RECURSIVE reached (id) AS (
+      SELECT n.id FROM unnest(v_looked) n (id)
+      CROSS JOIN LATERAL (SELECT m.status FROM materializations m WHERE m.id = n.id OFFSET 0) m
+      WHERE m.status = 'pending' AND EXISTS (
+        SELECT FROM (SELECT l.upstream FROM lineage l WHERE l.downstream = n.id OFFSET 0) l
+        CROSS JOIN LATERAL (SELECT u.status FROM materializations u WHERE u.id = l.upstream OFFSET 0) u
+        WHERE u.status IN ('failed', 'cancelled', 'upstream_failed'))
+      UNION
+      SELECT l.downstream FROM reached d
+      CROSS JOIN LATERAL (SELECT l.downstream FROM lineage l WHERE l.upstream + 0 = d.id OFFSET 0) l
+      WHERE l.downstream <= v_to
+    )
+    SELECT d.id FROM reached d);
+  ${doom('v_ids')}
+  v_doomed := COALESCE(v_doomed, '{}');
+  v_lanes := conclude(p_namespace, v_doomed);
+  ended := COALESCE(tally(p_namespace, v_doomed, NULL, v_lanes, NULL, NULL, ARRAY[v_run]), '{}');
+  UPDATE runs r SET doomed_to = CASE WHEN r.dooms <> v_dooms THEN LEAST(r.doomed_to, v_from)
+    WHEN cardinality(v_looked) = ${MOST_STOPPED} THEN v_to END WHERE r.id = v_run;
+  more := true;
+END $$`;
+
+/**
  * The next of what is pending in a run that is being stopped is cancelled, by one process at a time. `p_run` null: of
  * any run. When the end of it is reached, once more from the beginning, with all that is open locked, so that nothing
- * escapes that was claimed or went back meanwhile; then the run is stopped. Returns what was asked to stop now, the runs
- * that ended, and whether there is more. Plan: runs_stopping, materializations_run, then primary keys.
+ * escapes that was claimed or went back meanwhile; then the run is stopped. First what depends on failures of it, so that
+ * it ends as such. Returns what was asked to stop now, the runs that ended, and whether there is more. Plan: runs_stopping, materializations_run, then primary keys.
  * Guard: the run is being stopped.
  */
 const STOP_PENDING = `CREATE FUNCTION stop_pending(p_namespace integer, p_run bigint, OUT running json,
@@ -1065,9 +1140,15 @@ DECLARE
   v_moved moved[];
   v_lanes bigint[];
 BEGIN
-  running := '[]'; ended := '{}'; released := false; more := false;
+  running := '[]'; released := false;
+  IF p_run IS NULL THEN
+    SELECT d.ended, d.more INTO ended, more FROM doom_pending(p_namespace) d;
+    IF more THEN RETURN; END IF;
+  END IF;
+  ended := '{}'; more := false;
   SELECT r.id INTO v_run FROM runs r
-  WHERE r.namespace = p_namespace AND r.stopping AND (p_run IS NULL OR r.id = p_run) ORDER BY r.id LIMIT 1;
+  WHERE r.namespace = p_namespace AND r.stopping AND (r.id = p_run OR (p_run IS NULL AND r.doomed_to IS NULL))
+  ORDER BY r.id LIMIT 1;
   IF v_run IS NULL THEN RETURN; END IF;
   -- Before all rows, which nobody locks who waits for this.
   IF p_run IS NOT NULL THEN PERFORM pg_advisory_xact_lock(hashtextextended('flowstone.stop', v_run));
@@ -1143,6 +1224,7 @@ export const FUNCTIONS: readonly string[] = [
   TAKE_BACK,
   HAND_BACK,
   ASK_TO_STOP,
+  DOOM_PENDING,
   CANCEL_RUN,
   STOP_PENDING,
   FIRE_RETRIES,

@@ -387,8 +387,9 @@ export interface Ledger {
     readonly released: boolean;
   }>;
   /**
-   * Goes on with a run of which too much was pending to be cancelled in one transaction: after a cancel whose process was
-   * lost, or where it fails fast. One step; `more`: there may be another. Nothing of such a run is claimed meanwhile.
+   * Goes on with a run of which too much was pending for one transaction: to be cancelled (after a cancel whose process was
+   * lost, or where it fails fast; nothing of such a run is claimed meanwhile), or because it depends on what failed.
+   * One step; `more`: there may be another.
    */
   stopPending(): Promise<{
     readonly running: readonly { id: number; epoch: number }[];

@@ -166,6 +166,71 @@ describe.each(Object.keys(PLACES))('a large plan on %s', (name) => {
     expect(ended).toEqual([run.id]);
     expect(await ledger.run(run.id)).toMatchObject({ status: 'cancelled', counts: { cancelled: 12_000, pending: 0 } });
   }, 60_000);
+
+  describe('of which more depends on a failure than one transaction should hold', () => {
+    const MANY = 7000;
+    /** Two that fail, each with many that depend on it and one that depends on all those; and one apart. */
+    const entriesOf = (): Entry[] => {
+      const half = (first: number): Entry[] => [
+        ...Array.from({ length: MANY }, (_, index) => ({
+          ...{ asset: 'p', partition: `${first} ${index}`, upstreams: [first] },
+        })),
+      ];
+      const all = [{ asset: 'a' }, { asset: 'b' }, { asset: 'c' }, ...half(0), ...half(1)];
+      return [...all, { asset: 'd', upstreams: [3, 3 + MANY] }, { asset: 'd', partition: 'x', upstreams: [2] }];
+    };
+    const step = async ({ ledger }: World): Promise<boolean> => (await ledger.stopPending()).more;
+    const toTheEnd = async (world: World): Promise<number> => {
+      for (let steps = 1; ; steps++) if (!(await step(world))) return steps;
+    };
+
+    it('a failure is committed alone, and the rest in steps that any process goes on with, to the end of the run', async () => {
+      const world = await newWorld();
+      const { run } = await world.ledger.insertRun(runOf(), { plan: planOf(entriesOf()) });
+      const [a, b, c] = await world.claim();
+      expect(await world.fail(a!)).toMatchObject({ verdicts: ['committed'], endedRuns: [] });
+      expect((await world.ledger.run(run.id))!.counts).toMatchObject({ failed: 1, upstream_failed: 0 });
+      expect(await step(world)).toBe(true);
+      expect((await world.ledger.run(run.id))!.counts.upstream_failed).toBeGreaterThan(4000);
+      // Comes when the steps are past much of what depends on it.
+      await world.fail(b!);
+      await world.succeed(c!);
+      expect(await toTheEnd(world)).toBeLessThan(12);
+      const counts = { failed: 2, upstream_failed: 2 * MANY + 1, success: 1, pending: 1 };
+      expect(await world.ledger.run(run.id)).toMatchObject({ status: 'running', counts });
+      const [last] = await world.claim();
+      expect(await world.succeed(last!)).toMatchObject({ endedRuns: [run.id] });
+      expect(await world.runStatus(run.id)).toBe('failed');
+      expect(await toTheEnd(world)).toBe(1);
+    }, 60_000);
+
+    it('a failure that comes during a step is not missed by it', async () => {
+      const world = await newWorld();
+      const { run } = await world.ledger.insertRun(runOf(), { plan: planOf(entriesOf()) });
+      const [a, b, c] = await world.claim();
+      await world.fail(a!);
+      while ((await world.ledger.run(run.id))!.counts.upstream_failed < MANY) await step(world);
+      const steps = toTheEnd(world);
+      await Promise.all([steps, world.fail(b!), world.succeed(c!)]);
+      await toTheEnd(world);
+      expect((await world.ledger.run(run.id))!.counts).toMatchObject({ failed: 2, upstream_failed: 2 * MANY + 1 });
+    }, 60_000);
+
+    it('a run that fails fast loses the rest after what depends on the failure', async () => {
+      const world = await newWorld();
+      const { run } = await world.ledger.insertRun(runOf({ failFast: true }), { plan: planOf(entriesOf()) });
+      const [a, b, c] = await world.claim();
+      await world.fail(a!);
+      await toTheEnd(world);
+      await world.succeed(b!);
+      await world.succeed(c!);
+      await toTheEnd(world);
+      expect(await world.ledger.run(run.id)).toMatchObject({
+        status: 'failed',
+        counts: { failed: 1, success: 2, upstream_failed: MANY + 1, cancelled: MANY + 1, pending: 0 },
+      });
+    }, 60_000);
+  });
 });
 
 it('gives way at once to who cancels its run amid its rows', async () => {

@@ -96,6 +96,14 @@ export class RunEntity {
   @Column({ type: 'bigint', name: 'stopped_to', transformer: asNumber })
   readonly stoppedTo!: number;
 
+  /** The materialization after which what depends on failures is still being found, in steps; null: nowhere. */
+  @Column({ type: 'bigint', name: 'doomed_to', nullable: true, transformer: asNumber })
+  readonly doomedTo!: number | null;
+
+  /** How often that was begun, or had to go back. */
+  @Column({ type: 'integer' })
+  readonly dooms!: number;
+
   @Column({ type: 'jsonb', nullable: true })
   readonly error!: ErrorRecord | null;
 

@@ -23,7 +23,10 @@ export const CANCEL_RUN = statement(
   FROM fs.cancel_run($1, $2, $3, $4, $5::float8) c`,
 );
 
-/** Purpose: the next of what is pending in a run that is being stopped (function `stop_pending`). Values: namespace, run or null. */
+/**
+ * Purpose: the next of what is pending in a run that is being stopped, or cannot run any more (function `stop_pending`).
+ * Values: namespace, run or null: any.
+ */
 export const STOP_PENDING = statement(
   'stop_pending',
   `SELECT s.running, s.ended, s.released, s.more FROM fs.stop_pending($1, $2) s`,
