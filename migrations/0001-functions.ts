@@ -197,9 +197,9 @@ DECLARE
 BEGIN
   WITH locked AS MATERIALIZED (
     SELECT m.id FROM materializations m
-    -- As a row, so that no index on the id alone is of use.
-    WHERE m.run_id = p_run AND (m.run_id, m.id) > (p_run, p_after) AND m.status = 'pending'
-    ORDER BY m.run_id, m.id LIMIT ${MOST_STOPPED} FOR UPDATE
+    -- As the index has it, which is read from there on, and no index on the id alone.
+    WHERE m.run_id = p_run AND (m.run_id, m.id + 0) > (p_run, p_after) AND m.status = 'pending'
+    ORDER BY m.run_id, m.id + 0 LIMIT ${MOST_STOPPED} FOR UPDATE
   ), ended AS (
     UPDATE materializations m SET status = 'cancelled', waiting_for = NULL, completed_at = clock_timestamp()
     WHERE m.id = ANY (ARRAY(SELECT l.id FROM locked l)) AND m.status = 'pending'
@@ -1052,7 +1052,7 @@ BEGIN
   IF NOT FOUND THEN RETURN; END IF;
   -- All that is open, at once: what goes back to pending between the next two steps would escape both.
   PERFORM FROM materializations m WHERE m.run_id = p_run AND m.status IN ('pending', 'running')
-  ORDER BY m.run_id, m.id LIMIT ${MOST_STOPPED} FOR UPDATE;
+  ORDER BY m.run_id, m.id + 0 LIMIT ${MOST_STOPPED} FOR UPDATE;
   GET DIAGNOSTICS v_open = ROW_COUNT;
   more := v_open = ${MOST_STOPPED};
   v_moved := cancel_pending(p_run, 0);
@@ -1127,7 +1127,8 @@ END $$`;
  * The next of what is pending in a run that is being stopped is cancelled, by one process at a time. `p_run` null: of
  * any run. When the end of it is reached, once more from the beginning, with all that is open locked, so that nothing
  * escapes that was claimed or went back meanwhile; then the run is stopped. First what depends on failures of it, so that
- * it ends as such. Returns what was asked to stop now, the runs that ended, and whether there is more. Plan: runs_stopping, materializations_run, then primary keys.
+ * it ends as such. Returns what was asked to stop now, the runs that ended, and whether there is more.
+ * Plan: runs_stopping, materializations_run, then primary keys.
  * Guard: the run is being stopped.
  */
 const STOP_PENDING = `CREATE FUNCTION stop_pending(p_namespace integer, p_run bigint, OUT running json,
@@ -1158,7 +1159,7 @@ BEGIN
   IF NOT FOUND THEN RETURN; END IF;
   IF v_to = 0 THEN
     PERFORM FROM materializations m WHERE m.run_id = v_run AND m.status IN ('pending', 'running')
-    ORDER BY m.run_id, m.id FOR UPDATE;
+    ORDER BY m.run_id, m.id + 0 FOR UPDATE;
   END IF;
   v_moved := cancel_pending(v_run, v_to);
   more := v_to > 0 OR cardinality(v_moved) = ${MOST_STOPPED};
