@@ -30,7 +30,7 @@ import { RunRequester } from './runs/requester.js';
 import { RunPlanner } from './runs/run.planner.js';
 import { RunSignals } from './runs/run.signals.js';
 import { RunViews } from './runs/run.view.js';
-import { waitReason, type Wait } from './runs/wait.reason.js';
+import { Waits } from './runs/waits.js';
 import { ValueReader } from './runs/value.reader.js';
 import { ValueStore } from './runs/value.store.js';
 import type { Collected } from './retention/collection.pass.js';
@@ -66,6 +66,7 @@ export class FlowStoneEngine {
   readonly moments: PartitionMoments;
   readonly planner: RunPlanner;
   readonly membership: Membership;
+  readonly waits: Waits;
   readonly coordinator: Coordinator;
   readonly signals = new RunSignals();
   readonly views: RunViews;
@@ -89,7 +90,7 @@ export class FlowStoneEngine {
     this.catalogue = new Catalogue(this.registry, () => this.membership.current);
     this.values = new ValueStore(this.registry, this.catalogue, io, options);
     const lostValue: LostValue = (value) => this.values.lost(value);
-    this.facts = new LedgerFacts(ledger, lostValue);
+    this.facts = new LedgerFacts(ledger, lostValue, (keys) => this.waits.ofAssets(keys));
     this.moments = new PartitionMoments(ledger, this.registry, this.catalogue, options.config);
     this.planner = new RunPlanner(ledger, this.catalogue, this.moments, this.facts, options.maxPlanSize, (failure) =>
       this.#failed(failure),
@@ -104,6 +105,7 @@ export class FlowStoneEngine {
       { ...options, worker, alone, superseded: (keys) => this.#superseded(keys) },
       heartbeatFor({ ledger, access: leases, ...options, pulse, definitions: this.registry.definitions }),
     );
+    this.waits = new Waits(ledger, this.membership, queue);
     this.views = new RunViews(ledger, () => this.membership.current);
     const host: AttemptHost = {
       namespace: options.namespace,
@@ -156,6 +158,7 @@ export class FlowStoneEngine {
       { ...options, worker, alone },
       {
         beforeRead: () => this.refuseInTransaction(),
+        waits: (run) => this.waits.ofRun(run),
         runEnded,
         canPlan: (asset) => this.catalogue.canPlan(asset),
       },
@@ -190,14 +193,6 @@ export class FlowStoneEngine {
       'FLOWSTONE_TRANSACTION_OPEN',
       'This runs inside a transaction on the embedded database, which has one connection: it would wait for itself. Pass the transaction as { manager }, where the method takes one, or call after the transaction.',
     );
-  }
-
-  /** What a materialization waits for; undefined: it does not, or there is none. */
-  async whyWaiting(id: number): Promise<Wait | undefined> {
-    const facts = Number.isSafeInteger(id) ? await this.ledger.waitFacts(id) : undefined;
-    if (!facts) return undefined;
-    const live = this.membership.current.get(facts.asset)?.live === true;
-    return waitReason(facts, live, this.queue.isPaused(facts.pool.name));
   }
 
   /** Opens ledger and values, and enters the process. Nothing runs yet. */

@@ -180,7 +180,7 @@ export class FlowStoneService {
    * does not wait, or there is none.
    */
   async whyWaiting(materialization: number): Promise<Wait | undefined> {
-    return this.#engine().whyWaiting(materialization);
+    return this.#engine().waits.of(materialization);
   }
 
   /**

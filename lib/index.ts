@@ -99,8 +99,10 @@ export type { RunResult, RunView } from './runs/run.view.js';
 export type { Failure } from './runs/failure.js';
 export type { PoolKeyOptions, PoolOptions } from './runs/pool.options.js';
 export type { Wait, WaitKind } from './runs/wait.reason.js';
+export type { RunWait } from './runs/waits.js';
 export type { PartitionsOption, PlanOptions, Target } from './runs/request.reader.js';
 export type { AssetStatus, PartitionStatus } from './planning/status.js';
+export type { PlanWait } from './planning/planning.port.js';
 export type { EntityManager, Page, PageRequest } from './ledger/ledger.port.js';
 export type {
   ErrorRecord,

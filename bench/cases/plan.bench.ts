@@ -30,6 +30,7 @@ function declare(): PlanningAsset[] {
 const nothingRecorded: PlanningFacts = {
   heads: () => Promise.resolve(new Map()),
   consumed: () => Promise.resolve(new Map()),
+  waits: () => Promise.resolve([]),
 };
 
 const bench: BenchCase = {

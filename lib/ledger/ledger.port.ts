@@ -451,6 +451,13 @@ export interface Ledger {
   leftovers(run: number): Promise<PlanRows>;
   /** Undefined: no such materialization, or of no run. */
   waitFacts(materialization: number): Promise<WaitFacts | undefined>;
+  /**
+   * Materializations of a run that wait for something else than its own, at most 60: the first of each asset and key
+   * among what is to begin next; those that wait for a holder; those that are to be tried again.
+   */
+  waitingIn(run: number): Promise<readonly number[]>;
+  /** How full the pools of these assets are, by asset; without those that nobody registered. */
+  poolsOf(assets: readonly string[]): Promise<ReadonlyMap<string, WaitFacts['pool']>>;
   /** Assets that have ready materializations in the run (to tell `running` from `waiting`), and whether all wait. */
   progressOf(run: number): Promise<{
     readonly readyAssets: readonly string[];

@@ -8,7 +8,7 @@ import { explainNode } from './explanation.js';
 import { GrowingInts } from './growing-ints.js';
 import { Inclusion, MARK } from './inclusion.js';
 import { NodeStates } from './node-states.js';
-import type { PlanningFacts } from './planning.port.js';
+import type { PlanningFacts, PlanWait } from './planning.port.js';
 import type { PlanningModel } from './planning-model.js';
 import type { PlanningScope } from './planning-scope.js';
 import { openScope } from './planning-scope.js';
@@ -161,6 +161,14 @@ export class Plan {
     const reasons: PlanReason[] = this.forcedAt(index) ? [reasonOf({ kind: 'forced' })] : [];
     reasons.push(...(await explainNode(this.scope, this.states, this.facts, node)));
     return reasons.length > 0 ? reasons : this.#plannedAbove(node);
+  }
+
+  /**
+   * Which assets would wait for something else than upstreams if the plan ran now, and for what: for a worker that declares
+   * them, a paused pool, a place or token of their pool. Read when asked for.
+   */
+  waits(): Promise<readonly PlanWait[]> {
+    return this.facts.waits([...this.counts().keys()]);
   }
 
   /** Entries by asset key, in the order of the plan. */

@@ -52,12 +52,21 @@ export interface HeadFact {
   readonly lost: string | null;
 }
 
+/** What anything of an asset would wait for, if it were to run now. */
+export interface PlanWait {
+  readonly asset: string;
+  readonly kind: string;
+  readonly message: string;
+}
+
 /** Recorded facts. Both answers may be of different moments; a plan is looked at again when it runs. */
 export interface PlanningFacts {
   /** Heads by partition key; keys without a record are absent, keys that no longer exist are passed over. */
   heads(asset: string, partitions: 'all' | readonly string[]): Promise<ReadonlyMap<string, HeadFact>>;
   /** What these materializations consumed, by materialization. */
   consumed(materializations: readonly number[]): Promise<ReadonlyMap<number, readonly InputVersion[]>>;
+  /** Those of these assets that would wait. */
+  waits(assets: readonly string[]): Promise<readonly PlanWait[]>;
 }
 
 /** Whether there is a value to consume. */

@@ -15,6 +15,7 @@ export class LedgerFacts implements PlanningFacts {
   constructor(
     private readonly ledger: Pick<Ledger, 'heads' | 'consumed'>,
     private readonly lostValue: LostValue,
+    readonly waits: PlanningFacts['waits'],
   ) {}
 
   async heads(asset: string, partitions: 'all' | readonly string[]): Promise<ReadonlyMap<string, HeadFact>> {

@@ -104,6 +104,11 @@ export class Membership {
     return this.#current;
   }
 
+  /** Assets of this worker of which another definition counts. */
+  get superseded(): readonly string[] {
+    return this.#superseded;
+  }
+
   /** This process with the assets it may claim: those it declares in their current definition. */
   claimant(): Claimant {
     return { process: this.#id, assets: this.#claimable };

@@ -32,7 +32,7 @@ export interface RunOptions {
   readonly manager?: EntityManager;
 }
 
-interface RequesterHooks extends Pick<RunHandleParts, 'beforeRead'> {
+interface RequesterHooks extends Pick<RunHandleParts, 'beforeRead' | 'waits'> {
   runEnded(run: number): void;
   /** Whether this process can plan what such a target needs; else it is left to one that can. */
   canPlan(asset: string): boolean;
@@ -106,6 +106,7 @@ export class RunRequester {
       alone: this.options.alone,
       cancel: (run, reason) => this.cancel(run, null, reason),
       beforeRead: this.hooks.beforeRead,
+      waits: this.hooks.waits,
       beforeWait: () => {
         refuseNested('Waiting for a run');
         if (manager?.queryRunner?.isTransactionActive) {

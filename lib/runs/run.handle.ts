@@ -4,6 +4,7 @@ import { parseDuration, type Duration } from '../assets/duration.js';
 import { FlowStoneError } from '../flowstone.errors.js';
 import type { RunCounts, RunStatus } from '../ledger/records.js';
 import type { ExecutionProgress, RunSignals } from './run.signals.js';
+import type { RunWait } from './waits.js';
 import { hasEnded, type RunResult, type RunView, type RunViews } from './run.view.js';
 
 /** How often a run is looked at that another process may end, or that may only wait, ms. */
@@ -65,6 +66,7 @@ export interface RunHandleParts {
   /** Throws where reading would wait for the caller itself: inside a transaction that holds the only connection. */
   readonly beforeRead: () => void;
   readonly cancel: (id: number, reason: string | null) => Promise<void>;
+  readonly waits: (id: number) => Promise<readonly RunWait[]>;
   /** Throws where waiting would never end: inside an asset, or while the request's transaction is open. */
   readonly beforeWait: () => void;
 }
@@ -116,6 +118,15 @@ export class RunHandle {
       }
       await watch.changed(Math.min(poll, deadline - performance.now()));
     }
+  }
+
+  /**
+   * What the run waits for but for its own upstreams, each reason once with the first that waits for it; of a large run,
+   * of what could begin first. Empty: it does not wait, or is no more.
+   */
+  async waits(): Promise<readonly RunWait[]> {
+    this.parts.beforeRead();
+    return this.parts.waits(this.id);
   }
 
   /** Each change of the run, the newest only if the consumer is slow; ends with the ended (or waiting) run. */

@@ -11,6 +11,7 @@ import type { PlaceFacts, WaitFacts } from '../ledger/ledger.port.js';
  * - `run_concurrency`: its run has as many running as its `maxConcurrency`.
  * - `pool_concurrency`, `pool_rate`: its pool is full, or has begun as many as its rate allows.
  * - `key_concurrency`, `key_rate`: likewise the key that it has in its pool (`perKey`).
+ * - `definition`: a newer definition is current than that of the worker that was asked.
  * - `turn`: nothing of that; a worker that is free, and what is more urgent.
  */
 export type WaitKind =
@@ -24,6 +25,7 @@ export type WaitKind =
   | 'pool_rate'
   | 'key_concurrency'
   | 'key_rate'
+  | 'definition'
   | 'turn';
 
 /** What a materialization waits for now. The first reason that holds: when it has gone, another may show. */
@@ -40,8 +42,18 @@ export interface Wait {
   readonly until?: Date;
 }
 
-/** Undefined: it does not wait. `live`: whether a worker declares the asset; `paused`: whether its pool is. */
-export function waitReason(facts: WaitFacts, live: boolean, paused: boolean): Wait | undefined {
+/** What a process knows that is asked. */
+export interface AskedProcess {
+  /** Whether a worker declares the asset. */
+  readonly live: boolean;
+  /** Whether the process is a worker that declares it in another definition than the current one. */
+  readonly superseded: boolean;
+  /** Whether its pool is paused. */
+  readonly paused: boolean;
+}
+
+/** Undefined: it does not wait. */
+export function waitReason(facts: WaitFacts, { live, superseded, paused }: AskedProcess): Wait | undefined {
   const { status, pool, key, run, holder, upstreams, retryAt, now } = facts;
   if (status !== 'pending') return undefined;
   const wait = (kind: WaitKind, message: string, more: Partial<Wait> = {}): Wait => ({
@@ -63,7 +75,7 @@ export function waitReason(facts: WaitFacts, live: boolean, paused: boolean): Wa
     });
   }
   if (retryAt) return wait('retry', `its next attempt at ${retryAt.toISOString()}`, { until: retryAt });
-  if (!live) return wait('worker', `a worker that declares ${facts.asset}`);
+  if (!live) return wait('worker', `a worker: no worker declares ${facts.asset}`);
   if (paused) return wait('paused', `pool ${pool.name}, which is paused`);
   if (run.concurrency !== null && run.running >= run.concurrency) {
     return wait('run_concurrency', `run ${run.id} (${run.running} of ${run.concurrency} running)`);
@@ -72,6 +84,10 @@ export function waitReason(facts: WaitFacts, live: boolean, paused: boolean): Wa
   if (full) return wait(full.kind, full.message, full);
   const keyFull = key && placeWait('key', `key ${JSON.stringify(key.name)} of pool ${pool.name}`, key, now);
   if (keyFull) return wait(keyFull.kind, keyFull.message, { ...keyFull, key: key.name });
+  if (superseded) {
+    const message = `another worker than this one: a newer definition is current of ${facts.asset}`;
+    return wait('definition', message);
+  }
   return wait('turn', 'its turn');
 }
 

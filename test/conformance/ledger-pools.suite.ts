@@ -127,6 +127,32 @@ export function poolBehaviours(world: () => World): void {
     expect(await facts(987_654_321)).toBeUndefined();
   });
 
+  it('is told of for each asset, and some of what waits in a run', async () => {
+    await enter('one', gpu({ concurrency: 2, rate: { count: 2, period: 60_000 } }));
+    const run = await world().run([
+      ...keys('g', 100),
+      ...keys('h', 1),
+      { asset: 'free', partition: 'x', upstreams: [0] },
+      { asset: 'h', partition: '0', upstreams: [0] },
+    ]);
+    const [first, second] = await claim('one');
+    const other = await world().run(keys('g', 1));
+    await world().retry(second!, 60_000);
+    const pools = await world().ledger.poolsOf(['g', 'free', 'never registered']);
+    expect([...pools.keys()].sort()).toEqual(['free', 'g']);
+    expect(pools.get('free')).toEqual({ name: 'default', concurrency: null, running: 0, tokenDue: null });
+    expect(pools.get('g')).toEqual({ name: 'gpu', concurrency: 2, running: 1, tokenDue: expect.any(Number) });
+    const ids = await world().ledger.waitingIn(run.id);
+    const waiting = await Promise.all(ids.map(async (id) => (await world().ledger.materialization(id))!));
+    // What is to be tried again, the first of g, the first of h; not what waits for its upstreams.
+    expect(waiting.map(({ id, asset }) => `${asset} ${id - first!.id}`).sort()).toEqual(['g 1', 'g 2', 'h 100']);
+    await world().pass(60_000);
+    await world().ledger.fireTimers();
+    await claim('one');
+    expect(await world().ledger.waitingIn(other.id)).toHaveLength(1);
+    expect(await world().ledger.waitingIn(987_654_321)).toEqual([]);
+  });
+
   describe('of a rate', () => {
     beforeEach(() => enter('one'));
 
@@ -285,6 +311,7 @@ export function poolBehaviours(world: () => World): void {
       const run = await world().run(rows('a', 2));
       await claim('one');
       const [waiting] = (await world().ledger.materializations({ run: run.id }, { limit: 1 })).items;
+      expect(await world().ledger.waitingIn(run.id)).toEqual([waiting!.id]);
       const facts = (await world().ledger.waitFacts(waiting!.id))!;
       expect(facts.pool).toMatchObject({ name: 'gpu', concurrency: null });
       expect(facts.key).toMatchObject({ name: 'a', concurrency: 1, running: 1 });

@@ -1,7 +1,7 @@
 // Pools seen from outside: what user code of several applications on one ledger records of itself.
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Asset, Partitions, type FlowStoneOptions } from '../../lib/index.js';
+import { Asset, currentContext, Partitions, type FlowStoneOptions } from '../../lib/index.js';
 import { gate, startApp } from '../behaviour/graph.js';
 import { testStorage, type TestStorage } from '../behaviour/storages.js';
 
@@ -41,9 +41,17 @@ class Other {
   execute = record;
 }
 
+@Asset({
+  pool: 'narrow',
+  partitions: Partitions.multi({ tenant: Partitions.static(['flood', 'small']), call: Partitions.static(KEYS) }),
+})
+class Calls {
+  execute = record;
+}
+
 async function start(count: number, options: FlowStoneOptions): Promise<void> {
   for (let index = 0; index < count; index++)
-    apps.push(await startApp([One, Other], { ...storage.options, ...options }));
+    apps.push(await startApp([One, Other, Calls], { ...storage.options, ...options }));
 }
 
 describe('a pool', () => {
@@ -64,8 +72,51 @@ describe('a pool', () => {
       { kind: 'pool_concurrency', message: 'pool narrow (1 of 1 in use)', pool: 'narrow' },
     ]);
     expect(await flowstone.whyWaiting(Number.NaN)).toBeUndefined();
+    const waiting = items.find((_, index) => waits[index])!.id;
+    expect(await run.waits()).toEqual([{ ...waits.find(Boolean), asset: 'one', waiting }]);
+    const plan = await flowstone.plan(Other, { partition: 'k9' });
+    expect(await plan.waits()).toEqual([{ ...waits.find(Boolean), asset: 'other' }]);
     go.open();
     await run.wait();
+  });
+
+  it('gives each key its places, over applications, and holds up no other key by one that is full', async () => {
+    await start(3, { pools: { narrow: { perKey: { dimension: 'tenant', concurrency: 2 } } }, pollInterval: '50ms' });
+    const { flowstone } = apps[0]!;
+    const [free, busy] = [gate(), gate()];
+    const ofTenant = new Map<string, number>();
+    const mostOf = new Map<string, number>();
+    work = async () => {
+      const tenant = currentContext()!.partition!.dimensions['tenant']!;
+      const count = (ofTenant.get(tenant) ?? 0) + 1;
+      ofTenant.set(tenant, count);
+      mostOf.set(tenant, Math.max(mostOf.get(tenant) ?? 0, count));
+      if (tenant === 'flood') {
+        if (count === 2) busy.open();
+        await free.opened;
+      }
+      ofTenant.set(tenant, ofTenant.get(tenant)! - 1);
+    };
+    const flood = await flowstone.materialize(Calls, { partitions: KEYS.map((call) => ({ tenant: 'flood', call })) });
+    await busy.opened;
+    const small = await apps[1]!.flowstone.materialize(Calls, { partition: { tenant: 'small', call: 'k1' } });
+    await small.wait();
+    expect((await flood.waits()).map(({ kind, key, message }) => ({ kind, key, message }))).toEqual([
+      { kind: 'key_concurrency', key: 'flood', message: 'key "flood" of pool narrow (2 of 2 in use)' },
+    ]);
+    free.open();
+    await flood.wait();
+    expect([...mostOf]).toEqual([
+      ['flood', 2],
+      ['small', 1],
+    ]);
+  });
+
+  it('is what no worker is for where none declares the asset', async () => {
+    await start(1, { role: 'api' });
+    const { flowstone } = apps[0]!;
+    const message = 'a worker: no worker declares one';
+    expect(await (await flowstone.plan(One, { partition: 'k1' })).waits()).toMatchObject([{ kind: 'worker', message }]);
   });
 
   it('is never fuller than its concurrency, over applications, assets and runs', async () => {

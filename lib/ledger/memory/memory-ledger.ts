@@ -299,6 +299,14 @@ export class MemoryLedger implements Ledger {
     return reads.waitFacts(this.#state, id);
   }
 
+  async waitingIn(run: number): Promise<readonly number[]> {
+    return reads.waitingIn(this.#state, run);
+  }
+
+  async poolsOf(assets: readonly string[]): ReturnType<Ledger['poolsOf']> {
+    return reads.poolsOf(this.#state, assets);
+  }
+
   async progressOf(run: number): ReturnType<Ledger['progressOf']> {
     return reads.progressOf(this.#state, run);
   }

@@ -1,5 +1,13 @@
 // Reads of the in-memory ledger: records are copied out, so that no caller holds a live row.
-import type { AssetPartitions, CurrentDefinition, Ledger, Page, PageRequest, PlanRows } from '../ledger.port.js';
+import type {
+  AssetPartitions,
+  CurrentDefinition,
+  Ledger,
+  Page,
+  PageRequest,
+  PlanRows,
+  WaitFacts,
+} from '../ledger.port.js';
 import type {
   ConsumedInput,
   EventRecord,
@@ -149,6 +157,26 @@ export async function progressOf(state: MemoryState, id: number): ReturnType<Led
     waitsFor: [...new Set(pending.flatMap(({ waitingFor }) => waitingFor ?? []))],
     timers: pending.filter((row) => state.timers.has(`${row.id}:retry`)).length,
   };
+}
+
+/** Of what waits in a run, so many are looked at. */
+const MOST_WAITING = 60;
+
+export function waitingIn(state: MemoryState, id: number): readonly number[] {
+  const rows = (state.runs.get(id)?.rows ?? []).map((row) => state.rows.get(row)!);
+  const seen = new Set<string>();
+  const waiting = rows.filter((row) => {
+    if (row.status !== 'pending') return false;
+    if (row.waitingFor !== null || state.timers.has(`${row.id}:retry`)) return true;
+    const place = JSON.stringify([row.asset, row.places[1]?.name ?? null]);
+    return row.ready && !seen.has(place) && seen.add(place);
+  });
+  return waiting.slice(0, MOST_WAITING).map((row) => row.id);
+}
+
+export function poolsOf(state: MemoryState, assets: readonly string[]): ReadonlyMap<string, WaitFacts['pool']> {
+  const known = assets.filter((asset) => state.definitions.has(asset));
+  return new Map(known.map((asset) => [asset, state.poolOf(asset).facts()]));
 }
 
 export async function waitFacts(state: MemoryState, id: number): ReturnType<Ledger['waitFacts']> {

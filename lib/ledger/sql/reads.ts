@@ -34,9 +34,11 @@ import {
   LEFTOVERS,
   materializationsWhere,
   pageKey,
+  POOLS_OF,
   PROGRESS,
   runsWhere,
   WAIT_FACTS,
+  WAITING_IN,
 } from './statements/reading.js';
 import { REMOVED_RUN } from './statements/removing.js';
 import { RUN_KEY } from './statements/requesting.js';
@@ -64,6 +66,9 @@ interface WaitRow {
   readonly key_due: number | null;
   readonly now: Date;
 }
+
+/** Of what waits in a run, so many of each kind are looked at. */
+const MOST_WAITING = 20;
 
 type Condition = readonly [sql: string, ...values: unknown[]];
 
@@ -251,6 +256,25 @@ export class Reads {
           ? null
           : { name: row.key, concurrency: row.key_capacity, running: row.key_used!, tokenDue: row.key_due },
     };
+  }
+
+  /** See Ledger.waitingIn. */
+  async waitingIn(run: number): Promise<readonly number[]> {
+    const rows = await this.database.rows<{ id: number }>(WAITING_IN, [this.namespace, run, MOST_WAITING]);
+    return rows.map(({ id }) => id);
+  }
+
+  /** See Ledger.poolsOf. */
+  async poolsOf(assets: readonly string[]): ReturnType<Ledger['poolsOf']> {
+    type Row = Pick<WaitRow, 'used' | 'capacity' | 'due'> & { asset_id: number; name: string };
+    const rows = await this.database.rows<Row>(POOLS_OF, [await this.assets.known(this.database, assets)]);
+    const keyOf = await this.#keys(rows);
+    return new Map(
+      rows.map(({ asset_id, name, used, capacity, due }) => [
+        keyOf(asset_id),
+        { name, concurrency: capacity, running: used ?? 0, tokenDue: due },
+      ]),
+    );
   }
 
   /** See Ledger.progressOf. */

@@ -266,6 +266,14 @@ export class SqlLedger implements Ledger {
     return this.#open.reads.waitFacts(id);
   }
 
+  waitingIn(run: number): Promise<readonly number[]> {
+    return this.#open.reads.waitingIn(run);
+  }
+
+  poolsOf(assets: readonly string[]): ReturnType<Ledger['poolsOf']> {
+    return this.#open.reads.poolsOf(assets);
+  }
+
   progressOf(run: number): ReturnType<Ledger['progressOf']> {
     return this.#open.reads.progressOf(run);
   }

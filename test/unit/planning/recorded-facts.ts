@@ -21,6 +21,10 @@ export class RecordedFacts implements PlanningFacts {
     return new Map(materializations.map((id) => [id, this.#consumed.get(id) ?? []]));
   }
 
+  async waits(): Promise<[]> {
+    return [];
+  }
+
   /** The head of a partition, undefined without record. */
   head(asset: string, partition: string): HeadFact | undefined {
     return this.#heads.get(asset)?.get(partition);

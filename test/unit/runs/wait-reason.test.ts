@@ -51,23 +51,39 @@ describe('what a materialization waits for', () => {
     ],
     ['turn', { pool: { ...facts.pool, concurrency: 3 } }, { message: 'its turn' }],
   ])('is told: %s', (kind, differing, wait) => {
-    expect(waitReason({ ...facts, ...differing }, true, false)).toMatchObject({ kind, pool: 'gpu', ...wait });
+    expect(waitReason({ ...facts, ...differing }, { live: true, superseded: false, paused: false })).toMatchObject({
+      kind,
+      pool: 'gpu',
+      ...wait,
+    });
   });
 
   it('is a worker that declares it, then a person who paused its pool', () => {
-    expect(waitReason({ ...facts, ...full }, false, true)).toMatchObject({
+    expect(waitReason({ ...facts, ...full }, { live: false, superseded: true, paused: true })).toMatchObject({
       kind: 'worker',
-      message: 'a worker that declares report',
+      message: 'a worker: no worker declares report',
     });
-    expect(waitReason({ ...facts, ...full }, true, true)).toMatchObject({
+    expect(waitReason({ ...facts, ...full }, { live: true, superseded: true, paused: true })).toMatchObject({
       kind: 'paused',
       message: 'pool gpu, which is paused',
     });
   });
 
+  it('is another worker, where a newer definition is current than that of the worker that is asked', () => {
+    const asked = { live: true, superseded: true, paused: false };
+    expect(waitReason(facts, asked)).toMatchObject({
+      kind: 'definition',
+      message: 'another worker than this one: a newer definition is current of report',
+    });
+    // What holds it up on that one as well comes first.
+    expect(waitReason({ ...facts, pool: full.pool }, asked)).toMatchObject({ kind: 'pool_concurrency' });
+  });
+
   it('is nothing where it is not pending', () => {
     for (const status of ['running', 'waiting_approval', 'success', 'failed', 'cancelled'] as const) {
-      expect(waitReason({ ...facts, ...full, status }, false, true)).toBeUndefined();
+      expect(
+        waitReason({ ...facts, ...full, status }, { live: false, superseded: true, paused: true }),
+      ).toBeUndefined();
     }
   });
 });

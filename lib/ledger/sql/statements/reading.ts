@@ -126,6 +126,37 @@ export const WAIT_FACTS = statement(
 );
 
 /**
+ * Purpose: some of what waits in a run. Plan: lanes_pool, ready_pkey, materializations_waiting, timers_due, primary key;
+ * bounded by LIMIT. Values: namespace, run, how many of each kind.
+ */
+export const WAITING_IN = statement(
+  'waiting_in',
+  `SELECT r.id FROM (
+    SELECT min(y.id) AS id FROM (SELECT l.id FROM fs.lanes l WHERE l.run_id = $2 ORDER BY l.has_ready DESC, l.id LIMIT 100) l
+    CROSS JOIN LATERAL (SELECT y.materialization_id AS id, y.asset_id FROM fs.ready y WHERE y.lane_id = l.id
+      ORDER BY y.rank, y.materialization_id LIMIT 200) y
+    GROUP BY l.id, y.asset_id ORDER BY id LIMIT $3) r
+  UNION
+  (SELECT m.id FROM (SELECT m.id, m.run_id FROM fs.materializations m WHERE m.waiting_for IS NOT NULL OFFSET 0) m
+    WHERE m.run_id = $2 ORDER BY m.id LIMIT $3)
+  UNION
+  (SELECT t.owner FROM fs.timers t
+    CROSS JOIN LATERAL (SELECT m.run_id FROM fs.materializations m WHERE m.id = t.owner OFFSET 0) m
+    WHERE t.namespace = $1 AND t.kind = 'retry' AND m.run_id = $2 ORDER BY t.fires_at LIMIT $3)
+  ORDER BY id`,
+);
+
+/** Purpose: how full the pools of assets are. Plan: primary keys. Values: asset ids. */
+export const POOLS_OF = statement(
+  'pools_of',
+  `SELECT a.id AS asset_id, p.name, x.capacity, x.used, x.due
+  FROM (SELECT a.id, a.pool_id FROM fs.assets a WHERE a.id = ANY ($1::integer[]) OFFSET 0) a
+  CROSS JOIN LATERAL (SELECT p.name, p.limit_id FROM fs.pools p WHERE p.id = a.pool_id OFFSET 0) p
+  LEFT JOIN LATERAL (SELECT x.used, x.capacity, fs.token_due(x) AS due FROM fs.limits x
+    WHERE x.id = p.limit_id OFFSET 0) x ON true`,
+);
+
+/**
  * Purpose: what keeps a run going. Plan: lanes_pool, ready_pkey, materializations_waiting and timers_due, never the
  * rows of the run. Values: namespace, run.
  */
