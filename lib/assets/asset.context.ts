@@ -88,6 +88,10 @@ export interface BatchItem<I = object> {
   /** Its `key` is what is yielded with the value. */
   readonly partition: ContextPartition;
   readonly inputs: I;
+  /** Which attempt this is, from 1. */
+  readonly attempt: number;
+  /** Fencing token of this attempt: a newer attempt has a higher one. */
+  readonly epoch: number;
   /** The same for every attempt at this materialization: pass it to systems that must not do a thing twice. */
   readonly idempotencyKey: string;
   /** Data version of the value this one would replace; `undefined` if there is none. */

@@ -144,6 +144,8 @@ class Batch {
       return {
         partition: contextPartition(claim.partition, window, dimensions),
         inputs: await loadInputs(dependencies, loader, abort),
+        attempt: claim.attempt,
+        epoch: claim.epoch,
         idempotencyKey: `${this.#host.namespace}:${claim.id}`,
         previous: claim.head.dataVersion ?? undefined,
         signal: abort.signal,

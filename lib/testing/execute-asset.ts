@@ -89,6 +89,8 @@ export interface ExecuteBatchOptions<C extends ExecutesMany> {
   readonly items: readonly {
     readonly partition?: GivenPartition;
     readonly inputs?: ItemTaken<C>;
+    /** Default 1. */
+    readonly attempt?: number;
     readonly previous?: string;
     readonly signal?: AbortSignal;
   }[];
@@ -118,6 +120,8 @@ export async function executeBatch<C extends ExecutesMany>(
   const items = options.items.map(({ partition: { key, window, dimensions } = { key: '' }, ...given }, index) => ({
     partition: contextPartition(key, window, dimensions),
     inputs: given.inputs ?? {},
+    attempt: given.attempt ?? 1,
+    epoch: 1,
     idempotencyKey: `test:${index + 1}`,
     previous: given.previous,
     signal: given.signal ?? new AbortController().signal,

@@ -193,8 +193,8 @@ describe.each(STORAGES)('a batch, its ledger on %s', (kind) => {
   it('gives every item its inputs, and those that all share once', async () => {
     const seen = new Map<string, unknown[]>();
     act = async function* (context, items) {
-      for (const { partition, inputs, previous, idempotencyKey } of items) {
-        seen.set(partition.key, [inputs.text, inputs.language, previous, idempotencyKey]);
+      for (const { partition, inputs, previous, idempotencyKey, attempt, epoch } of items) {
+        seen.set(partition.key, [inputs.text, inputs.language, previous, idempotencyKey, attempt, epoch]);
       }
       expect(currentContext()).toBe(context);
       yield* spelled(context, items);
@@ -204,6 +204,7 @@ describe.each(STORAGES)('a batch, its ledger on %s', (kind) => {
     expect([a[0], b[0]]).toEqual(['a', 'b']);
     expect(a[1]).toBe(b[1]);
     expect([a[2], b[2]]).toEqual([undefined, undefined]);
+    expect(a.slice(4)).toEqual([1, 1]);
     expect(a[3]).not.toBe(b[3]);
     const { dataVersion } = (await flowstone.history(Words, { partition: 'a' })).items[0]!;
     await (await flowstone.materialize(Words, { partition: 'a', force: true })).wait();

@@ -1,10 +1,13 @@
-// The assets under torture: layers, partitions of every kind, fan-ins, streams, retries, failures, timeouts.
+// The assets under torture: layers, partitions of every kind, fan-ins, batches, streams, retries, failures, timeouts.
 import { setTimeout as pause } from 'node:timers/promises';
 import {
   after,
   all,
   Asset,
   type AssetContext,
+  type BatchContext,
+  type BatchItem,
+  type BatchResults,
   DependsOn,
   type InputsOf,
   type PartitionedInput,
@@ -23,6 +26,9 @@ export const SURVEY = { pool: 'survey', rate: '60/s' } as const;
 
 /** A pool, and how many of it may run at once. Only one asset is in it. */
 export const PRESS = { pool: 'press', asset: 'plate', concurrency: 3 } as const;
+
+/** The same, of batches. */
+export const FURNACE = { pool: 'furnace', asset: 'ingot', concurrency: 2 } as const;
 
 const world = { random: new Random(0), evidence: '.' };
 
@@ -77,11 +83,25 @@ class Ore {
 }
 
 const oreOnly = { ore: Ore };
-@Asset({ partitions: 'inherit', retry: { attempts: 4, delay: 50, factor: 2, max: 500 } })
+const ingotRetry = { attempts: 5, delay: 50, factor: 2, max: 500 };
+@Asset({ partitions: 'inherit', batch: { size: 5 }, retry: ingotRetry, pool: FURNACE.pool })
 @DependsOn(oreOnly)
 class Ingot {
-  execute(context: AssetContext, { ore }: InputsOf<typeof oreOnly>): Promise<Witness> {
-    return work(context, [ore], { fails: 0.15 });
+  async *executeMany(
+    context: BatchContext,
+    items: readonly BatchItem<InputsOf<typeof oreOnly>>[],
+  ): BatchResults<Witness> {
+    for (const item of items) testify(world.evidence, item);
+    for (const { partition, inputs, ...item } of items) {
+      await pause(world.random.between(0, 20));
+      if (world.random.chance(0.02)) throw new Error('chance would have it so');
+      if (world.random.chance(0.02)) continue;
+      if (world.random.chance(0.1)) context.fail(partition.key, new Error('chance would have it so'));
+      else {
+        context.report(partition.key, { metadata: { epoch: item.epoch, pid: process.pid } });
+        yield [partition.key, { id: materializationOf(item), epoch: item.epoch, seen: [inputs.ore.id] }];
+      }
+    }
   }
 }
 

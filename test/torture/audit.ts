@@ -34,10 +34,13 @@ BEGIN
     SELECT h.active_materialization INTO held FROM flowstone.heads h WHERE h.id = NEW.head_id;
     SELECT r.max_concurrency, r.cancel_requested_at IS NOT NULL INTO most, stopped
       FROM flowstone.runs r WHERE r.id = NEW.run_id;
-    SELECT count(*) INTO same FROM flowstone.claims c JOIN flowstone.materializations m ON m.id = c.materialization_id
+    -- A batch counts as one.
+    SELECT count(DISTINCT COALESCE(c.batch, -c.materialization_id)) INTO same FROM flowstone.claims c JOIN flowstone.materializations m ON m.id = c.materialization_id
       WHERE m.asset_id = NEW.asset_id AND m.status = 'running';
     IF most IS NOT NULL THEN
-      SELECT count(*) INTO running FROM flowstone.materializations m WHERE m.run_id = NEW.run_id AND m.status = 'running';
+      SELECT count(DISTINCT COALESCE(c.batch, -c.materialization_id)) INTO running
+      FROM flowstone.materializations m JOIN flowstone.claims c ON c.materialization_id = m.id
+      WHERE m.run_id = NEW.run_id AND m.status = 'running';
     END IF;
   END IF;
   IF TG_OP = 'INSERT' THEN

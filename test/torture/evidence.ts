@@ -25,7 +25,7 @@ export function materializationOf({ idempotencyKey }: Pick<AssetContext, 'idempo
 }
 
 /** Writes that an attempt has begun to execute. Synchronous: it is there though the process is killed next. */
-export function testify(directory: string, context: AssetContext): void {
+export function testify(directory: string, context: Pick<AssetContext, 'idempotencyKey' | 'epoch'>): void {
   appendFileSync(join(directory, `${process.pid}.executions`), `${materializationOf(context)}:${context.epoch}\n`);
 }
 

@@ -7,7 +7,7 @@ import { pathToFileURL } from 'node:url';
 import { Pool } from 'pg';
 import { ledgerDataSource } from '../../lib/ledger/sql/data-source.js';
 import { startPrivatePostgres, startPrivateRedis, type PrivateServer } from '../services/server.mjs';
-import { PRESS, SURVEY } from './assets.js';
+import { FURNACE, PRESS, SURVEY } from './assets.js';
 import { AUDIT } from './audit.js';
 import { Crew } from './crew.js';
 import { Random } from './random.js';
@@ -75,7 +75,11 @@ export async function setStage({ seed, workers, build, keep, tell }: StageOption
         directory,
         migrate: false,
         queue: { redis: redis.url },
-        pools: { [PRESS.pool]: { concurrency: PRESS.concurrency }, [SURVEY.pool]: { rate: SURVEY.rate } },
+        pools: {
+          [PRESS.pool]: { concurrency: PRESS.concurrency },
+          [FURNACE.pool]: { concurrency: FURNACE.concurrency },
+          [SURVEY.pool]: { rate: SURVEY.rate },
+        },
         // Runs are kept, since they are counted at the end; what else may go goes as soon as it may.
         retention: { runs: false, events: false, versions: { keep: 1 }, orphans: '2s', every: '1s' },
         role: slot === 0 ? 'api' : 'worker',

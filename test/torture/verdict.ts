@@ -4,7 +4,7 @@ import type { FilesystemIoManager } from '../../lib/io/managers/filesystem/files
 import type { JsonValue } from '../../lib/ledger/records.js';
 import { isRowStream } from '../../lib/io/data-version.js';
 import type { Queryable } from '../crash/invariants.js';
-import { PRESS } from './assets.js';
+import { FURNACE, PRESS } from './assets.js';
 import type { Witness, WitnessRow } from './evidence.js';
 
 const TERMINAL = `('success', 'failed', 'upstream_failed', 'skipped', 'cancelled')`;
@@ -69,8 +69,10 @@ const CONVICTIONS = {
     SELECT t.run, t.beside, t.at_most FROM torture.transitions t WHERE t.became = 'running' AND t.beside > t.at_most`,
   'Limited: more of a pool at once than it has places': `
     SELECT t.materialization, t.alike FROM torture.transitions t JOIN flowstone.materializations m ON m.id = t.materialization
-    JOIN flowstone.assets a ON a.id = m.asset_id AND a.key = '${PRESS.asset}'
-    WHERE t.became = 'running' AND t.alike > ${PRESS.concurrency}`,
+    JOIN flowstone.assets a ON a.id = m.asset_id
+    JOIN (VALUES ${[PRESS, FURNACE].map(({ asset, concurrency }) => `('${asset}', ${concurrency})`).join()}) p (asset, places)
+      ON p.asset = a.key
+    WHERE t.became = 'running' AND t.alike > p.places`,
   'Limited: a place was not given back': `SELECT l.id, l.used FROM flowstone.limits l WHERE l.used <> 0`,
   'GcSafe: an input was removed that an attempt was to read': `
     SELECT t.materialization, t.failure FROM torture.transitions t
