@@ -334,7 +334,12 @@ export interface Ledger {
    */
   insertRun(
     run: NewRun,
-    options?: Transactional & { readonly plan?: PlanRows; readonly claim?: ClaimRequest },
+    options?: Transactional & {
+      readonly plan?: PlanRows;
+      readonly claim?: ClaimRequest;
+      /** Called once the transaction of `manager` has committed; it may never be, where that cannot be heard. */
+      readonly committed?: () => void;
+    },
   ): Promise<{ readonly run: RunRecord; readonly created: boolean; readonly claims: readonly Claim[] }>;
   /**
    * The oldest run of highest priority that waits for planning, or whose planner was lost, and all of whose targets are

@@ -53,7 +53,7 @@ export class RunRequester {
     const { manager } = options;
     const run = newRun(request, options);
     if (manager) {
-      const { id } = (await this.ledger.insertRun(run, { manager })).run;
+      const { id } = (await this.ledger.insertRun(run, { manager, committed: () => this.coordinator.ring() })).run;
       return this.handle(id, manager);
     }
     const here = request.targets.every(({ asset }) => this.hooks.canPlan(asset));

@@ -25,6 +25,7 @@ import { Claims } from './claims.js';
 import { Collection } from './collection.js';
 import { Database, type Sql, type Transaction } from './database.js';
 import { isOutage, unavailable } from './failures.js';
+import { afterCommit } from './host-commits.js';
 import { Processes } from './processes.js';
 import { Reads } from './reads.js';
 import { Requests } from './requests.js';
@@ -154,7 +155,9 @@ export class SqlLedger implements Ledger {
   }
 
   async insertRun(...[run, options = {}]: Parameters<Ledger['insertRun']>): ReturnType<Ledger['insertRun']> {
-    const joined = options.manager && (await this.#joined(options.manager));
+    const { manager, committed } = options;
+    const joined = manager && (await this.#joined(manager));
+    if (manager && committed) afterCommit(manager, committed);
     return this.#open.requests.insertRun(run, options, joined);
   }
 
