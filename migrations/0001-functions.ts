@@ -519,6 +519,126 @@ const NEXT_BY_KEY = `standing AS MATERIALIZED (
       ORDER BY s.share, s.served_at, s.id LIMIT v_left
     )`;
 
+/** Beside what takes places, others of the same assets that go with it. */
+const BESIDE = `    ), beside AS MATERIALIZED (
+      -- Next to the first of them, since a plan keeps those of an asset together; the bound is for what lies between.
+      SELECT g.lane_id, g.limits, y.* FROM (
+        SELECT a.lane_id, a.limits, a.asset_id, a.rank, min(a.id) AS id, count(*) * (s.size - 1) AS most FROM allowed a
+        JOIN unnest(p_batched, p_sizes) s (asset_id, size) ON s.asset_id = a.asset_id
+        GROUP BY a.lane_id, a.limits, a.asset_id, a.rank, s.size) g
+      CROSS JOIN LATERAL (
+        SELECT y.ctid AS place, y.rank, y.materialization_id AS id, y.asset_id FROM ready y
+        WHERE y.lane_id = g.lane_id AND y.rank = g.rank
+          AND y.materialization_id BETWEEN g.id AND g.id + 10 * ${MOST_BESIDE}
+          AND (y.asset_id = g.asset_id AND y.materialization_id NOT IN (SELECT a.id FROM allowed a)) IS TRUE
+        ORDER BY y.rank, y.materialization_id LIMIT LEAST(g.most, ${MOST_BESIDE}) FOR UPDATE SKIP LOCKED) y
+    ), together AS MATERIALIZED (
+      SELECT a.id, a.place, a.limits FROM allowed a UNION ALL SELECT b.id, b.place, b.limits FROM beside b
+`;
+
+/** What is taken, by batches. */
+const IN_BATCHES = `    ), numbered AS MATERIALIZED (
+      SELECT j.id, j.lane_id, j.asset_id,
+        (row_number() OVER (PARTITION BY j.lane_id, j.asset_id ORDER BY j.priority DESC, j.id) - 1) / s.size AS number
+      FROM judged j JOIN unnest(p_batched, p_sizes) s (asset_id, size) ON s.asset_id = j.asset_id WHERE j.holder = j.id
+    ), batches AS MATERIALIZED (
+      SELECT n.lane_id, n.asset_id, n.number, nextval('batches') AS batch FROM numbered n
+      GROUP BY n.lane_id, n.asset_id, n.number
+    ), taken AS MATERIALIZED (
+      SELECT j.*, b.batch FROM judged j
+      LEFT JOIN numbered n ON n.id = j.id
+      LEFT JOIN batches b ON b.lane_id = n.lane_id AND b.asset_id = n.asset_id AND b.number = n.number
+      WHERE j.holder = j.id
+`;
+
+/** What is taken, each by itself. */
+const SINGLY = `    ), taken AS MATERIALIZED (
+      SELECT j.*, NULL::bigint AS batch FROM judged j WHERE j.holder = j.id
+`;
+
+/** The step of claim_ready that takes from lanes; where nothing is computed in batches, without what only they need. */
+function takeReady(batched: boolean): string {
+  const wanted = batched ? 'together' : 'allowed';
+  const places = batched ? 'count(DISTINCT COALESCE(t.batch, -t.id))' : 'count(*)';
+  return `    WITH lane AS MATERIALIZED (
+      SELECT l.id, l.limits, LEAST(v_quota, f.free) AS quota, n.turn
+      FROM unnest(v_lanes) WITH ORDINALITY n (id, turn)
+      CROSS JOIN LATERAL (SELECT l.id, l.limits FROM lanes l WHERE l.id = n.id OFFSET 0) l
+      CROSS JOIN LATERAL (SELECT min(places_left(x)) AS free FROM limits x WHERE x.id = ANY (l.limits) OFFSET 0) f
+    ), picked AS MATERIALIZED (
+      SELECT l.id AS lane_id, l.limits, l.quota, l.turn, y.* FROM lane l CROSS JOIN LATERAL (
+        SELECT y.ctid AS place, y.rank, y.materialization_id AS id, y.asset_id FROM ready y
+        -- IS TRUE keeps it from becoming a join, which would not read in the order of the index.
+        WHERE y.lane_id = l.id AND (y.asset_id IN (SELECT unnest(p_assets))) IS TRUE
+        ORDER BY y.rank, y.materialization_id LIMIT l.quota FOR UPDATE SKIP LOCKED) y
+    ), beyond AS (
+      -- Lanes that share a limit may have picked more than it has places: the first of each lane, in their order, and so on.
+      SELECT p.id FROM (
+        SELECT p.id, u.id AS limit_id, row_number() OVER (PARTITION BY u.id ORDER BY p.round, p.turn) AS place
+        FROM (SELECT p.*, row_number() OVER (PARTITION BY p.lane_id ORDER BY p.rank, p.id) AS round FROM picked p
+          WHERE v_limited) p
+        CROSS JOIN LATERAL unnest(p.limits) u (id)) p
+      CROSS JOIN LATERAL (SELECT places_left(x) AS free FROM limits x WHERE x.id = p.limit_id OFFSET 0) x
+      WHERE p.place > x.free
+    ), allowed AS MATERIALIZED (
+      SELECT p.* FROM picked p WHERE p.id NOT IN (SELECT b.id FROM beyond b) ORDER BY p.rank, p.id LIMIT v_left
+${batched ? BESIDE : ''}    ), mats AS MATERIALIZED (
+      SELECT m.id, m.run_id, m.lane_id, m.head_id, m.asset_id, m.priority, m.epoch FROM materializations m
+      WHERE m.id = ANY (ARRAY(SELECT t.id FROM ${wanted} t)) AND m.status = 'pending' AND m.blockers = 0
+        AND m.waiting_for IS NULL
+      FOR UPDATE SKIP LOCKED
+    ), free_heads AS MATERIALIZED (
+      SELECT h.id, h.active_materialization AS active FROM heads h
+      WHERE h.id = ANY (ARRAY(SELECT m.head_id FROM mats m)) FOR UPDATE SKIP LOCKED
+    ), judged AS MATERIALIZED (
+      SELECT m.*, COALESCE(h.active, first_value(m.id) OVER (PARTITION BY m.head_id ORDER BY m.priority DESC, m.id))
+        AS holder
+      FROM mats m JOIN free_heads h ON h.id = m.head_id
+${batched ? IN_BATCHES : SINGLY}    ), locks AS (
+      -- The holder as it was read under the lock: constraints are checked on a row of the snapshot first, in which it may
+      -- be missing yet.
+      UPDATE heads h SET active_materialization = j.holder, waited = h.waited OR j.waits
+      FROM (SELECT j.head_id, max(j.holder) AS holder, bool_or(j.holder <> j.id) AS waits
+        FROM judged j GROUP BY j.head_id) j
+      WHERE h.id = ANY (ARRAY(SELECT x.head_id FROM judged x)) AND j.head_id = h.id
+    ), changed AS (
+      UPDATE materializations m SET
+        status = CASE WHEN j.holder = j.id THEN 'running' ELSE 'pending' END,
+        epoch = m.epoch + CASE WHEN j.holder = j.id THEN 1 ELSE 0 END,
+        process = CASE WHEN j.holder = j.id THEN p_process END,
+        waiting_for = NULLIF(j.holder, j.id)
+      FROM judged j WHERE m.id = ANY (ARRAY(SELECT x.id FROM judged x)) AND j.id = m.id
+    ), gone AS (
+      DELETE FROM ready y WHERE y.ctid = ANY (ARRAY(SELECT t.place FROM ${wanted} t JOIN judged j ON j.id = t.id))
+    ), held AS (
+      INSERT INTO claims (namespace, process, materialization_id, batch)
+      SELECT p_namespace, p_process, t.id, t.batch FROM taken t
+    ), counted AS (
+      UPDATE limits x SET used = x.used + n.count,
+        tokens = CASE WHEN x.burst IS NOT NULL THEN GREATEST(tokens_left(x) - n.count, 0) END,
+        refilled_at = CASE WHEN x.burst IS NOT NULL THEN clock_timestamp() END,
+        served_at = clock_timestamp(),
+        opens_at = CASE WHEN x.opens_at IS NOT NULL
+          THEN gate_opens(x.capacity, x.used + n.count, x.burst, tokens_left(x) - n.count, x.period) END
+      FROM (
+        SELECT u.id, ${places}::integer AS count FROM taken t
+        JOIN ${wanted} o ON o.id = t.id CROSS JOIN LATERAL unnest(o.limits) u (id) WHERE v_limited GROUP BY u.id) n
+      WHERE x.id = ANY (ARRAY(SELECT DISTINCT unnest(a.limits) FROM allowed a WHERE v_limited)) AND n.id = x.id
+    )
+    SELECT
+      (SELECT array_agg((t.id, t.run_id, t.lane_id, t.head_id, t.asset_id, t.priority, 'running', t.epoch + 1, p_process,
+        NULL, NULL, NULL)::moved) FROM taken t),
+      (SELECT ${places} FROM taken t),
+      -- A lane that had its share may have more, or may have it after all where others were before it at a limit; one of
+      -- which nothing could be had is left to the next claim.
+      ARRAY(SELECT p.lane_id FROM picked p LEFT JOIN judged j ON j.id = p.id
+        GROUP BY p.lane_id, p.quota HAVING count(*) = p.quota AND count(j.id) > 0
+          OR (EXISTS (SELECT FROM judged) AND bool_or(p.id IN (SELECT b.id FROM beyond b)))),
+      (SELECT array_agg(j.holder) FROM judged j WHERE j.holder <> j.id),
+      (SELECT array_agg(t.place) FROM ${wanted} t LEFT JOIN judged j ON j.id = t.id WHERE j.id IS NULL)
+    INTO v_taken, v_places, v_full, v_holders, v_unfit;`;
+}
+
 /**
  * Takes ready materializations for a process, at most `p_limit`: among the lanes whose first is the most urgent (its
  * priority, and one more for each minute without service) those of the runs with the least under way, each its share.
@@ -635,109 +755,11 @@ BEGIN
       CONTINUE WHEN v_lanes IS NULL;
     END IF;
 
-    WITH lane AS MATERIALIZED (
-      SELECT l.id, l.limits, LEAST(v_quota, f.free) AS quota, n.turn
-      FROM unnest(v_lanes) WITH ORDINALITY n (id, turn)
-      CROSS JOIN LATERAL (SELECT l.id, l.limits FROM lanes l WHERE l.id = n.id OFFSET 0) l
-      CROSS JOIN LATERAL (SELECT min(places_left(x)) AS free FROM limits x WHERE x.id = ANY (l.limits) OFFSET 0) f
-    ), picked AS MATERIALIZED (
-      SELECT l.id AS lane_id, l.limits, l.quota, l.turn, y.* FROM lane l CROSS JOIN LATERAL (
-        SELECT y.ctid AS place, y.rank, y.materialization_id AS id, y.asset_id FROM ready y
-        -- IS TRUE keeps it from becoming a join, which would not read in the order of the index.
-        WHERE y.lane_id = l.id AND (y.asset_id IN (SELECT unnest(p_assets))) IS TRUE
-        ORDER BY y.rank, y.materialization_id LIMIT l.quota FOR UPDATE SKIP LOCKED) y
-    ), beyond AS (
-      -- Lanes that share a limit may have picked more than it has places: the first of each lane, in their order, and so on.
-      SELECT p.id FROM (
-        SELECT p.id, u.id AS limit_id, row_number() OVER (PARTITION BY u.id ORDER BY p.round, p.turn) AS place
-        FROM (SELECT p.*, row_number() OVER (PARTITION BY p.lane_id ORDER BY p.rank, p.id) AS round FROM picked p
-          WHERE v_limited) p
-        CROSS JOIN LATERAL unnest(p.limits) u (id)) p
-      CROSS JOIN LATERAL (SELECT places_left(x) AS free FROM limits x WHERE x.id = p.limit_id OFFSET 0) x
-      WHERE p.place > x.free
-    ), allowed AS MATERIALIZED (
-      SELECT p.* FROM picked p WHERE p.id NOT IN (SELECT b.id FROM beyond b) ORDER BY p.rank, p.id LIMIT v_left
-    ), beside AS MATERIALIZED (
-      -- Next to the first of them, since a plan keeps those of an asset together; the bound is for what lies between.
-      SELECT g.lane_id, g.limits, y.* FROM (
-        SELECT a.lane_id, a.limits, a.asset_id, a.rank, min(a.id) AS id, count(*) * (s.size - 1) AS most FROM allowed a
-        JOIN unnest(p_batched, p_sizes) s (asset_id, size) ON s.asset_id = a.asset_id
-        GROUP BY a.lane_id, a.limits, a.asset_id, a.rank, s.size) g
-      CROSS JOIN LATERAL (
-        SELECT y.ctid AS place, y.rank, y.materialization_id AS id, y.asset_id FROM ready y
-        WHERE y.lane_id = g.lane_id AND y.rank = g.rank
-          AND y.materialization_id BETWEEN g.id AND g.id + 10 * ${MOST_BESIDE}
-          AND (y.asset_id = g.asset_id AND y.materialization_id NOT IN (SELECT a.id FROM allowed a)) IS TRUE
-        ORDER BY y.rank, y.materialization_id LIMIT LEAST(g.most, ${MOST_BESIDE}) FOR UPDATE SKIP LOCKED) y
-    ), together AS MATERIALIZED (
-      SELECT a.id, a.place, a.limits FROM allowed a UNION ALL SELECT b.id, b.place, b.limits FROM beside b
-    ), mats AS MATERIALIZED (
-      SELECT m.id, m.run_id, m.lane_id, m.head_id, m.asset_id, m.priority, m.epoch FROM materializations m
-      WHERE m.id = ANY (ARRAY(SELECT t.id FROM together t)) AND m.status = 'pending' AND m.blockers = 0
-        AND m.waiting_for IS NULL
-      FOR UPDATE SKIP LOCKED
-    ), free_heads AS MATERIALIZED (
-      SELECT h.id, h.active_materialization AS active FROM heads h
-      WHERE h.id = ANY (ARRAY(SELECT m.head_id FROM mats m)) FOR UPDATE SKIP LOCKED
-    ), judged AS MATERIALIZED (
-      SELECT m.*, COALESCE(h.active, first_value(m.id) OVER (PARTITION BY m.head_id ORDER BY m.priority DESC, m.id))
-        AS holder
-      FROM mats m JOIN free_heads h ON h.id = m.head_id
-    ), numbered AS MATERIALIZED (
-      SELECT j.id, j.lane_id, j.asset_id,
-        (row_number() OVER (PARTITION BY j.lane_id, j.asset_id ORDER BY j.priority DESC, j.id) - 1) / s.size AS number
-      FROM judged j JOIN unnest(p_batched, p_sizes) s (asset_id, size) ON s.asset_id = j.asset_id WHERE j.holder = j.id
-    ), batches AS MATERIALIZED (
-      SELECT n.lane_id, n.asset_id, n.number, nextval('batches') AS batch FROM numbered n
-      GROUP BY n.lane_id, n.asset_id, n.number
-    ), taken AS MATERIALIZED (
-      SELECT j.*, b.batch FROM judged j
-      LEFT JOIN numbered n ON n.id = j.id
-      LEFT JOIN batches b ON b.lane_id = n.lane_id AND b.asset_id = n.asset_id AND b.number = n.number
-      WHERE j.holder = j.id
-    ), locks AS (
-      -- The holder as it was read under the lock: constraints are checked on a row of the snapshot first, in which it may
-      -- be missing yet.
-      UPDATE heads h SET active_materialization = j.holder, waited = h.waited OR j.waits
-      FROM (SELECT j.head_id, max(j.holder) AS holder, bool_or(j.holder <> j.id) AS waits
-        FROM judged j GROUP BY j.head_id) j
-      WHERE h.id = ANY (ARRAY(SELECT x.head_id FROM judged x)) AND j.head_id = h.id
-    ), changed AS (
-      UPDATE materializations m SET
-        status = CASE WHEN j.holder = j.id THEN 'running' ELSE 'pending' END,
-        epoch = m.epoch + CASE WHEN j.holder = j.id THEN 1 ELSE 0 END,
-        process = CASE WHEN j.holder = j.id THEN p_process END,
-        waiting_for = NULLIF(j.holder, j.id)
-      FROM judged j WHERE m.id = ANY (ARRAY(SELECT x.id FROM judged x)) AND j.id = m.id
-    ), gone AS (
-      DELETE FROM ready y WHERE y.ctid = ANY (ARRAY(SELECT t.place FROM together t JOIN judged j ON j.id = t.id))
-    ), held AS (
-      INSERT INTO claims (namespace, process, materialization_id, batch)
-      SELECT p_namespace, p_process, t.id, t.batch FROM taken t
-    ), counted AS (
-      UPDATE limits x SET used = x.used + n.count,
-        tokens = CASE WHEN x.burst IS NOT NULL THEN GREATEST(tokens_left(x) - n.count, 0) END,
-        refilled_at = CASE WHEN x.burst IS NOT NULL THEN clock_timestamp() END,
-        served_at = clock_timestamp(),
-        opens_at = CASE WHEN x.opens_at IS NOT NULL
-          THEN gate_opens(x.capacity, x.used + n.count, x.burst, tokens_left(x) - n.count, x.period) END
-      FROM (
-        SELECT u.id, count(DISTINCT COALESCE(t.batch, -t.id))::integer AS count FROM taken t
-        JOIN together o ON o.id = t.id CROSS JOIN LATERAL unnest(o.limits) u (id) WHERE v_limited GROUP BY u.id) n
-      WHERE x.id = ANY (ARRAY(SELECT DISTINCT unnest(a.limits) FROM allowed a WHERE v_limited)) AND n.id = x.id
-    )
-    SELECT
-      (SELECT array_agg((t.id, t.run_id, t.lane_id, t.head_id, t.asset_id, t.priority, 'running', t.epoch + 1, p_process,
-        NULL, NULL, NULL)::moved) FROM taken t),
-      (SELECT count(DISTINCT COALESCE(t.batch, -t.id)) FROM taken t),
-      -- A lane that had its share may have more, or may have it after all where others were before it at a limit; one of
-      -- which nothing could be had is left to the next claim.
-      ARRAY(SELECT p.lane_id FROM picked p LEFT JOIN judged j ON j.id = p.id
-        GROUP BY p.lane_id, p.quota HAVING count(*) = p.quota AND count(j.id) > 0
-          OR (EXISTS (SELECT FROM judged) AND bool_or(p.id IN (SELECT b.id FROM beyond b)))),
-      (SELECT array_agg(j.holder) FROM judged j WHERE j.holder <> j.id),
-      (SELECT array_agg(t.place) FROM together t LEFT JOIN judged j ON j.id = t.id WHERE j.id IS NULL)
-    INTO v_taken, v_places, v_full, v_holders, v_unfit;
+    IF p_batched IS NULL THEN
+${takeReady(false)}
+    ELSE
+${takeReady(true)}
+    END IF;
 
     claimed := claimed || COALESCE(v_taken, '{}');
     v_left := v_left - v_places;
