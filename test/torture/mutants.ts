@@ -121,6 +121,13 @@ export const MUTANTS: readonly Mutant[] = [
     find: 'UPDATE limits x SET used = x.used + n.count,',
     replace: 'UPDATE limits x SET used = GREATEST(x.used, 0 * n.count),',
   },
+  {
+    name: 'batch-place',
+    without: 'the wait for the last of a batch: its place is given back before',
+    file: FUNCTIONS,
+    find: 'OR EXISTS (SELECT FROM claims c WHERE c.batch = g.batch OFFSET 0)',
+    replace: 'OR false',
+  },
 
   // Cancelling
   {
