@@ -863,16 +863,36 @@ BEGIN
 END $$`;
 
 /**
+ * Pools in which others may find something, now that these moved and lanes were released and the process itself took what it
+ * could: work of assets it has no part in, and places that somebody waits for. Plan: primary keys, ready_pkey, lanes_gated.
+ */
+const POOLS_TO_RING = `CREATE FUNCTION pools_to_ring(p_moved moved[], p_released bigint[]) RETURNS text[] LANGUAGE plpgsql
+SET search_path FROM CURRENT AS $$
+BEGIN
+  RETURN ARRAY(SELECT p.name FROM pools p WHERE p.id = ANY (ARRAY(
+    SELECT l.pool_id FROM lanes l
+    WHERE l.id = ANY (p_released) AND EXISTS (SELECT FROM ready y WHERE y.lane_id = l.id OFFSET 0)
+      AND NOT EXISTS (SELECT FROM limits x WHERE x.id = ANY (l.limits) AND places_left(x) < 1 OFFSET 0)
+    UNION ALL
+    SELECT o.pool_id FROM (SELECT DISTINCT m.lane_id AS id FROM unnest(p_moved) m WHERE m.process IS NOT NULL) n
+    CROSS JOIN LATERAL (SELECT l.limits FROM lanes l WHERE l.id = n.id AND l.limits IS NOT NULL OFFSET 0) l
+    CROSS JOIN LATERAL (SELECT x.id FROM limits x
+      WHERE x.id = ANY (l.limits) AND x.opens_at IS NOT NULL AND COALESCE(places_left(x), 1) > 0 OFFSET 0) x
+    CROSS JOIN LATERAL (SELECT o.pool_id FROM lanes o WHERE o.gate = x.id LIMIT 1) o)) ORDER BY p.name);
+END $$`;
+
+/**
  * One beat of a process: attempts end or go back as their outcomes say, with all that follows, and what is ready is
  * claimed. Either half may be empty. Guard of the first: running at this epoch; a success also before its deadline. A
  * row whose cancel was asked for does not go back: it ends cancelled. Plan: primary keys.
  * Returns how those stand that did not move, the runs that ended, whether work was released that the claim did not see,
- * and the claims.
+ * the claims, and where others may find something.
  */
 const BEAT = `CREATE FUNCTION beat(p_namespace integer, p_ids bigint[], p_outcomes json, p_consumers bigint[],
   p_consumed bigint[], p_process text, p_limit integer, p_assets integer[], p_closed integer[], p_batched integer[],
   p_sizes integer[],
-  OUT standing json, OUT ended bigint[], OUT released boolean, OUT claims json, OUT again float8, OUT outdated boolean)
+  OUT standing json, OUT ended bigint[], OUT released boolean, OUT claims json, OUT again float8, OUT outdated boolean,
+  OUT rings text[])
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
   v_moved moved[] := '{}';
@@ -956,6 +976,9 @@ BEGIN
     INTO v_claimed, v_empty, v_empty_at, again, outdated, v_shut, v_gates
     FROM claim_ready(p_namespace, p_process, p_limit, p_assets, p_closed, p_batched, p_sizes, NULL, v_lanes) c;
   END IF;
+  -- Of what a process has more than it takes, it rings itself.
+  rings := CASE WHEN cardinality(v_moved) > 0 AND (p_limit = 0 OR cardinality(v_claimed) < p_limit)
+    THEN pools_to_ring(v_moved, v_lanes) ELSE '{}' END;
   IF cardinality(v_moved) > 0 OR cardinality(v_claimed) > 0 OR v_empty IS NOT NULL OR v_shut IS NOT NULL THEN
     ended := COALESCE(tally(p_namespace, v_moved, v_claimed, v_lanes, v_empty, v_empty_at, NULL, v_shut, v_gates, v_cut), '{}');
   END IF;
@@ -1243,6 +1266,7 @@ export const FUNCTIONS: readonly string[] = [
   RAISE_HOLDERS,
   CLAIM_READY,
   DESCRIBE_CLAIMS,
+  POOLS_TO_RING,
   BEAT,
   TAKE_BACK,
   HAND_BACK,

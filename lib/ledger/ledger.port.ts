@@ -208,6 +208,8 @@ export interface Beat extends Settled {
    * to ask which definitions count now (currentDefinitions), then may claim again.
    */
   readonly outdated: boolean;
+  /** Pools in which other processes may find something now: of assets that this one has no part in, or a place. */
+  readonly rings: readonly string[];
 }
 
 /** A run whose planning this process holds. */

@@ -358,12 +358,12 @@ export class Coordinator {
 
   /** What a beat answered. An attempt that is `expired` is left to its timer, one that is `fenced` has nothing to say any more. */
   async #takeUp(batch: readonly Finished[], limit: number, beat: Beat): Promise<void> {
-    const { verdicts, endedRuns, released, claims, again, outdated } = beat;
+    const { verdicts, endedRuns, released, claims, again, outdated, rings } = beat;
     const full = limit > 0 && claims.length >= limit;
     if (full || released) this.#more = true;
     // There may be more than this process takes.
     if (full) this.#ringFor(claims);
-    else if (released && limit === 0) this.ring();
+    for (const pool of rings) this.queue.ring(pool);
     if (again !== null) this.#lookAgain(again);
     this.accept(claims);
     this.#tell(batch, verdicts, endedRuns);

@@ -227,3 +227,47 @@ describe('a pool that is bounded while it is used', () => {
     ).toEqual([{ used: 0 }]);
   });
 });
+
+describe('a beat says where others may find something', () => {
+  const assets = ['a', 'b', 'p'];
+  const enter = (id: string): Promise<void> =>
+    world.ledger.register(
+      { id, host: 'here', pid: 1, worker: true, lease: LEASE },
+      assets.map((key) => ({
+        ...{ key, formerly: [], hash: `hash of ${key}`, partitioned: key === 'p', upstreams: '' },
+        ...{ pool: key === 'b' ? 'narrow' : 'default', definition: { key } },
+      })),
+      [{ name: 'narrow', concurrency: 1, rate: null }],
+    );
+  const beat = (mine: readonly string[], ...outcomes: Outcome[]) =>
+    world.ledger.beat(outcomes, { process: 'one', assets: mine, limit: 10 });
+
+  beforeEach(() => enter('one'));
+
+  it('in the pools of what was released and is not for this process', async () => {
+    await world.run([{ asset: 'a' }, { asset: 'b', upstreams: [0] }, { asset: 'p', upstreams: [0] }]);
+    const { claims, rings } = await beat(['a']);
+    expect(rings).toEqual([]);
+    expect(await beat(['p'], success(claims[0]!))).toMatchObject({ claims: [{ asset: 'p' }], rings: ['narrow'] });
+  });
+
+  it('nowhere where it took all itself', async () => {
+    await world.run([{ asset: 'a' }, { asset: 'b', upstreams: [0] }, { asset: 'p', upstreams: [0] }]);
+    const { claims } = await beat(['a']);
+    const next = await beat(assets, success(claims[0]!));
+    expect(next).toMatchObject({ claims: [{}, {}], rings: [] });
+    expect(await beat(assets, ...next.claims.map((claim) => success(claim)))).toMatchObject({ claims: [], rings: [] });
+  });
+
+  it('in a pool of which it gave back a place that others wait for, and only then', async () => {
+    await world.run([{ asset: 'b' }]);
+    const { claims } = await beat(['b']);
+    const waiting = await world.run([{ asset: 'b', partition: 'x' }]);
+    // Finds the pool full.
+    expect((await beat(['b'])).claims).toEqual([]);
+    expect(await beat(['a'], success(claims[0]!))).toMatchObject({ claims: [], rings: ['narrow'] });
+    const [last] = await world.claim('one', { assets: ['b'] });
+    expect(last!.run).toBe(waiting.id);
+    expect(await beat(['a'], success(last!))).toMatchObject({ rings: [] });
+  });
+});

@@ -187,7 +187,9 @@ export class MemoryLedger implements Ledger {
   async beat(outcomes: readonly Outcome[], request: ClaimRequest): Promise<Beat> {
     const settled = await this.settle(outcomes);
     // A claim sees all that was released.
-    return { ...settled, released: settled.released && request.limit === 0, ...this.#claim(request) };
+    const released = settled.released && request.limit === 0;
+    // There are no others.
+    return { ...settled, released, ...this.#claim(request), rings: [] };
   }
 
   async fireTimers(): Promise<{ released: number; due: readonly DueDeadline[]; next: Date | null }> {

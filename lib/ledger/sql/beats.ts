@@ -25,9 +25,13 @@ interface BeatRow {
   readonly again: number | null;
   /** Null: the process is gone, or nothing was asked for. */
   readonly outdated: boolean | null;
+  readonly rings: readonly string[];
 }
 
-const NOTHING: Beat = { verdicts: [], endedRuns: [], released: false, claims: [], again: null, outdated: false };
+const NOTHING: Beat = {
+  ...{ verdicts: [], endedRuns: [], released: false, claims: [] },
+  ...{ again: null, outdated: false, rings: [] },
+};
 
 export class Beats {
   // Attempts whose commit was sent and never answered: until it is known, `fenced` would be a guess.
@@ -89,13 +93,15 @@ export class Beats {
     const verdicts: Verdict[] = [];
     const endedRuns: number[] = [];
     let released = false;
+    const rings = new Set<string>();
     for (const outcome of outcomes) {
       const settled = await this.#settling([outcome], undefined);
       verdicts.push(...settled.verdicts);
       endedRuns.push(...settled.endedRuns);
       released ||= settled.released;
+      for (const pool of settled.rings) rings.add(pool);
     }
-    return { ...NOTHING, verdicts, endedRuns, released };
+    return { ...NOTHING, verdicts, endedRuns, released, rings: [...rings] };
   }
 
   /** The outcome was not written, and never can be: the materialization fails and says why, so that its run ends. */
@@ -126,13 +132,13 @@ export class Beats {
       ...[this.namespace, [...first.keys()], json([...first.values()].map(columnsOf)), consumers, consumed],
       ...[request?.process ?? '', request?.limit ?? 0, assets, [], batched?.assets ?? null, batched?.sizes ?? null],
     ]);
-    const { standing, ended: endedRuns, released, claims: claimed, again, outdated } = row!;
+    const { standing, ended: endedRuns, released, claims: claimed, again, outdated, rings } = row!;
     const verdictOf = this.#verdicts(first, standing ?? []);
     const verdicts = outcomes.map((outcome) =>
       first.get(outcome.id) === outcome ? (verdictOf.get(outcome.id) ?? 'committed') : 'fenced',
     );
     const claims = await this.claims.records(this.database, claimed);
-    return { verdicts, endedRuns, released, claims, again, outdated: outdated === true };
+    return { verdicts, endedRuns, released, claims, again, outdated: outdated === true, rings };
   }
 
   /** Kept by list: a process asks with the same one in every beat. */
