@@ -114,6 +114,20 @@ describe.each(Object.keys(PLACES))('a large plan on %s', (name) => {
     }
   });
 
+  it('finds the heads that plans beside it make at the same time', async () => {
+    const { ledger } = await newWorld();
+    const before = await count('heads');
+    const plan = planOf(Array.from({ length: 12_000 }, (_, index) => ({ asset: 'p', partition: `beside ${index}` })));
+    const runs = await Promise.all(Array.from({ length: 3 }, () => ledger.insertRun(runOf(), { plan })));
+    expect(await count('heads')).toBe(before + plan.size);
+    const found = await place.dataSource.query(
+      `SELECT count(*)::integer AS rows, count(DISTINCT m.head_id)::integer AS heads FROM flowstone.materializations m
+      JOIN flowstone.heads h ON h.id = m.head_id AND h.asset_id = m.asset_id WHERE m.run_id = ANY ($1)`,
+      [runs.map(({ run }) => run.id)],
+    );
+    expect(found).toEqual([{ rows: 3 * plan.size, heads: plan.size }]);
+  }, 60_000);
+
   it('leaves nothing behind when it breaks amid its rows, and can be planned again', async () => {
     const { ledger } = await newWorld();
     const { run } = await ledger.insertRun(runOf());

@@ -33,6 +33,11 @@ export function isRepeatable(error: unknown): boolean {
   return code !== undefined && REPEATABLE.has(code);
 }
 
+/** Whether a row was refused since there is one of its key already. */
+export function isDuplicate(error: unknown): boolean {
+  return codeOf(error) === '23505';
+}
+
 /** Whether the database could not be reached, was lost, or did not answer in time. */
 export function isOutage(error: unknown): boolean {
   if (typeof error !== 'object' || error === null) return false;

@@ -2,17 +2,20 @@
 import { FlowStoneError } from '../../flowstone.errors.js';
 import type { PlanRows } from '../ledger.port.js';
 import type { AssetNumbers } from './asset-numbers.js';
-import type { Sql, Transaction } from './database.js';
+import type { Database, Sql, Transaction } from './database.js';
+import { isDuplicate } from './failures.js';
 import { FAILED, PENDING, ROWS_AT_ONCE, STATUSES, type PlanStart } from './plan-rows.js';
 import { addKeysAhead, PlanLanes, type PlanPlace } from './plan-lanes.js';
-import { COPY_EDGES, COPY_READY, COPY_ROWS } from './statements/copying.js';
-import { PREPARE_MANY_ROWS, TELL_BLOCKED } from './statements/requesting.js';
+import { COPY_EDGES, COPY_HEADS, COPY_READY, COPY_ROWS } from './statements/copying.js';
+import { MAKE_HEADS, NUMBER_ROWS, TELL_BLOCKED } from './statements/requesting.js';
 import { json } from './values.js';
 
 /** Characters of edges that go in one statement. */
 const EDGES_AT_ONCE = 1_000_000;
 /** How often a head may be found neither there nor ours to make. Each time, somebody's transaction has ended. */
 const MOST_LOOKS = 100;
+/** In place of the number of a head that is not there. */
+const NONE = 0;
 
 /** What the rows of a plan refer to, by index. */
 export interface Numbers {
@@ -26,7 +29,7 @@ export interface Numbers {
  * ahead of the plan's own. A head without a value says nothing, so that it does not matter if the plan never follows.
  */
 export async function numberRows(
-  sql: Sql,
+  database: Database,
   namespace: number,
   plan: PlanRows,
   assetNumbers: AssetNumbers,
@@ -37,21 +40,52 @@ export async function numberRows(
   for (const [from, to] of batches(plan.size)) {
     const indices = Array.from({ length: to - from }, (_, offset) => from + offset);
     const keys = indices.map((i) => plan.assetAt(i));
-    assets.set(keys.map(await assetNumbers.require(sql, keys)), from);
-    const rows = [[...assets.subarray(from, to)], indices.map((i) => plan.partitionAt(i))];
-    const numbers = await prepare(sql, rows);
-    ids.set(numbers.ids, from);
-    heads.set(numbers.heads, from);
+    assets.set(keys.map(await assetNumbers.require(database, keys)), from);
+    const rows: HeadKeys = [[...assets.subarray(from, to)], indices.map((i) => plan.partitionAt(i))];
+    const [row] = await database.rows<NumberedRows>(NUMBER_ROWS, rows);
+    ids.set(row!.ids, from);
+    heads.set((await copyHeads(database, rows, row!)) ?? (await makeHeads(database, rows)), from);
   }
-  await addKeysAhead(sql, namespace, plan, assets, batches(plan.size));
+  await addKeysAhead(database, namespace, plan, assets, batches(plan.size));
   return { ids, heads, assets };
 }
 
-async function prepare(sql: Sql, rows: unknown[]): Promise<{ ids: number[]; heads: number[] }> {
+type HeadKeys = [assets: number[], partitions: string[]];
+
+interface NumberedRows {
+  readonly ids: readonly number[];
+  readonly heads: readonly number[];
+  readonly made: readonly number[] | null;
+}
+
+/** The heads, once those that are missing were copied; undefined where somebody else has made one meanwhile. */
+async function copyHeads(
+  database: Database,
+  [assets, partitions]: HeadKeys,
+  { heads, made }: NumberedRows,
+): Promise<number[] | undefined> {
+  let rows = '';
+  let next = 0;
+  const all = heads.map((head, i) => {
+    if (head !== NONE) return head;
+    const id = made![next++]!;
+    rows += `${id}\t${assets[i]!}\t${escaped(partitions[i]!)}\n`;
+    return id;
+  });
+  if (rows === '') return all;
+  try {
+    await database.transaction((sql) => sql.copy(COPY_HEADS, Buffer.from(rows)));
+    return all;
+  } catch (error) {
+    if (isDuplicate(error)) return undefined;
+    throw error;
+  }
+}
+
+async function makeHeads(sql: Sql, rows: HeadKeys): Promise<number[]> {
   for (let look = 1; look <= MOST_LOOKS; look++) {
-    const [row] = await sql.rows<{ ids: number[]; heads: (number | null)[] }>(PREPARE_MANY_ROWS, rows);
-    const { ids, heads } = row!;
-    if (!heads.includes(null)) return { ids, heads: heads as number[] };
+    const [row] = await sql.rows<{ heads: number[] }>(MAKE_HEADS, rows);
+    if (!row!.heads.includes(NONE)) return row!.heads;
   }
   throw new FlowStoneError('FLOWSTONE_LEDGER_UNAVAILABLE', 'The heads of a plan cannot be found. Plan it again.');
 }

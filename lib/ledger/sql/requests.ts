@@ -64,7 +64,7 @@ export class Requests {
     if (existing) return { run: runRecord(existing), created: false, claims: [] };
     try {
       const { plan, claim } = options;
-      const prepared = plan && (await this.#prepare(joined ?? this.database, plan, run.failFast));
+      const prepared = plan && (await this.#prepare(plan, run.failFast, joined === undefined));
       if (joined) return await this.#insert(joined, run, prepared, claim);
       const insert = () => this.database.transaction((sql) => this.#insert(sql, run, prepared, claim));
       if (!claim) return await insert();
@@ -118,9 +118,11 @@ export class Requests {
     return { run: record, created: true, claims };
   }
 
-  async #prepare(sql: Sql, plan: PlanRows, failFast: boolean): Promise<Prepared> {
+  /** @param alone whether it is inserted in a transaction of our own, ahead of which others may be made */
+  async #prepare(plan: PlanRows, failFast: boolean, alone: boolean): Promise<Prepared> {
     const start = await beginPlan(plan, failFast);
-    const numbers = plan.size < LARGE ? undefined : await numberRows(sql, this.namespace, plan, this.claims.assets);
+    const copied = alone && plan.size >= LARGE;
+    const numbers = copied ? await numberRows(this.database, this.namespace, plan, this.claims.assets) : undefined;
     return { plan, start, numbers };
   }
 
@@ -182,7 +184,7 @@ export class Requests {
     };
     try {
       await held(this.database);
-      const prepared = await this.#prepare(this.database, plan, run.failFast);
+      const prepared = await this.#prepare(plan, run.failFast, true);
       const fence = [this.namespace, run.id, epoch, json(prepared.start.counts), null];
       await this.database.transaction(async (sql) => {
         await this.#insertPlan(sql, run.id, prepared, () => held(sql));

@@ -1,6 +1,9 @@
 // Where large plans are copied to: COPY statements, which have no plan and no values.
 import { statement } from '../statement.js';
 
+/** Purpose: heads that a large plan found missing. */
+export const COPY_HEADS = statement('copy_heads', `COPY fs.heads (id, asset_id, partition) FROM STDIN`);
+
 /** Purpose: rows of a large plan, whatever their number. */
 export const COPY_ROWS = statement(
   'copy_rows',

@@ -267,12 +267,32 @@ export const INSERT_ROWS = statement(
 );
 
 /**
- * Purpose: heads and numbers for rows of a large plan, as PREPARE_ROWS, ahead of its transaction, so that no other plan
- * waits for these heads until that ends. A head that another transaction is making comes back null: ask again.
+ * Purpose: numbers for rows of a large plan, their heads (0: missing), and numbers for those that are missing, for COPY.
  * Plan: heads_partition per row. Values: asset ids, partitions.
  */
-export const PREPARE_MANY_ROWS = statement(
-  'prepare_many_rows',
+export const NUMBER_ROWS = statement(
+  'number_rows',
+  `WITH row AS MATERIALIZED (
+    SELECT n.place, h.id FROM unnest($1::integer[], $2::text[]) WITH ORDINALITY AS n (asset, partition, place)
+    LEFT JOIN LATERAL (
+      SELECT h.id FROM fs.heads h WHERE h.asset_id = n.asset AND h.partition = n.partition OFFSET 0) h ON true
+  )
+  SELECT (SELECT array_agg(COALESCE(r.id, 0) ORDER BY r.place) FROM row r) AS heads,
+    (SELECT array_agg(n.id) FROM (
+      SELECT nextval((SELECT pg_get_serial_sequence('fs.materializations', 'id')::regclass)) AS id
+      FROM generate_series(1, cardinality($1::integer[]))) n) AS ids,
+    (SELECT array_agg(n.id) FROM (
+      SELECT nextval((SELECT pg_get_serial_sequence('fs.heads', 'id')::regclass)) AS id
+      FROM row r WHERE r.id IS NULL) n) AS made`,
+);
+
+/**
+ * Purpose: heads of a large plan, made where they are missing, ahead of its transaction, so that no other plan waits for
+ * them until that ends. One that another transaction is making comes back as 0: ask again.
+ * Plan: heads_partition per row. Values: asset ids, partitions.
+ */
+export const MAKE_HEADS = statement(
+  'make_heads',
   `WITH row AS MATERIALIZED (
     SELECT n.asset, n.partition, n.place, h.id
     FROM unnest($1::integer[], $2::text[]) WITH ORDINALITY AS n (asset, partition, place)
@@ -284,12 +304,8 @@ export const PREPARE_MANY_ROWS = statement(
     ON CONFLICT (asset_id, partition) DO NOTHING
     RETURNING id, asset_id, partition
   )
-  SELECT
-    (SELECT array_agg(COALESCE(r.id, m.id) ORDER BY r.place) FROM row r
-      LEFT JOIN made m ON m.asset_id = r.asset AND m.partition = r.partition COLLATE "C") AS heads,
-    (SELECT array_agg(n.id) FROM (
-      SELECT nextval((SELECT pg_get_serial_sequence('fs.materializations', 'id')::regclass)) AS id
-      FROM generate_series(1, cardinality($1::integer[]))) n) AS ids`,
+  SELECT array_agg(COALESCE(r.id, m.id, 0) ORDER BY r.place) AS heads FROM row r
+  LEFT JOIN made m ON m.asset_id = r.asset AND m.partition = r.partition COLLATE "C"`,
 );
 
 /** Purpose: whether planning is still this planner's. Plan: primary key. Values: run, epoch. */
