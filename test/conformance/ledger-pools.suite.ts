@@ -282,6 +282,18 @@ export function poolBehaviours(world: () => World): void {
       expect(tenants((await beat()).claims)).toBe('a,b');
     });
 
+    it('leaves to others in the same claim what it has no token for', async () => {
+      await enterKeyed('one', { ...tenant, rate: { count: 3, period: 3_600_000 } }, { concurrency: 4 });
+      await world().run(rows('a', 2));
+      await world().settle(...(await claim('one')).map((one) => success(one)));
+      await world().run(rows('b', 4));
+      expect(tenants(await claim('one', 2))).toBe('b,b');
+      // Of two places the pool has left, each run of a would have one; a has one token.
+      await world().run(rows('a', 2));
+      await world().run(rows('a', 4).slice(2));
+      expect(tenants(await claim('one'))).toBe('a,b');
+    });
+
     it('changes at once for open runs, and another dimension counts for what is planned then', async () => {
       const bounds = async (perKey: PoolRegistration['perKey']) => enterKeyed('one', perKey);
       await bounds({ ...tenant, concurrency: 1 });
