@@ -21,8 +21,8 @@ import { Random } from './random.js';
 /** Name of the dynamic scheme whose keys come and go. */
 export const SITES = 'sites';
 
-/** A pool that so many may begin in. */
-export const SURVEY = { pool: 'survey', rate: '60/s' } as const;
+/** A pool that so many may begin in, and so many of each site. */
+export const SURVEY = { pool: 'survey', rate: '60/s', perSite: '4/s' } as const;
 
 /** A pool, and how many of it may run at once. Only one asset is in it. */
 export const PRESS = { pool: 'press', asset: 'plate', concurrency: 3 } as const;

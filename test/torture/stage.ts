@@ -7,7 +7,7 @@ import { pathToFileURL } from 'node:url';
 import { Pool } from 'pg';
 import { ledgerDataSource } from '../../lib/ledger/sql/data-source.js';
 import { startPrivatePostgres, startPrivateRedis, type PrivateServer } from '../services/server.mjs';
-import { FURNACE, PRESS, SURVEY } from './assets.js';
+import { FURNACE, PRESS, SITES, SURVEY } from './assets.js';
 import { AUDIT } from './audit.js';
 import { Crew } from './crew.js';
 import { Random } from './random.js';
@@ -78,7 +78,10 @@ export async function setStage({ seed, workers, build, keep, tell }: StageOption
         pools: {
           [PRESS.pool]: { concurrency: PRESS.concurrency },
           [FURNACE.pool]: { concurrency: FURNACE.concurrency },
-          [SURVEY.pool]: { rate: SURVEY.rate },
+          [SURVEY.pool]: {
+            rate: SURVEY.rate,
+            perKey: { dimension: SITES, rate: SURVEY.perSite },
+          },
         },
         // Runs are kept, since they are counted at the end; what else may go goes as soon as it may.
         retention: { runs: false, events: false, versions: { keep: 1 }, orphans: '2s', every: '1s' },
