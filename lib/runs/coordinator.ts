@@ -16,8 +16,9 @@ const SETTLE_AT_MOST = 256;
 const MOST_AHEAD = 2 * SETTLE_AT_MOST;
 /** So many outcomes do not wait for the exchange under way to end. */
 const SETTLE_BESIDE = 128;
-/** What one exchange with the ledger takes, roughly, ms. */
+/** What one exchange with the ledger takes before it was measured, and most that is reckoned with, ms. */
 const BEAT = 10;
+const LONG_BEAT = 50;
 /** Executions begun in one turn of the event loop at most: code that does little must not hold up the host. */
 const BURST = 16;
 /** Time between looks for requests of other processes, ms. */
@@ -116,6 +117,8 @@ export class Coordinator {
   #running = 0;
   /** What an execution takes, ms: a moving average. */
   #usual = BEAT;
+  /** What an exchange takes, ms: a moving average. */
+  #beatTime = BEAT;
   /** Whether there may be ready work that was not claimed. */
   #more = true;
   /** Whether a run may wait for planning. */
@@ -343,7 +346,9 @@ export class Coordinator {
     try {
       if (batch.length > 0) crashPoint('before-commit');
       const outcomes = batch.map(({ outcome }) => outcome);
+      const start = performance.now();
       const beat = await this.#patiently(() => this.ledger.beat(outcomes, { ...this.claimant(), limit }));
+      this.#beatTime += (Math.min(performance.now() - start, LONG_BEAT) - this.#beatTime) / 16;
       if (batch.length > 0) crashPoint('after-commit');
       if (beat.claims.length > 0) crashPoint('after-claim');
       await this.#takeUp(batch, limit, beat);
@@ -407,13 +412,13 @@ export class Coordinator {
   }
 
   /**
-   * Beside those that execute, as many as would end while a statement is in flight: they keep the places busy. Where
-   * code takes long, next to none, since what one process claimed no other can begin.
+   * Beside those that execute, as many as would end while a statement is in flight and until what it claims can begin:
+   * they keep the places busy. Where code takes long, next to none, since what one process claimed no other can begin.
    */
   #wanted(): number {
     if (!this.options.worker || this.#stopping.signal.aborted) return 0;
     const { concurrency } = this.options;
-    const ahead = Math.ceil((concurrency * BEAT) / Math.max(this.#usual, 0.01));
+    const ahead = Math.ceil((concurrency * (this.#beatTime + BEAT)) / Math.max(this.#usual, 0.01));
     const most = concurrency + Math.min(Math.max(concurrency, MOST_AHEAD), ahead);
     return Math.max(0, most - this.#places.taken - this.#asked);
   }
