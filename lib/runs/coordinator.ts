@@ -1,5 +1,6 @@
-// The beat of one process: settle what has finished, claim what is ready, plan what was requested, fire what is due.
-// What to execute and how stands elsewhere (claim.desk.ts, attempt.ts); this file only keeps the loop fed.
+// The beat of one process: settle what has finished, claim what is ready, plan what was requested.
+// What to execute and how, and what is due, stands elsewhere (claim.desk.ts, attempt.ts, timer.watch.ts); this file only
+// keeps the loop fed.
 import type { Beat, Claim, ClaimRequest, DueDeadline, Ledger, Outcome, Verdict } from '../ledger/ledger.port.js';
 import type { Delivery, WorkQueue } from '../queue/queue.port.js';
 import { Abort, type AbortKind } from './abort.js';
@@ -9,6 +10,7 @@ import type { Membership } from './membership.js';
 import { withPatience } from './patience.js';
 import { Places, type Place, type Placed } from './places.js';
 import type { RunSignals } from './run.signals.js';
+import { TimerWatch } from './timer.watch.js';
 
 /** Outcomes settled in one transaction at most. */
 const SETTLE_AT_MOST = 256;
@@ -27,8 +29,6 @@ const PLAN_LOOK = 500;
 const LEAST_LOOK = 25;
 /** What a timer of Node can wait at most, ms. */
 const MOST_TIMEOUT = 2_147_483_647;
-/** Longest sleep between looks at the timers, ms. */
-const TIMER_LOOK = 1000;
 
 /** A claim that is to be executed. It aborts by itself when its timeout passes. */
 export interface Execution {
@@ -124,8 +124,6 @@ export class Coordinator {
   /** Whether a run may wait for planning. */
   #requested = true;
   #nextPlanLook = 0;
-  #timer: NodeJS.Timeout | undefined;
-  #nextLook = Infinity;
   #claimTimer: NodeJS.Timeout | undefined;
   #nextClaim = Infinity;
   #drained: (() => void) | undefined;
@@ -140,6 +138,7 @@ export class Coordinator {
   #planning: Promise<void> | undefined;
   readonly #stopping = new AbortController();
   readonly #pools: readonly string[];
+  readonly #timers: TimerWatch;
 
   constructor(
     private readonly ledger: Ledger,
@@ -152,10 +151,17 @@ export class Coordinator {
     private readonly options: CoordinatorOptions,
   ) {
     this.#pools = [...new Set(options.pools.values())];
+    this.#timers = new TimerWatch(ledger, {
+      passed: (deadline) => this.#passed(deadline),
+      cancelled: (attempts) => this.cancel(attempts),
+      released: () => this.ring(),
+      runEnded: (run) => news.runEnded(run),
+      outage: (error, pause) => news.outage(error, pause),
+    });
   }
 
   async start(): Promise<void> {
-    this.#lookAtTimers(0);
+    this.#timers.look(0);
     if (!this.options.worker) return;
     await this.queue.start(
       this.#pools,
@@ -180,7 +186,7 @@ export class Coordinator {
 
   /** The ledger's clock may have jumped: something may be due. */
   clockChanged(): void {
-    this.#lookAtTimers(0);
+    this.#timers.look(0);
   }
 
   /** Places a requester may claim for what it inserts. */
@@ -238,7 +244,7 @@ export class Coordinator {
   /** Claims nothing more. */
   close(): void {
     this.#stopping.abort();
-    clearTimeout(this.#timer);
+    this.#timers.close();
     clearTimeout(this.#claimTimer);
     this.#queueStopped ??= this.queue.stop();
     this.#handBack(this.#waiting.splice(0).map(({ claim }) => claim));
@@ -386,7 +392,7 @@ export class Coordinator {
     batch.forEach(({ failure }, index) => {
       if (failure && verdicts[index] === 'committed') this.news.failed(failure);
     });
-    for (const { outcome } of batch) if (outcome.kind === 'retry') this.#lookAtTimers(outcome.delay);
+    for (const { outcome } of batch) if (outcome.kind === 'retry') this.#timers.look(outcome.delay);
     for (const run of new Set(batch.map((finished) => finished.run))) this.signals.changed(run);
     for (const run of endedRuns) this.news.runEnded(run);
   }
@@ -509,42 +515,6 @@ export class Coordinator {
       },
       Math.min(at - performance.now(), MOST_TIMEOUT),
     ).unref();
-  }
-
-  /** Looks at the timers in so many ms, or sooner if that is already intended. */
-  #lookAtTimers(delay: number): void {
-    const at = performance.now() + delay;
-    if (this.#stopping.signal.aborted || at >= this.#nextLook) return;
-    clearTimeout(this.#timer);
-    this.#nextLook = at;
-    this.#timer = setTimeout(() => {
-      this.#nextLook = Infinity;
-      void this.#fireTimers()
-        .catch((error: unknown) => {
-          this.news.outage(error, TIMER_LOOK);
-          return TIMER_LOOK;
-        })
-        .then((next) => this.#lookAtTimers(next));
-    }, delay).unref();
-  }
-
-  async #fireTimers(): Promise<number> {
-    crashPoint('before-timers');
-    const { released, due, next } = await this.ledger.fireTimers();
-    for (const deadline of due) this.#passed(deadline);
-    if (released > 0) this.ring();
-    if (await this.#stopPending()) return 0;
-    if (next === null) return TIMER_LOOK;
-    return Math.min(TIMER_LOOK, Math.max(0, next.getTime() - (await this.ledger.now()).getTime()));
-  }
-
-  /** A step of what a large run that ends early still has to cancel. Whether there may be another. */
-  async #stopPending(): Promise<boolean> {
-    const { running, ended, released, more } = await this.ledger.stopPending();
-    this.cancel(running);
-    for (const run of ended) this.news.runEnded(run);
-    if (released) this.ring();
-    return more;
   }
 
   #passed(deadline: DueDeadline): void {

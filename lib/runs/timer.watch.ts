@@ -1,0 +1,71 @@
+// What is due by the ledger's clock: retries, deadlines, and the next step of ending a large run early.
+import type { DueDeadline, Ledger } from '../ledger/ledger.port.js';
+import { crashPoint } from './crash-points.js';
+
+/** Longest sleep between two looks, ms. */
+const LONGEST_SLEEP = 1000;
+
+/** What a look brings up. */
+export interface DueNews {
+  passed(deadline: DueDeadline): void;
+  /** Attempts that are to stop, since their run is ended early. */
+  cancelled(attempts: readonly { readonly id: number; readonly epoch: number }[]): void;
+  /** Something became ready. */
+  released(): void;
+  runEnded(run: number): void;
+  /** The ledger cannot be reached; looked again after `pause` ms. */
+  outage(error: unknown, pause: number): void;
+}
+
+export class TimerWatch {
+  #timer: NodeJS.Timeout | undefined;
+  #next = Infinity;
+  #closed = false;
+
+  constructor(
+    private readonly ledger: Pick<Ledger, 'fireTimers' | 'stopPending' | 'now'>,
+    private readonly news: DueNews,
+  ) {}
+
+  /** Looks in so many ms, or sooner if that is already intended. */
+  look(delay: number): void {
+    const at = performance.now() + delay;
+    if (this.#closed || at >= this.#next) return;
+    clearTimeout(this.#timer);
+    this.#next = at;
+    this.#timer = setTimeout(() => {
+      this.#next = Infinity;
+      void this.#fire()
+        .catch((error: unknown) => {
+          this.news.outage(error, LONGEST_SLEEP);
+          return LONGEST_SLEEP;
+        })
+        .then((next) => this.look(next));
+    }, delay).unref();
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+  }
+
+  /** Answers with the ms until the next look. */
+  async #fire(): Promise<number> {
+    crashPoint('before-timers');
+    const { released, due, next } = await this.ledger.fireTimers();
+    for (const deadline of due) this.news.passed(deadline);
+    if (released > 0) this.news.released();
+    if (await this.#stopPending()) return 0;
+    if (next === null) return LONGEST_SLEEP;
+    return Math.min(LONGEST_SLEEP, Math.max(0, next.getTime() - (await this.ledger.now()).getTime()));
+  }
+
+  /** A step of what a large run that ends early still has to cancel. Whether there may be another. */
+  async #stopPending(): Promise<boolean> {
+    const { running, ended, released, more } = await this.ledger.stopPending();
+    this.news.cancelled(running);
+    for (const run of ended) this.news.runEnded(run);
+    if (released) this.news.released();
+    return more;
+  }
+}
