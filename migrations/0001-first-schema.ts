@@ -1,6 +1,6 @@
 // Migration 1: every table of the ledger. Names are unqualified: the runner sets the search path to the ledger's schema.
 import type { MigrationInterface, QueryRunner } from 'typeorm';
-import { FUNCTIONS } from './0001-functions.js';
+import { FUNCTIONS } from './0001-functions/index.js';
 
 const TABLES = [
   // One row: which schema this is. Its id tells this ledger from any other (requests inside a host's transaction).

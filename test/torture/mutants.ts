@@ -1,35 +1,38 @@
 // The mutants: each guard that durability rests on, missing. `npm run torture:mutants` tries them all.
 import type { Mutant } from './mutant.js';
 
-const FUNCTIONS = 'migrations/0001-functions.ts';
+const BEATING = 'migrations/0001-functions/beating.ts';
+const CLAIMING = 'migrations/0001-functions/claiming.ts';
+const ENDING = 'migrations/0001-functions/ending.ts';
+const STOPPING = 'migrations/0001-functions/stopping.ts';
 
 export const MUTANTS: readonly Mutant[] = [
   // Fence
   {
     name: 'fence-epoch',
     without: 'the epoch in the fence: a stale attempt commits',
-    file: FUNCTIONS,
+    file: BEATING,
     find: 'AND o.id = m.id AND m.epoch = o.epoch',
     replace: 'AND o.id = m.id',
   },
   {
     name: 'fence-status',
     without: 'the status in the fence: what has ended changes again',
-    file: FUNCTIONS,
+    file: BEATING,
     find: "AND m.status = 'running'\n        AND (o.status <> 'success'",
     replace: "AND (o.status <> 'success'",
   },
   {
     name: 'fence-deadline',
     without: 'the deadline in the fence: code that ignores its timeout commits',
-    file: FUNCTIONS,
+    file: BEATING,
     find: "(o.status <> 'success' OR m.deadline IS NULL OR m.deadline > clock_timestamp())",
     replace: 'true',
   },
   {
     name: 'claim-epoch',
     without: 'the next epoch at a claim: two attempts hold the same',
-    file: FUNCTIONS,
+    file: CLAIMING,
     find: 'epoch = m.epoch + CASE WHEN j.holder = j.id THEN 1 ELSE 0 END',
     replace: 'epoch = GREATEST(m.epoch, 1)',
   },
@@ -45,28 +48,28 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'single-flight',
     without: 'the look at who holds (asset, partition): two run at once',
-    file: FUNCTIONS,
+    file: CLAIMING,
     find: 'COALESCE(h.active, first_value(m.id) OVER (PARTITION BY m.head_id ORDER BY m.priority DESC, m.id))',
     replace: 'first_value(m.id) OVER (PARTITION BY m.head_id ORDER BY m.priority DESC, m.id)',
   },
   {
     name: 'single-flight-release',
     without: 'the end of the lock with its holder',
-    file: FUNCTIONS,
+    file: ENDING,
     find: 'active_materialization = NULLIF(h.active_materialization, c.holder),\n      waited = h.waited AND h.active_materialization IS DISTINCT FROM c.holder',
     replace: 'active_materialization = h.active_materialization',
   },
   {
     name: 'waiter-note',
     without: 'the note of whom a waiter waits for',
-    file: FUNCTIONS,
+    file: CLAIMING,
     find: 'waiting_for = NULLIF(j.holder, j.id)',
     replace: 'waiting_for = NULL',
   },
   {
     name: 'waiter-release',
     without: 'the release of those who waited for a lock',
-    file: FUNCTIONS,
+    file: ENDING,
     find: 'UNION ALL SELECT w.id FROM materializations w WHERE w.waiting_for = ANY (v_holders)',
     replace: '',
   },
@@ -75,56 +78,56 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'dependents-release',
     without: 'the release of dependents',
-    file: FUNCTIONS,
+    file: ENDING,
     find: 'count(*)::integer AS n FROM unnest(v_done) d (id)',
     replace: "count(*)::integer AS n FROM unnest('{}'::bigint[]) d (id)",
   },
   {
     name: 'dependents-count',
     without: 'the count of what a dependent waits for: the first upstream releases it',
-    file: FUNCTIONS,
+    file: ENDING,
     find: 'blockers = m.blockers - k.n',
     replace: 'blockers = 0',
   },
   {
     name: 'doom',
     without: 'the end of what depends on a failure',
-    file: FUNCTIONS,
+    file: ENDING,
     find: 'SELECT l.downstream FROM unnest(v_failed) f (id)',
     replace: "SELECT l.downstream FROM unnest('{}'::bigint[]) f (id)",
   },
   {
     name: 'head-move',
     without: 'the move of the head to the newest success',
-    file: FUNCTIONS,
+    file: ENDING,
     find: 'materialization_id = COALESCE(c.success, h.materialization_id)',
     replace: 'materialization_id = COALESCE(h.materialization_id, c.success)',
   },
   {
     name: 'lineage',
     without: 'the lineage of what was consumed',
-    file: FUNCTIONS,
+    file: BEATING,
     find: 'INSERT INTO lineage (downstream, upstream) SELECT * FROM wanted EXCEPT SELECT * FROM known',
     replace: 'INSERT INTO lineage (downstream, upstream) SELECT * FROM wanted WHERE false',
   },
   {
     name: 'run-count',
     without: 'one of the counters by which a run ends',
-    file: FUNCTIONS,
+    file: ENDING,
     find: 'skipped = r.skipped + d.skipped',
     replace: 'skipped = r.skipped',
   },
   {
     name: 'limit-count',
     without: 'the count of places that are taken',
-    file: FUNCTIONS,
+    file: CLAIMING,
     find: 'UPDATE limits x SET used = x.used + n.count,',
     replace: 'UPDATE limits x SET used = GREATEST(x.used, 0 * n.count),',
   },
   {
     name: 'batch-place',
     without: 'the wait for the last of a batch: its place is given back before',
-    file: FUNCTIONS,
+    file: ENDING,
     find: 'OR EXISTS (SELECT FROM claims c WHERE c.batch = g.batch OFFSET 0)',
     replace: 'OR false',
   },
@@ -133,14 +136,14 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'cancel-flag',
     without: 'the mark on what runs in a cancelled run: its retry begins',
-    file: FUNCTIONS,
+    file: STOPPING,
     find: 'UPDATE materializations m SET cancel_requested = true',
     replace: 'UPDATE materializations m SET cancel_requested = false',
   },
   {
     name: 'cancel-pending',
     without: 'the end of what is pending in a cancelled run',
-    file: FUNCTIONS,
+    file: STOPPING,
     find: 'v_moved := cancel_pending(p_run, 0);',
     replace: "v_moved := '{}';",
   },
@@ -149,14 +152,14 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'retry-time',
     without: 'the time of a retry: it begins at once',
-    file: FUNCTIONS,
+    file: STOPPING,
     find: "t.fires_at <= clock_timestamp() AND t.kind = 'retry'",
     replace: "t.kind = 'retry'",
   },
   {
     name: 'timer-end',
     without: 'the end of timers with their attempt',
-    file: FUNCTIONS,
+    file: ENDING,
     find: 'DELETE FROM timers t WHERE t.owner = ANY (ARRAY(SELECT m.id FROM unnest(p_moved) m WHERE m.timed))',
     replace: 'DELETE FROM timers t WHERE false',
   },

@@ -1,0 +1,175 @@
+// How attempts come to their end or go back: the beat of a process, and the work of those that are lost or leave.
+
+/**
+ * One beat of a process: attempts end or go back as their outcomes say, with all that follows, and what is ready is
+ * claimed. Either half may be empty. Guard of the first: running at this epoch; a success also before its deadline. A
+ * row whose cancel was asked for does not go back: it ends cancelled. Plan: primary keys.
+ * Returns how those stand that did not move, the runs that ended, whether work was released that the claim did not see,
+ * the claims, and where others may find something.
+ */
+export const BEAT = `CREATE FUNCTION beat(p_namespace integer, p_ids bigint[], p_outcomes json, p_consumers bigint[],
+  p_consumed bigint[], p_process text, p_limit integer, p_assets integer[], p_closed integer[], p_batched integer[],
+  p_sizes integer[],
+  OUT standing json, OUT ended bigint[], OUT released boolean, OUT claims json, OUT again float8, OUT outdated boolean,
+  OUT rings text[])
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+  v_moved moved[] := '{}';
+  v_cut boolean := false;
+  v_successes bigint[];
+  v_lanes bigint[];
+  v_claimed moved[];
+  v_empty bigint[];
+  v_empty_at integer[];
+  v_shut bigint[];
+  v_gates bigint[];
+BEGIN
+  ended := '{}'; released := false;
+  IF cardinality(p_ids) > 0 THEN
+    WITH outcome AS MATERIALIZED (
+      SELECT * FROM json_to_recordset(p_outcomes) AS o (id bigint, epoch integer, status text, attempts integer,
+        rescues integer, delay float8, told text, error jsonb, started_at timestamptz, skip_reason text, joined bigint,
+        code_version text, data_version text, inputs text, upstreams text, io text, location jsonb, size bigint,
+        rows bigint, hash text, metadata jsonb)
+    ), locked AS MATERIALIZED (
+      SELECT m.id, m.process, m.cancel_requested OR m.deadline IS NOT NULL OR m.attempts + m.rescues > 0 AS timed
+      FROM materializations m WHERE m.id = ANY (p_ids) ORDER BY m.id FOR UPDATE
+    ), changed AS (
+      UPDATE materializations m SET
+        status = CASE WHEN o.status = 'pending' AND m.cancel_requested THEN 'cancelled' ELSE o.status END,
+        process = CASE WHEN o.status = 'pending' AND NOT m.cancel_requested THEN NULL ELSE m.process END,
+        attempts = m.attempts + o.attempts,
+        rescues = m.rescues + o.rescues,
+        error = CASE WHEN o.status = 'pending' THEN COALESCE(o.error, m.error) ELSE o.error END,
+        started_at = CASE WHEN o.status = 'pending' THEN NULL ELSE COALESCE(o.started_at, m.started_at) END,
+        completed_at = CASE WHEN o.status <> 'pending' OR m.cancel_requested THEN clock_timestamp() END,
+        deadline = NULL,
+        skip_reason = o.skip_reason, joined = o.joined,
+        code_version = o.code_version, data_version = o.data_version, inputs = o.inputs, upstreams = o.upstreams,
+        io = o.io, location = o.location, size = o.size, rows = o.rows, hash = o.hash, metadata = o.metadata
+      FROM outcome o
+      WHERE m.id = ANY (ARRAY(SELECT l.id FROM locked l)) AND o.id = m.id AND m.epoch = o.epoch
+        AND m.status = 'running'
+        AND (o.status <> 'success' OR m.deadline IS NULL OR m.deadline > clock_timestamp())
+      RETURNING m.id, m.run_id, m.lane_id, m.head_id, m.asset_id, m.priority, m.status, m.epoch, o.delay, o.told
+    )
+    SELECT array_agg((c.id, c.run_id, c.lane_id, c.head_id, c.asset_id, c.priority, c.status, c.epoch, l.process, l.timed,
+      c.delay, c.told)::moved) INTO v_moved FROM changed c JOIN locked l ON l.id = c.id;
+    v_moved := COALESCE(v_moved, '{}');
+
+    IF cardinality(v_moved) < cardinality(p_ids) THEN
+      SELECT json_agg(json_build_object('id', n.id, 'epoch', m.epoch, 'status', m.status)) INTO standing
+      FROM unnest(p_ids) n (id)
+      LEFT JOIN LATERAL (SELECT m.epoch, m.status FROM materializations m WHERE m.id = n.id OFFSET 0) m ON true
+      WHERE n.id <> ALL (ARRAY(SELECT x.id FROM unnest(v_moved) x));
+    END IF;
+
+    -- The edges of successes become exactly what they consumed; only the difference is written.
+    v_successes := ARRAY(SELECT m.id FROM unnest(v_moved) m WHERE m.status = 'success');
+    IF cardinality(v_successes) > 0 THEN
+      WITH wanted AS MATERIALIZED (
+        SELECT DISTINCT w.downstream, w.upstream FROM unnest(p_consumers, p_consumed) AS w (downstream, upstream)
+        WHERE w.downstream = ANY (v_successes)
+      ), known AS MATERIALIZED (
+        SELECT l.downstream, l.upstream FROM lineage l WHERE l.downstream = ANY (v_successes) AND NOT l.ordering
+      ), gone AS (
+        DELETE FROM lineage l USING (SELECT * FROM known EXCEPT SELECT * FROM wanted) g
+        WHERE l.downstream = ANY (ARRAY(SELECT x.downstream FROM (SELECT * FROM known EXCEPT SELECT * FROM wanted) x))
+          AND l.downstream = g.downstream AND l.upstream = g.upstream AND NOT l.ordering
+      )
+      INSERT INTO lineage (downstream, upstream) SELECT * FROM wanted EXCEPT SELECT * FROM known
+      ON CONFLICT (downstream, upstream) DO UPDATE SET ordering = false;
+    END IF;
+
+    IF cardinality(v_moved) > 0 THEN
+      SELECT v_moved || f.doomed, f.cut INTO v_moved, v_cut FROM follow(v_moved) f;
+      v_lanes := conclude(p_namespace, v_moved);
+    END IF;
+    -- The claim below sees what was released.
+    released := p_limit = 0 AND (v_lanes IS NOT NULL OR EXISTS (
+      SELECT FROM lanes l
+      WHERE l.id = ANY (ARRAY(SELECT DISTINCT m.lane_id FROM unnest(v_moved) m)) AND l.limits IS NOT NULL));
+  END IF;
+  IF p_limit > 0 THEN
+    SELECT c.claimed, c.empty, c.empty_at, c.again, c.outdated, c.shut, c.gates
+    INTO v_claimed, v_empty, v_empty_at, again, outdated, v_shut, v_gates
+    FROM claim_ready(p_namespace, p_process, p_limit, p_assets, p_closed, p_batched, p_sizes, NULL, v_lanes) c;
+  END IF;
+  -- Of what a process has more than it takes, it rings itself.
+  rings := CASE WHEN cardinality(v_moved) > 0 AND (p_limit = 0 OR cardinality(v_claimed) < p_limit)
+    THEN pools_to_ring(v_moved, v_lanes) ELSE '{}' END;
+  IF cardinality(v_moved) > 0 OR cardinality(v_claimed) > 0 OR v_empty IS NOT NULL OR v_shut IS NOT NULL THEN
+    ended := COALESCE(tally(p_namespace, v_moved, v_claimed, v_lanes, v_empty, v_empty_at, NULL, v_shut, v_gates, v_cut), '{}');
+  END IF;
+  IF cardinality(v_claimed) > 0 THEN
+    claims := describe_claims(p_process, ARRAY(SELECT m.id FROM unnest(v_claimed) m), p_batched IS NOT NULL);
+  END IF;
+END $$`;
+
+/**
+ * The work of lost processes goes back with the epoch raised, or ends: cancelled where that was asked for, failed where
+ * workers were lost more than `p_cap` times. The caller holds the rows of the processes.
+ * Plan: claims_pkey, then primary keys. Guard: running by one of these processes.
+ */
+export const TAKE_BACK = `CREATE FUNCTION take_back(p_namespace integer, p_processes text[], p_cap integer, p_error jsonb,
+  OUT taken integer, OUT ended bigint[]) LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+  v_moved moved[];
+BEGIN
+  WITH held AS MATERIALIZED (
+    SELECT c.materialization_id AS id FROM claims c
+    WHERE c.namespace = p_namespace AND c.process = ANY (p_processes)
+  ), locked AS MATERIALIZED (
+    SELECT m.id, m.process, m.rescues,
+      CASE WHEN m.cancel_requested THEN 'cancelled' WHEN m.rescues >= p_cap THEN 'failed' ELSE 'pending' END AS status
+    FROM materializations m WHERE m.id = ANY (ARRAY(SELECT h.id FROM held h)) ORDER BY m.id FOR UPDATE
+  ), changed AS (
+    UPDATE materializations m SET
+      status = l.status, epoch = m.epoch + 1, rescues = m.rescues + 1,
+      process = CASE WHEN l.status = 'pending' THEN NULL ELSE m.process END,
+      error = CASE WHEN l.status = 'failed' THEN p_error END,
+      started_at = CASE WHEN l.status = 'pending' THEN NULL ELSE m.started_at END,
+      completed_at = CASE WHEN l.status <> 'pending' THEN clock_timestamp() END,
+      deadline = NULL
+    FROM locked l
+    WHERE m.id = ANY (ARRAY(SELECT x.id FROM locked x)) AND l.id = m.id AND m.status = 'running'
+      AND m.process = ANY (p_processes)
+    RETURNING m.id, m.run_id, m.lane_id, m.head_id, m.asset_id, m.priority, m.status, m.epoch, l.process
+  )
+  SELECT array_agg((c.id, c.run_id, c.lane_id, c.head_id, c.asset_id, c.priority, c.status, c.epoch, c.process, true, NULL,
+    'materialization.rescued')::moved) INTO v_moved FROM changed c;
+  v_moved := COALESCE(v_moved, '{}');
+  taken := cardinality(v_moved);
+  ended := (finish(p_namespace, v_moved, NULL)).ended;
+END $$`;
+
+/**
+ * Attempts are given back by the process that holds them: no attempt used up, the epoch kept. `p_ids` null: all.
+ * Plan: claims_pkey, then primary keys. Guard: running by this process.
+ */
+export const HAND_BACK = `CREATE FUNCTION hand_back(p_namespace integer, p_process text, p_ids bigint[], OUT given integer,
+  OUT ended bigint[]) LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+  v_moved moved[];
+BEGIN
+  WITH held AS MATERIALIZED (
+    SELECT c.materialization_id AS id FROM claims c
+    WHERE c.namespace = p_namespace AND c.process = p_process AND (p_ids IS NULL OR c.materialization_id = ANY (p_ids))
+  ), locked AS MATERIALIZED (
+    SELECT m.id FROM materializations m WHERE m.id = ANY (ARRAY(SELECT h.id FROM held h)) ORDER BY m.id FOR UPDATE
+  ), changed AS (
+    UPDATE materializations m SET
+      status = CASE WHEN m.cancel_requested THEN 'cancelled' ELSE 'pending' END,
+      process = CASE WHEN m.cancel_requested THEN m.process END,
+      started_at = CASE WHEN m.cancel_requested THEN m.started_at END,
+      completed_at = CASE WHEN m.cancel_requested THEN clock_timestamp() END,
+      deadline = NULL
+    WHERE m.id = ANY (ARRAY(SELECT l.id FROM locked l)) AND m.status = 'running' AND m.process = p_process
+    RETURNING m.*
+  )
+  SELECT array_agg((c.id, c.run_id, c.lane_id, c.head_id, c.asset_id, c.priority, c.status, c.epoch, p_process, true, NULL,
+    NULL)::moved) INTO v_moved FROM changed c;
+  v_moved := COALESCE(v_moved, '{}');
+  given := cardinality(v_moved);
+  ended := (finish(p_namespace, v_moved, NULL)).ended;
+END $$`;

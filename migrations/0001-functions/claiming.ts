@@ -1,0 +1,435 @@
+// How work is given to a process: which lanes are next, what of them is taken, and what is told of it.
+
+/** Of what is claimed for batches beside what takes their places, so many at once. */
+const MOST_BESIDE = 1000;
+
+/** A look at the lanes in sight, and which of them are next, by `first`: a CTE made of `lane`. */
+const lookAtLanes = (first: string): string => `WITH ends AS MATERIALIZED (
+      (SELECT l.id FROM lanes l WHERE l.namespace = p_namespace AND l.has_ready AND l.gate IS NULL AND p_run IS NULL
+        ORDER BY l.id LIMIT 256)
+      UNION
+      (SELECT l.id FROM lanes l WHERE l.namespace = p_namespace AND l.has_ready AND l.gate IS NULL AND p_run IS NULL
+        ORDER BY l.id DESC LIMIT 256)
+    ), near AS MATERIALIZED (
+      SELECT e.id FROM ends e
+      UNION
+      SELECT l.id FROM (
+        SELECT min(e.id) + floor(random() * (max(e.id) - min(e.id)))::bigint AS id FROM ends e HAVING count(*) = 512) c
+      CROSS JOIN LATERAL (SELECT l.id FROM lanes l
+        WHERE l.namespace = p_namespace AND l.has_ready AND l.gate IS NULL AND l.id >= c.id ORDER BY l.id LIMIT 128) l
+      UNION
+      SELECT l.id FROM lanes l WHERE l.run_id = p_run AND l.has_ready
+      UNION
+      SELECT r.id FROM unnest(p_released || v_opened) r (id)
+    ), lane AS MATERIALIZED (
+      SELECT l.id, l.releases, l.limits, l.gate, l.key_limit, y.rank, x.due, x.shut,
+        l.id <> ALL (v_tried) AND x.shut IS NULL AS open,
+        GREATEST(r.running, x.key_used) AS load, GREATEST(l.served_at, x.key_served_at) AS served_at,
+        floor(extract(epoch FROM v_now - l.served_at) / 60)::integer - y.rank AS urgency
+      FROM near n
+      CROSS JOIN LATERAL (SELECT l.* FROM lanes l WHERE l.id = n.id OFFSET 0) l
+      CROSS JOIN LATERAL (SELECT r.running, r.stopping FROM runs r WHERE r.id = l.run_id OFFSET 0) r
+      -- What is still ready of a run whose pending ones are being cancelled counts as nothing.
+      LEFT JOIN LATERAL (
+        SELECT y.rank FROM ready y WHERE y.lane_id = l.id AND NOT r.stopping ORDER BY y.rank LIMIT 1) y ON true
+      CROSS JOIN LATERAL (
+        -- Of the limits that are full, that of all the pool last: whoever waits at that is next when it has a place.
+        SELECT COALESCE(min(x.id) FILTER (WHERE places_left(x) < 1 AND (x.key IS NOT NULL OR x.pool_id IS NULL)),
+            min(x.id) FILTER (WHERE places_left(x) < 1)) AS shut,
+          max(token_due(x)) AS due,
+          max(x.used) FILTER (WHERE x.id = l.key_limit) AS key_used,
+          max(x.served_at) FILTER (WHERE x.id = l.key_limit) AS key_served_at
+        FROM limits x WHERE l.limits IS NOT NULL AND x.id = ANY (l.limits) OFFSET 0) x
+      WHERE l.pool_id <> ALL (p_closed)
+    ), ${first}
+    SELECT (SELECT array_agg(f.id) FROM first f), (SELECT bool_or(f.limits IS NOT NULL) FROM first f),
+      array_agg(l.id) FILTER (WHERE l.rank IS NULL), array_agg(l.releases) FILTER (WHERE l.rank IS NULL),
+      min(l.due) FILTER (WHERE l.rank IS NOT NULL),
+      array_agg(l.id) FILTER (WHERE l.rank IS NOT NULL AND l.shut <> COALESCE(l.gate, 0)),
+      array_agg(l.shut) FILTER (WHERE l.rank IS NOT NULL AND l.shut <> COALESCE(l.gate, 0)),
+      (SELECT count(*) = 512 FROM ends e)
+    INTO v_lanes, v_limited, empty, empty_at, again, v_shut, v_gates, v_more FROM lane l;`;
+
+/** Of the most urgent those of the runs with the least under way. */
+const NEXT_BY_RUN = `first AS (
+      SELECT l.id, l.limits FROM lane l WHERE l.open AND l.urgency = (SELECT max(x.urgency) FROM lane x WHERE x.open)
+      ORDER BY l.load, l.id LIMIT v_left
+    )`;
+
+/** The same where lanes have keys. */
+const NEXT_BY_KEY = `standing AS MATERIALIZED (
+      -- Lanes of one key stand to each other by their own urgency; the key stands to others by the highest priority in
+      -- it and by when it was served: many lanes make it no more urgent. A lane without a key stands for itself.
+      SELECT l.*, l.urgency - max(l.urgency) OVER key + max(-l.rank) OVER key
+        + floor(extract(epoch FROM v_now - l.served_at) / 60)::integer AS standing
+      FROM lane l WHERE l.open WINDOW key AS (PARTITION BY COALESCE(l.key_limit, -l.id))
+    ), first AS (
+      SELECT s.id, s.limits FROM (
+        -- Each lane of a key adds to what is under way of it.
+        SELECT s.*, s.load + row_number() OVER (PARTITION BY COALESCE(s.key_limit, -s.id)
+          ORDER BY s.load, s.served_at, s.id) AS share
+        FROM standing s WHERE s.standing = (SELECT max(x.standing) FROM standing x)) s
+      ORDER BY s.share, s.served_at, s.id LIMIT v_left
+    )`;
+
+/** Beside what takes places, others of the same assets that go with it. */
+const BESIDE = `    ), beside AS MATERIALIZED (
+      -- Next to the first of them, since a plan keeps those of an asset together; the bound is for what lies between.
+      SELECT g.lane_id, g.limits, y.* FROM (
+        SELECT a.lane_id, a.limits, a.asset_id, a.rank, min(a.id) AS id, count(*) * (s.size - 1) AS most FROM allowed a
+        JOIN unnest(p_batched, p_sizes) s (asset_id, size) ON s.asset_id = a.asset_id
+        GROUP BY a.lane_id, a.limits, a.asset_id, a.rank, s.size) g
+      CROSS JOIN LATERAL (
+        SELECT y.ctid AS place, y.rank, y.materialization_id AS id, y.asset_id FROM ready y
+        WHERE y.lane_id = g.lane_id AND y.rank = g.rank
+          AND y.materialization_id BETWEEN g.id AND g.id + 10 * ${MOST_BESIDE}
+          AND (y.asset_id = g.asset_id AND y.materialization_id NOT IN (SELECT a.id FROM allowed a)) IS TRUE
+        ORDER BY y.rank, y.materialization_id LIMIT LEAST(g.most, ${MOST_BESIDE}) FOR UPDATE SKIP LOCKED) y
+    ), together AS MATERIALIZED (
+      SELECT a.id, a.place, a.limits FROM allowed a UNION ALL SELECT b.id, b.place, b.limits FROM beside b
+`;
+
+/** What is taken, by batches. */
+const IN_BATCHES = `    ), numbered AS MATERIALIZED (
+      SELECT j.id, j.lane_id, j.asset_id,
+        (row_number() OVER (PARTITION BY j.lane_id, j.asset_id ORDER BY j.priority DESC, j.id) - 1) / s.size AS number
+      FROM judged j JOIN unnest(p_batched, p_sizes) s (asset_id, size) ON s.asset_id = j.asset_id WHERE j.holder = j.id
+    ), batches AS MATERIALIZED (
+      SELECT n.lane_id, n.asset_id, n.number, nextval('batches') AS batch FROM numbered n
+      GROUP BY n.lane_id, n.asset_id, n.number
+    ), taken AS MATERIALIZED (
+      SELECT j.*, b.batch FROM judged j
+      LEFT JOIN numbered n ON n.id = j.id
+      LEFT JOIN batches b ON b.lane_id = n.lane_id AND b.asset_id = n.asset_id AND b.number = n.number
+      WHERE j.holder = j.id
+`;
+
+/** What is taken, each by itself. */
+const SINGLY = `    ), taken AS MATERIALIZED (
+      SELECT j.*, NULL::bigint AS batch FROM judged j WHERE j.holder = j.id
+`;
+
+/** The step of claim_ready that takes from lanes; where nothing is computed in batches, without what only they need. */
+function takeReady(batched: boolean): string {
+  const wanted = batched ? 'together' : 'allowed';
+  const places = batched ? 'count(DISTINCT COALESCE(t.batch, -t.id))' : 'count(*)';
+  return `    WITH lane AS MATERIALIZED (
+      SELECT l.id, l.limits, LEAST(v_quota, f.free) AS quota, n.turn
+      FROM unnest(v_lanes) WITH ORDINALITY n (id, turn)
+      CROSS JOIN LATERAL (SELECT l.id, l.limits FROM lanes l WHERE l.id = n.id OFFSET 0) l
+      CROSS JOIN LATERAL (SELECT min(places_left(x)) AS free FROM limits x WHERE x.id = ANY (l.limits) OFFSET 0) f
+    ), picked AS MATERIALIZED (
+      SELECT l.id AS lane_id, l.limits, l.quota, l.turn, y.* FROM lane l CROSS JOIN LATERAL (
+        SELECT y.ctid AS place, y.rank, y.materialization_id AS id, y.asset_id FROM ready y
+        -- IS TRUE keeps it from becoming a join, which would not read in the order of the index.
+        WHERE y.lane_id = l.id AND (y.asset_id IN (SELECT unnest(p_assets))) IS TRUE
+        ORDER BY y.rank, y.materialization_id LIMIT l.quota FOR UPDATE SKIP LOCKED) y
+    ), beyond AS (
+      -- Lanes that share a limit may have picked more than it has places: the first of each lane, in their order, and so on.
+      SELECT p.id FROM (
+        SELECT p.id, u.id AS limit_id, row_number() OVER (PARTITION BY u.id ORDER BY p.round, p.turn) AS place
+        FROM (SELECT p.*, row_number() OVER (PARTITION BY p.lane_id ORDER BY p.rank, p.id) AS round FROM picked p
+          WHERE v_limited) p
+        CROSS JOIN LATERAL unnest(p.limits) u (id)) p
+      CROSS JOIN LATERAL (SELECT places_left(x) AS free FROM limits x WHERE x.id = p.limit_id OFFSET 0) x
+      WHERE p.place > x.free
+    ), allowed AS MATERIALIZED (
+      SELECT p.* FROM picked p WHERE p.id NOT IN (SELECT b.id FROM beyond b) ORDER BY p.rank, p.id LIMIT v_left
+${batched ? BESIDE : ''}    ), mats AS MATERIALIZED (
+      SELECT m.id, m.run_id, m.lane_id, m.head_id, m.asset_id, m.priority, m.epoch FROM materializations m
+      WHERE m.id = ANY (ARRAY(SELECT t.id FROM ${wanted} t)) AND m.status = 'pending' AND m.blockers = 0
+        AND m.waiting_for IS NULL
+      FOR UPDATE SKIP LOCKED
+    ), free_heads AS MATERIALIZED (
+      SELECT h.id, h.active_materialization AS active FROM heads h
+      WHERE h.id = ANY (ARRAY(SELECT m.head_id FROM mats m)) FOR UPDATE SKIP LOCKED
+    ), judged AS MATERIALIZED (
+      SELECT m.*, COALESCE(h.active, first_value(m.id) OVER (PARTITION BY m.head_id ORDER BY m.priority DESC, m.id))
+        AS holder
+      FROM mats m JOIN free_heads h ON h.id = m.head_id
+${batched ? IN_BATCHES : SINGLY}    ), locks AS (
+      -- The holder as it was read under the lock: constraints are checked on a row of the snapshot first, in which it may
+      -- be missing yet.
+      UPDATE heads h SET active_materialization = j.holder, waited = h.waited OR j.waits
+      FROM (SELECT j.head_id, max(j.holder) AS holder, bool_or(j.holder <> j.id) AS waits
+        FROM judged j GROUP BY j.head_id) j
+      WHERE h.id = ANY (ARRAY(SELECT x.head_id FROM judged x)) AND j.head_id = h.id
+    ), changed AS (
+      UPDATE materializations m SET
+        status = CASE WHEN j.holder = j.id THEN 'running' ELSE 'pending' END,
+        epoch = m.epoch + CASE WHEN j.holder = j.id THEN 1 ELSE 0 END,
+        process = CASE WHEN j.holder = j.id THEN p_process END,
+        waiting_for = NULLIF(j.holder, j.id)
+      FROM judged j WHERE m.id = ANY (ARRAY(SELECT x.id FROM judged x)) AND j.id = m.id
+    ), gone AS (
+      DELETE FROM ready y WHERE y.ctid = ANY (ARRAY(SELECT t.place FROM ${wanted} t JOIN judged j ON j.id = t.id))
+    ), held AS (
+      INSERT INTO claims (namespace, process, materialization_id, batch)
+      SELECT p_namespace, p_process, t.id, t.batch FROM taken t
+    ), counted AS (
+      UPDATE limits x SET used = x.used + n.count,
+        tokens = CASE WHEN x.burst IS NOT NULL THEN GREATEST(tokens_left(x) - n.count, 0) END,
+        refilled_at = CASE WHEN x.burst IS NOT NULL THEN clock_timestamp() END,
+        served_at = clock_timestamp(),
+        opens_at = CASE WHEN x.opens_at IS NOT NULL
+          THEN gate_opens(x.capacity, x.used + n.count, x.burst, tokens_left(x) - n.count, x.period) END
+      FROM (
+        SELECT u.id, ${places}::integer AS count FROM taken t
+        JOIN ${wanted} o ON o.id = t.id CROSS JOIN LATERAL unnest(o.limits) u (id) WHERE v_limited GROUP BY u.id) n
+      WHERE x.id = ANY (ARRAY(SELECT DISTINCT unnest(a.limits) FROM allowed a WHERE v_limited)) AND n.id = x.id
+    )
+    SELECT
+      (SELECT array_agg((t.id, t.run_id, t.lane_id, t.head_id, t.asset_id, t.priority, 'running', t.epoch + 1, p_process,
+        NULL, NULL, NULL)::moved) FROM taken t),
+      (SELECT ${places} FROM taken t),
+      -- A lane that had its share may have more, or may have it after all where others were before it at a limit; one of
+      -- which nothing could be had is left to the next claim.
+      ARRAY(SELECT p.lane_id FROM picked p LEFT JOIN judged j ON j.id = p.id
+        GROUP BY p.lane_id, p.quota HAVING count(*) = p.quota AND count(j.id) > 0
+          OR (EXISTS (SELECT FROM judged) AND bool_or(p.id IN (SELECT b.id FROM beyond b)))),
+      (SELECT array_agg(j.holder) FROM judged j WHERE j.holder <> j.id),
+      (SELECT array_agg(t.place) FROM ${wanted} t LEFT JOIN judged j ON j.id = t.id WHERE j.id IS NULL)
+    INTO v_taken, v_places, v_full, v_holders, v_unfit;`;
+}
+
+/**
+ * Takes ready materializations for a process, at most `p_limit`: among the lanes whose first is the most urgent (its
+ * priority, and one more for each minute without service) those of the runs with the least under way, each its share.
+ * Lanes of one key count as one, so that no key delays others by the number of its runs. Then by priority and age. A row
+ * whose lock is free, or its own already, takes it; the others record whom they wait for, under the head's row lock, so
+ * that the holder's end cannot miss them.
+ * This half never waits: what cannot be locked stays ready for the next claim. The process row is shared (KEY SHARE),
+ * so that a rescue, which takes it FOR UPDATE, comes wholly before (then there is no row, and nothing is claimed) or
+ * wholly after. `p_closed`: pools of which nothing is wanted. `p_run`: only of this run.
+ * `p_released`: lanes in which this transaction made something ready, which the tally has not told them yet.
+ * Only lanes that have a place and a token are taken from; those that have none wait at the gate of a limit that is full
+ * (`shut`, `gates`: which from now on) and are looked at again when that opens. `again`: in how many ms more may be had
+ * that nobody will ring for (a token comes, another process was just counting, or there were too many lanes to see them
+ * all), null: not to be known.
+ * Of the assets `p_batched`, so many as `p_sizes` says share a place: with those that take places, of one lane, come
+ * others of it, as many as fill their batches. `p_limit` counts places, too.
+ * The caller counts (tally). Plan: lanes_ready from both ends and, where these leave out some, from a place by chance, so
+ * that those between are seen too; likewise limits_gates, and lanes_gated for each; ready_pkey per lane, stopped by LIMIT;
+ * primary keys.
+ * Guard: pending without blockers, read under the row lock; `outdated`: other definitions may count than the process
+ * knows, nothing is claimed until it has asked.
+ */
+export const CLAIM_READY = `CREATE FUNCTION claim_ready(p_namespace integer, p_process text, p_limit integer, p_assets integer[],
+  p_closed integer[], p_batched integer[], p_sizes integer[], p_run bigint, p_released bigint[], OUT claimed moved[],
+  OUT empty bigint[], OUT empty_at integer[], OUT again float8,
+  OUT outdated boolean, OUT shut bigint[], OUT gates bigint[])
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+  v_now timestamptz;
+  v_left integer := p_limit;
+  v_tried bigint[] := '{}';
+  v_lanes bigint[];
+  v_limited boolean;
+  v_busy boolean := false;
+  v_more boolean;
+  v_keyed boolean;
+  v_open boolean;
+  v_opens_at timestamptz;
+  v_opened bigint[];
+  v_quota integer;
+  v_taken moved[];
+  v_places integer;
+  v_full bigint[];
+  v_holders bigint[];
+  v_unfit tid[];
+  v_shut bigint[];
+  v_gates bigint[];
+  v_idle bigint[];
+BEGIN
+  claimed := '{}';
+  -- Before lanes are read: see bound_pools.
+  LOCK TABLE claims IN ROW EXCLUSIVE MODE;
+  SELECT p.outdated INTO outdated FROM processes p WHERE p.namespace = p_namespace AND p.id = p_process FOR KEY SHARE;
+  IF outdated IS NOT false THEN RETURN; END IF;
+  v_now := clock_timestamp();
+  SELECT EXISTS (SELECT FROM pools p WHERE p.namespace = p_namespace AND num_nonnulls(p.key_capacity, p.key_burst) > 0),
+    EXISTS (SELECT FROM limits x WHERE x.namespace = p_namespace AND x.opens_at <= v_now AND p_run IS NULL),
+    (SELECT x.opens_at FROM limits x WHERE x.namespace = p_namespace AND x.opens_at > v_now AND x.opens_at < 'infinity'
+      AND p_run IS NULL ORDER BY x.opens_at LIMIT 1)
+  INTO v_keyed, v_open, v_opens_at;
+  IF v_open THEN
+    WITH opened AS MATERIALIZED (
+      (SELECT x.id, x.opens_at FROM limits x WHERE x.namespace = p_namespace AND x.opens_at <= v_now
+        ORDER BY x.opens_at LIMIT 64)
+      UNION
+      (SELECT x.id, x.opens_at FROM limits x WHERE x.namespace = p_namespace AND x.opens_at <= v_now
+        ORDER BY x.opens_at DESC LIMIT 64)
+    ), gate AS MATERIALIZED (
+      SELECT o.id FROM opened o
+      UNION
+      SELECT x.id FROM (
+        SELECT min(o.opens_at) + random() * (max(o.opens_at) - min(o.opens_at)) AS at FROM opened o HAVING count(*) = 128) c
+      CROSS JOIN LATERAL (SELECT x.id FROM limits x
+        WHERE x.namespace = p_namespace AND x.opens_at BETWEEN c.at AND v_now ORDER BY x.opens_at LIMIT 32) x
+    ), each AS MATERIALIZED (
+      SELECT 1 + 128 / count(*) AS lanes FROM gate HAVING count(*) > 0
+    ), lane AS MATERIALIZED (
+      SELECT l.id, g.id AS gate FROM gate g CROSS JOIN LATERAL (
+        (SELECT l.id FROM lanes l WHERE l.gate = g.id ORDER BY l.id + 0 LIMIT (SELECT e.lanes FROM each e))
+        UNION
+        (SELECT l.id FROM lanes l WHERE l.gate = g.id ORDER BY l.id + 0 DESC LIMIT (SELECT e.lanes FROM each e))
+        UNION
+        (SELECT l.id FROM (
+            SELECT a.id + floor(random() * (z.id - a.id))::bigint AS id FROM
+              (SELECT l.id FROM lanes l WHERE l.gate = g.id ORDER BY l.id + 0 LIMIT 1) a,
+              (SELECT l.id FROM lanes l WHERE l.gate = g.id ORDER BY l.id + 0 DESC LIMIT 1) z OFFSET 0) c
+          CROSS JOIN LATERAL (SELECT l.id FROM lanes l
+            WHERE l.gate = g.id AND l.id + 0 >= c.id ORDER BY l.id + 0 LIMIT (SELECT e.lanes FROM each e)) l)) l
+    )
+    SELECT (SELECT array_agg(l.id) FROM lane l), array_agg(g.id) FILTER (WHERE g.id NOT IN (SELECT l.gate FROM lane l))
+    INTO v_opened, v_idle FROM gate g;
+  END IF;
+  WHILE v_left > 0 AND cardinality(claimed) < GREATEST(p_limit, ${MOST_BESIDE}) LOOP
+    IF v_keyed THEN
+      ${lookAtLanes(NEXT_BY_KEY)}
+    ELSE
+      ${lookAtLanes(NEXT_BY_RUN)}
+    END IF;
+    EXIT WHEN v_lanes IS NULL;
+    v_quota := ceil(v_left::float8 / cardinality(v_lanes));
+    v_tried := v_tried || v_lanes;
+
+    -- Places are counted under a lock; a lane whose places another process is just counting is left to the next claim.
+    IF v_limited THEN
+      WITH locked AS MATERIALIZED (
+        SELECT x.id, COALESCE(places_left(x), 1) > 0 AS open FROM limits x
+        WHERE x.id = ANY (ARRAY(SELECT DISTINCT unnest(y.limits) FROM lanes y WHERE y.id = ANY (v_lanes)))
+        ORDER BY x.id FOR UPDATE SKIP LOCKED
+      )
+      SELECT array_agg(y.id ORDER BY array_position(v_lanes, y.id)) FILTER (WHERE y.limits IS NULL
+          OR y.limits <@ ARRAY(SELECT l.id FROM locked l WHERE l.open)),
+        v_busy OR bool_or(y.limits IS NOT NULL AND NOT y.limits <@ ARRAY(SELECT l.id FROM locked l))
+      INTO v_lanes, v_busy FROM lanes y WHERE y.id = ANY (v_lanes);
+      CONTINUE WHEN v_lanes IS NULL;
+    END IF;
+
+    IF p_batched IS NULL THEN
+${takeReady(false)}
+    ELSE
+${takeReady(true)}
+    END IF;
+
+    claimed := claimed || COALESCE(v_taken, '{}');
+    v_left := v_left - v_places;
+    v_tried := ARRAY(SELECT t.id FROM unnest(v_tried) t (id) WHERE t.id <> ALL (v_full));
+    IF v_holders IS NOT NULL THEN PERFORM raise_holders(v_holders); END IF;
+    -- What could not be had is locked by somebody, or has no business here; the latter must not stand in the way.
+    IF v_unfit IS NOT NULL THEN
+      DELETE FROM ready y WHERE y.ctid = ANY (v_unfit) AND NOT EXISTS (
+        SELECT FROM materializations m WHERE m.id = y.materialization_id AND m.status = 'pending' AND m.blockers = 0
+          AND m.waiting_for IS NULL OFFSET 0);
+    END IF;
+  END LOOP;
+
+  -- Whoever waits at a gate is written down under the lock of that limit, so that who gives a place back opens it.
+  IF v_shut IS NOT NULL THEN
+    WITH locked AS MATERIALIZED (
+      SELECT x.id FROM limits x WHERE x.id = ANY (v_gates) AND places_left(x) < 1 ORDER BY x.id FOR UPDATE SKIP LOCKED
+    ), closed AS (
+      UPDATE limits x SET opens_at = gate_opens(x.capacity, x.used, x.burst, tokens_left(x), x.period)
+      WHERE x.id = ANY (ARRAY(SELECT l.id FROM locked l)) RETURNING x.id
+    )
+    SELECT array_agg(s.lane), array_agg(s.gate) INTO shut, gates FROM unnest(v_shut, v_gates) s (lane, gate)
+    WHERE s.gate IN (SELECT c.id FROM closed c);
+  END IF;
+  -- A gate at which nobody waits is none. Looked at once more when it is locked, since others may have come.
+  IF v_idle IS NOT NULL THEN
+    v_idle := ARRAY(SELECT x.id FROM limits x
+      WHERE x.id = ANY (v_idle) AND x.id <> ALL (COALESCE(gates, '{}')) ORDER BY x.id FOR UPDATE SKIP LOCKED);
+    UPDATE limits x SET opens_at = NULL
+    WHERE x.id = ANY (v_idle) AND NOT EXISTS (SELECT FROM lanes l WHERE l.gate = x.id OFFSET 0);
+  END IF;
+  -- Nobody rings when a gate opens by time.
+  again := LEAST(again, ceil(extract(epoch FROM v_opens_at - v_now) * 1000));
+  -- Lanes out of the way: those between can be seen.
+  v_more := v_more AND v_left > 0 AND (shut IS NOT NULL OR empty IS NOT NULL);
+  IF v_busy OR v_more THEN again := 0; END IF;
+END $$`;
+
+/** A holder that has not begun gets the priority of the most urgent that waits for it. It never waits, as its caller. */
+export const RAISE_HOLDERS = `CREATE FUNCTION raise_holders(p_holders bigint[]) RETURNS void LANGUAGE plpgsql
+SET search_path FROM CURRENT AS $$
+BEGIN
+  WITH wanted AS MATERIALIZED (
+    SELECT w.waiting_for AS id, max(w.priority) AS priority FROM materializations w
+    WHERE w.waiting_for = ANY (p_holders) GROUP BY w.waiting_for
+  ), locked AS MATERIALIZED (
+    SELECT m.id, m.lane_id, m.priority FROM materializations m
+    WHERE m.id = ANY (ARRAY(SELECT w.id FROM wanted w)) AND m.status = 'pending' FOR UPDATE SKIP LOCKED
+  ), raised AS (
+    UPDATE materializations m SET priority = w.priority FROM wanted w
+    WHERE m.id = ANY (ARRAY(SELECT l.id FROM locked l)) AND w.id = m.id AND m.priority < w.priority
+  ), place AS MATERIALIZED (
+    SELECT y.place, w.priority FROM locked l JOIN wanted w ON w.id = l.id AND w.priority > l.priority
+    CROSS JOIN LATERAL (
+      SELECT y.ctid AS place FROM ready y
+      WHERE y.lane_id = l.lane_id AND y.rank = -l.priority AND y.materialization_id = l.id FOR UPDATE SKIP LOCKED) y
+  )
+  UPDATE ready y SET rank = -p.priority FROM place p
+  WHERE y.ctid = ANY (ARRAY(SELECT x.place FROM place x)) AND p.place = y.ctid;
+END $$`;
+
+/**
+ * What a worker needs of its claims, as JSON by column, null without any; what several share stands once: their runs, the
+ * versions that are their heads, what they waited for. A statement after the claim, since a head may have been committed
+ * after the claim's snapshot was taken. Plan: primary keys. Guard: running by this process; it may have been silent since
+ * the claim, and the epoch of whoever has it now is not for it. `p_batched`: whether some may be of batches.
+ */
+export const DESCRIBE_CLAIMS = `CREATE FUNCTION describe_claims(p_process text, p_ids bigint[], p_batched boolean) RETURNS json
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+  RETURN (
+    WITH claim AS MATERIALIZED (
+      SELECT m.id, m.namespace, m.run_id, m.asset_id, m.epoch, m.attempts, m.rescues, m.forced, m.priority, m.waited_for,
+        h.partition, h.materialization_id AS head, h.invalidated, h.failed
+      FROM materializations m
+      CROSS JOIN LATERAL (SELECT h.* FROM heads h WHERE h.id = m.head_id OFFSET 0) h
+      WHERE m.id = ANY (p_ids) AND m.process = p_process AND m.status = 'running'
+      ORDER BY m.priority DESC, m.id
+    )
+    SELECT json_build_object('claimed_at', clock_timestamp(), 'id', json_agg(c.id), 'run_id', json_agg(c.run_id),
+      'asset_id', json_agg(c.asset_id), 'partition', json_agg(c.partition), 'epoch', json_agg(c.epoch),
+      'attempts', json_agg(c.attempts), 'rescues', json_agg(c.rescues), 'forced', json_agg(c.forced),
+      'priority', json_agg(c.priority), 'waited_for', json_agg(c.waited_for), 'head', json_agg(c.head),
+      'invalidated', json_agg(c.invalidated), 'failed', json_agg(c.failed),
+      'runs', (SELECT json_agg(r) FROM (
+        SELECT r.id, r.requested_by, r.tags, r.force_max_age FROM runs r
+        WHERE r.id = ANY (ARRAY(SELECT DISTINCT c.run_id FROM claim c))) r),
+      'heads', (SELECT json_agg(v) FROM (
+        SELECT v.id, v.data_version, v.code_version, v.inputs, v.upstreams, v.io, v.location, v.size, v.rows, v.hash,
+          v.completed_at
+        FROM materializations v WHERE v.id = ANY (ARRAY(SELECT c.head FROM claim c WHERE c.head IS NOT NULL))) v),
+      'joined', (SELECT json_agg(j) FROM (
+        SELECT j.id, j.status, j.error FROM materializations j
+        WHERE j.id = ANY (ARRAY(SELECT c.waited_for FROM claim c WHERE c.waited_for IS NOT NULL))) j),
+      'batches', (SELECT json_agg(b) FROM (
+        SELECT c.id, k.batch FROM claim c CROSS JOIN LATERAL (
+          SELECT k.batch FROM claims k
+          WHERE k.namespace = c.namespace AND k.process = p_process AND k.materialization_id = c.id OFFSET 0) k
+        WHERE p_batched AND k.batch IS NOT NULL) b))
+    FROM claim c HAVING count(*) > 0);
+END $$`;
+
+/**
+ * Pools in which others may find something, now that these moved and lanes were released and the process itself took what it
+ * could: work of assets it has no part in, and places that somebody waits for. Plan: primary keys, ready_pkey, lanes_gated.
+ */
+export const POOLS_TO_RING = `CREATE FUNCTION pools_to_ring(p_moved moved[], p_released bigint[]) RETURNS text[] LANGUAGE plpgsql
+SET search_path FROM CURRENT AS $$
+BEGIN
+  RETURN ARRAY(SELECT p.name FROM pools p WHERE p.id = ANY (ARRAY(
+    SELECT l.pool_id FROM lanes l
+    WHERE l.id = ANY (p_released) AND EXISTS (SELECT FROM ready y WHERE y.lane_id = l.id OFFSET 0)
+      AND NOT EXISTS (SELECT FROM limits x WHERE x.id = ANY (l.limits) AND places_left(x) < 1 OFFSET 0)
+    UNION ALL
+    SELECT o.pool_id FROM (SELECT DISTINCT m.lane_id AS id FROM unnest(p_moved) m WHERE m.process IS NOT NULL) n
+    CROSS JOIN LATERAL (SELECT l.limits FROM lanes l WHERE l.id = n.id AND l.limits IS NOT NULL OFFSET 0) l
+    CROSS JOIN LATERAL (SELECT x.id FROM limits x
+      WHERE x.id = ANY (l.limits) AND x.opens_at IS NOT NULL AND COALESCE(places_left(x), 1) > 0 OFFSET 0) x
+    CROSS JOIN LATERAL (SELECT o.pool_id FROM lanes o WHERE o.gate = x.id LIMIT 1) o)) ORDER BY p.name);
+END $$`;

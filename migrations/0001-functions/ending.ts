@@ -1,0 +1,312 @@
+// What follows when materializations end or go back: on what depends on them, on heads, lanes, limits and runs.
+
+/** Of what is pending, so many are cancelled, or cannot run any more, in one transaction. The rest follows in others. */
+export const MOST_STOPPED = 5000;
+
+/** A materialization that has left its status in this transaction, with what follows from it. */
+export const MOVED = `CREATE TYPE moved AS (
+  id bigint,
+  run_id bigint,
+  lane_id bigint,
+  head_id bigint,
+  asset_id integer,
+  priority integer,
+  status text,
+  epoch integer,
+  -- who ran it; null where it was pending
+  process text,
+  -- whether it may have timers
+  timed boolean,
+  -- for one that is pending again: ms until it is ready, null at once
+  delay float8,
+  -- an event beside the one of its end
+  told text
+)`;
+
+/** Materializations whose ids are in the array `ids` cannot run: those that moved go into `v_doomed`. Guard: pending. */
+export const doom = (ids: string): string => `WITH locked AS MATERIALIZED (
+    SELECT m.id FROM materializations m WHERE m.id = ANY (${ids}) AND m.status = 'pending' ORDER BY m.id FOR UPDATE
+  ), ended AS (
+    UPDATE materializations m SET status = 'upstream_failed', completed_at = clock_timestamp()
+    WHERE m.id = ANY (ARRAY(SELECT l.id FROM locked l)) AND m.status = 'pending'
+    RETURNING m.*
+  )
+  SELECT array_agg((e.id, e.run_id, e.lane_id, e.head_id, e.asset_id, e.priority, e.status, e.epoch, NULL,
+    e.attempts + e.rescues > 0, NULL, NULL)::moved) INTO v_doomed FROM ended e;`;
+
+/**
+ * What failures and cancels bring with them: what depends on them, transitively, cannot run; a run that fails fast
+ * loses the rest. `cut`: too much depends on them for one transaction; nothing moves then, and doom_pending does it in
+ * steps, once the tally has noted that. Plan: lineage_upstream per node, materializations_run, then primary keys.
+ * Guard: pending. Edges of what failed lie within its run.
+ */
+export const FOLLOW = `CREATE FUNCTION follow(p_moved moved[], OUT doomed moved[], OUT cut boolean) LANGUAGE plpgsql
+SET search_path FROM CURRENT AS $$
+DECLARE
+  v_failed bigint[] := ARRAY(SELECT m.id FROM unnest(p_moved) m WHERE m.status IN ('failed', 'cancelled'));
+  v_ids bigint[];
+  v_runs bigint[];
+  v_run bigint;
+  v_doomed moved[];
+BEGIN
+  doomed := '{}'; cut := false;
+  IF cardinality(v_failed) = 0 THEN RETURN; END IF;
+  -- The walk ends as soon as it has found more than one transaction should hold.
+  v_ids := ARRAY(
+    WITH RECURSIVE reached (id) AS (
+      SELECT l.downstream FROM unnest(v_failed) f (id)
+      CROSS JOIN LATERAL (SELECT l.downstream FROM lineage l WHERE l.upstream + 0 = f.id OFFSET 0) l
+      UNION
+      SELECT l.downstream FROM reached d
+      CROSS JOIN LATERAL (SELECT l.downstream FROM lineage l WHERE l.upstream + 0 = d.id OFFSET 0) l
+    )
+    SELECT d.id FROM reached d LIMIT ${MOST_STOPPED} + 1);
+  cut := cardinality(v_ids) > ${MOST_STOPPED};
+  IF cut THEN RETURN; END IF;
+  IF cardinality(v_ids) > 0 THEN
+    ${doom('v_ids')}
+    doomed := COALESCE(v_doomed, '{}');
+  END IF;
+  v_runs := ARRAY(SELECT r.id FROM runs r
+    WHERE r.id = ANY (ARRAY(SELECT m.run_id FROM unnest(p_moved) m WHERE m.status = 'failed')) AND r.fail_fast
+      AND NOT r.stopping);
+  FOREACH v_run IN ARRAY v_runs LOOP
+    doomed := doomed || cancel_pending(v_run, 0);
+  END LOOP;
+END $$`;
+
+/**
+ * All effects of what moved on others but the counting, which comes last (tally): claims are given up, heads move,
+ * dependents and waiters are released, timers go and come, events are told, places are given back.
+ * Returns the lanes in which something became ready. Plan: primary keys, heads_pkey, lineage_upstream,
+ * materializations_waiting.
+ */
+export const CONCLUDE = `CREATE FUNCTION conclude(p_namespace integer, p_moved moved[]) RETURNS bigint[] LANGUAGE plpgsql
+SET search_path FROM CURRENT AS $$
+DECLARE
+  v_holders bigint[] := '{}';
+  v_done bigint[];
+  v_lanes bigint[];
+  v_again bigint[];
+  v_batched bigint[];
+  v_batches bigint[];
+  v_sharing bigint[] := '{}';
+BEGIN
+  -- By place, so that each is looked up by its whole key; nobody else touches the claim of a row that is locked here.
+  WITH gone AS (
+    DELETE FROM claims c WHERE c.ctid = ANY (ARRAY(
+      SELECT c.ctid FROM unnest(p_moved) m CROSS JOIN LATERAL (
+        SELECT c.ctid FROM claims c
+        WHERE c.namespace = p_namespace AND c.process = m.process AND c.materialization_id = m.id OFFSET 0) c))
+    RETURNING c.materialization_id AS id, c.batch
+  )
+  SELECT array_agg(g.id), array_agg(g.batch) INTO v_batched, v_batches FROM gone g WHERE g.batch IS NOT NULL;
+
+  -- The newest success, the lock, what failed. Whatever was claimed once holds its lock until it ends; one of a head.
+  WITH change AS MATERIALIZED (
+    SELECT m.head_id AS head, max(m.id) FILTER (WHERE m.status = 'success') AS success,
+      max(m.id) FILTER (WHERE m.epoch > 0) AS holder,
+      CASE WHEN bool_or(m.status IN ('success', 'skipped')) THEN false
+        WHEN bool_or(m.status IN ('failed', 'upstream_failed')) THEN true END AS failed
+    FROM unnest(p_moved) m WHERE m.status <> 'pending' GROUP BY m.head_id
+  ), locked AS MATERIALIZED (
+    SELECT h.id, h.waited, h.active_materialization AS active FROM heads h
+    WHERE h.id = ANY (ARRAY(SELECT c.head FROM change c WHERE c.holder IS NOT NULL OR c.failed IS NOT NULL))
+    ORDER BY h.id FOR UPDATE
+  ), changed AS (
+    UPDATE heads h SET
+      materialization_id = COALESCE(c.success, h.materialization_id),
+      invalidated = h.invalidated AND c.success IS NULL,
+      failed = COALESCE(c.failed, h.failed),
+      active_materialization = NULLIF(h.active_materialization, c.holder),
+      waited = h.waited AND h.active_materialization IS DISTINCT FROM c.holder
+    FROM change c WHERE h.id = ANY (ARRAY(SELECT l.id FROM locked l)) AND c.head = h.id
+  )
+  SELECT array_agg(c.holder) INTO v_holders FROM change c JOIN locked l ON l.id = c.head
+  WHERE l.waited AND l.active = c.holder;
+
+  -- A statement after the heads were locked, so that no waiter is missed.
+  v_done := ARRAY(SELECT m.id FROM unnest(p_moved) m WHERE m.status IN ('success', 'skipped'));
+  IF cardinality(v_done) > 0 OR v_holders IS NOT NULL THEN
+    WITH freed AS MATERIALIZED (
+      SELECT l.downstream AS id, count(*)::integer AS n FROM unnest(v_done) d (id)
+      CROSS JOIN LATERAL (SELECT l.downstream FROM lineage l WHERE l.upstream + 0 = d.id OFFSET 0) l
+      GROUP BY l.downstream
+    ), locked AS MATERIALIZED (
+      SELECT m.id FROM materializations m
+      WHERE m.id = ANY (ARRAY(
+          SELECT f.id FROM freed f
+          UNION ALL SELECT w.id FROM materializations w WHERE w.waiting_for = ANY (v_holders)))
+        AND m.status = 'pending'
+      ORDER BY m.id FOR UPDATE
+    ), released AS (
+      UPDATE materializations m SET
+        blockers = m.blockers - k.n, waited_for = COALESCE(m.waiting_for, m.waited_for), waiting_for = NULL
+      FROM (SELECT l.id, COALESCE(f.n, 0) AS n FROM locked l LEFT JOIN freed f ON f.id = l.id) k
+      WHERE m.id = ANY (ARRAY(SELECT l.id FROM locked l)) AND k.id = m.id AND m.status = 'pending'
+      RETURNING m.id, m.lane_id, m.priority, m.asset_id, m.blockers
+    ), offered AS (
+      INSERT INTO ready (lane_id, rank, materialization_id, asset_id)
+      SELECT r.lane_id, -r.priority, r.id, r.asset_id FROM released r WHERE r.blockers = 0
+      RETURNING lane_id
+    )
+    SELECT array_agg(DISTINCT o.lane_id) INTO v_lanes FROM offered o;
+  END IF;
+
+  IF EXISTS (SELECT FROM unnest(p_moved) m WHERE m.timed) THEN
+    DELETE FROM timers t WHERE t.owner = ANY (ARRAY(SELECT m.id FROM unnest(p_moved) m WHERE m.timed));
+  END IF;
+  IF EXISTS (SELECT FROM unnest(p_moved) m WHERE m.status = 'pending') THEN
+    INSERT INTO timers (owner, kind, generation, namespace, fires_at)
+    SELECT m.id, 'retry', m.epoch, p_namespace, clock_timestamp() + m.delay * interval '1 millisecond'
+    FROM unnest(p_moved) m WHERE m.status = 'pending' AND m.delay IS NOT NULL;
+    WITH offered AS (
+      INSERT INTO ready (lane_id, rank, materialization_id, asset_id)
+      SELECT m.lane_id, -m.priority, m.id, m.asset_id FROM unnest(p_moved) m
+      WHERE m.status = 'pending' AND m.delay IS NULL
+      RETURNING lane_id
+    )
+    SELECT array_agg(DISTINCT o.lane_id) INTO v_again FROM offered o;
+    v_lanes := v_lanes || v_again;
+  END IF;
+
+  INSERT INTO events (namespace, kind, run_id, materialization_id, asset_id)
+  SELECT p_namespace, e.kind, m.run_id, m.id, m.asset_id FROM unnest(p_moved) m
+  CROSS JOIN LATERAL (VALUES (m.told), (CASE WHEN m.status <> 'pending' THEN 'materialization.' || m.status END)) e (kind)
+  WHERE e.kind IS NOT NULL;
+
+  -- The place of a batch is given back by the last of it. Who that is, is seen under the locks of its limits, which
+  -- are of its lane: whoever ends another of it has committed that, or comes after.
+  IF v_batches IS NOT NULL THEN
+    PERFORM FROM limits x WHERE x.id = ANY (ARRAY(
+      SELECT unnest(y.limits) FROM lanes y WHERE y.id = ANY (ARRAY(SELECT m.lane_id FROM unnest(p_moved) m))))
+    ORDER BY x.id FOR UPDATE;
+    v_sharing := ARRAY(
+      SELECT g.id FROM (
+        SELECT g.*, row_number() OVER (PARTITION BY g.batch) AS number FROM unnest(v_batched, v_batches) g (id, batch)) g
+      WHERE g.number > 1 OR EXISTS (SELECT FROM claims c WHERE c.batch = g.batch OFFSET 0));
+  END IF;
+  WITH given AS MATERIALIZED (
+    SELECT l.id AS limit_id, sum(n.count)::integer AS count FROM (
+      SELECT m.lane_id, count(*) AS count FROM unnest(p_moved) m
+      WHERE m.process IS NOT NULL AND m.id <> ALL (v_sharing) GROUP BY m.lane_id) n
+    CROSS JOIN LATERAL (SELECT y.limits FROM lanes y WHERE y.id = n.lane_id AND y.limits IS NOT NULL OFFSET 0) y
+    CROSS JOIN LATERAL unnest(y.limits) l (id)
+    GROUP BY l.id
+  ), locked AS MATERIALIZED (
+    SELECT l.id FROM limits l WHERE l.id = ANY (ARRAY(SELECT g.limit_id FROM given g)) ORDER BY l.id FOR UPDATE
+  )
+  UPDATE limits l SET used = l.used - g.count, served_at = clock_timestamp(),
+    opens_at = CASE WHEN l.opens_at IS NOT NULL
+      THEN gate_opens(l.capacity, l.used - g.count, l.burst, tokens_left(l), l.period) END
+  FROM given g
+  WHERE l.id = ANY (ARRAY(SELECT x.id FROM locked x)) AND g.limit_id = l.id;
+
+  RETURN v_lanes;
+END $$`;
+
+/**
+ * What comes last: lanes learn what they got and gave, runs count, and end where nothing is open. `p_released`: lanes
+ * in which something became ready; `p_empty`: lanes found empty, and at which count of releases; `p_touched`: runs to
+ * be looked at in any case; `p_shut`: lanes that wait at a gate from now on, and at which;
+ * `p_cut`: what depends on their failures is left to doom_pending. Returns the runs that ended. Plan: primary keys.
+ * Source of the rules: plannedRunStatus (lib/ledger/transitions.ts).
+ */
+export const TALLY = `CREATE FUNCTION tally(p_namespace integer, p_moved moved[], p_claimed moved[], p_released bigint[],
+  p_empty bigint[], p_empty_at integer[], p_touched bigint[], p_shut bigint[] DEFAULT NULL, p_gates bigint[] DEFAULT NULL,
+  p_cut boolean DEFAULT false)
+RETURNS bigint[] LANGUAGE plpgsql
+SET search_path FROM CURRENT AS $$
+DECLARE
+  v_runs bigint[];
+  v_done bigint[];
+  v_ended bigint[];
+BEGIN
+  -- An empty lane is told so only if nothing was released since it was found empty.
+  WITH change AS MATERIALIZED (
+    SELECT c.id, bool_or(c.released) AS released, bool_or(c.served) AS served, max(c.empty_at) AS empty_at,
+      max(c.gate) AS gate FROM (
+      SELECT r.id, true AS released, false AS served, NULL::integer AS empty_at, NULL::bigint AS gate
+      FROM unnest(p_released) r (id)
+      UNION ALL SELECT s.lane_id, false, true, NULL, NULL FROM unnest(p_claimed) s
+      UNION ALL SELECT e.id, false, false, e.at, NULL FROM unnest(p_empty, p_empty_at) e (id, at)
+      UNION ALL SELECT g.id, false, false, NULL, g.gate FROM unnest(p_shut, p_gates) g (id, gate)) c
+    GROUP BY c.id
+  ), locked AS MATERIALIZED (
+    SELECT l.id FROM lanes l WHERE l.id = ANY (ARRAY(SELECT c.id FROM change c)) ORDER BY l.id FOR UPDATE
+  )
+  UPDATE lanes l SET
+    has_ready = c.released OR (l.has_ready AND l.releases IS DISTINCT FROM c.empty_at),
+    gate = CASE WHEN c.released OR (l.has_ready AND l.releases IS DISTINCT FROM c.empty_at)
+      THEN COALESCE(c.gate, l.gate) END,
+    releases = l.releases + c.released::integer,
+    served_at = CASE WHEN c.served THEN clock_timestamp() ELSE l.served_at END
+  FROM change c WHERE l.id = ANY (ARRAY(SELECT x.id FROM locked x)) AND c.id = l.id
+    AND (c.released OR (l.has_ready AND (l.releases = c.empty_at OR c.gate IS NOT NULL))
+      OR (c.served AND l.served_at < clock_timestamp() - interval '1 second'));
+
+  v_runs := ARRAY(SELECT m.run_id FROM unnest(p_moved) m UNION SELECT m.run_id FROM unnest(p_claimed) m
+    UNION SELECT t.id FROM unnest(p_touched) t (id));
+  WITH delta AS MATERIALIZED (
+    SELECT d.run, count(*) FILTER (WHERE d.status = 'success')::integer AS success,
+      count(*) FILTER (WHERE d.status = 'failed')::integer AS failed,
+      count(*) FILTER (WHERE d.status = 'upstream_failed')::integer AS upstream_failed,
+      count(*) FILTER (WHERE d.status = 'skipped')::integer AS skipped,
+      count(*) FILTER (WHERE d.status = 'cancelled')::integer AS cancelled,
+      sum(d.running)::integer AS running,
+      -- As many as cancel_pending takes at once: there may be more.
+      count(d.stopped) >= ${MOST_STOPPED} AS stopping, max(d.stopped) AS stopped_to,
+      min(d.id) FILTER (WHERE p_cut AND d.status IN ('failed', 'cancelled')) AS doomed_to,
+      bool_or(p_cut AND d.status = 'failed') AS broken
+    FROM (
+      SELECT m.run_id AS run, m.id, m.status, CASE WHEN m.process IS NULL THEN 0 ELSE -1 END AS running,
+        CASE WHEN m.status = 'cancelled' AND m.process IS NULL THEN m.id END AS stopped FROM unnest(p_moved) m
+      UNION ALL SELECT c.run_id, NULL, NULL, 1, NULL FROM unnest(p_claimed) c
+      UNION ALL SELECT t.id, NULL, NULL, 0, NULL FROM unnest(p_touched) t (id)) d
+    GROUP BY d.run
+  ), locked AS MATERIALIZED (
+    SELECT r.id FROM runs r WHERE r.id = ANY (v_runs) ORDER BY r.id FOR UPDATE
+  ), counted AS (
+    UPDATE runs r SET
+      success = r.success + d.success, failed = r.failed + d.failed,
+      upstream_failed = r.upstream_failed + d.upstream_failed, skipped = r.skipped + d.skipped,
+      cancelled = r.cancelled + d.cancelled, running = r.running + d.running,
+      stopping = r.stopping OR d.stopping OR (d.broken AND r.fail_fast),
+      -- Where nothing was cancelled yet: from the beginning, which as 0 would be the last pass.
+      stopped_to = CASE WHEN d.stopping THEN d.stopped_to
+        WHEN d.broken AND r.fail_fast AND NOT r.stopping THEN 1 ELSE r.stopped_to END,
+      dooms = r.dooms + (d.doomed_to IS NOT NULL)::integer,
+      doomed_to = CASE WHEN d.doomed_to IS NULL THEN r.doomed_to ELSE LEAST(r.doomed_to, d.doomed_to) END
+    FROM delta d WHERE r.id = ANY (ARRAY(SELECT l.id FROM locked l)) AND d.run = r.id
+    RETURNING r.id, r.success + r.failed + r.upstream_failed + r.skipped + r.cancelled = r.total AS done
+  )
+  SELECT array_agg(c.id) INTO v_done FROM counted c WHERE c.done;
+  IF v_done IS NULL THEN RETURN NULL; END IF;
+
+  WITH ended AS (
+    UPDATE runs r SET completed_at = clock_timestamp(),
+      status = CASE WHEN r.cancel_requested_at IS NOT NULL AND r.cancelled > 0 THEN 'cancelled'
+        WHEN r.failed + r.upstream_failed > 0 THEN 'failed' ELSE 'success' END
+    WHERE r.id = ANY (v_done) AND r.completed_at IS NULL AND r.status <> 'planning'
+    RETURNING r.id, r.status
+  ), told AS (
+    INSERT INTO events (namespace, kind, run_id, detail)
+    SELECT p_namespace, 'run.ended', e.id, jsonb_build_object('status', e.status) FROM ended e
+  )
+  SELECT array_agg(e.id) INTO v_ended FROM ended e;
+  RETURN v_ended;
+END $$`;
+
+/** All that follows when something moved outside a beat. Returns the runs that ended, and whether work was released. */
+export const FINISH = `CREATE FUNCTION finish(p_namespace integer, p_moved moved[], p_touched bigint[], OUT ended bigint[],
+  OUT released boolean) LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+  v_all moved[];
+  v_cut boolean;
+  v_lanes bigint[];
+BEGIN
+  SELECT p_moved || f.doomed, f.cut INTO v_all, v_cut FROM follow(p_moved) f;
+  v_lanes := conclude(p_namespace, v_all);
+  ended := COALESCE(tally(p_namespace, v_all, NULL, v_lanes, NULL, NULL, p_touched, p_cut => v_cut), '{}');
+  released := v_lanes IS NOT NULL OR EXISTS (SELECT FROM unnest(v_all) m WHERE m.process IS NOT NULL);
+END $$`;
