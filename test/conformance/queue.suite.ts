@@ -74,6 +74,15 @@ export function queueSuite(create: () => Promise<QueueWorld>): void {
     await world.close();
   });
 
+  it('is closed whenever that is asked, also while it still connects', async () => {
+    for (let round = 0; round < 30; round++) {
+      const another = world.queue();
+      await another.start([POOL, OTHER], news.work, () => undefined);
+      if (round % 2 === 0) await another.health();
+      await another.close();
+    }
+  });
+
   describe('delivering', () => {
     it('delivers news of a pool after a ring', async () => {
       await start();

@@ -126,6 +126,7 @@ export class RedisConnections {
     redis.on('error', (error: Error) => {
       if (!this.#closed) this.news.trouble(error);
     });
+    redis.on('ready', () => correctIfDead(redis));
     return redis;
   }
 }
@@ -139,6 +140,19 @@ function redisClass(): RedisClass {
 /** Half open: connected for this side, not for the other. A new connection finds out. */
 export function renewIfDeaf(redis: Redis, error: Error): void {
   if (error.message === 'Command timed out' && redis.status === 'ready') redis.disconnect(true);
+}
+
+/**
+ * ioredis 5 says `ready` of a connection without a ready check that was closed while it introduced itself, and says so
+ * for ever: it would never end and never connect anew.
+ */
+function correctIfDead(redis: Redis): void {
+  const dead = redis as unknown as {
+    readonly stream: { readonly destroyed: boolean };
+    readonly reconnectTimeout: unknown;
+    setStatus(status: 'reconnecting' | 'end'): void;
+  };
+  if (dead.stream.destroyed) dead.setStatus(dead.reconnectTimeout === null ? 'end' : 'reconnecting');
 }
 
 /** Also one that is between two attempts to connect: it says nothing of its end, and keeps the commands it was given. */
