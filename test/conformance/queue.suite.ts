@@ -79,7 +79,7 @@ export function queueSuite(create: () => Promise<QueueWorld>): void {
       const another = world.queue();
       await another.start([POOL, OTHER], news.work, () => undefined);
       if (round % 2 === 0) await another.health();
-      await another.close();
+      await expect(another.close()).resolves.toBeUndefined();
     }
   });
 

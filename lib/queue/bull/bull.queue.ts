@@ -230,10 +230,12 @@ export class BullQueue implements WorkQueue {
   }
 
   /** Redis is there and takes no news, e.g. since its memory is full: told once, until it does again. */
-  #refuse(error: Error): void {
+  #refuse(error: Error & { readonly previousErrors?: readonly Error[] }): void {
     if (!this.#connections.up) return;
-    if (this.#refused === undefined) this.options.logger.warn(refusal(error.message));
-    this.#refused = error.message;
+    // Of a transaction that was discarded, ioredis tells apart what was wrong with it.
+    const { message } = error.previousErrors?.[0] ?? error;
+    if (this.#refused === undefined) this.options.logger.warn(refusal(message));
+    this.#refused = message;
   }
 
   #pollSoon(): void {
