@@ -131,7 +131,7 @@ function encodeRows(
   const { starts } = plan.edges;
   for (let i = from; i < to; i++) {
     const [id, asset, status] = [ids[i]!, assets[i]!, statuses[i]!];
-    const lane = lanes.of(asset, plan.partitionAt(i));
+    const lane = lanes.of(asset, plan, i);
     const priority = plan.priorityAt(i);
     const blockers = starts[i + 1]! - starts[i]!;
     const forced = plan.forcedAt(i) ? 't' : 'f';

@@ -82,7 +82,7 @@ export async function insertRows(
   const blockers = indices.map((i) => starts[i + 1]! - starts[i]!);
   await sql.rows(INSERT_ROWS, [
     ...[namespace, run, priorities, ids, assets, partitions, forced, blockers, statuses, errors],
-    ...[downstream, upstream, orders, assets.map((asset, i) => lanes.of(asset, partitions[i]!))],
+    ...[downstream, upstream, orders, assets.map((asset, i) => lanes.of(asset, plan, i))],
   ]);
   if (counts.failed > 0) await sql.rows(TELL_BLOCKED, [namespace, run, ids[0], ids.at(-1)]);
 }
