@@ -349,15 +349,15 @@ export class Coordinator {
     if (limit > 0) this.#more = false;
     this.#asked += limit;
     this.#exchanging++;
+    let beat: Beat;
     try {
       if (batch.length > 0) crashPoint('before-commit');
       const outcomes = batch.map(({ outcome }) => outcome);
       const start = performance.now();
-      const beat = await this.#patiently(() => this.ledger.beat(outcomes, { ...this.claimant(), limit }));
+      beat = await this.#patiently(() => this.ledger.beat(outcomes, { ...this.claimant(), limit }));
       this.#beatTime += (Math.min(performance.now() - start, LONG_BEAT) - this.#beatTime) / 16;
       if (batch.length > 0) crashPoint('after-commit');
       if (beat.claims.length > 0) crashPoint('after-claim');
-      await this.#takeUp(batch, limit, beat);
     } catch (error) {
       this.#finished.unshift(...batch);
       throw error;
@@ -365,6 +365,8 @@ export class Coordinator {
       this.#asked -= limit;
       this.#exchanging--;
     }
+    // What fails from here on must not settle again what is settled.
+    await this.#takeUp(batch, limit, beat);
   }
 
   /** What a beat answered. An attempt that is `expired` is left to its timer, one that is `fenced` has nothing to say any more. */
