@@ -8,7 +8,7 @@ import type { Database } from './database.js';
 import { isInDoubt, isOutage } from './failures.js';
 import type { ClaimColumns } from './rows.js';
 import { BEAT } from './statements/claiming.js';
-import { json, storable } from './values.js';
+import { json, numbers, storable } from './values.js';
 
 interface Standing {
   readonly id: number;
@@ -34,9 +34,9 @@ const NOTHING: Beat = {
 };
 
 export class Beats {
-  // Attempts whose commit was sent and never answered: until it is known, `fenced` would be a guess.
-  readonly #inDoubt = new Set<string>();
-  readonly #numbers = new WeakMap<readonly string[], readonly number[]>();
+  // Attempts whose commit was sent and never answered, by id the newest epoch: until it is known, `fenced` would be a guess.
+  readonly #inDoubt = new Map<number, number>();
+  readonly #numbers = new WeakMap<readonly string[], string>();
 
   constructor(
     readonly database: Database,
@@ -75,13 +75,18 @@ export class Beats {
   async #settling(outcomes: readonly Outcome[], request: ClaimRequest | undefined): Promise<Beat> {
     try {
       const beat = await this.#beat(outcomes, request);
-      for (const outcome of outcomes) this.#inDoubt.delete(attemptOf(outcome));
       // What is expired is held still: forgotten, it would be taken for a claim that nobody knows, and run again.
-      const held = new Set(outcomes.filter((_, index) => beat.verdicts[index] === 'expired').map(attemptOf));
-      this.claims.forget(outcomes.filter((outcome) => !held.has(attemptOf(outcome))));
+      const held = new Set<number>();
+      outcomes.forEach(({ id }, index) => beat.verdicts[index] === 'expired' && held.add(id));
+      for (const outcome of outcomes) {
+        if (this.#isInDoubt(outcome)) this.#inDoubt.delete(outcome.id);
+        if (!held.has(outcome.id)) this.claims.forget(outcome);
+      }
       return beat;
     } catch (error) {
-      if (isInDoubt(error)) for (const outcome of outcomes) this.#inDoubt.add(attemptOf(outcome));
+      if (isInDoubt(error)) {
+        for (const { id, epoch } of outcomes) this.#inDoubt.set(id, Math.max(epoch, this.#inDoubt.get(id) ?? 0));
+      }
       if (error instanceof FlowStoneError || isOutage(error) || outcomes.length === 0) throw error;
       const settled = await (outcomes.length > 1 ? this.#oneByOne(outcomes) : this.#refuse(outcomes[0]!, error));
       // Nothing was claimed: to be asked for again.
@@ -107,8 +112,12 @@ export class Beats {
   /** The outcome was not written, and never can be: the materialization fails and says why, so that its run ends. */
   async #refuse(outcome: Outcome, cause: unknown): Promise<Beat> {
     const settled = await this.#beat([refusal(outcome, cause)], undefined);
-    this.claims.forget([outcome]);
+    this.claims.forget(outcome);
     return { ...settled, verdicts: ['fenced'] };
+  }
+
+  #isInDoubt({ id, epoch }: Outcome): boolean {
+    return this.#inDoubt.get(id) === epoch;
   }
 
   async #beat(outcomes: readonly Outcome[], request: ClaimRequest | undefined): Promise<Beat> {
@@ -118,18 +127,23 @@ export class Beats {
       const known = first.get(outcome.id);
       if (!known || known.epoch < outcome.epoch) first.set(outcome.id, outcome);
     }
+    const ids: number[] = [];
+    const rows: OutcomeColumns[] = [];
     const consumers: number[] = [];
     const consumed: number[] = [];
     for (const outcome of first.values()) {
-      for (const id of outcome.kind === 'success' ? outcome.consumed : []) {
+      ids.push(outcome.id);
+      rows.push(columnsOf(outcome));
+      if (outcome.kind !== 'success') continue;
+      for (const id of outcome.consumed) {
         consumers.push(outcome.id);
         consumed.push(id);
       }
     }
-    const assets = request ? await this.#numbersOf(request.assets) : [];
+    const assets = request ? await this.#numbersOf(request.assets) : numbers([]);
     const batched = request && (await this.claims.batched(this.database, request));
     const [row] = await this.database.rows<BeatRow>(BEAT, [
-      ...[this.namespace, [...first.keys()], json([...first.values()].map(columnsOf)), consumers, consumed],
+      ...[this.namespace, numbers(ids), json(rows), numbers(consumers), numbers(consumed)],
       ...[request?.process ?? '', request?.limit ?? 0, assets, [], batched?.assets ?? null, batched?.sizes ?? null],
     ]);
     const { standing, ended: endedRuns, released, claims: claimed, again, outdated, rings } = row!;
@@ -142,12 +156,13 @@ export class Beats {
   }
 
   /** Kept by list: a process asks with the same one in every beat. */
-  async #numbersOf(keys: readonly string[]): Promise<readonly number[]> {
+  async #numbersOf(keys: readonly string[]): Promise<string> {
     const kept = this.#numbers.get(keys);
-    if (kept) return kept;
-    const numbers = await this.claims.assets.known(this.database, keys);
-    if (numbers.length === keys.length) this.#numbers.set(keys, numbers);
-    return numbers;
+    if (kept !== undefined) return kept;
+    const known = await this.claims.assets.known(this.database, keys);
+    const text = numbers(known);
+    if (known.length === keys.length) this.#numbers.set(keys, text);
+    return text;
   }
 
   /** What was not written is fenced; or past its deadline; or was written by a commit that lost its answer. */
@@ -156,48 +171,65 @@ export class Beats {
     for (const { id, epoch, status } of standing) {
       const outcome = outcomes.get(id)!;
       const same = epoch === outcome.epoch;
-      const done = same && this.#inDoubt.has(attemptOf(outcome)) && status === columnsOf(outcome).status;
+      const done = same && this.#isInDoubt(outcome) && status === columnsOf(outcome).status;
       verdicts.set(id, done ? 'committed' : same && status === 'running' ? 'expired' : 'fenced');
     }
     return verdicts;
   }
 }
 
-function attemptOf({ id, epoch }: { readonly id: number; readonly epoch: number }): string {
-  return `${id}:${epoch}`;
+/** What an outcome writes, by column of the beat's record; what is left out is null. */
+interface OutcomeColumns {
+  readonly id: number;
+  readonly epoch: number;
+  readonly status: string;
+  /** Added to those that count. */
+  readonly attempts: number;
+  readonly rescues: number;
+  readonly [column: string]: unknown;
 }
 
-/** What an outcome writes, by column of the beat's record. */
-function columnsOf(outcome: Outcome): { readonly status: string } & Record<string, unknown> {
+// Without spreads, since it is made of every outcome: they would give each object a shape of its own. What is undefined
+// is not in the JSON, so that neither side reads it.
+function columnsOf(outcome: Outcome): OutcomeColumns {
   const { id, epoch } = outcome;
-  const fence = { id, epoch, attempts: 0, rescues: 0 };
   switch (outcome.kind) {
     case 'success':
       return {
-        ...fence,
+        id,
+        epoch,
         status: 'success',
         attempts: 1,
+        rescues: 0,
         started_at: outcome.startedAt,
         data_version: outcome.dataVersion,
-        code_version: outcome.codeVersion,
+        code_version: outcome.codeVersion ?? undefined,
         inputs: outcome.inputs,
         upstreams: outcome.upstreams,
-        metadata: outcome.metadata,
-        ...outcome.value,
+        metadata: outcome.metadata ?? undefined,
+        io: outcome.value?.io ?? undefined,
+        location: outcome.value?.location ?? undefined,
+        size: outcome.value?.size ?? undefined,
+        rows: outcome.value?.rows ?? undefined,
+        hash: outcome.value?.hash ?? undefined,
       };
-    case 'skipped':
-      return { ...fence, status: 'skipped', skip_reason: outcome.reason, joined: outcome.joined };
-    case 'failed':
-      return { ...fence, status: 'failed', attempts: 1, error: outcome.error, started_at: outcome.startedAt };
+    case 'skipped': {
+      const { reason: skip_reason, joined } = outcome;
+      return { id, epoch, status: 'skipped', attempts: 0, rescues: 0, skip_reason, joined };
+    }
+    case 'failed': {
+      const { error, startedAt: started_at } = outcome;
+      return { id, epoch, status: 'failed', attempts: 1, rescues: 0, error, started_at };
+    }
     case 'retry': {
       const { error, delay, infrastructure } = outcome;
-      const counted = infrastructure ? { rescues: 1 } : { attempts: 1 };
-      return { ...fence, status: 'pending', ...counted, error, delay, told: 'materialization.retrying' };
+      const [attempts, rescues] = infrastructure ? [0, 1] : [1, 0];
+      return { id, epoch, status: 'pending', attempts, rescues, error, delay, told: 'materialization.retrying' };
     }
     case 'handed_back':
-      return { ...fence, status: 'pending' };
+      return { id, epoch, status: 'pending', attempts: 0, rescues: 0 };
     case 'cancelled':
-      return { ...fence, status: 'cancelled' };
+      return { id, epoch, status: 'cancelled', attempts: 0, rescues: 0 };
   }
 }
 

@@ -20,9 +20,9 @@ interface DueRow {
 const TIMER_BATCH = 1000;
 
 export class Claims {
-  // What this ledger has told its callers they hold: after a claim whose answer was lost, what the database says a
-  // process holds beyond this was claimed without anyone knowing.
-  readonly #told = new Map<string, Set<string>>();
+  // What this ledger has told its callers they hold, by id the newest epoch: after a claim whose answer was lost, what
+  // the database says a process holds beyond this was claimed without anyone knowing.
+  readonly #told = new Map<string, Map<number, number>>();
   readonly #inDoubt = new Set<string>();
   #inFlight = 0;
   /** The recovery under way. */
@@ -94,9 +94,9 @@ export class Claims {
     this.#inFlight++;
     try {
       const claims = await fn();
-      const told = this.#told.get(process) ?? new Set();
+      const told = this.#told.get(process) ?? new Map<number, number>();
       this.#told.set(process, told);
-      for (const { id, epoch } of claims) told.add(`${id}:${epoch}`);
+      for (const { id, epoch } of claims) told.set(id, epoch);
       return claims;
     } catch (error) {
       this.#inDoubt.add(process);
@@ -106,15 +106,15 @@ export class Claims {
     }
   }
 
-  /** Attempts that are over need not be remembered. */
-  forget(attempts: readonly { readonly id: number; readonly epoch: number }[]): void {
-    for (const told of this.#told.values()) for (const { id, epoch } of attempts) told.delete(`${id}:${epoch}`);
+  /** An attempt that is over need not be remembered. */
+  forget({ id, epoch }: { readonly id: number; readonly epoch: number }): void {
+    for (const told of this.#told.values()) if (told.get(id) === epoch) told.delete(id);
   }
 
   /** See Ledger.recall. */
   recall(process: string, held: readonly { readonly id: number; readonly epoch: number }[]): void {
     const told = this.#told.get(process);
-    if (held.some(({ id, epoch }) => !told?.has(`${id}:${epoch}`))) this.#inDoubt.add(process);
+    if (held.some(({ id, epoch }) => told?.get(id) !== epoch)) this.#inDoubt.add(process);
   }
 
   /** A process that left holds nothing. */
@@ -167,12 +167,12 @@ export class Claims {
 
   /** After a lost answer: what the process holds without knowing it. */
   async #recover(process: string): Promise<readonly Claim[]> {
-    const told = this.#told.get(process) ?? new Set();
+    const told = this.#told.get(process) ?? new Map<number, number>();
     const held = await this.database.rows<{ id: number; epoch: number }>(HELD, [this.namespace, process]);
-    const unknown = held.filter(({ id, epoch }) => !told.has(`${id}:${epoch}`));
+    const unknown = held.filter(({ id, epoch }) => told.get(id) !== epoch);
     // What it no longer holds, others have ended.
-    const current = new Set(held.map(({ id, epoch }) => `${id}:${epoch}`));
-    for (const attempt of told) if (!current.has(attempt)) told.delete(attempt);
+    const current = new Map(held.map(({ id, epoch }) => [id, epoch]));
+    for (const [id, epoch] of told) if (current.get(id) !== epoch) told.delete(id);
     const claims = await this.describe(
       this.database,
       process,

@@ -29,10 +29,16 @@ export function storable(text: string): string {
   return text.replace(UNSTORABLE, '\ufffd');
 }
 
+/** An array parameter of numbers, none of them null, in PostgreSQL's format; the driver would quote each by itself. */
+export function numbers(values: readonly number[]): string {
+  return `{${values.join(',')}}`;
+}
+
 /** JSON for a json or jsonb parameter. */
 export function json(value: unknown): string {
   const text = JSON.stringify(value);
-  if (!MAYBE_UNSTORABLE.test(text)) return text;
+  // Looked for by itself first, since that is many times faster and next to no text has any.
+  if (!text.includes('\\u') || !MAYBE_UNSTORABLE.test(text)) return text;
   return JSON.stringify(JSON.parse(text), (_name, part: unknown) => storableJson(part));
 }
 
