@@ -28,7 +28,7 @@ function declare(): PlanningAsset[] {
 }
 
 const nothingRecorded: PlanningFacts = {
-  heads: () => Promise.resolve(new Map()),
+  heads: (queries) => Promise.resolve(queries.map(() => new Map())),
   consumed: () => Promise.resolve(new Map()),
   waits: () => Promise.resolve([]),
 };

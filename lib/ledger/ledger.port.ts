@@ -93,6 +93,8 @@ export interface PlanRows {
   readonly size: number;
   assetAt(index: number): string;
   partitionAt(index: number): string;
+  /** The number of its head, where the planner has read it (HeadRecord.id). Absent, or undefined: it is looked up. */
+  headAt?(index: number): number | undefined;
   forcedAt(index: number): boolean;
   /** Priority of the run and of the asset together. */
   priorityAt(index: number): number;

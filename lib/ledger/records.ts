@@ -126,6 +126,8 @@ export interface MaterializationRecord {
 
 /** The head of one (asset, partition), with what status and look-again compare. */
 export interface HeadRecord {
+  /** Its number, where the ledger numbers heads; not in claims. */
+  readonly id?: number;
   readonly partition: string;
   /** Null: no materialization succeeded yet, or its value was deleted. */
   readonly materialization: number | null;

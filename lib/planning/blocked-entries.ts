@@ -17,6 +17,10 @@ export class BlockedEntries {
     private readonly lacks: (upstream: number, role: number) => boolean,
   ) {}
 
+  get isEmpty(): boolean {
+    return this.blocked.size === 0;
+  }
+
   has(node: number): boolean {
     return this.blocked.has(node);
   }

@@ -27,7 +27,8 @@ export async function explainNode(
   if (states.isFresh(node)) return [];
   const asset = scope.model.assets[scope.blockOf(node).asset]!;
   const partition = scope.partitionKeyOf(node);
-  const head = (await facts.heads(asset.key, [partition])).get(partition);
+  const [heads] = await facts.heads([{ asset: asset.key, partitions: [partition] }]);
+  const head = heads!.get(partition);
   if (!hasValue(head)) return [reasonOf({ kind: 'missing', lost: head?.lost ?? null })];
   const offers = await readOffers(scope, states, facts, node);
   const consumed = (await facts.consumed([head.materialization])).get(head.materialization) ?? [];
@@ -83,11 +84,13 @@ async function readOffers(
     if (!wanted.has(key)) wanted.set(key, new Set());
     wanted.get(key)!.add(partition);
   });
-  for (const [key, partitions] of wanted) {
-    for (const [partition, head] of await facts.heads(key, [...partitions])) {
-      if (hasValue(head)) offers.get(key)!.versions.set(partition, head.dataVersion ?? '');
+  const queries = Array.from(wanted, ([asset, partitions]) => ({ asset, partitions: [...partitions] }));
+  const found = await facts.heads(queries);
+  queries.forEach(({ asset }, index) => {
+    for (const [partition, head] of found[index]!) {
+      if (hasValue(head)) offers.get(asset)!.versions.set(partition, head.dataVersion ?? '');
     }
-  }
+  });
   return offers;
 }
 

@@ -4,7 +4,7 @@
 import { LANES, writeFingerprintLanes, writeVersionLanes } from './inputs-fingerprint.js';
 import { declarationDiffers, declaredUpstreams } from './must-run.js';
 import { hasValue } from './planning.port.js';
-import type { HeadFact, PlanningFacts } from './planning.port.js';
+import type { HeadFact, HeadQuery, PlanningFacts } from './planning.port.js';
 import type { PlanningScope } from './planning-scope.js';
 import type { ScopeBlock } from './scope-edges.js';
 import { ROLE } from './scope-edges.js';
@@ -30,6 +30,9 @@ interface RangeSummary {
 /** Heads of a whole asset are read at once when at least this share of its partitions is needed. */
 const shareReadWhole = 0.25;
 
+/** Nodes whose heads are asked for at once, unless one asset has more. */
+const nodesReadAtOnce = 10_000;
+
 /** Recorded facts about the nodes of a scope and the states that follow. */
 export class NodeStates {
   readonly #states: Uint8Array;
@@ -40,6 +43,8 @@ export class NodeStates {
   /** Hash of each head's version, and the fingerprint of what it consumed; none where nothing has a value. */
   #versions = new Uint32Array(0);
   #consumed = new Uint32Array(0);
+  /** Numbers of heads, 0 for what has none; empty where nothing has. */
+  #heads = new Float64Array(0);
   readonly #summaries: RangeSummary[] = [];
 
   private constructor(private readonly scope: PlanningScope) {
@@ -49,10 +54,10 @@ export class NodeStates {
     this.#differs = new Uint8Array(scope.size);
   }
 
-  /** Reads the heads of all nodes, asset after asset, keeping only what comparing needs, and works out the states. */
+  /** Reads the heads of all nodes, some assets at a time, keeping only what comparing needs, and works out the states. */
   static async read(scope: PlanningScope, facts: PlanningFacts): Promise<NodeStates> {
     const states = new NodeStates(scope);
-    for (const block of scope.blocks) await states.#readBlock(block, facts);
+    for (const blocks of readAtOnce(scope.blocks)) await states.#readBlocks(blocks, facts);
     states.#evaluate();
     return states;
   }
@@ -75,21 +80,36 @@ export class NodeStates {
     return this.#failed[node] === 1;
   }
 
+  /** The number of its head, where it has one and the ledger numbers them. */
+  headOf(node: number): number | undefined {
+    return this.#heads[node] || undefined;
+  }
+
   /** Whether computing it now would not be skipped: it has no value, or differs from its head by itself. */
   differs(node: number): boolean {
     return this.#hasValue[node] === 0 || this.#differs[node] === 1;
   }
 
-  async #readBlock({ asset, start, ranges }: ScopeBlock, facts: PlanningFacts): Promise<void> {
+  async #readBlocks(blocks: readonly ScopeBlock[], facts: PlanningFacts): Promise<void> {
+    const found = await facts.heads(blocks.map((block) => this.#queryOf(block)));
+    blocks.forEach((block, index) => this.#recordBlock(block, found[index]!));
+  }
+
+  #queryOf({ asset, ranges }: ScopeBlock): HeadQuery {
+    const { model } = this.scope;
+    const { key } = model.assets[asset]!;
+    const set = model.setOf(asset);
+    if (ranges.size >= set.size * shareReadWhole) return { asset: key, partitions: 'all' };
+    const keys = Array.from({ length: ranges.size }, (_, position) => set.keyAt(ranges.ordinalAt(position)));
+    return { asset: key, partitions: keys };
+  }
+
+  #recordBlock({ asset, start, ranges }: ScopeBlock, heads: ReadonlyMap<string, HeadFact>): void {
     const { model } = this.scope;
     const set = model.setOf(asset);
     const declared = model.assets[asset]!;
     const upstreams = declaredUpstreams(declared);
-    const isWhole = ranges.size >= set.size * shareReadWhole;
-    const keys = isWhole
-      ? 'all'
-      : Array.from({ length: ranges.size }, (_, position) => set.keyAt(ranges.ordinalAt(position)));
-    for (const [key, head] of await facts.heads(declared.key, keys)) {
+    for (const [key, head] of heads) {
       const position = ranges.positionOf(set.ordinalOf(key));
       if (position !== -1)
         this.#record(start + position, declared.key, head, declarationDiffers(declared, upstreams, head));
@@ -97,6 +117,10 @@ export class NodeStates {
   }
 
   #record(node: number, asset: string, head: HeadFact, differs: boolean): void {
+    if (head.id !== undefined) {
+      if (this.#heads.length === 0) this.#heads = new Float64Array(this.scope.size);
+      this.#heads[node] = head.id;
+    }
     if (head.failed) this.#failed[node] = 1;
     if (!hasValue(head)) return;
     if (this.#versions.length === 0) {
@@ -188,4 +212,19 @@ export class NodeStates {
   #addVersion(node: number, sum: Uint32Array): void {
     for (let lane = 0; lane < LANES; lane++) sum[lane]! += this.#versions[node * LANES + lane]!;
   }
+}
+
+/** The blocks in their order, in groups of about so many nodes. */
+function* readAtOnce(blocks: readonly ScopeBlock[]): Generator<ScopeBlock[]> {
+  let group: ScopeBlock[] = [];
+  let nodes = 0;
+  for (const block of blocks) {
+    group.push(block);
+    nodes += block.ranges.size;
+    if (nodes < nodesReadAtOnce) continue;
+    yield group;
+    group = [];
+    nodes = 0;
+  }
+  if (group.length > 0) yield group;
 }

@@ -122,6 +122,16 @@ export class Plan {
     return this.inclusion.has(this.#nodeAt(index), MARK.forced);
   }
 
+  /** The number of its head, where it had one when the plan was made and the ledger numbers them. */
+  headAt(index: number): number | undefined {
+    return this.states.headOf(this.#nodeAt(index));
+  }
+
+  /** Whether any entry cannot run. */
+  get hasBlocked(): boolean {
+    return !this.#blocked.isEmpty;
+  }
+
   /** Why the entry cannot run: FLOWSTONE_PLAN_UPSTREAM_MISSING or FLOWSTONE_PLAN_UPSTREAM_PARTITION_MISSING. */
   blockedAt(index: number): FlowStoneError | undefined {
     return this.#blocked.errorOf(this.#nodeAt(index));

@@ -11,6 +11,9 @@ import { withUpstream } from './scope-extent.js';
 
 /** A node is a partition of an asset. Every upstream of a node is a node, too. */
 export class PlanningScope {
+  /** The block that was asked for last: who goes through nodes in their order asks for it again. */
+  #last: ScopeBlock | undefined;
+
   /** @internal Made by {@link openScope}. */
   constructor(
     readonly model: PlanningModel,
@@ -26,6 +29,12 @@ export class PlanningScope {
   }
 
   blockOf(node: number): ScopeBlock {
+    const last = this.#last;
+    if (last !== undefined && node >= last.start && node < last.start + last.ranges.size) return last;
+    return (this.#last = this.#findBlock(node));
+  }
+
+  #findBlock(node: number): ScopeBlock {
     let low = 0;
     let high = this.blocks.length;
     while (low < high) {

@@ -34,8 +34,16 @@ export interface InputVersion {
   readonly dataVersion: string;
 }
 
+/** Which heads are asked for. */
+export interface HeadQuery {
+  readonly asset: string;
+  readonly partitions: 'all' | readonly string[];
+}
+
 /** What is recorded of the head of one (asset, partition). */
 export interface HeadFact {
+  /** Its number in the ledger, where that numbers heads. */
+  readonly id?: number;
   readonly partition: string;
   /** Null: no head (nothing succeeded yet, or it was deleted). */
   readonly materialization: number | null;
@@ -61,8 +69,8 @@ export interface PlanWait {
 
 /** Recorded facts. Both answers may be of different moments; a plan is looked at again when it runs. */
 export interface PlanningFacts {
-  /** Heads by partition key; keys without a record are absent, keys that no longer exist are passed over. */
-  heads(asset: string, partitions: 'all' | readonly string[]): Promise<ReadonlyMap<string, HeadFact>>;
+  /** By partition key, one result per query; keys without a record are absent, keys that no longer exist are passed over. */
+  heads(queries: readonly HeadQuery[]): Promise<readonly ReadonlyMap<string, HeadFact>[]>;
   /** What these materializations consumed, by materialization. */
   consumed(materializations: readonly number[]): Promise<ReadonlyMap<number, readonly InputVersion[]>>;
   /** Those of these assets that would wait. */

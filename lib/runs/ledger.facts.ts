@@ -1,7 +1,7 @@
 // What planning asks about heads, answered from the ledger.
 import type { Ledger } from '../ledger/ledger.port.js';
 import type { HeadRecord, ValueRecord } from '../ledger/records.js';
-import type { HeadFact, InputVersion, PlanningFacts } from '../planning/planning.port.js';
+import type { HeadFact, HeadQuery, InputVersion, PlanningFacts } from '../planning/planning.port.js';
 
 /** Why a recorded value is not there any more, undefined while it is (values in memory of an earlier process). */
 export type LostValue = (value: ValueRecord) => string | undefined;
@@ -18,9 +18,11 @@ export class LedgerFacts implements PlanningFacts {
     readonly waits: PlanningFacts['waits'],
   ) {}
 
-  async heads(asset: string, partitions: 'all' | readonly string[]): Promise<ReadonlyMap<string, HeadFact>> {
-    const [heads] = await this.ledger.heads([{ asset, partitions }]);
-    return new Map([...heads!].map(([partition, head]) => [partition, headFact(head, this.lostValue)]));
+  async heads(queries: readonly HeadQuery[]): Promise<readonly ReadonlyMap<string, HeadFact>[]> {
+    const found = await this.ledger.heads(queries);
+    return found.map(
+      (heads) => new Map(Array.from(heads, ([partition, head]) => [partition, headFact(head, this.lostValue)])),
+    );
   }
 
   async consumed(materializations: readonly number[]): Promise<ReadonlyMap<number, readonly InputVersion[]>> {

@@ -32,6 +32,7 @@ export class RunPlanner {
       edges: plan.edges,
       assetAt: (index) => plan.assetAt(index),
       partitionAt: (index) => plan.partitionAt(index),
+      headAt: (index) => plan.headAt(index),
       forcedAt: (index) => plan.forcedAt(index),
       blockedAt: (index) => {
         const blocked = plan.blockedAt(index);
@@ -43,6 +44,7 @@ export class RunPlanner {
 
   /** Tells of each entry of a recorded plan that failed with its recording, since it cannot run. */
   tellBlocked(run: number, plan: Plan): void {
+    if (!plan.hasBlocked) return;
     for (let index = 0; index < plan.size; index++) {
       const error = plan.blockedAt(index);
       if (!error) continue;

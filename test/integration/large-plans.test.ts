@@ -114,6 +114,26 @@ describe.each(Object.keys(PLACES))('a large plan on %s', (name) => {
     }
   });
 
+  it('takes the heads that its planner has read', async () => {
+    const { ledger } = await newWorld();
+    const plan = planOf(filler);
+    await ledger.insertRun(runOf(), { plan });
+    const [heads] = await ledger.heads([{ asset: 'd', partitions: 'all' }]);
+    const before = await count('heads');
+    const headAt = (index: number): number | undefined =>
+      index % 2 === 0 ? heads!.get(plan.partitionAt(index))!.id : undefined;
+    const { run } = await ledger.insertRun(runOf(), { plan: { ...plan, headAt } });
+    expect(await count('heads')).toBe(before);
+    const found = await place.dataSource.query(
+      `SELECT count(*)::integer AS rows FROM flowstone.materializations m
+      JOIN flowstone.heads h ON h.id = m.head_id AND h.asset_id = m.asset_id
+      WHERE m.run_id = $1 AND h.partition = (m.id - (SELECT min(f.id) FROM flowstone.materializations f
+        WHERE f.run_id = $1))::text`,
+      [run.id],
+    );
+    expect(found).toEqual([{ rows: LARGE }]);
+  });
+
   it('finds the heads that plans beside it make at the same time', async () => {
     const { ledger } = await newWorld();
     const before = await count('heads');

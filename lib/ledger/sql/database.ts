@@ -1,7 +1,7 @@
 // The one entry to the database: single statements and transactions, on connections of a TypeORM DataSource or its like.
 // No SQL of its own; what runs here stands in statements/.
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { finished } from 'node:stream/promises';
+import { pipeline } from 'node:stream/promises';
 import type { PoolClient } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import type { EntityManager, QueryRunner } from 'typeorm';
@@ -16,8 +16,11 @@ export interface Sql {
 
 /** One connection, within a transaction. */
 export interface Transaction extends Sql {
-  /** Sends rows in PostgreSQL's text format to a COPY ... FROM STDIN; the caller keeps them to some megabytes. */
-  copy(statement: Statement, rows: Buffer): Promise<void>;
+  /**
+   * Sends rows in PostgreSQL's text format, some kilobytes at a time, to a COPY ... FROM STDIN. They are made while the
+   * server works on those before them; where that throws, so does the COPY.
+   */
+  copy(statement: Statement, rows: Iterable<string>): Promise<void>;
 }
 
 /** A lent connection. */
@@ -158,10 +161,8 @@ export class Database implements Sql {
     };
   }
 
-  async #copy(client: PoolClient, statement: Statement, rows: Buffer): Promise<void> {
-    const stream = client.query(copyFrom(this.#prepare(statement).text));
-    stream.end(rows);
-    await finished(stream);
+  #copy(client: PoolClient, statement: Statement, rows: Iterable<string>): Promise<void> {
+    return pipeline(rows, client.query(copyFrom(this.#prepare(statement).text)));
   }
 
   #prepare(statement: Statement): Statement {

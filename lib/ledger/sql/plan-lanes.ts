@@ -93,15 +93,16 @@ export class PlanLanes {
 /**
  * The keys of a large plan's pools are added ahead of its transaction, so that no other plan with the same keys waits for
  * that to end. Adding is all: a key that nothing runs for says nothing.
+ * @param assets of its rows, by number, and each of them once
  */
 export async function addKeysAhead(
   sql: Sql,
   namespace: number,
   plan: PlanRows,
-  assets: Int32Array,
+  { assets, distinct }: { readonly assets: Int32Array; readonly distinct: readonly number[] },
   batches: Iterable<readonly [number, number]>,
 ): Promise<void> {
-  const keys = new PoolKeys(await sql.rows<KeyedAsset>(KEYED_ASSETS, [[...new Set(assets)]]));
+  const keys = new PoolKeys(await sql.rows<KeyedAsset>(KEYED_ASSETS, [distinct]));
   if (keys.none) return;
   for (const [from, to] of batches) await addKeys(sql, namespace, keysOf(keys, plan, assets, from, to));
 }

@@ -214,7 +214,14 @@ export class Reads {
 
   /** See Ledger.leftovers. */
   async leftovers(run: number): Promise<PlanRows> {
-    type Row = { id: number; asset_id: number; forced: boolean; priority: number; partition: string };
+    type Row = {
+      id: number;
+      head_id: number;
+      asset_id: number;
+      forced: boolean;
+      priority: number;
+      partition: string;
+    };
     const rows = await this.database.rows<Row>(LEFTOVERS, [this.namespace, run]);
     const keyOf = await this.#keys(rows);
     const indexOf = new Map(rows.map(({ id }, index) => [id, index]));
@@ -229,6 +236,7 @@ export class Reads {
       size: rows.length,
       assetAt: (index) => keyOf(rows[index]!.asset_id),
       partitionAt: (index) => rows[index]!.partition,
+      headAt: (index) => rows[index]!.head_id,
       forcedAt: (index) => rows[index]!.forced,
       priorityAt: (index) => rows[index]!.priority,
       blockedAt: () => undefined,

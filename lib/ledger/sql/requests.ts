@@ -6,8 +6,9 @@ import type { Claim, Claimant, ClaimRequest, PlanningClaim, PlanRows, Transactio
 import type { ErrorRecord, JsonValue, NewRun, RunRecord } from '../records.js';
 import type { Claims } from './claims.js';
 import type { Database, Sql, Transaction } from './database.js';
-import { copyRows, numberRows, type Numbers } from './plan-copy.js';
+import { copyRows, numberRows } from './plan-copy.js';
 import { beginPlan, insertRows, NO_PLAN, type PlanStart } from './plan-rows.js';
+import type { Numbers } from './plan-text.js';
 import { removedRunRow, runRecord, type RunRow } from './rows.js';
 import { runsWhere } from './statements/reading.js';
 import {

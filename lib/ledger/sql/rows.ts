@@ -71,6 +71,7 @@ interface VersionColumns extends ValueColumns {
 }
 
 export interface HeadRow extends VersionColumns {
+  readonly id: number;
   readonly asset_id: number;
   readonly partition: string;
   readonly materialization_id: number | null;
@@ -182,6 +183,7 @@ export function valueRecord({ io, location, size, rows, hash }: ValueColumns): V
 
 export function headRecord(row: HeadRow): HeadRecord {
   return {
+    id: row.id,
     partition: row.partition,
     materialization: row.materialization_id,
     dataVersion: row.data_version,

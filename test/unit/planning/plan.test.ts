@@ -49,6 +49,15 @@ async function entries(...args: Parameters<typeof plan>): Promise<string[]> {
 }
 
 describe('a plan', () => {
+  it('asks once for the heads of all its assets, and knows their numbers', async () => {
+    facts.change('raw', second, { id: 7, failed: true });
+    const made = await plan(all, [one('report')]);
+    expect(facts.reads).toBe(1);
+    const numbered = [...made.entries()].filter(({ index }) => made.headAt(index) !== undefined);
+    expect(numbered).toMatchObject([{ asset: 'raw', partition: second }]);
+    expect(made.headAt(numbered[0]!.index)).toBe(7);
+  });
+
   it('holds a target and all it needs, upstream first, with its edges', async () => {
     const made = await plan(all, [one('report')]);
     expect(made.size).toBe(11);

@@ -2,15 +2,28 @@
 
 import { inputsFingerprint } from '../../../lib/planning/inputs-fingerprint.js';
 import { declaredUpstreams } from '../../../lib/planning/must-run.js';
-import type { HeadFact, InputVersion, PlanningAsset, PlanningFacts } from '../../../lib/planning/planning.port.js';
+import type {
+  HeadFact,
+  HeadQuery,
+  InputVersion,
+  PlanningAsset,
+  PlanningFacts,
+} from '../../../lib/planning/planning.port.js';
 
 export class RecordedFacts implements PlanningFacts {
   readonly #heads = new Map<string, Map<string, HeadFact>>();
   readonly #consumed = new Map<number, readonly InputVersion[]>();
   /** How many heads were read. */
   headsRead = 0;
+  /** How often heads were asked for. */
+  reads = 0;
 
-  async heads(asset: string, partitions: 'all' | readonly string[]): Promise<ReadonlyMap<string, HeadFact>> {
+  async heads(queries: readonly HeadQuery[]): Promise<readonly ReadonlyMap<string, HeadFact>[]> {
+    this.reads++;
+    return queries.map((query) => this.#find(query));
+  }
+
+  #find({ asset, partitions }: HeadQuery): ReadonlyMap<string, HeadFact> {
     const heads = this.#heads.get(asset) ?? new Map<string, HeadFact>();
     const found = partitions === 'all' ? heads : new Map([...heads].filter(([key]) => partitions.includes(key)));
     this.headsRead += found.size;

@@ -7,7 +7,7 @@ export const COPY_HEADS = statement('copy_heads', `COPY fs.heads (id, asset_id, 
 /** Purpose: rows of a large plan, whatever their number. */
 export const COPY_ROWS = statement(
   'copy_rows',
-  `COPY fs.materializations (id, namespace, run_id, lane_id, priority, asset_id, head_id, forced, blockers, status, error,
+  `COPY fs.materializations (id, head_id, namespace, run_id, lane_id, priority, asset_id, forced, blockers, status, error,
     completed_at) FROM STDIN`,
 );
 

@@ -48,7 +48,7 @@ export const materializationsWhere = (conditions: readonly string[]): Statement 
 /** Plan: events_run, events_asset or primary key. Values: limit, then one per `?` of the conditions. */
 export const eventsWhere = (conditions: readonly string[]): Statement => listing('events', EVENT, 'e', conditions);
 
-const HEAD = `SELECT h.asset_id, h.partition, h.materialization_id, h.invalidated, h.failed, h.active_materialization, v.*`;
+const HEAD = `SELECT h.id, h.asset_id, h.partition, h.materialization_id, h.invalidated, h.failed, h.active_materialization, v.*`;
 const VALUE_OF_HEAD = `LEFT JOIN LATERAL (
     SELECT v.data_version, v.code_version, v.inputs, v.upstreams, v.io, v.location, v.size, v.rows, v.hash,
       v.completed_at
@@ -85,7 +85,7 @@ export const CONSUMED = statement(
 /** Purpose: what of a run did not succeed, in plan order. Plan: materializations_run. Values: namespace, run. */
 export const LEFTOVERS = statement(
   'leftovers',
-  `SELECT m.id, m.asset_id, m.forced, m.priority, h.partition FROM fs.materializations m
+  `SELECT m.id, m.head_id, m.asset_id, m.forced, m.priority, h.partition FROM fs.materializations m
   CROSS JOIN LATERAL (SELECT h.partition FROM fs.heads h WHERE h.id = m.head_id OFFSET 0) h
   WHERE m.run_id = $2 AND m.namespace = $1 AND m.status NOT IN ('success', 'skipped') ORDER BY m.id + 0`,
 );

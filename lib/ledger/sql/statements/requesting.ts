@@ -266,24 +266,18 @@ export const INSERT_ROWS = statement(
   WHERE n.status = 'pending' AND n.blockers = 0`,
 );
 
+const numbers = (table: string, count: string): string =>
+  `(SELECT CASE WHEN max(n.id) - min(n.id) < count(*) THEN ARRAY[min(n.id)] ELSE array_agg(n.id) END FROM (
+    SELECT nextval((SELECT pg_get_serial_sequence('fs.${table}', 'id')::regclass)) AS id
+    FROM generate_series(1, ${count})) n)`;
+
 /**
- * Purpose: numbers for rows of a large plan, their heads (0: missing), and numbers for those that are missing, for COPY.
- * Plan: heads_partition per row. Values: asset ids, partitions.
+ * Purpose: numbers for rows of a large plan and for heads it needs, ascending; the first alone where those after it
+ * follow without a gap. Values: how many of each.
  */
 export const NUMBER_ROWS = statement(
   'number_rows',
-  `WITH row AS MATERIALIZED (
-    SELECT n.place, h.id FROM unnest($1::integer[], $2::text[]) WITH ORDINALITY AS n (asset, partition, place)
-    LEFT JOIN LATERAL (
-      SELECT h.id FROM fs.heads h WHERE h.asset_id = n.asset AND h.partition = n.partition OFFSET 0) h ON true
-  )
-  SELECT (SELECT array_agg(COALESCE(r.id, 0) ORDER BY r.place) FROM row r) AS heads,
-    (SELECT array_agg(n.id) FROM (
-      SELECT nextval((SELECT pg_get_serial_sequence('fs.materializations', 'id')::regclass)) AS id
-      FROM generate_series(1, cardinality($1::integer[]))) n) AS ids,
-    (SELECT array_agg(n.id) FROM (
-      SELECT nextval((SELECT pg_get_serial_sequence('fs.heads', 'id')::regclass)) AS id
-      FROM row r WHERE r.id IS NULL) n) AS made`,
+  `SELECT ${numbers('materializations', '$1::integer')} AS ids, ${numbers('heads', '$2::integer')} AS heads`,
 );
 
 /**
