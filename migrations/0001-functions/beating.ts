@@ -8,7 +8,7 @@
  * the claims, and where others may find something.
  */
 export const BEAT = `CREATE FUNCTION beat(p_namespace integer, p_ids bigint[], p_outcomes json, p_consumers bigint[],
-  p_consumed bigint[], p_process text, p_limit integer, p_assets integer[], p_closed integer[], p_batched integer[],
+  p_consumed bigint[], p_process text, p_limit integer, p_assets bytea, p_closed integer[], p_batched integer[],
   p_sizes integer[],
   OUT standing json, OUT ended bigint[], OUT released boolean, OUT claims json, OUT again float8, OUT outdated boolean,
   OUT rings text[])

@@ -43,12 +43,13 @@ const lookAtLanes = (first: string): string => `WITH ends AS MATERIALIZED (
       WHERE l.pool_id <> ALL (p_closed)
     ), ${first}
     SELECT (SELECT array_agg(f.id) FROM first f), (SELECT bool_or(f.limits IS NOT NULL) FROM first f),
+      (SELECT count(*) FROM first) = count(*) FILTER (WHERE l.open),
       array_agg(l.id) FILTER (WHERE l.rank IS NULL), array_agg(l.releases) FILTER (WHERE l.rank IS NULL),
       min(l.due) FILTER (WHERE l.rank IS NOT NULL),
       array_agg(l.id) FILTER (WHERE l.rank IS NOT NULL AND l.shut <> COALESCE(l.gate, 0)),
       array_agg(l.shut) FILTER (WHERE l.rank IS NOT NULL AND l.shut <> COALESCE(l.gate, 0)),
       (SELECT count(*) = 512 FROM ends e)
-    INTO v_lanes, v_limited, empty, empty_at, again, v_shut, v_gates, v_more FROM lane l;`;
+    INTO v_lanes, v_limited, v_all, empty, empty_at, again, v_shut, v_gates, v_more FROM lane l;`;
 
 /** Of the most urgent those of the runs with the least under way. */
 const NEXT_BY_RUN = `first AS (
@@ -72,21 +73,53 @@ const NEXT_BY_KEY = `standing AS MATERIALIZED (
       ORDER BY s.share, s.served_at, s.id LIMIT v_left
     )`;
 
+/** Whether the process executes the asset of the ready row `y`: a bit for each, by number. */
+const OF_ITS_ASSETS = `CASE WHEN y.asset_id < v_known THEN get_bit(p_assets, y.asset_id) = 1 END`;
+
+/**
+ * Ready rows with what they are claimed by, in their order, not more than `most`; each is locked, and so is its head.
+ * What others hold is left out. Who takes such a row from the ready ones holds these locks, so that it needs none itself.
+ */
+const openRows = (where: string, most: string): string => `
+        SELECT y.ctid AS place, y.rank, m.*, h.active FROM ready y
+        CROSS JOIN LATERAL (
+          SELECT m.ctid AS spot, m.id, m.run_id, m.lane_id, m.head_id, m.asset_id, m.priority, m.epoch
+          FROM materializations m
+          WHERE m.id = y.materialization_id AND m.status = 'pending' AND m.blockers = 0 AND m.waiting_for IS NULL
+          FOR UPDATE SKIP LOCKED) m
+        CROSS JOIN LATERAL (
+          SELECT h.active_materialization AS active FROM heads h WHERE h.id = m.head_id FOR UPDATE SKIP LOCKED) h
+        WHERE ${where}
+        ORDER BY y.rank, y.materialization_id LIMIT ${most}`;
+
+/** Where lanes have limits: what of the picked ones these allow. */
+const ALLOWED = `    ), beyond AS (
+      -- Lanes that share a limit may have picked more than it has places: the first of each lane, in their order, and so on.
+      SELECT p.id FROM (
+        SELECT p.id, u.id AS limit_id, row_number() OVER (PARTITION BY u.id ORDER BY p.round, p.turn) AS place
+        FROM (SELECT p.*, row_number() OVER (PARTITION BY p.lane_id ORDER BY p.rank, p.id) AS round FROM picked p) p
+        CROSS JOIN LATERAL unnest(p.limits) u (id)) p
+      CROSS JOIN LATERAL (SELECT places_left(x) AS free FROM limits x WHERE x.id = p.limit_id OFFSET 0) x
+      WHERE p.place > x.free
+    ), allowed AS MATERIALIZED (
+      SELECT p.* FROM picked p WHERE p.id NOT IN (SELECT b.id FROM beyond b) ORDER BY p.rank, p.id LIMIT v_left
+`;
+
 /** Beside what takes places, others of the same assets that go with it. */
 const BESIDE = `    ), beside AS MATERIALIZED (
       -- Next to the first of them, since a plan keeps those of an asset together; the bound is for what lies between.
-      SELECT g.lane_id, g.limits, y.* FROM (
+      SELECT y.*, g.limits FROM (
         SELECT a.lane_id, a.limits, a.asset_id, a.rank, min(a.id) AS id, count(*) * (s.size - 1) AS most FROM allowed a
         JOIN unnest(p_batched, p_sizes) s (asset_id, size) ON s.asset_id = a.asset_id
         GROUP BY a.lane_id, a.limits, a.asset_id, a.rank, s.size) g
-      CROSS JOIN LATERAL (
-        SELECT y.ctid AS place, y.rank, y.materialization_id AS id, y.asset_id FROM ready y
-        WHERE y.lane_id = g.lane_id AND y.rank = g.rank
+      CROSS JOIN LATERAL (${openRows(
+        `y.lane_id = g.lane_id AND y.rank = g.rank
           AND y.materialization_id BETWEEN g.id AND g.id + 10 * ${MOST_BESIDE}
-          AND (y.asset_id = g.asset_id AND y.materialization_id NOT IN (SELECT a.id FROM allowed a)) IS TRUE
-        ORDER BY y.rank, y.materialization_id LIMIT LEAST(g.most, ${MOST_BESIDE}) FOR UPDATE SKIP LOCKED) y
+          AND (y.asset_id = g.asset_id AND y.materialization_id NOT IN (SELECT a.id FROM allowed a)) IS TRUE`,
+        `LEAST(g.most, ${MOST_BESIDE})`,
+      )}) y
     ), together AS MATERIALIZED (
-      SELECT a.id, a.place, a.limits FROM allowed a UNION ALL SELECT b.id, b.place, b.limits FROM beside b
+      SELECT ${columnsOf('a')} FROM allowed a UNION ALL SELECT ${columnsOf('b')} FROM beside b
 `;
 
 /** What is taken, by batches. */
@@ -109,44 +142,62 @@ const SINGLY = `    ), taken AS MATERIALIZED (
       SELECT j.*, NULL::bigint AS batch FROM judged j WHERE j.holder = j.id
 `;
 
-/** The step of claim_ready that takes from lanes; where nothing is computed in batches, without what only they need. */
-function takeReady(batched: boolean): string {
-  const wanted = batched ? 'together' : 'allowed';
+/** Places and tokens that are taken now. */
+const counting = (places: string): string => `    ), counted AS (
+      UPDATE limits x SET used = x.used + n.count,
+        tokens = CASE WHEN x.burst IS NOT NULL THEN GREATEST(tokens_left(x) - n.count, 0) END,
+        refilled_at = CASE WHEN x.burst IS NOT NULL THEN clock_timestamp() END,
+        served_at = clock_timestamp(),
+        opens_at = CASE WHEN x.opens_at IS NOT NULL
+          THEN gate_opens(x.capacity, x.used + n.count, x.burst, tokens_left(x) - n.count, x.period) END
+      FROM (SELECT u.id, ${places}::integer AS count FROM taken t CROSS JOIN LATERAL unnest(t.limits) u (id) GROUP BY u.id) n
+      WHERE x.id = ANY (ARRAY(SELECT DISTINCT unnest(a.limits) FROM allowed a)) AND n.id = x.id
+`;
+
+function columnsOf(row: string): string {
+  return [
+    'place',
+    'rank',
+    'spot',
+    'id',
+    'run_id',
+    'lane_id',
+    'head_id',
+    'asset_id',
+    'priority',
+    'epoch',
+    'active',
+    'limits',
+  ]
+    .map((column) => `${row}.${column}`)
+    .join(', ');
+}
+
+/**
+ * The step of claim_ready that takes from lanes. Most have no limits and nothing that is computed in batches; the parts
+ * of the statement that only these need would cost as much as the rest where few are taken.
+ */
+function takeReady({ limited, batched }: { readonly limited: boolean; readonly batched: boolean }): string {
+  const wanted = batched ? 'together' : limited ? 'allowed' : 'picked';
   const places = batched ? 'count(DISTINCT COALESCE(t.batch, -t.id))' : 'count(*)';
-  return `    WITH lane AS MATERIALIZED (
-      SELECT l.id, l.limits, LEAST(v_quota, f.free) AS quota, n.turn
+  const lane = limited
+    ? `SELECT l.id, l.limits, LEAST(v_quota, f.free) AS quota, n.turn
       FROM unnest(v_lanes) WITH ORDINALITY n (id, turn)
       CROSS JOIN LATERAL (SELECT l.id, l.limits FROM lanes l WHERE l.id = n.id OFFSET 0) l
-      CROSS JOIN LATERAL (SELECT min(places_left(x)) AS free FROM limits x WHERE x.id = ANY (l.limits) OFFSET 0) f
+      CROSS JOIN LATERAL (SELECT min(places_left(x)) AS free FROM limits x WHERE x.id = ANY (l.limits) OFFSET 0) f`
+    : `SELECT n.id, v_quota AS quota FROM unnest(v_lanes) n (id)`;
+  return `    WITH lane AS MATERIALIZED (
+      ${lane}
     ), picked AS MATERIALIZED (
-      SELECT l.id AS lane_id, l.limits, l.quota, l.turn, y.* FROM lane l CROSS JOIN LATERAL (
-        SELECT y.ctid AS place, y.rank, y.materialization_id AS id, y.asset_id FROM ready y
-        -- IS TRUE keeps it from becoming a join, which would not read in the order of the index.
-        WHERE y.lane_id = l.id AND (y.asset_id IN (SELECT unnest(p_assets))) IS TRUE
-        ORDER BY y.rank, y.materialization_id LIMIT l.quota FOR UPDATE SKIP LOCKED) y
-    ), beyond AS (
-      -- Lanes that share a limit may have picked more than it has places: the first of each lane, in their order, and so on.
-      SELECT p.id FROM (
-        SELECT p.id, u.id AS limit_id, row_number() OVER (PARTITION BY u.id ORDER BY p.round, p.turn) AS place
-        FROM (SELECT p.*, row_number() OVER (PARTITION BY p.lane_id ORDER BY p.rank, p.id) AS round FROM picked p
-          WHERE v_limited) p
-        CROSS JOIN LATERAL unnest(p.limits) u (id)) p
-      CROSS JOIN LATERAL (SELECT places_left(x) AS free FROM limits x WHERE x.id = p.limit_id OFFSET 0) x
-      WHERE p.place > x.free
-    ), allowed AS MATERIALIZED (
-      SELECT p.* FROM picked p WHERE p.id NOT IN (SELECT b.id FROM beyond b) ORDER BY p.rank, p.id LIMIT v_left
-${batched ? BESIDE : ''}    ), mats AS MATERIALIZED (
-      SELECT m.id, m.run_id, m.lane_id, m.head_id, m.asset_id, m.priority, m.epoch FROM materializations m
-      WHERE m.id = ANY (ARRAY(SELECT t.id FROM ${wanted} t)) AND m.status = 'pending' AND m.blockers = 0
-        AND m.waiting_for IS NULL
-      FOR UPDATE SKIP LOCKED
-    ), free_heads AS MATERIALIZED (
-      SELECT h.id, h.active_materialization AS active FROM heads h
-      WHERE h.id = ANY (ARRAY(SELECT m.head_id FROM mats m)) FOR UPDATE SKIP LOCKED
-    ), judged AS MATERIALIZED (
-      SELECT m.*, COALESCE(h.active, first_value(m.id) OVER (PARTITION BY m.head_id ORDER BY m.priority DESC, m.id))
+      SELECT y.*, ${limited ? 'l.limits, l.turn, ' : ''}l.quota FROM lane l CROSS JOIN LATERAL (${openRows(
+        // IS TRUE keeps it from becoming a condition of the index, which is to be read in its order.
+        `y.lane_id = l.id AND (${OF_ITS_ASSETS}) IS TRUE`,
+        'l.quota',
+      )}) y${limited ? '' : ' ORDER BY y.rank, y.id LIMIT v_left'}
+${limited ? ALLOWED : ''}${batched ? BESIDE : ''}    ), judged AS MATERIALIZED (
+      SELECT w.*, COALESCE(w.active, first_value(w.id) OVER (PARTITION BY w.head_id ORDER BY w.priority DESC, w.id))
         AS holder
-      FROM mats m JOIN free_heads h ON h.id = m.head_id
+      FROM ${wanted} w
 ${batched ? IN_BATCHES : SINGLY}    ), locks AS (
       -- The holder as it was read under the lock: constraints are checked on a row of the snapshot first, in which it may
       -- be missing yet.
@@ -160,36 +211,29 @@ ${batched ? IN_BATCHES : SINGLY}    ), locks AS (
         epoch = m.epoch + CASE WHEN j.holder = j.id THEN 1 ELSE 0 END,
         process = CASE WHEN j.holder = j.id THEN p_process END,
         waiting_for = NULLIF(j.holder, j.id)
-      FROM judged j WHERE m.id = ANY (ARRAY(SELECT x.id FROM judged x)) AND j.id = m.id
+      FROM judged j WHERE m.ctid = ANY (ARRAY(SELECT x.spot FROM judged x)) AND j.id = m.id
     ), gone AS (
-      DELETE FROM ready y WHERE y.ctid = ANY (ARRAY(SELECT t.place FROM ${wanted} t JOIN judged j ON j.id = t.id))
+      DELETE FROM ready y WHERE y.ctid = ANY (ARRAY(SELECT j.place FROM judged j)) RETURNING 1
     ), held AS (
       INSERT INTO claims (namespace, process, materialization_id, batch)
       SELECT p_namespace, p_process, t.id, t.batch FROM taken t
-    ), counted AS (
-      UPDATE limits x SET used = x.used + n.count,
-        tokens = CASE WHEN x.burst IS NOT NULL THEN GREATEST(tokens_left(x) - n.count, 0) END,
-        refilled_at = CASE WHEN x.burst IS NOT NULL THEN clock_timestamp() END,
-        served_at = clock_timestamp(),
-        opens_at = CASE WHEN x.opens_at IS NOT NULL
-          THEN gate_opens(x.capacity, x.used + n.count, x.burst, tokens_left(x) - n.count, x.period) END
-      FROM (
-        SELECT u.id, ${places}::integer AS count FROM taken t
-        JOIN ${wanted} o ON o.id = t.id CROSS JOIN LATERAL unnest(o.limits) u (id) WHERE v_limited GROUP BY u.id) n
-      WHERE x.id = ANY (ARRAY(SELECT DISTINCT unnest(a.limits) FROM allowed a WHERE v_limited)) AND n.id = x.id
-    )
+${limited ? counting(places) : ''}    )
     SELECT
       (SELECT array_agg((t.id, t.run_id, t.lane_id, t.head_id, t.asset_id, t.priority, 'running', t.epoch + 1, p_process,
         NULL, NULL, NULL)::moved) FROM taken t),
       (SELECT ${places} FROM taken t),
-      -- A lane that had its share may have more, or may have it after all where others were before it at a limit; one of
+      -- A lane that had its share may have more${
+        limited
+          ? `, or may have it after all where others were before it at a limit; one of
       -- which nothing could be had is left to the next claim.
-      ARRAY(SELECT p.lane_id FROM picked p LEFT JOIN judged j ON j.id = p.id
-        GROUP BY p.lane_id, p.quota HAVING count(*) = p.quota AND count(j.id) > 0
-          OR (EXISTS (SELECT FROM judged) AND bool_or(p.id IN (SELECT b.id FROM beyond b)))),
+      ARRAY(SELECT p.lane_id FROM picked p GROUP BY p.lane_id, p.quota HAVING count(*) = p.quota
+        OR (EXISTS (SELECT FROM judged) AND bool_or(p.id IN (SELECT b.id FROM beyond b)))),`
+          : `.
+      ARRAY(SELECT p.lane_id FROM picked p GROUP BY p.lane_id, p.quota HAVING count(*) = p.quota),`
+      }
       (SELECT array_agg(j.holder) FROM judged j WHERE j.holder <> j.id),
-      (SELECT array_agg(t.place) FROM ${wanted} t LEFT JOIN judged j ON j.id = t.id WHERE j.id IS NULL)
-    INTO v_taken, v_places, v_full, v_holders, v_unfit;`;
+      (SELECT count(*) FROM judged) = (SELECT count(*) FROM gone)
+    INTO v_taken, v_places, v_full, v_holders, v_sure;`;
 }
 
 /**
@@ -198,6 +242,7 @@ ${batched ? IN_BATCHES : SINGLY}    ), locks AS (
  * Lanes of one key count as one, so that no key delays others by the number of its runs. Then by priority and age. A row
  * whose lock is free, or its own already, takes it; the others record whom they wait for, under the head's row lock, so
  * that the holder's end cannot miss them.
+ * `p_assets`: a bit for each asset that the process executes, by number (get_bit).
  * This half never waits: what cannot be locked stays ready for the next claim. The process row is shared (KEY SHARE),
  * so that a rescue, which takes it FOR UPDATE, comes wholly before (then there is no row, and nothing is claimed) or
  * wholly after. `p_closed`: pools of which nothing is wanted. `p_run`: only of this run.
@@ -214,7 +259,7 @@ ${batched ? IN_BATCHES : SINGLY}    ), locks AS (
  * Guard: pending without blockers, read under the row lock; `outdated`: other definitions may count than the process
  * knows, nothing is claimed until it has asked.
  */
-export const CLAIM_READY = `CREATE FUNCTION claim_ready(p_namespace integer, p_process text, p_limit integer, p_assets integer[],
+export const CLAIM_READY = `CREATE FUNCTION claim_ready(p_namespace integer, p_process text, p_limit integer, p_assets bytea,
   p_closed integer[], p_batched integer[], p_sizes integer[], p_run bigint, p_released bigint[], OUT claimed moved[],
   OUT empty bigint[], OUT empty_at integer[], OUT again float8,
   OUT outdated boolean, OUT shut bigint[], OUT gates bigint[])
@@ -222,9 +267,11 @@ LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
   v_now timestamptz;
   v_left integer := p_limit;
+  v_known integer := 8 * octet_length(p_assets);
   v_tried bigint[] := '{}';
   v_lanes bigint[];
   v_limited boolean;
+  v_all boolean;
   v_busy boolean := false;
   v_more boolean;
   v_keyed boolean;
@@ -236,6 +283,7 @@ DECLARE
   v_places integer;
   v_full bigint[];
   v_holders bigint[];
+  v_sure boolean;
   v_unfit tid[];
   v_shut bigint[];
   v_gates bigint[];
@@ -308,22 +356,36 @@ BEGIN
       CONTINUE WHEN v_lanes IS NULL;
     END IF;
 
-    IF p_batched IS NULL THEN
-${takeReady(false)}
+    IF p_batched IS NOT NULL THEN
+${takeReady({ limited: true, batched: true })}
+    ELSIF v_limited THEN
+${takeReady({ limited: true, batched: false })}
     ELSE
-${takeReady(true)}
+${takeReady({ limited: false, batched: false })}
+    END IF;
+    -- Between the snapshot and the lock it was claimed by another, ended there and is to be tried again, perhaps later.
+    IF NOT v_sure THEN
+      RAISE EXCEPTION 'what was ready was taken by another meanwhile' USING ERRCODE = 'serialization_failure';
+    END IF;
+    IF v_holders IS NOT NULL THEN PERFORM raise_holders(v_holders); END IF;
+    -- What could not be had is locked by somebody, or has no business here; the latter must not stand in the way.
+    IF v_taken IS NULL AND v_holders IS NULL THEN
+      v_unfit := ARRAY(
+        SELECT y.place FROM unnest(v_lanes) l (id) CROSS JOIN LATERAL (
+          SELECT y.ctid AS place, y.materialization_id AS id FROM ready y
+          WHERE y.lane_id = l.id AND (${OF_ITS_ASSETS}) IS TRUE
+          ORDER BY y.rank, y.materialization_id LIMIT 4) y
+        WHERE NOT EXISTS (SELECT FROM materializations m
+          WHERE m.id = y.id AND m.status = 'pending' AND m.blockers = 0 AND m.waiting_for IS NULL OFFSET 0));
+      DELETE FROM ready y WHERE y.ctid = ANY (ARRAY(
+        SELECT x.ctid FROM ready x WHERE x.ctid = ANY (v_unfit) FOR UPDATE SKIP LOCKED));
     END IF;
 
     claimed := claimed || COALESCE(v_taken, '{}');
     v_left := v_left - v_places;
+    -- Nothing is open but what was tried.
+    EXIT WHEN v_all AND NOT v_limited AND cardinality(v_full) = 0;
     v_tried := ARRAY(SELECT t.id FROM unnest(v_tried) t (id) WHERE t.id <> ALL (v_full));
-    IF v_holders IS NOT NULL THEN PERFORM raise_holders(v_holders); END IF;
-    -- What could not be had is locked by somebody, or has no business here; the latter must not stand in the way.
-    IF v_unfit IS NOT NULL THEN
-      DELETE FROM ready y WHERE y.ctid = ANY (v_unfit) AND NOT EXISTS (
-        SELECT FROM materializations m WHERE m.id = y.materialization_id AND m.status = 'pending' AND m.blockers = 0
-          AND m.waiting_for IS NULL OFFSET 0);
-    END IF;
   END LOOP;
 
   -- Whoever waits at a gate is written down under the lock of that limit, so that who gives a place back opens it.

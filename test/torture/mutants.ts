@@ -49,8 +49,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'single-flight',
     without: 'the look at who holds (asset, partition): two run at once',
     file: CLAIMING,
-    find: 'COALESCE(h.active, first_value(m.id) OVER (PARTITION BY m.head_id ORDER BY m.priority DESC, m.id))',
-    replace: 'first_value(m.id) OVER (PARTITION BY m.head_id ORDER BY m.priority DESC, m.id)',
+    find: 'COALESCE(w.active, first_value(w.id) OVER (PARTITION BY w.head_id ORDER BY w.priority DESC, w.id))',
+    replace: 'first_value(w.id) OVER (PARTITION BY w.head_id ORDER BY w.priority DESC, w.id)',
   },
   {
     name: 'single-flight-release',

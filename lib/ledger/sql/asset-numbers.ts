@@ -7,6 +7,8 @@ import { ASSET_KEYS, ASSETS } from './statements/registering.js';
 export class AssetNumbers {
   readonly #byKey = new Map<string, number>();
   readonly #byNumber = new Map<number, string>();
+  // A process asks with the same list in every beat.
+  readonly #bits = new WeakMap<readonly string[], Buffer>();
 
   constructor(readonly namespace: number) {}
 
@@ -19,6 +21,17 @@ export class AssetNumbers {
   async known(sql: Sql, keys: readonly string[]): Promise<number[]> {
     await this.#load(sql, keys);
     return keys.flatMap((key) => this.#byKey.get(key) ?? []);
+  }
+
+  /** Those of these keys that are registered, as a bit for each by its number: what get_bit reads. Kept by list. */
+  async bits(sql: Sql, keys: readonly string[]): Promise<Buffer> {
+    const kept = this.#bits.get(keys);
+    if (kept) return kept;
+    const numbers = await this.known(sql, keys);
+    const bits = Buffer.alloc(numbers.reduce((most, number) => Math.max(most, (number >> 3) + 1), 0));
+    for (const number of numbers) bits[number >> 3]! |= 1 << (number & 7);
+    if (numbers.length === keys.length) this.#bits.set(keys, bits);
+    return bits;
   }
 
   /** A look-up for all of these keys; FLOWSTONE_ASSET_UNKNOWN names those never registered. */

@@ -33,10 +33,11 @@ const NOTHING: Beat = {
   ...{ again: null, outdated: false, rings: [] },
 };
 
+const NO_ASSETS = Buffer.alloc(0);
+
 export class Beats {
   // Attempts whose commit was sent and never answered, by id the newest epoch: until it is known, `fenced` would be a guess.
   readonly #inDoubt = new Map<number, number>();
-  readonly #numbers = new WeakMap<readonly string[], string>();
 
   constructor(
     readonly database: Database,
@@ -140,7 +141,7 @@ export class Beats {
         consumed.push(id);
       }
     }
-    const assets = request ? await this.#numbersOf(request.assets) : numbers([]);
+    const assets = request ? await this.claims.assets.bits(this.database, request.assets) : NO_ASSETS;
     const batched = request && (await this.claims.batched(this.database, request));
     const [row] = await this.database.rows<BeatRow>(BEAT, [
       ...[this.namespace, numbers(ids), json(rows), numbers(consumers), numbers(consumed)],
@@ -153,16 +154,6 @@ export class Beats {
     );
     const claims = await this.claims.records(this.database, claimed);
     return { verdicts, endedRuns, released, claims, again, outdated: outdated === true, rings };
-  }
-
-  /** Kept by list: a process asks with the same one in every beat. */
-  async #numbersOf(keys: readonly string[]): Promise<string> {
-    const kept = this.#numbers.get(keys);
-    if (kept !== undefined) return kept;
-    const known = await this.claims.assets.known(this.database, keys);
-    const text = numbers(known);
-    if (known.length === keys.length) this.#numbers.set(keys, text);
-    return text;
   }
 
   /** What was not written is fenced; or past its deadline; or was written by a commit that lost its answer. */

@@ -55,7 +55,7 @@ export class Claims {
   async claimIn(sql: Sql, run: number, request: ClaimRequest): Promise<readonly Claim[]> {
     const { process, limit } = request;
     if (limit <= 0) return [];
-    const assets = await this.assets.known(sql, request.assets);
+    const assets = await this.assets.bits(sql, request.assets);
     const batched = await this.batched(sql, request);
     const values = [this.namespace, process, limit, assets, run, batched?.assets ?? null, batched?.sizes ?? null];
     const [row] = await sql.rows<{ ids: number[] }>(CLAIM_RUN, values);
