@@ -103,21 +103,31 @@ export interface BatchItem<I = object> {
 /** What `executeMany` yields: each item's key with its value, in any order, as they become known. */
 export type BatchResults<V> = AsyncIterable<readonly [key: string, value: V | BatchFailure]>;
 
+const NO_DIMENSIONS: ContextPartition['dimensions'] = Object.freeze({});
+
 /** The partition of a context, from its key and what its partition set says of it. */
 export function contextPartition(
   key: string,
   window: PartitionWindow | undefined,
   dimensions: Readonly<Record<string, string>> | undefined,
 ): ContextPartition {
-  const partition = { key, timed: window !== undefined, dimensions: dimensions ?? {} };
-  if (window) return { ...partition, window };
-  // Not enumerable, so that a context can be logged.
-  return Object.defineProperty(partition, 'window', {
-    get() {
-      const message = `Partition '${key}' has no time window. Read context.partition.key or .dimensions, or give the asset a time scheme.`;
-      throw new FlowStoneError('FLOWSTONE_CONTEXT_NO_WINDOW', message, { context: { partition: key } });
-    },
-  }) as ContextPartition;
+  if (!window) return new UntimedPartition(key, dimensions ?? NO_DIMENSIONS);
+  return { key, timed: true, dimensions: dimensions ?? NO_DIMENSIONS, window };
+}
+
+class UntimedPartition implements ContextPartition {
+  readonly timed = false;
+
+  constructor(
+    readonly key: string,
+    readonly dimensions: ContextPartition['dimensions'],
+  ) {}
+
+  // Of the class, not of the object, so that a context can be logged.
+  get window(): never {
+    const message = `Partition '${this.key}' has no time window. Read context.partition.key or .dimensions, or give the asset a time scheme.`;
+    throw new FlowStoneError('FLOWSTONE_CONTEXT_NO_WINDOW', message, { context: { partition: this.key } });
+  }
 }
 
 const storage = new AsyncLocalStorage<AssetContext | BatchContext>();

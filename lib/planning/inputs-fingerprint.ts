@@ -12,8 +12,16 @@ const laneDigits = 8;
  * (asset, partition, data version). What is consumed through two dependencies counts once.
  */
 export function inputsFingerprint(inputs: Iterable<InputVersion>): string {
-  const members = new Set<string>();
-  for (const { asset, partition, dataVersion } of inputs) members.add(memberText(asset, partition, dataVersion));
+  let members: Set<string> | undefined;
+  for (const { asset, partition, dataVersion } of inputs) {
+    (members ??= new Set()).add(memberText(asset, partition, dataVersion));
+  }
+  return members ? sumOf(members) : OF_NOTHING;
+}
+
+const OF_NOTHING = '0'.repeat(LANES * laneDigits);
+
+function sumOf(members: ReadonlySet<string>): string {
   const sum = new Uint32Array(LANES);
   const lanes = new Uint32Array(LANES);
   for (const member of members) {

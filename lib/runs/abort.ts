@@ -31,6 +31,7 @@ export class Abort {
   #reason: Aborted | undefined;
   #controller: AbortController | undefined;
   #listener: (() => void) | undefined;
+  #timer: NodeJS.Timeout | undefined;
 
   /** What is thrown, undefined while nobody aborted. */
   get reason(): Aborted | undefined {
@@ -61,26 +62,26 @@ export class Abort {
   /**
    * The result of `work`, or a rejection with the reason once there is one: at once for a timeout and for a shutdown
    * (whose deadline has passed), after `grace()` ms otherwise, since code that listens ends sooner and may still tell
-   * what it did. Code that goes on after that may still throw: nobody waits for it. Once for an attempt.
+   * what it did. Code that goes on after that may still throw: nobody waits for it. One at a time for an attempt.
    */
   over<T>(work: Promise<T>, grace: () => number): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      let timer: NodeJS.Timeout | undefined;
-      const give = (): void => {
+      this.#listener = () => {
         const reason = this.#reason!;
-        timer = setTimeout(() => reject(reason), AT_ONCE.has(reason.kind) ? 0 : grace());
+        this.#timer = setTimeout(() => reject(reason), AT_ONCE.has(reason.kind) ? 0 : grace());
       };
-      this.#listener = give;
-      if (this.#reason) give();
-      const settle = <V>(how: (value: V) => void) => {
-        return (value: V): void => {
-          clearTimeout(timer);
-          this.#listener = undefined;
-          how(value);
-        };
-      };
-      work.then(settle(resolve), settle(reject));
+      if (this.#reason) this.#listener();
+      work.then(
+        (value) => this.#settle(resolve, value),
+        (error: unknown) => this.#settle(reject, error),
+      );
     });
+  }
+
+  #settle<V>(how: (value: V) => void, value: V): void {
+    clearTimeout(this.#timer);
+    this.#listener = undefined;
+    how(value);
   }
 }
 

@@ -3,6 +3,7 @@ import type { AssetContext, BatchContext, BatchItem, BatchResults, ContextLogger
 import type { AssetDefinition } from '../assets/asset.definition.js';
 import type { StoredValue } from '../io/io-manager.port.js';
 import type { Claim, Ledger } from '../ledger/ledger.port.js';
+import type { PartitionSet } from '../partitions/partition-set.js';
 import type { Failure } from './failure.js';
 import type { Pulse } from './heartbeat/pulse.js';
 import type { PinLoader, PinnedDependency } from './input.loader.js';
@@ -39,9 +40,11 @@ export interface Prepared {
   readonly claim: Claim;
   readonly definition: AssetDefinition;
   readonly executable: Executable;
+  /** What it consumes: without those that only order. */
   readonly dependencies: readonly PinnedDependency[];
   readonly inputs: string;
   readonly upstreams: string;
-  readonly window: { readonly start: Date; readonly end: Date } | undefined;
-  readonly dimensions: Readonly<Record<string, string>> | undefined;
+  /** The partitions of its asset, and which of them it is; -1: it was retired meanwhile. */
+  readonly partitions: PartitionSet;
+  readonly ordinal: number;
 }

@@ -1,5 +1,6 @@
 // What one attempt tells the ledger: what its code reported, and the outcome that follows from its value or its failure.
 import type { ContextReport } from '../assets/asset.context.js';
+import type { StoredValue } from '../io/io-manager.port.js';
 import type { Outcome } from '../ledger/ledger.port.js';
 import type { JsonObject, ValueRecord } from '../ledger/records.js';
 import { Aborted, type Abort } from './abort.js';
@@ -10,36 +11,49 @@ import { errorRecord, wrapUserError, type FailurePlace } from './failure.js';
 import type { PinnedDependency } from './input.loader.js';
 import { timeoutError } from './timed-out.js';
 
+const NOTHING: readonly number[] = [];
+
+type Stored = StoredValue & { readonly io: string };
+
 export class AttemptResult {
-  readonly place: FailurePlace;
   /** When user code began; null: it has not. */
   startedAt: Date | null = null;
   #dataVersion: string | undefined;
-  readonly #metadata: Record<string, unknown> = {};
-  readonly #columns: Record<string, unknown> = {};
+  #metadata: Record<string, unknown> | undefined;
+  #columns: Record<string, unknown> | undefined;
 
   constructor(
     private readonly host: Pick<AttemptHost, 'store' | 'failed' | 'random'>,
     private readonly prepared: Prepared,
-  ) {
-    const { run, asset, partition, attempt } = prepared.claim;
-    this.place = { run, asset, partition: prepared.definition.scheme ? partition : undefined, attempt };
+  ) {}
+
+  get place(): FailurePlace {
+    const { claim, definition } = this.prepared;
+    const { run, asset, partition, attempt } = claim;
+    return { run, asset, partition: definition.scheme ? partition : undefined, attempt };
   }
 
   /** Later reports add to earlier ones. */
   report({ dataVersion, metadata, columns }: ContextReport): void {
     if (dataVersion !== undefined) this.#dataVersion = dataVersion;
-    Object.assign(this.#metadata, metadata);
-    Object.assign(this.#columns, columns);
+    if (metadata) Object.assign((this.#metadata ??= {}), metadata);
+    if (columns) Object.assign((this.#columns ??= {}), columns);
   }
 
-  /** Stores what user code computed; `undefined`: there is nothing to store. */
-  async success(value: unknown, abort: Abort): Promise<Outcome> {
-    const { claim, definition, dependencies, inputs, upstreams } = this.prepared;
+  /** Stores what user code computed; nothing where that is `undefined`. */
+  store(value: unknown, abort: Abort): Promise<Stored> | undefined {
+    const { claim, definition } = this.prepared;
     abort.throwIfAborted();
-    const stored = value === undefined ? undefined : await this.host.store(definition, claim, value, abort.signal);
+    return value === undefined ? undefined : this.host.store(definition, claim, value, abort.signal);
+  }
+
+  /** What is told of it once its value is stored; undefined: there was nothing to store. */
+  success(stored: Stored | undefined): Outcome {
+    const { claim, definition, dependencies, inputs, upstreams } = this.prepared;
     // No timer fires while code blocks the event loop, but the ledger has counted on.
-    if (Date.now() - this.startedAt!.getTime() > (definition.timeout ?? Infinity)) throw new Aborted('timeout');
+    if (definition.timeout !== undefined && Date.now() - this.startedAt!.getTime() > definition.timeout) {
+      throw new Aborted('timeout');
+    }
     crashPoint('after-value');
     const record: ValueRecord | null = stored
       ? { io: stored.io, location: stored.location, size: stored.size, rows: stored.rows, hash: stored.hash }
@@ -53,7 +67,7 @@ export class AttemptResult {
       codeVersion: definition.codeVersion ?? null,
       inputs,
       upstreams,
-      consumed: consumedBy(dependencies),
+      consumed: dependencies.length === 0 ? NOTHING : consumedBy(dependencies),
       metadata: this.#told(),
       startedAt: this.startedAt!,
     };
@@ -75,15 +89,17 @@ export class AttemptResult {
   }
 
   #told(): JsonObject | null {
-    const columns = this.#columns;
-    const all = { ...this.#metadata, ...(Object.keys(columns).length > 0 && { columns }) };
+    const columns = this.#columns && Object.keys(this.#columns).length > 0 ? this.#columns : undefined;
+    if (!this.#metadata && !columns) return null;
+    const all = { ...this.#metadata, ...(columns && { columns }) };
     return Object.keys(all).length === 0 ? null : (JSON.parse(JSON.stringify(all)) as JsonObject);
   }
 }
 
 function consumedBy(dependencies: readonly PinnedDependency[]): number[] {
-  const ids = dependencies
-    .filter(({ dependency }) => !dependency.ordering)
-    .flatMap(({ pins }) => pins.map(({ head }) => head?.materialization));
-  return [...new Set(ids.filter((id) => id != null))];
+  const consumed = new Set<number>();
+  for (const { pins } of dependencies) {
+    for (const { head } of pins) if (head?.materialization != null) consumed.add(head.materialization);
+  }
+  return [...consumed];
 }

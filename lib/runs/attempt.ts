@@ -1,21 +1,21 @@
 // One attempt at one materialization: load, execute, store. It never touches the record itself.
-// What is told of it stands in attempt.result.ts; several at once in batch.ts.
-import { contextPartition, runInContext, type AssetContext, type ContextLogger } from '../assets/asset.context.js';
+// What its code is given stands in attempt.context.ts, what is told of it in attempt.result.ts; several at once in batch.ts.
+import { runInContext } from '../assets/asset.context.js';
 import type { Claim, Outcome } from '../ledger/ledger.port.js';
 import { abortAfter, Aborted, type Abort } from './abort.js';
+import { AttemptContext } from './attempt.context.js';
 import type { AttemptHost, Prepared } from './attempt.host.js';
 import { AttemptResult } from './attempt.result.js';
 import type { Execution, Executing } from './coordinator.js';
 import { crashPoint } from './crash-points.js';
-import { placeName } from './failure.js';
 import { loadInputs } from './input.loader.js';
+
+const NOT_AT_ALL = (): number => 0;
 
 export class Attempt implements Execution {
   readonly batchSize = 1;
   readonly #result: AttemptResult;
   #stopTimer: (() => void) | undefined;
-  /** How long code that was told to stop is waited for, ms: while inputs are loaded, not at all. */
-  #grace = 0;
 
   constructor(
     private readonly host: AttemptHost,
@@ -33,11 +33,29 @@ export class Attempt implements Execution {
     return { outcomes: [outcome], over: outcome };
   }
 
+  // In one function, which waits only where there is something to wait for: each promise more, and each wait, would cost
+  // a good part of what all else of a short attempt costs.
   async #run(abort: Abort): Promise<Outcome> {
     const over = this.host.pulse.begin(this.claim.id);
+    const { definition, dependencies, executable } = this.prepared;
+    /** How long code that was told to stop is waited for, ms: while inputs are loaded, not at all. */
+    const grace = (): number => this.host.cancelGrace;
     try {
       abort.throwIfAborted();
-      return await abort.over(this.#work(abort), () => this.#grace);
+      const loading = dependencies.length > 0 ? loadInputs(dependencies, this.host.loader, abort) : undefined;
+      const inputs = loading ? await abort.over(loading, NOT_AT_ALL) : {};
+      abort.throwIfAborted();
+      if (definition.timeout !== undefined) await abort.over(this.#limit(definition.timeout, abort), NOT_AT_ALL);
+      abort.throwIfAborted();
+      this.#result.startedAt = new Date();
+      const context = new AttemptContext(this.host, this.prepared, this.#result, abort);
+      crashPoint('before-execute');
+      const computing = runInContext(context, () => awaitable(executable.execute(context, inputs)));
+      const value = computing instanceof Promise ? await abort.over<unknown>(computing, grace) : computing;
+      crashPoint('after-execute');
+      // Rows are produced while they are stored: inside the context as well.
+      const storing = runInContext(context, () => this.#result.store(value, abort));
+      return this.#result.success(storing && (await abort.over(storing, grace)));
     } catch (error) {
       return this.#result.failure(error, abort);
     } finally {
@@ -46,55 +64,16 @@ export class Attempt implements Execution {
     }
   }
 
-  async #work(abort: Abort): Promise<Outcome> {
-    const inputs = await loadInputs(this.prepared.dependencies, this.host.loader, abort);
-    await this.#start(abort);
-    abort.throwIfAborted();
-    this.#grace = this.host.cancelGrace;
-    const context = this.#context(abort);
-    crashPoint('before-execute');
-    // Rows are produced while they are stored, so that both happen inside the context and under the signal.
-    return runInContext(context, async () => {
-      const value = await this.prepared.executable.execute(context, inputs);
-      crashPoint('after-execute');
-      return this.#result.success(value, abort);
-    });
+  /** From now on it has so many ms, by the ledger's clock and by ours. */
+  async #limit(milliseconds: number, abort: Abort): Promise<void> {
+    const { id, epoch } = this.claim;
+    const held = await this.host.ledger.start([{ id, epoch, timeout: milliseconds }]);
+    if (!held.has(id)) throw new Aborted('lost');
+    if (!abort.reason) this.#stopTimer = abortAfter(milliseconds, () => abort.abort('timeout'));
   }
+}
 
-  async #start(abort: Abort): Promise<void> {
-    const limit = this.prepared.definition.timeout;
-    if (limit !== undefined) {
-      const { id, epoch } = this.claim;
-      const held = await this.host.ledger.start([{ id, epoch, timeout: limit }]);
-      if (!held.has(id)) throw new Aborted('lost');
-    }
-    this.#result.startedAt = new Date();
-    if (limit !== undefined && !abort.reason) this.#stopTimer = abortAfter(limit, () => abort.abort('timeout'));
-  }
-
-  #context(abort: Abort): AssetContext {
-    const { claim, definition, window, dimensions } = this.prepared;
-    const { host } = this;
-    const result = this.#result;
-    let logger: ContextLogger | undefined;
-    const name = `${placeName(result.place)} run ${claim.run}`;
-    return {
-      run: claim.run,
-      asset: claim.asset,
-      partition: contextPartition(claim.partition, window, dimensions),
-      attempt: claim.attempt,
-      epoch: claim.epoch,
-      resources: host.resourcesOf(definition),
-      get logger() {
-        return (logger ??= host.loggerOf(name));
-      },
-      get signal() {
-        return abort.signal;
-      },
-      idempotencyKey: `${host.namespace}:${claim.id}`,
-      previousVersion: claim.head.dataVersion ?? undefined,
-      report: (report) => result.report(report),
-      progress: (done, total) => host.progress(claim, done, total),
-    };
-  }
+/** What `execute` returned: a promise where it can be awaited, since queries of many libraries begin only when they are. */
+function awaitable(value: unknown): unknown {
+  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function' ? Promise.resolve(value) : value;
 }

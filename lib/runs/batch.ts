@@ -1,14 +1,9 @@
 // Materializations of one asset that one call of executeMany computes. Each ends by itself, as soon as its key was yielded,
 // failed or told to stop; what is left when the call ends, fails. It never touches the record itself.
-import {
-  contextPartition,
-  runInContext,
-  type BatchContext,
-  type BatchItem,
-  type ContextLogger,
-} from '../assets/asset.context.js';
+import { runInContext, type BatchContext, type BatchItem, type ContextLogger } from '../assets/asset.context.js';
 import type { Claim, Outcome } from '../ledger/ledger.port.js';
 import { Abort, abortAfter } from './abort.js';
+import { partitionOf } from './attempt.context.js';
 import type { AttemptHost, Prepared } from './attempt.host.js';
 import { AttemptResult } from './attempt.result.js';
 import { BatchKeys } from './batch.keys.js';
@@ -60,7 +55,7 @@ class Batch {
   /** Of the call: once all that are open are to stop. */
   readonly #abort = new Abort();
   #stopTimer: (() => void) | undefined;
-  /** See Attempt. */
+  /** How long code that was told to stop is waited for, ms: while inputs are loaded, not at all. */
   #grace = 0;
 
   constructor(host: AttemptHost) {
@@ -139,10 +134,10 @@ class Batch {
 
   async #item(member: Member, loader: PinLoader): Promise<BatchItem | undefined> {
     const { abort, prepared } = member;
-    const { claim, dependencies, window, dimensions } = prepared;
+    const { claim, dependencies } = prepared;
     try {
       return {
-        partition: contextPartition(claim.partition, window, dimensions),
+        partition: partitionOf(prepared),
         inputs: await loadInputs(dependencies, loader, abort),
         attempt: claim.attempt,
         epoch: claim.epoch,
@@ -202,7 +197,7 @@ class Batch {
 
   async #conclude(member: Member, value: unknown): Promise<void> {
     try {
-      const outcome = await member.result.success(value, member.abort);
+      const outcome = member.result.success(await member.result.store(value, member.abort));
       this.#leave(member);
       member.succeed(outcome);
     } catch (error) {

@@ -4,11 +4,11 @@ import type { AssetRegistry } from '../assets/asset.registry.js';
 import { FlowStoneError } from '../flowstone.errors.js';
 import type { AssetPartitions, Claim, DueDeadline, Ledger } from '../ledger/ledger.port.js';
 import type { HeadRecord } from '../ledger/records.js';
-import type { PartitionSet } from '../partitions/partition-set.js';
 import { inputsFingerprint } from '../planning/inputs-fingerprint.js';
-import { declaredUpstreams, mustRun } from '../planning/must-run.js';
-import { hasValue, type InputVersion } from '../planning/planning.port.js';
+import { mustRun } from '../planning/must-run.js';
+import type { InputVersion } from '../planning/planning.port.js';
 import type { PlanningModel } from '../planning/planning-model.js';
+import { AssetViews, type AssetView, type DependencyView } from './asset.view.js';
 import { decideAfterClaim, decideAfterFailure, NO_RETRY, type RetryRule } from './attempt.machine.js';
 import { Attempt } from './attempt.js';
 import type { AttemptHost, Executable } from './attempt.host.js';
@@ -25,13 +25,17 @@ import { limitsOf, timedOut } from './timed-out.js';
 const NAMED_AT_MOST = 10;
 
 export class LookAgainDesk implements ClaimDesk {
+  readonly #views: AssetViews;
+
   constructor(
     private readonly ledger: Pick<Ledger, 'heads'>,
     private readonly registry: AssetRegistry,
     private readonly moments: PartitionMoments,
     private readonly host: AttemptHost,
     private readonly lostValue: LostValue,
-  ) {}
+  ) {
+    this.#views = new AssetViews(registry);
+  }
 
   async examine(claims: readonly Claim[]): Promise<Examined> {
     try {
@@ -49,26 +53,23 @@ export class LookAgainDesk implements ClaimDesk {
   }
 
   async #examine(claims: readonly Claim[]): Promise<Examined> {
-    const model = await this.#modelFor(claims);
-    const outdated = claims.filter((claim) => !this.#counts(model, claim));
-    if (outdated.length > 0) {
-      // A worker with a newer definition entered since the claim: it is for that one.
-      const handedBack = outdated.map(({ id, epoch, run }): Finished => ({
-        run,
-        outcome: { kind: 'handed_back', id, epoch },
-      }));
-      const { executions, settled } = await this.#examine(claims.filter((claim) => !outdated.includes(claim)));
-      return { executions, settled: [...settled, ...handedBack] };
-    }
-    const wanted = claims.map((claim) => upstreamPartitions(model, claim, this.registry.resolve(claim.asset)));
-    const heads = await this.#readHeads(wanted.flat());
     const executions: Execution[] = [];
     const settled: Finished[] = [];
-    claims.forEach((claim, index) => {
-      const examined = this.#decide(model, claim, wanted[index]!, heads);
+    const wanted: Wanting[] = [];
+    for (const placed of await this.#place(claims)) {
+      if (placed.view.counts) wanted.push({ ...placed, wants: wantsOf(placed) });
+      else {
+        // A worker with a newer definition entered since the claim: it is for that one.
+        const { id, epoch, run } = placed.claim;
+        settled.push({ run, outcome: { kind: 'handed_back', id, epoch } });
+      }
+    }
+    const heads = await this.#readHeads(wanted);
+    for (const wanting of wanted) {
+      const examined = this.#decide(wanting, heads);
       if ('outcome' in examined) settled.push(examined);
       else executions.push(examined);
-    });
+    }
     return { executions, settled };
   }
 
@@ -97,25 +98,28 @@ export class LookAgainDesk implements ClaimDesk {
   }
 
   /** A claim may name a partition that appeared, or a definition that counts, after the model was made. */
-  async #modelFor(claims: readonly Claim[]): Promise<PlanningModel> {
-    const model = await this.moments.recent();
-    const known = claims.every(
-      (claim) => this.#counts(model, claim) && setOf(model, claim.asset).ordinalOf(claim.partition) >= 0,
-    );
-    return known ? model : this.moments.fresh();
+  async #place(claims: readonly Claim[]): Promise<readonly PlacedClaim[]> {
+    const placed = this.#placeIn(await this.moments.recent(), claims);
+    const known = placed.every(({ view, ordinal }) => view.counts && ordinal >= 0);
+    return known ? placed : this.#placeIn(await this.moments.fresh(), claims);
   }
 
-  /** Whether the definition that this process would execute is the one that counts. */
-  #counts(model: PlanningModel, { asset }: Claim): boolean {
-    return model.assets[model.requireIndex(asset)] === this.registry.resolve(asset);
+  #placeIn(model: PlanningModel, claims: readonly Claim[]): PlacedClaim[] {
+    return claims.map((claim) => {
+      const view = this.#views.of(model, claim.asset);
+      return { claim, view, ordinal: view.counts ? view.partitions.ordinalOf(claim.partition) : -1 };
+    });
   }
 
-  async #readHeads(wanted: readonly Wanted[]): Promise<ReadonlyMap<string, ReadonlyMap<string, HeadRecord>>> {
+  async #readHeads(wanting: readonly Wanting[]): Promise<Heads> {
     const byAsset = new Map<string, Set<string>>();
-    for (const { upstream, partitions } of wanted) {
-      const known = byAsset.get(upstream) ?? new Set();
-      for (const partition of partitions) known.add(partition);
-      byAsset.set(upstream, known);
+    for (const { wants } of wanting) {
+      for (const { of, partitions } of wants) {
+        const { upstream } = of.dependency;
+        let known = byAsset.get(upstream);
+        if (!known) byAsset.set(upstream, (known = new Set()));
+        for (const partition of partitions) known.add(partition);
+      }
     }
     if (byAsset.size === 0) return new Map();
     const queries: AssetPartitions[] = [...byAsset].map(([asset, partitions]) => ({
@@ -126,25 +130,18 @@ export class LookAgainDesk implements ClaimDesk {
     return new Map(queries.map(({ asset }, index) => [asset, found[index]!]));
   }
 
-  #decide(
-    model: PlanningModel,
-    claim: Claim,
-    wanted: readonly Wanted[],
-    heads: ReadonlyMap<string, ReadonlyMap<string, HeadRecord>>,
-  ): Execution | Finished {
-    const { definition, instance } = this.registry.require(claim.asset);
-    const dependencies = wanted.map((want) => this.#pin(want, heads.get(want.upstream)!));
+  #decide({ claim, view, ordinal, wants }: Wanting, heads: Heads): Execution | Finished {
+    const { definition, partitions, upstreams } = view;
+    const pinned = wants.map((want) => this.#pin(want, heads.get(want.of.dependency.upstream)!));
+    const dependencies = pinned.filter(({ dependency }) => !dependency.ordering);
     const versions = consumedVersions(dependencies);
-    const set = setOf(model, claim.asset);
-    const ordinal = set.ordinalOf(claim.partition);
-    const lacking =
-      ordinal < 0 && wanted.length > 0
-        ? retired(claim)
-        : missingInput(claim, definition.scheme !== undefined, wanted, dependencies, this.registry);
+    const lacking = ordinal < 0 && wants.length > 0 ? retired(claim) : missingInput(claim, view, wants, pinned);
     const missing = lacking && errorRecord(lacking);
+    const forced = claim.forced && !isRecent(claim);
     const decision = decideAfterClaim({
-      claim: { joined: claim.joined, forced: claim.forced && !isRecent(claim) },
-      differs: missing !== undefined || mustRun(definition, headFact(claim.head, this.lostValue), versions),
+      claim: { joined: claim.joined, forced },
+      // What is forced is not compared.
+      differs: forced || missing !== undefined || mustRun(definition, headFact(claim.head, this.lostValue), versions),
       missing,
     });
     const { id, epoch, run } = claim;
@@ -157,33 +154,28 @@ export class LookAgainDesk implements ClaimDesk {
       if (!lacking || decision.error !== missing) return { run, outcome };
       return { run, outcome, failure: { ...placeOf(claim, definition), error: lacking, retrying: false } };
     }
-    const prepared = {
-      claim,
-      definition,
-      executable: instance as Executable,
-      dependencies,
-      inputs: inputsFingerprint(versions),
-      upstreams: declaredUpstreams(definition),
-      // A partition that was retired while its materialization waited has neither; it needs no inputs.
-      window: ordinal < 0 ? undefined : set.windowAt(ordinal),
-      dimensions: ordinal < 0 ? undefined : set.dimensionsAt(ordinal),
-    };
+    const executable = view.instance as Executable;
+    const inputs = inputsFingerprint(versions);
+    const prepared = { claim, definition, executable, dependencies, inputs, upstreams, partitions, ordinal };
     if (definition.batchSize !== undefined) return new BatchedAttempt(this.host, prepared);
     return new Attempt(this.host, prepared);
   }
 
-  #pin({ dependency, cardinality, partitions }: Wanted, heads: ReadonlyMap<string, HeadRecord>): PinnedDependency {
-    const { scheme } = this.registry.resolve(dependency.upstream);
+  #pin({ of, partitions }: Want, heads: ReadonlyMap<string, HeadRecord>): PinnedDependency {
+    const { dependency, mapping, partitioned } = of;
     const pins = partitions.map((partition): Pin => {
       const head = heads.get(partition);
-      const present = head && hasValue(headFact(head, this.lostValue));
       return {
         asset: dependency.upstream,
-        partition: scheme ? partition : undefined,
-        head: present ? head : undefined,
+        partition: partitioned ? partition : undefined,
+        head: head && this.#hasValue(head) ? head : undefined,
       };
     });
-    return { dependency, cardinality, pins };
+    return { dependency, cardinality: mapping.cardinality, pins };
+  }
+
+  #hasValue({ materialization, value }: HeadRecord): boolean {
+    return materialization !== null && (value === null || this.lostValue(value) === undefined);
   }
 }
 
@@ -192,46 +184,50 @@ interface Examined {
   readonly settled: readonly Finished[];
 }
 
+/** A claim and which partition of its asset it is of; -1: of none that exists. */
+interface PlacedClaim {
+  readonly claim: Claim;
+  readonly view: AssetView;
+  readonly ordinal: number;
+}
+
+interface Wanting extends PlacedClaim {
+  readonly wants: readonly Want[];
+}
+
 /** A dependency of a claim with the upstream partitions that its mapping names now. */
-interface Wanted {
-  readonly dependency: PinnedDependency['dependency'];
-  readonly upstream: string;
-  readonly cardinality: 'one' | 'many';
+interface Want {
+  readonly of: DependencyView;
   readonly partitions: readonly string[];
   /** Partitions that the mapping names and that do not exist. */
   readonly absent: readonly string[];
 }
 
-function setOf(model: PlanningModel, asset: string): PartitionSet {
-  return model.setOf(model.requireIndex(asset));
-}
+/** Heads by asset and partition. */
+type Heads = ReadonlyMap<string, ReadonlyMap<string, HeadRecord>>;
 
-function upstreamPartitions(model: PlanningModel, claim: Claim, { dependencies }: AssetDefinition): Wanted[] {
-  const index = model.requireIndex(claim.asset);
-  const ordinal = model.setOf(index).ordinalOf(claim.partition);
-  const resolved = new Map(model.dependenciesOf(index).map((dependency) => [dependency.declared.alias, dependency]));
-  return dependencies.map((dependency) => {
-    const { mapping, upstream } = resolved.get(dependency.alias)!;
-    const set = model.setOf(upstream);
+const NONE: readonly never[] = [];
+
+function wantsOf({ view, ordinal }: PlacedClaim): readonly Want[] {
+  return view.dependencies.map((of): Want => {
+    if (ordinal < 0) return { of, partitions: NONE, absent: NONE };
     const partitions: string[] = [];
-    if (ordinal >= 0) {
-      mapping.upstreamOf(ordinal, (from, to) => {
-        for (let at = from; at < to; at++) partitions.push(set.keyAt(at));
-      });
-    }
-    const absent = ordinal >= 0 ? mapping.missingOf(ordinal) : [];
-    return { dependency, upstream: dependency.upstream, cardinality: mapping.cardinality, partitions, absent };
+    of.mapping.upstreamOf(ordinal, (from, to) => {
+      for (let at = from; at < to; at++) partitions.push(of.partitions.keyAt(at));
+    });
+    return { of, partitions, absent: of.mapping.missingOf(ordinal) };
   });
 }
 
-function consumedVersions(dependencies: readonly PinnedDependency[]): InputVersion[] {
-  return dependencies
-    .filter(({ dependency }) => !dependency.ordering)
-    .flatMap(({ pins }) =>
-      pins.flatMap(({ asset, partition, head }) =>
-        head ? [{ asset, partition: partition ?? '', dataVersion: head.dataVersion! }] : [],
-      ),
-    );
+function consumedVersions(dependencies: readonly PinnedDependency[]): readonly InputVersion[] {
+  if (dependencies.length === 0) return NONE;
+  const versions: InputVersion[] = [];
+  for (const { pins } of dependencies) {
+    for (const { asset, partition, head } of pins) {
+      if (head) versions.push({ asset, partition: partition ?? '', dataVersion: head.dataVersion! });
+    }
+  }
+  return versions;
 }
 
 /** A forced request of ensure() is met by a head that is recent enough. */
@@ -258,20 +254,21 @@ function retired({ asset, partition }: Claim): FlowStoneError {
 
 function missingInput(
   claim: Claim,
-  partitioned: boolean,
-  wanted: readonly Wanted[],
-  dependencies: readonly PinnedDependency[],
-  registry: AssetRegistry,
+  { definition }: AssetView,
+  wants: readonly Want[],
+  pinned: readonly PinnedDependency[],
 ): FlowStoneError | undefined {
-  const absent = wanted
-    .filter(({ dependency }) => !dependency.optional)
-    .flatMap(({ upstream, absent: keys }) => keys.map((key) => `${upstream}[${key}]`));
-  const empty = dependencies
-    .filter(({ dependency }) => !dependency.optional && !registry.resolve(dependency.upstream).external)
-    .flatMap(({ pins }) => pins.filter(({ head }) => !head).map(placeName));
+  const absent: string[] = [];
+  const empty: string[] = [];
+  for (const [index, { of, absent: keys }] of wants.entries()) {
+    if (of.dependency.optional) continue;
+    for (const key of keys) absent.push(`${of.dependency.upstream}[${key}]`);
+    if (of.external) continue;
+    for (const pin of pinned[index]!.pins) if (!pin.head) empty.push(placeName(pin));
+  }
   const names = [...absent, ...empty];
   if (names.length === 0) return undefined;
-  const place = placeName({ asset: claim.asset, partition: partitioned ? claim.partition : undefined });
+  const place = placeName({ asset: claim.asset, partition: definition.scheme ? claim.partition : undefined });
   const more = names.length > NAMED_AT_MOST ? ` and ${names.length - NAMED_AT_MOST} more` : '';
   return new FlowStoneError(
     'FLOWSTONE_INPUT_MISSING',

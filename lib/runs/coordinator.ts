@@ -4,6 +4,7 @@
 import type { Beat, Claim, ClaimRequest, DueDeadline, Ledger, Outcome, Verdict } from '../ledger/ledger.port.js';
 import type { Delivery, WorkQueue } from '../queue/queue.port.js';
 import { Abort, type AbortKind } from './abort.js';
+import { AttemptMap } from './attempt.map.js';
 import { crashPoint } from './crash-points.js';
 import type { Failure } from './failure.js';
 import type { Membership } from './membership.js';
@@ -90,20 +91,19 @@ export interface CoordinatorOptions {
 }
 
 /** A claim of this process, from the claim until its outcome is known. */
-interface InHand {
+interface InHand extends Placed {
   readonly claim: Claim;
   readonly abort: Abort;
   place: Place;
+  /** Known once it was examined. */
+  execution: Execution | undefined;
 }
 
-interface Waiting extends ToExecute, Placed {
-  readonly claim: Claim;
-  readonly inHand: InHand;
-}
+/** A claim that was examined, and is to be executed. */
+type Waiting = InHand & ToExecute;
 
 export class Coordinator {
-  /** By attempt: a lost one may not have ended when the next of the same materialization is claimed. */
-  readonly #inHand = new Map<string, InHand>();
+  readonly #inHand = new AttemptMap<InHand>();
   readonly #places = new Places();
   /** Examined, and to be executed when there is a free place. */
   #waiting: Waiting[] = [];
@@ -201,7 +201,7 @@ export class Coordinator {
     for (const claim of claims) {
       const place = (claim.batch === null ? undefined : ofBatches.get(claim.batch)) ?? { claims: 0 };
       if (claim.batch !== null) ofBatches.set(claim.batch, place);
-      this.#inHand.set(attemptOf(claim), { claim, abort: new Abort(), place });
+      this.#inHand.add({ claim, abort: new Abort(), place, execution: undefined });
       this.#places.enter(place);
     }
     void this.#examine(claims);
@@ -214,8 +214,8 @@ export class Coordinator {
       const { executions, settled } = await this.#patiently(() => this.desk.examine(claims));
       if (this.#stopping.signal.aborted) return this.#handBack(claims);
       for (const execution of executions) {
-        const inHand = this.#inHand.get(attemptOf(execution.claim));
-        if (inHand) this.#waiting.push({ claim: inHand.claim, abort: inHand.abort, execution, inHand });
+        const inHand = this.#inHand.get(execution.claim);
+        if (inHand) this.#waiting.push(Object.assign(inHand, { execution }));
       }
       for (const { outcome } of settled) this.#letGo(outcome);
       this.#finish(...settled);
@@ -228,7 +228,7 @@ export class Coordinator {
 
   /** Aborts executions whose run was cancelled. */
   abort(attempts: readonly { id: number; epoch: number }[], kind: AbortKind): void {
-    for (const attempt of attempts) this.#inHand.get(attemptOf(attempt))?.abort.abort(kind);
+    for (const attempt of attempts) this.#inHand.get(attempt)?.abort.abort(kind);
   }
 
   /** A person cancelled these attempts. */
@@ -459,7 +459,7 @@ export class Coordinator {
         continue;
       }
       this.#running++;
-      void this.#execute([waiting, ...this.#fellowsOf(waiting)]);
+      this.#execute(waiting, this.#fellowsOf(waiting));
     }
   }
 
@@ -478,29 +478,31 @@ export class Coordinator {
   }
 
   /** What is executed in one place. */
-  async #execute(together: readonly [Waiting, ...Waiting[]]): Promise<void> {
+  #execute(first: Waiting, fellows: readonly Waiting[]): void {
     const start = performance.now();
-    const [{ execution, abort }, ...fellows] = together;
-    const { outcomes, over } = execution.run(abort, fellows);
-    together.forEach(({ claim }, index) => void this.#end(claim, outcomes[index]!));
-    await over;
+    const { outcomes, over } = first.execution.run(first.abort, fellows);
+    void outcomes[0]!.then((outcome) => this.#end(first.claim, outcome));
+    fellows.forEach(({ claim }, index) => void outcomes[index + 1]!.then((outcome) => this.#end(claim, outcome)));
+    void over.then(() => this.#vacate(start));
+  }
+
+  /** The place of what began at `start` is free. */
+  #vacate(start: number): void {
     this.#usual += (performance.now() - start - this.#usual) / 16;
     this.#running--;
     this.#startWaiting();
   }
 
-  async #end(claim: Claim, outcome: Promise<Outcome>): Promise<void> {
-    const finished = { outcome: await outcome, run: claim.run };
+  #end(claim: Claim, outcome: Outcome): void {
     this.#letGo(claim);
     this.signals.forget(claim.run, claim.id);
-    this.#finish(finished);
+    this.#finish({ outcome, run: claim.run });
   }
 
   #letGo(attempt: { readonly id: number; readonly epoch: number }): void {
-    const name = attemptOf(attempt);
-    const inHand = this.#inHand.get(name);
+    const inHand = this.#inHand.get(attempt);
     if (inHand) this.#places.leave(inHand.place);
-    this.#inHand.delete(name);
+    this.#inHand.delete(attempt);
     if (this.#inHand.size === 0) this.#drained?.();
   }
 
@@ -521,7 +523,7 @@ export class Coordinator {
 
   #passed(deadline: DueDeadline): void {
     const { id, epoch, run, kind } = deadline;
-    const ours = this.#inHand.has(attemptOf(deadline));
+    const ours = this.#inHand.get(deadline) !== undefined;
     this.abort([deadline], kind === 'cancel' ? 'cancelled' : 'timeout');
     if (kind === 'cancel') this.#finish({ run, outcome: { kind: 'cancelled', id, epoch } });
     // An attempt of this process ends by its own abort; one of another process may never answer.
@@ -531,8 +533,4 @@ export class Coordinator {
   #patiently<T>(operation: () => Promise<T>): Promise<T> {
     return withPatience(operation, this.#stopping.signal, (error, pause) => this.news.outage(error, pause));
   }
-}
-
-function attemptOf({ id, epoch }: { readonly id: number; readonly epoch: number }): string {
-  return `${id}:${epoch}`;
 }

@@ -37,15 +37,14 @@ export interface PinLoader {
   load(value: PlacedValue, columns: readonly string[] | undefined): Promise<unknown>;
 }
 
-/** The second argument of `execute`. Single inputs are loaded at once, many lazily. */
+/** The second argument of `execute`, of what is consumed. Single inputs are loaded at once, many lazily. */
 export async function loadInputs(
   dependencies: readonly PinnedDependency[],
   loader: PinLoader,
   abort: Pick<Abort, 'throwIfAborted'>,
 ): Promise<Readonly<Record<string, unknown>>> {
-  const data = dependencies.filter(({ dependency }) => !dependency.ordering);
   const values = await Promise.all(
-    data.map(async ({ dependency, cardinality, pins }): Promise<unknown> => {
+    dependencies.map(async ({ dependency, cardinality, pins }): Promise<unknown> => {
       const load = async (pin: Pin): Promise<unknown> => {
         abort.throwIfAborted();
         return loader.load(
@@ -58,7 +57,7 @@ export async function loadInputs(
       return pin && (pin.head || !dependency.optional) ? load(pin) : undefined;
     }),
   );
-  return Object.fromEntries(data.map(({ dependency }, index) => [dependency.alias, values[index]]));
+  return Object.fromEntries(dependencies.map(({ dependency }, index) => [dependency.alias, values[index]]));
 }
 
 function partitionedInput(

@@ -9,7 +9,7 @@ export interface Place {
 /** Something that has a place and may share it with others of its asset. */
 export interface Placed {
   readonly claim: { readonly asset: string };
-  readonly inHand: { place: Place };
+  place: Place;
 }
 
 export class Places {
@@ -33,19 +33,19 @@ export class Places {
    * for the ledger it is one.
    */
   gather<T extends Placed>(first: T, waiting: readonly T[], most: number): readonly T[] {
-    const groups = new Map<Place, T[]>([[first.inHand.place, []]]);
+    const groups = new Map<Place, T[]>([[first.place, []]]);
     for (const other of waiting) {
       if (other.claim.asset !== first.claim.asset) continue;
-      const group = groups.get(other.inHand.place);
+      const group = groups.get(other.place);
       if (group) group.push(other);
-      else groups.set(other.inHand.place, [other]);
+      else groups.set(other.place, [other]);
     }
     const gathered: T[] = [];
     for (const group of groups.values()) if (gathered.length + group.length < most) gathered.push(...group);
-    for (const { inHand } of gathered) {
-      this.enter(first.inHand.place);
-      this.leave(inHand.place);
-      inHand.place = first.inHand.place;
+    for (const fellow of gathered) {
+      this.enter(first.place);
+      this.leave(fellow.place);
+      fellow.place = first.place;
     }
     return gathered;
   }

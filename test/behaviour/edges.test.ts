@@ -4,6 +4,7 @@ import { Logger } from '@nestjs/common';
 import type { TestingModule } from '@nestjs/testing';
 import {
   Asset,
+  currentContext,
   DependsOn,
   FlowStoneError,
   Partitions,
@@ -164,6 +165,20 @@ describe.each(STORAGES)('edges on %s', (kind) => {
       ['source', 5],
     ]);
     expect(lines.filter((line) => /FLOWSTONE_\w+, run/.test(line))).toHaveLength(2);
+  });
+
+  it('awaits within its context what begins only when it is awaited, as queries do', async () => {
+    act = ({ report, asset }) => ({
+      // oxlint-disable-next-line unicorn/no-thenable -- what is tested
+      then(resolve: (value: unknown) => void) {
+        report({ metadata: { seen: currentContext()?.asset === asset } });
+        resolve({ rows: 3 });
+      },
+    });
+    await run(Source);
+    expect(await flowstone.load(Source)).toEqual({ rows: 3 });
+    const [newest] = (await flowstone.history(Source)).items;
+    expect(newest!.metadata).toEqual({ seen: true });
   });
 
   it('takes timeouts of months', async () => {

@@ -4,7 +4,7 @@ import { Places, type Place } from '../../../lib/runs/places.js';
 interface Waiting {
   readonly name: string;
   readonly claim: { readonly asset: string };
-  readonly inHand: { place: Place };
+  place: Place;
 }
 
 /** What waits, written as `asset:place` each. */
@@ -15,7 +15,7 @@ function waitingIn(places: Places, ...written: readonly string[]): Waiting[] {
     const place = known.get(number) ?? { claims: 0 };
     known.set(number, place);
     places.enter(place);
-    return { name, claim: { asset }, inHand: { place } };
+    return { name, claim: { asset }, place };
   });
 }
 
@@ -24,10 +24,10 @@ describe('places', () => {
     const places = new Places();
     const [a, b, c] = waitingIn(places, 'x:1', 'x:1', 'x:2');
     expect(places.taken).toBe(2);
-    places.leave(a!.inHand.place);
+    places.leave(a!.place);
     expect(places.taken).toBe(2);
-    places.leave(b!.inHand.place);
-    places.leave(c!.inHand.place);
+    places.leave(b!.place);
+    places.leave(c!.place);
     expect(places.taken).toBe(0);
   });
 
@@ -43,8 +43,8 @@ describe('places', () => {
     const fellows = places.gather(first!, waiting, most);
     expect(fellows.map(({ name }) => name)).toEqual(gathered);
     expect(places.taken).toBe(left);
-    expect(new Set([first!, ...fellows].map(({ inHand }) => inHand.place)).size).toBe(1);
-    for (const { inHand } of [first!, ...waiting]) places.leave(inHand.place);
+    expect(new Set([first!, ...fellows].map(({ place }) => place)).size).toBe(1);
+    for (const { place } of [first!, ...waiting]) places.leave(place);
     expect(places.taken).toBe(0);
   });
 });
