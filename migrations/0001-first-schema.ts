@@ -164,9 +164,9 @@ const TABLES = [
     active_materialization bigint,
     invalidated boolean NOT NULL DEFAULT false,
     failed boolean NOT NULL DEFAULT false,
+    -- Whether some may wait for active_materialization; says nothing where that is null.
     waited boolean NOT NULL DEFAULT false,
-    CONSTRAINT heads_partition UNIQUE (asset_id, partition),
-    CONSTRAINT heads_waited CHECK (NOT waited OR active_materialization IS NOT NULL)
+    CONSTRAINT heads_partition UNIQUE (asset_id, partition)
   ) WITH (fillfactor = 60)`,
   // What one run has to do in one pool, for one key if the pool has keys (key_limit): where claims look first, so that
   // no run and no key is in another's way. One that waits at a gate is looked at when that opens.

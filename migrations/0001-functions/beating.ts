@@ -15,6 +15,7 @@ export const BEAT = `CREATE FUNCTION beat(p_namespace integer, p_ids bigint[], p
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
   v_moved moved[] := '{}';
+  v_failing boolean;
   v_cut boolean := false;
   v_successes bigint[];
   v_lanes bigint[];
@@ -31,9 +32,6 @@ BEGIN
         rescues integer, delay float8, told text, error jsonb, started_at timestamptz, skip_reason text, joined bigint,
         code_version text, data_version text, inputs text, upstreams text, io text, location jsonb, size bigint,
         rows bigint, hash text, metadata jsonb)
-    ), locked AS MATERIALIZED (
-      SELECT m.id, m.process, m.cancel_requested OR m.deadline IS NOT NULL OR m.attempts + m.rescues > 0 AS timed
-      FROM materializations m WHERE m.id = ANY (p_ids) ORDER BY m.id FOR UPDATE
     ), changed AS (
       UPDATE materializations m SET
         status = CASE WHEN o.status = 'pending' AND m.cancel_requested THEN 'cancelled' ELSE o.status END,
@@ -43,18 +41,27 @@ BEGIN
         error = CASE WHEN o.status = 'pending' THEN COALESCE(o.error, m.error) ELSE o.error END,
         started_at = CASE WHEN o.status = 'pending' THEN NULL ELSE COALESCE(o.started_at, m.started_at) END,
         completed_at = CASE WHEN o.status <> 'pending' OR m.cancel_requested THEN clock_timestamp() END,
-        deadline = NULL,
+        deadline = CASE WHEN o.status <> 'pending' THEN m.deadline END,
         skip_reason = o.skip_reason, joined = o.joined,
         code_version = o.code_version, data_version = o.data_version, inputs = o.inputs, upstreams = o.upstreams,
         io = o.io, location = o.location, size = o.size, rows = o.rows, hash = o.hash, metadata = o.metadata
       FROM outcome o
-      WHERE m.id = ANY (ARRAY(SELECT l.id FROM locked l)) AND o.id = m.id AND m.epoch = o.epoch
+      -- Who ran it, of what goes back: of an attempt that was claimed it does not change.
+      LEFT JOIN LATERAL (SELECT x.process FROM materializations x WHERE x.id = o.id AND o.status = 'pending' OFFSET 0) x
+        ON true
+      WHERE m.id = ANY (p_ids) AND o.id = m.id AND m.epoch = o.epoch
         AND m.status = 'running'
         AND (o.status <> 'success' OR m.deadline IS NULL OR m.deadline > clock_timestamp())
-      RETURNING m.id, m.run_id, m.lane_id, m.head_id, m.asset_id, m.priority, m.status, m.epoch, o.delay, o.told
+      RETURNING m.id, m.run_id, m.lane_id, m.head_id, m.asset_id, m.priority, m.status, m.epoch,
+        COALESCE(m.process, x.process) AS process,
+        o.status = 'pending' OR m.cancel_requested OR m.deadline IS NOT NULL
+          OR m.attempts + m.rescues > o.attempts + o.rescues AS timed,
+        o.delay, o.told
     )
-    SELECT array_agg((c.id, c.run_id, c.lane_id, c.head_id, c.asset_id, c.priority, c.status, c.epoch, l.process, l.timed,
-      c.delay, c.told)::moved) INTO v_moved FROM changed c JOIN locked l ON l.id = c.id;
+    SELECT array_agg((c.id, c.run_id, c.lane_id, c.head_id, c.asset_id, c.priority, c.status, c.epoch, c.process, c.timed,
+      c.delay, c.told)::moved), array_agg(c.id) FILTER (WHERE c.status = 'success'),
+      bool_or(c.status IN ('failed', 'cancelled'))
+    INTO v_moved, v_successes, v_failing FROM changed c;
     v_moved := COALESCE(v_moved, '{}');
 
     IF cardinality(v_moved) < cardinality(p_ids) THEN
@@ -65,8 +72,10 @@ BEGIN
     END IF;
 
     -- The edges of successes become exactly what they consumed; only the difference is written.
-    v_successes := ARRAY(SELECT m.id FROM unnest(v_moved) m WHERE m.status = 'success');
-    IF cardinality(v_successes) > 0 THEN
+    IF cardinality(p_consumers) > 0 OR EXISTS (
+      SELECT FROM unnest(v_successes) n (id)
+      CROSS JOIN LATERAL (SELECT FROM lineage l WHERE l.downstream = n.id AND NOT l.ordering LIMIT 1) l)
+    THEN
       WITH wanted AS MATERIALIZED (
         SELECT DISTINCT w.downstream, w.upstream FROM unnest(p_consumers, p_consumed) AS w (downstream, upstream)
         WHERE w.downstream = ANY (v_successes)
@@ -82,7 +91,7 @@ BEGIN
     END IF;
 
     IF cardinality(v_moved) > 0 THEN
-      SELECT v_moved || f.doomed, f.cut INTO v_moved, v_cut FROM follow(v_moved) f;
+      IF v_failing THEN SELECT v_moved || f.doomed, f.cut INTO v_moved, v_cut FROM follow(v_moved) f; END IF;
       v_lanes := conclude(p_namespace, v_moved);
     END IF;
     -- The claim below sees what was released.

@@ -201,7 +201,8 @@ ${limited ? ALLOWED : ''}${batched ? BESIDE : ''}    ), judged AS MATERIALIZED (
 ${batched ? IN_BATCHES : SINGLY}    ), locks AS (
       -- The holder as it was read under the lock: constraints are checked on a row of the snapshot first, in which it may
       -- be missing yet.
-      UPDATE heads h SET active_materialization = j.holder, waited = h.waited OR j.waits
+      UPDATE heads h SET active_materialization = j.holder,
+        waited = (h.waited AND h.active_materialization IS NOT NULL) OR j.waits
       FROM (SELECT j.head_id, max(j.holder) AS holder, bool_or(j.holder <> j.id) AS waits
         FROM judged j GROUP BY j.head_id) j
       WHERE h.id = ANY (ARRAY(SELECT x.head_id FROM judged x)) AND j.head_id = h.id

@@ -84,66 +84,69 @@ END $$`;
 export const CONCLUDE = `CREATE FUNCTION conclude(p_namespace integer, p_moved moved[]) RETURNS bigint[] LANGUAGE plpgsql
 SET search_path FROM CURRENT AS $$
 DECLARE
-  v_holders bigint[] := '{}';
   v_done bigint[];
+  v_timed boolean;
+  v_back boolean;
+  v_holders bigint[];
   v_lanes bigint[];
   v_again bigint[];
   v_batched bigint[];
   v_batches bigint[];
   v_sharing bigint[] := '{}';
 BEGIN
-  -- By place, so that each is looked up by its whole key; nobody else touches the claim of a row that is locked here.
+  SELECT array_agg(m.id) FILTER (WHERE m.status IN ('success', 'skipped')), bool_or(m.timed), bool_or(m.status = 'pending')
+  INTO v_done, v_timed, v_back FROM unnest(p_moved) m;
+
+  -- Claims by place, so that each is looked up by its whole key; nobody else touches the claim of a row that is locked
+  -- here. Of heads the newest success, the lock, what failed: whatever was claimed once holds its lock until it ends; one
+  -- of a head.
   WITH gone AS (
     DELETE FROM claims c WHERE c.ctid = ANY (ARRAY(
       SELECT c.ctid FROM unnest(p_moved) m CROSS JOIN LATERAL (
         SELECT c.ctid FROM claims c
         WHERE c.namespace = p_namespace AND c.process = m.process AND c.materialization_id = m.id OFFSET 0) c))
     RETURNING c.materialization_id AS id, c.batch
-  )
-  SELECT array_agg(g.id), array_agg(g.batch) INTO v_batched, v_batches FROM gone g WHERE g.batch IS NOT NULL;
-
-  -- The newest success, the lock, what failed. Whatever was claimed once holds its lock until it ends; one of a head.
-  WITH change AS MATERIALIZED (
+  ), change AS MATERIALIZED (
     SELECT m.head_id AS head, max(m.id) FILTER (WHERE m.status = 'success') AS success,
       max(m.id) FILTER (WHERE m.epoch > 0) AS holder,
       CASE WHEN bool_or(m.status IN ('success', 'skipped')) THEN false
         WHEN bool_or(m.status IN ('failed', 'upstream_failed')) THEN true END AS failed
-    FROM unnest(p_moved) m WHERE m.status <> 'pending' GROUP BY m.head_id
-  ), locked AS MATERIALIZED (
-    SELECT h.id, h.waited, h.active_materialization AS active FROM heads h
-    WHERE h.id = ANY (ARRAY(SELECT c.head FROM change c WHERE c.holder IS NOT NULL OR c.failed IS NOT NULL))
-    ORDER BY h.id FOR UPDATE
-  ), changed AS (
+    FROM unnest(p_moved) m WHERE m.status <> 'pending' GROUP BY m.head_id ORDER BY m.head_id
+  ), moved AS (
     UPDATE heads h SET
       materialization_id = COALESCE(c.success, h.materialization_id),
       invalidated = h.invalidated AND c.success IS NULL,
       failed = COALESCE(c.failed, h.failed),
-      active_materialization = NULLIF(h.active_materialization, c.holder),
-      waited = h.waited AND h.active_materialization IS DISTINCT FROM c.holder
-    FROM change c WHERE h.id = ANY (ARRAY(SELECT l.id FROM locked l)) AND c.head = h.id
+      active_materialization = NULLIF(h.active_materialization, c.holder)
+    FROM change c
+    WHERE h.id = ANY (ARRAY(SELECT x.head FROM change x WHERE x.holder IS NOT NULL OR x.failed IS NOT NULL))
+      AND c.head = h.id
+    RETURNING c.holder, h.waited AND h.active_materialization IS NULL AS waited
+  ), told AS (
+    INSERT INTO events (namespace, kind, run_id, materialization_id, asset_id)
+    SELECT p_namespace, e.kind, m.run_id, m.id, m.asset_id FROM unnest(p_moved) m
+    CROSS JOIN LATERAL (
+      VALUES (m.told), (CASE WHEN m.status <> 'pending' THEN 'materialization.' || m.status END)) e (kind)
+    WHERE e.kind IS NOT NULL
   )
-  SELECT array_agg(c.holder) INTO v_holders FROM change c JOIN locked l ON l.id = c.head
-  WHERE l.waited AND l.active = c.holder;
+  SELECT (SELECT array_agg(g.id) FROM gone g WHERE g.batch IS NOT NULL),
+    (SELECT array_agg(g.batch) FROM gone g WHERE g.batch IS NOT NULL),
+    (SELECT array_agg(h.holder) FROM moved h WHERE h.waited)
+  INTO v_batched, v_batches, v_holders;
 
   -- A statement after the heads were locked, so that no waiter is missed.
-  v_done := ARRAY(SELECT m.id FROM unnest(p_moved) m WHERE m.status IN ('success', 'skipped'));
-  IF cardinality(v_done) > 0 OR v_holders IS NOT NULL THEN
+  IF v_done IS NOT NULL OR v_holders IS NOT NULL THEN
     WITH freed AS MATERIALIZED (
-      SELECT l.downstream AS id, count(*)::integer AS n FROM unnest(v_done) d (id)
-      CROSS JOIN LATERAL (SELECT l.downstream FROM lineage l WHERE l.upstream + 0 = d.id OFFSET 0) l
-      GROUP BY l.downstream
-    ), locked AS MATERIALIZED (
-      SELECT m.id FROM materializations m
-      WHERE m.id = ANY (ARRAY(
-          SELECT f.id FROM freed f
-          UNION ALL SELECT w.id FROM materializations w WHERE w.waiting_for = ANY (v_holders)))
-        AND m.status = 'pending'
-      ORDER BY m.id FOR UPDATE
+      SELECT f.id, sum(f.n)::integer AS n FROM (
+        SELECT l.downstream AS id, 1 AS n FROM unnest(v_done) d (id)
+        CROSS JOIN LATERAL (SELECT l.downstream FROM lineage l WHERE l.upstream + 0 = d.id OFFSET 0) l
+        UNION ALL SELECT w.id, 0 FROM materializations w WHERE w.waiting_for = ANY (v_holders)) f
+      GROUP BY f.id ORDER BY f.id
     ), released AS (
       UPDATE materializations m SET
-        blockers = m.blockers - k.n, waited_for = COALESCE(m.waiting_for, m.waited_for), waiting_for = NULL
-      FROM (SELECT l.id, COALESCE(f.n, 0) AS n FROM locked l LEFT JOIN freed f ON f.id = l.id) k
-      WHERE m.id = ANY (ARRAY(SELECT l.id FROM locked l)) AND k.id = m.id AND m.status = 'pending'
+        blockers = m.blockers - f.n, waited_for = COALESCE(m.waiting_for, m.waited_for), waiting_for = NULL
+      FROM freed f
+      WHERE m.id = ANY (ARRAY(SELECT x.id FROM freed x)) AND f.id = m.id AND m.status = 'pending'
       RETURNING m.id, m.lane_id, m.priority, m.asset_id, m.blockers
     ), offered AS (
       INSERT INTO ready (lane_id, rank, materialization_id, asset_id)
@@ -153,10 +156,10 @@ BEGIN
     SELECT array_agg(DISTINCT o.lane_id) INTO v_lanes FROM offered o;
   END IF;
 
-  IF EXISTS (SELECT FROM unnest(p_moved) m WHERE m.timed) THEN
+  IF v_timed THEN
     DELETE FROM timers t WHERE t.owner = ANY (ARRAY(SELECT m.id FROM unnest(p_moved) m WHERE m.timed));
   END IF;
-  IF EXISTS (SELECT FROM unnest(p_moved) m WHERE m.status = 'pending') THEN
+  IF v_back THEN
     INSERT INTO timers (owner, kind, generation, namespace, fires_at)
     SELECT m.id, 'retry', m.epoch, p_namespace, clock_timestamp() + m.delay * interval '1 millisecond'
     FROM unnest(p_moved) m WHERE m.status = 'pending' AND m.delay IS NOT NULL;
@@ -170,11 +173,6 @@ BEGIN
     v_lanes := v_lanes || v_again;
   END IF;
 
-  INSERT INTO events (namespace, kind, run_id, materialization_id, asset_id)
-  SELECT p_namespace, e.kind, m.run_id, m.id, m.asset_id FROM unnest(p_moved) m
-  CROSS JOIN LATERAL (VALUES (m.told), (CASE WHEN m.status <> 'pending' THEN 'materialization.' || m.status END)) e (kind)
-  WHERE e.kind IS NOT NULL;
-
   -- The place of a batch is given back by the last of it. Who that is, is seen under the locks of its limits, which
   -- are of its lane: whoever ends another of it has committed that, or comes after.
   IF v_batches IS NOT NULL THEN
@@ -186,21 +184,23 @@ BEGIN
         SELECT g.*, row_number() OVER (PARTITION BY g.batch) AS number FROM unnest(v_batched, v_batches) g (id, batch)) g
       WHERE g.number > 1 OR EXISTS (SELECT FROM claims c WHERE c.batch = g.batch OFFSET 0));
   END IF;
-  WITH given AS MATERIALIZED (
-    SELECT l.id AS limit_id, sum(n.count)::integer AS count FROM (
-      SELECT m.lane_id, count(*) AS count FROM unnest(p_moved) m
-      WHERE m.process IS NOT NULL AND m.id <> ALL (v_sharing) GROUP BY m.lane_id) n
-    CROSS JOIN LATERAL (SELECT y.limits FROM lanes y WHERE y.id = n.lane_id AND y.limits IS NOT NULL OFFSET 0) y
-    CROSS JOIN LATERAL unnest(y.limits) l (id)
-    GROUP BY l.id
-  ), locked AS MATERIALIZED (
-    SELECT l.id FROM limits l WHERE l.id = ANY (ARRAY(SELECT g.limit_id FROM given g)) ORDER BY l.id FOR UPDATE
-  )
-  UPDATE limits l SET used = l.used - g.count, served_at = clock_timestamp(),
-    opens_at = CASE WHEN l.opens_at IS NOT NULL
-      THEN gate_opens(l.capacity, l.used - g.count, l.burst, tokens_left(l), l.period) END
-  FROM given g
-  WHERE l.id = ANY (ARRAY(SELECT x.id FROM locked x)) AND g.limit_id = l.id;
+  IF EXISTS (SELECT FROM lanes l
+    WHERE l.id = ANY (ARRAY(SELECT m.lane_id FROM unnest(p_moved) m WHERE m.process IS NOT NULL)) AND l.limits IS NOT NULL)
+  THEN
+    WITH given AS MATERIALIZED (
+      SELECT l.id AS limit_id, sum(n.count)::integer AS count FROM (
+        SELECT m.lane_id, count(*) AS count FROM unnest(p_moved) m
+        WHERE m.process IS NOT NULL AND m.id <> ALL (v_sharing) GROUP BY m.lane_id) n
+      CROSS JOIN LATERAL (SELECT y.limits FROM lanes y WHERE y.id = n.lane_id AND y.limits IS NOT NULL OFFSET 0) y
+      CROSS JOIN LATERAL unnest(y.limits) l (id)
+      GROUP BY l.id ORDER BY l.id
+    )
+    UPDATE limits l SET used = l.used - g.count, served_at = clock_timestamp(),
+      opens_at = CASE WHEN l.opens_at IS NOT NULL
+        THEN gate_opens(l.capacity, l.used - g.count, l.burst, tokens_left(l), l.period) END
+    FROM given g
+    WHERE l.id = ANY (ARRAY(SELECT x.limit_id FROM given x)) AND g.limit_id = l.id;
+  END IF;
 
   RETURN v_lanes;
 END $$`;
@@ -218,7 +218,6 @@ export const TALLY = `CREATE FUNCTION tally(p_namespace integer, p_moved moved[]
 RETURNS bigint[] LANGUAGE plpgsql
 SET search_path FROM CURRENT AS $$
 DECLARE
-  v_runs bigint[];
   v_done bigint[];
   v_ended bigint[];
 BEGIN
@@ -231,9 +230,7 @@ BEGIN
       UNION ALL SELECT s.lane_id, false, true, NULL, NULL FROM unnest(p_claimed) s
       UNION ALL SELECT e.id, false, false, e.at, NULL FROM unnest(p_empty, p_empty_at) e (id, at)
       UNION ALL SELECT g.id, false, false, NULL, g.gate FROM unnest(p_shut, p_gates) g (id, gate)) c
-    GROUP BY c.id
-  ), locked AS MATERIALIZED (
-    SELECT l.id FROM lanes l WHERE l.id = ANY (ARRAY(SELECT c.id FROM change c)) ORDER BY l.id FOR UPDATE
+    GROUP BY c.id ORDER BY c.id
   )
   UPDATE lanes l SET
     has_ready = c.released OR (l.has_ready AND l.releases IS DISTINCT FROM c.empty_at),
@@ -241,12 +238,10 @@ BEGIN
       THEN COALESCE(c.gate, l.gate) END,
     releases = l.releases + c.released::integer,
     served_at = CASE WHEN c.served THEN clock_timestamp() ELSE l.served_at END
-  FROM change c WHERE l.id = ANY (ARRAY(SELECT x.id FROM locked x)) AND c.id = l.id
+  FROM change c WHERE l.id = ANY (ARRAY(SELECT x.id FROM change x)) AND c.id = l.id
     AND (c.released OR (l.has_ready AND (l.releases = c.empty_at OR c.gate IS NOT NULL))
       OR (c.served AND l.served_at < clock_timestamp() - interval '1 second'));
 
-  v_runs := ARRAY(SELECT m.run_id FROM unnest(p_moved) m UNION SELECT m.run_id FROM unnest(p_claimed) m
-    UNION SELECT t.id FROM unnest(p_touched) t (id));
   WITH delta AS MATERIALIZED (
     SELECT d.run, count(*) FILTER (WHERE d.status = 'success')::integer AS success,
       count(*) FILTER (WHERE d.status = 'failed')::integer AS failed,
@@ -263,9 +258,7 @@ BEGIN
         CASE WHEN m.status = 'cancelled' AND m.process IS NULL THEN m.id END AS stopped FROM unnest(p_moved) m
       UNION ALL SELECT c.run_id, NULL, NULL, 1, NULL FROM unnest(p_claimed) c
       UNION ALL SELECT t.id, NULL, NULL, 0, NULL FROM unnest(p_touched) t (id)) d
-    GROUP BY d.run
-  ), locked AS MATERIALIZED (
-    SELECT r.id FROM runs r WHERE r.id = ANY (v_runs) ORDER BY r.id FOR UPDATE
+    GROUP BY d.run ORDER BY d.run
   ), counted AS (
     UPDATE runs r SET
       success = r.success + d.success, failed = r.failed + d.failed,
@@ -277,7 +270,7 @@ BEGIN
         WHEN d.broken AND r.fail_fast AND NOT r.stopping THEN 1 ELSE r.stopped_to END,
       dooms = r.dooms + (d.doomed_to IS NOT NULL)::integer,
       doomed_to = CASE WHEN d.doomed_to IS NULL THEN r.doomed_to ELSE LEAST(r.doomed_to, d.doomed_to) END
-    FROM delta d WHERE r.id = ANY (ARRAY(SELECT l.id FROM locked l)) AND d.run = r.id
+    FROM delta d WHERE r.id = ANY (ARRAY(SELECT x.run FROM delta x)) AND d.run = r.id
     RETURNING r.id, r.success + r.failed + r.upstream_failed + r.skipped + r.cancelled = r.total AS done
   )
   SELECT array_agg(c.id) INTO v_done FROM counted c WHERE c.done;

@@ -56,7 +56,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'single-flight-release',
     without: 'the end of the lock with its holder',
     file: ENDING,
-    find: 'active_materialization = NULLIF(h.active_materialization, c.holder),\n      waited = h.waited AND h.active_materialization IS DISTINCT FROM c.holder',
+    find: 'active_materialization = NULLIF(h.active_materialization, c.holder)',
     replace: 'active_materialization = h.active_materialization',
   },
   {
@@ -70,7 +70,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'waiter-release',
     without: 'the release of those who waited for a lock',
     file: ENDING,
-    find: 'UNION ALL SELECT w.id FROM materializations w WHERE w.waiting_for = ANY (v_holders)',
+    find: 'UNION ALL SELECT w.id, 0 FROM materializations w WHERE w.waiting_for = ANY (v_holders)',
     replace: '',
   },
 
@@ -79,14 +79,14 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'dependents-release',
     without: 'the release of dependents',
     file: ENDING,
-    find: 'count(*)::integer AS n FROM unnest(v_done) d (id)',
-    replace: "count(*)::integer AS n FROM unnest('{}'::bigint[]) d (id)",
+    find: 'SELECT l.downstream AS id, 1 AS n FROM unnest(v_done) d (id)',
+    replace: "SELECT l.downstream AS id, 1 AS n FROM unnest('{}'::bigint[]) d (id)",
   },
   {
     name: 'dependents-count',
     without: 'the count of what a dependent waits for: the first upstream releases it',
     file: ENDING,
-    find: 'blockers = m.blockers - k.n',
+    find: 'blockers = m.blockers - f.n',
     replace: 'blockers = 0',
   },
   {

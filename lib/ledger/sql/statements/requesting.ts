@@ -84,7 +84,8 @@ export const INSERT_RUNNING = statement(
     FROM me CROSS JOIN pool p
   ), head AS (
     INSERT INTO fs.heads AS h (asset_id, partition, active_materialization) SELECT $5, $6, n.id FROM numbers n
-    ON CONFLICT (asset_id, partition) DO UPDATE SET active_materialization = EXCLUDED.active_materialization
+    ON CONFLICT (asset_id, partition) DO UPDATE SET active_materialization = EXCLUDED.active_materialization,
+      waited = false
       WHERE h.active_materialization IS NULL
     RETURNING *
   ), run AS (
