@@ -154,12 +154,18 @@ describe.each(Object.keys(PLACES))('a large plan on %s', (name) => {
     const claim = (await ledger.claimPlanning(by('one')))!;
     const rows = await count('materializations');
     const plan = planOf(Array.from({ length: 25_000 }, (_, index) => ({ asset: 'p', partition: `${index}` })));
-    const breaking = (index: number): number => {
+    const breaking = (index: number): never | number => {
       if (index === 24_000) throw new Error('broken');
       return 0;
     };
-    await expect(ledger.commitPlan(claim, { ...plan, priorityAt: breaking })).rejects.toThrow('broken');
-    expect(await count('materializations')).toBe(rows);
+    // One breaks the copying of rows, the other the making of their heads.
+    for (const broken of [
+      { priorityAt: breaking },
+      { partitionAt: (index: number) => `${index} ${breaking(index)}` },
+    ]) {
+      await expect(ledger.commitPlan(claim, { ...plan, ...broken })).rejects.toThrow('broken');
+      expect(await count('materializations')).toBe(rows);
+    }
     expect((await ledger.run(run.id))!.status).toBe('planning');
     expect(await ledger.commitPlan(claim, plan)).toBe(true);
     expect(await count('materializations')).toBe(rows + 25_000);
@@ -266,6 +272,33 @@ describe.each(Object.keys(PLACES))('a large plan on %s', (name) => {
     }, 60_000);
   });
 });
+
+it.each([1, 2, 3])(
+  'is inserted beside others with %i connections for all of them',
+  async (poolSize) => {
+    const database = await freshDatabase();
+    const dataSource = await ledgerDataSource({ url: database.url, poolSize }, 'flowstone').initialize();
+    try {
+      const { ledger, pass } = await sqlLedger(dataSource);
+      const planners = ['one', 'two', 'three', 'four'];
+      await new World(ledger, pass).register(...planners);
+      const plan = planOf(Array.from({ length: 12_000 }, (_, index) => ({ asset: 'p', partition: `${index}` })));
+      const committed = planners.map(async (planner) => {
+        await ledger.insertRun(runOf());
+        return ledger.commitPlan((await ledger.claimPlanning(by(planner)))!, plan);
+      });
+      expect(await Promise.all(committed)).toEqual(planners.map(() => true));
+      const [counted] = await dataSource.query(
+        `SELECT count(*)::integer AS rows, count(DISTINCT m.head_id)::integer AS heads FROM flowstone.materializations m`,
+      );
+      expect(counted).toEqual({ rows: planners.length * plan.size, heads: plan.size });
+    } finally {
+      await dataSource.destroy();
+      await database.drop();
+    }
+  },
+  60_000,
+);
 
 it('gives way at once to who cancels its run amid its rows', async () => {
   const { dataSource, close } = await PLACES['PostgreSQL']!();

@@ -2,12 +2,21 @@
 import { dimensionValue, type Dimensions } from '../../partitions/partition-dimensions.js';
 import type { PlanRows } from '../ledger.port.js';
 import type { Sql } from './database.js';
+import { type Batch, batchesOf } from './plan-batches.js';
 import { ADD_KEYS, KEYED_ASSETS, MAKE_KEY_LANES, MAKE_LANES } from './statements/requesting.js';
 
 /** Which run the rows of a plan belong to. */
 export interface PlanPlace {
   readonly namespace: number;
   readonly run: number;
+}
+
+/** The assets of a plan's rows, by number. */
+export interface PlanAssets {
+  /** By index. */
+  readonly byRow: Int32Array;
+  /** Each of them once. */
+  readonly distinct: readonly number[];
 }
 
 /** An asset whose pool has keys, as recorded. */
@@ -65,11 +74,9 @@ export class PlanLanes {
   }
 
   /** Makes lanes for the keys of these rows, before they are asked for. */
-  async makeFor(sql: Sql, plan: PlanRows, assets: ArrayLike<number>, from: number, to: number): Promise<void> {
+  async makeFor(sql: Sql, plan: PlanRows, assets: ArrayLike<number>, batch: Batch): Promise<void> {
     if (this.keys.none) return;
-    const missing = keysOf(this.keys, plan, assets, from, to).filter(
-      ({ pool, key }) => !this.#byPool.get(pool)?.has(key),
-    );
+    const missing = keysOf(this.keys, plan, assets, batch).filter(({ pool, key }) => !this.#byPool.get(pool)?.has(key));
     if (missing.length === 0) return;
     await addKeys(sql, this.place.namespace, missing);
     const values = [
@@ -93,18 +100,16 @@ export class PlanLanes {
 /**
  * The keys of a large plan's pools are added ahead of its transaction, so that no other plan with the same keys waits for
  * that to end. Adding is all: a key that nothing runs for says nothing.
- * @param assets of its rows, by number, and each of them once
  */
 export async function addKeysAhead(
   sql: Sql,
   namespace: number,
   plan: PlanRows,
-  { assets, distinct }: { readonly assets: Int32Array; readonly distinct: readonly number[] },
-  batches: Iterable<readonly [number, number]>,
+  { byRow, distinct }: PlanAssets,
 ): Promise<void> {
   const keys = new PoolKeys(await sql.rows<KeyedAsset>(KEYED_ASSETS, [distinct]));
   if (keys.none) return;
-  for (const [from, to] of batches) await addKeys(sql, namespace, keysOf(keys, plan, assets, from, to));
+  for (const batch of batchesOf(plan)) await addKeys(sql, namespace, keysOf(keys, plan, byRow, batch));
 }
 
 async function addKeys(sql: Sql, namespace: number, keys: readonly PoolKey[]): Promise<void> {
@@ -112,7 +117,7 @@ async function addKeys(sql: Sql, namespace: number, keys: readonly PoolKey[]): P
 }
 
 /** Each key once. */
-function keysOf(keys: PoolKeys, plan: PlanRows, assets: ArrayLike<number>, from: number, to: number): PoolKey[] {
+function keysOf(keys: PoolKeys, plan: PlanRows, assets: ArrayLike<number>, { from, to }: Batch): PoolKey[] {
   const found = new Map<number, Set<string>>();
   for (let i = from; i < to; i++) {
     const key = keys.of(assets[i]!, plan, i);

@@ -5,12 +5,10 @@ import type { PlanRows } from '../ledger.port.js';
 import type { RunRecord } from '../records.js';
 import type { AssetNumbers } from './asset-numbers.js';
 import type { Sql } from './database.js';
+import { ROWS_AT_ONCE } from './plan-batches.js';
 import { PlanLanes, type PlanPlace } from './plan-lanes.js';
 import { INSERT_ROWS, PREPARE_ROWS, TELL_BLOCKED } from './statements/requesting.js';
 import { json } from './values.js';
-
-/** Rows that are worked on without a pause, so that the host's requests wait for milliseconds only. */
-export const ROWS_AT_ONCE = 10_000;
 
 /** What a row may begin as. */
 export const STATUSES = ['pending', 'failed', 'upstream_failed', 'cancelled'] as const;
@@ -67,7 +65,7 @@ export async function insertRows(
   const keys = indices.map((i) => plan.assetAt(i));
   const assets = keys.map(await assetNumbers.require(sql, keys));
   const lanes = await PlanLanes.make(sql, place, [...new Set(assets)]);
-  await lanes.makeFor(sql, plan, assets, 0, plan.size);
+  await lanes.makeFor(sql, plan, assets, { from: 0, to: plan.size });
   const partitions = indices.map((i) => plan.partitionAt(i));
   const [prepared] = await sql.rows<{ ids: number[] }>(PREPARE_ROWS, [assets, partitions]);
   const { ids } = prepared!;

@@ -1,6 +1,7 @@
 // The rows of a large plan in the text format of COPY, some kilobytes at a time. What is sent where: plan-copy.ts.
 import type { PlanRows } from '../ledger.port.js';
-import type { PlanLanes, PlanPlace } from './plan-lanes.js';
+import type { Batch } from './plan-batches.js';
+import type { PlanAssets, PlanLanes, PlanPlace } from './plan-lanes.js';
 import { FAILED, PENDING, STATUSES, type PlanStart } from './plan-rows.js';
 import { json } from './values.js';
 
@@ -13,13 +14,11 @@ export interface HeadKey {
   readonly partition: string;
 }
 
-/** What the rows of a plan refer to, by index. */
-export interface Numbers {
+/** What rows refer to, by index. */
+export interface RowNumbers {
   readonly ids: Float64Array;
   readonly heads: Float64Array;
-  readonly assets: Int32Array;
-  /** Each of the assets once. */
-  readonly distinct: readonly number[];
+  readonly assets: PlanAssets;
 }
 
 /** Heads under these numbers, without a value. */
@@ -36,7 +35,7 @@ export function* headsText(keys: readonly HeadKey[], ids: readonly number[]): Ge
 }
 
 /** What each row depends on. */
-export function* edgesText(plan: PlanRows, ids: Float64Array, from: number, to: number): Generator<string> {
+export function* edgesText(plan: PlanRows, ids: Float64Array, { from, to }: Batch): Generator<string> {
   const { starts, upstreams, ordering } = plan.edges;
   let text = '';
   for (let i = from; i < to; i++) {
@@ -71,13 +70,13 @@ export class RowsText {
     { namespace, run }: PlanPlace,
     private readonly plan: PlanRows,
     private readonly start: PlanStart,
-    private readonly numbers: Numbers,
+    private readonly numbers: RowNumbers,
     private readonly lanes: PlanLanes,
   ) {
     this.#place = `\t${namespace}\t${run}\t`;
   }
 
-  *rows(from: number, to: number): Generator<string> {
+  *rows({ from, to }: Batch): Generator<string> {
     const { ids, heads } = this.numbers;
     let text = '';
     let ready = '';
@@ -107,7 +106,7 @@ export class RowsText {
   }
 
   #kindOf(i: number): Kind {
-    const asset = this.numbers.assets[i]!;
+    const asset = this.numbers.assets.byRow[i]!;
     const { starts } = this.plan.edges;
     return {
       asset,

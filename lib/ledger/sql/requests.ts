@@ -6,9 +6,10 @@ import type { Claim, Claimant, ClaimRequest, PlanningClaim, PlanRows, Transactio
 import type { ErrorRecord, JsonValue, NewRun, RunRecord } from '../records.js';
 import type { Claims } from './claims.js';
 import type { Database, Sql, Transaction } from './database.js';
-import { copyRows, numberRows } from './plan-copy.js';
+import { copyRows } from './plan-copy.js';
+import { addKeysAhead } from './plan-lanes.js';
+import { numberAssets, PlanNumbers } from './plan-numbers.js';
 import { beginPlan, insertRows, NO_PLAN, type PlanStart } from './plan-rows.js';
-import type { Numbers } from './plan-text.js';
 import { removedRunRow, runRecord, type RunRow } from './rows.js';
 import { runsWhere } from './statements/reading.js';
 import {
@@ -36,8 +37,8 @@ const LARGE = 1000;
 interface Prepared {
   readonly plan: PlanRows;
   readonly start: PlanStart;
-  /** Of a large one. */
-  readonly numbers: Numbers | undefined;
+  /** Of a large one, being found. */
+  readonly numbers: PlanNumbers | undefined;
 }
 
 type InsertOptions = Transactional & { readonly plan?: PlanRows; readonly claim?: ClaimRequest };
@@ -53,10 +54,15 @@ class Existing extends Error {
 class Fenced extends Error {}
 
 export class Requests {
+  /** Whether a plan is inserted while its numbers are still being found. */
+  #besides = false;
+
+  /** @param spare whether there are connections enough for a transaction to wait for what happens on another one */
   constructor(
     readonly database: Database,
     readonly namespace: number,
     readonly claims: Claims,
+    private readonly spare: boolean,
   ) {}
 
   /** See Ledger.insertRun. */
@@ -66,6 +72,7 @@ export class Requests {
     try {
       const { plan, claim } = options;
       const prepared = plan && (await this.#prepare(plan, run.failFast, joined === undefined));
+      await prepared?.numbers?.complete();
       if (joined) return await this.#insert(joined, run, prepared, claim);
       const insert = () => this.database.transaction((sql) => this.#insert(sql, run, prepared, claim));
       if (!claim) return await insert();
@@ -122,9 +129,10 @@ export class Requests {
   /** @param alone whether it is inserted in a transaction of our own, ahead of which others may be made */
   async #prepare(plan: PlanRows, failFast: boolean, alone: boolean): Promise<Prepared> {
     const start = await beginPlan(plan, failFast);
-    const copied = alone && plan.size >= LARGE;
-    const numbers = copied ? await numberRows(this.database, this.namespace, plan, this.claims.assets) : undefined;
-    return { plan, start, numbers };
+    if (!alone || plan.size < LARGE) return { plan, start, numbers: undefined };
+    const assets = await numberAssets(this.database, plan, this.claims.assets);
+    await addKeysAhead(this.database, this.namespace, plan, assets);
+    return { plan, start, numbers: new PlanNumbers(this.database, plan, assets) };
   }
 
   /** @param between see copyRows */
@@ -187,14 +195,35 @@ export class Requests {
       await held(this.database);
       const prepared = await this.#prepare(plan, run.failFast, true);
       const fence = [this.namespace, run.id, epoch, json(prepared.start.counts), null];
-      await this.database.transaction(async (sql) => {
-        await this.#insertPlan(sql, run.id, prepared, () => held(sql));
-        if ((await sql.rows(END_PLANNING, fence)).length === 0) throw new Fenced();
-      });
+      await this.#besideNumbers(prepared.numbers, () =>
+        this.database.transaction(async (sql) => {
+          await this.#insertPlan(sql, run.id, prepared, () => held(sql));
+          if ((await sql.rows(END_PLANNING, fence)).length === 0) throw new Fenced();
+        }),
+      );
       return true;
     } catch (error) {
       if (error instanceof Fenced) return false;
       throw error;
+    }
+  }
+
+  /**
+   * Inserts while numbers and heads are found on another connection, for one plan at a time: several that hold theirs and
+   * wait for another could hold all there are. Nobody waits for the locks of such a transaction, as somebody might for a
+   * run key, with the connection that it needs.
+   */
+  async #besideNumbers(numbers: PlanNumbers | undefined, insert: () => Promise<void>): Promise<void> {
+    if (!numbers || !this.spare || this.#besides) {
+      await numbers?.complete();
+      return insert();
+    }
+    this.#besides = true;
+    try {
+      await insert();
+    } finally {
+      this.#besides = false;
+      await numbers.stop();
     }
   }
 

@@ -91,7 +91,8 @@ export class SqlLedger implements Ledger {
     try {
       if (!dataSource.isInitialized) await dataSource.initialize();
       // TypeORM does not say what a driver's pool is: that of the `pg` package, whichever drives it.
-      steady((dataSource.driver as unknown as { readonly master: Pool }).master);
+      const pool = (dataSource.driver as unknown as { readonly master: Pool }).master;
+      steady(pool);
       if (migrate) await migrateLedger(dataSource, database.schema);
       const installation = requireUsable(await this.#installation(), database.schema);
       const number = await this.#namespaceNumber(namespace);
@@ -101,7 +102,8 @@ export class SqlLedger implements Ledger {
       this.#opened = {
         installation: installation.id,
         processes: new Processes(database, number, assets, exclusive),
-        requests: new Requests(database, number, claims),
+        // Connections of a host may all be held by transactions that wait for us.
+        requests: new Requests(database, number, claims, this.#options.own && pool.options.max > 1),
         claims,
         beats: new Beats(database, number, claims),
         acts: new Acts(database, number, assets, collection),
