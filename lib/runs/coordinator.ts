@@ -24,6 +24,8 @@ const BEAT = 10;
 const LONG_BEAT = 50;
 /** Executions begun in one turn of the event loop at most: code that does little must not hold up the host. */
 const BURST = 16;
+/** What begins and ends at once is settled together for so long, ms: about what an exchange costs besides. */
+const GATHER = 2;
 /** Time between looks for requests of other processes, ms. */
 const PLAN_LOOK = 500;
 /** Shortest time until work is looked for that nobody rings for, ms: what comes meanwhile is taken together. */
@@ -112,8 +114,11 @@ export class Coordinator {
   /** Exchanges under way, and claims asked for in them. */
   #exchanging = 0;
   #asked = 0;
-  /** Executions begun in this turn of the event loop. */
+  /** Executions begun in this turn of the event loop; 0: there is none that could begin. */
   #burst = 0;
+  /** When the first of these turns was, and who waits for the last. */
+  #burstsSince = 0;
+  readonly #gathering: (() => void)[] = [];
   #running = 0;
   /** What an execution takes, ms: a moving average. */
   #usual = BEAT;
@@ -323,6 +328,7 @@ export class Coordinator {
   async #beat(): Promise<void> {
     do {
       if (this.#more) this.#planIfDue();
+      await this.#gathered();
       // What is settled may release work, which the same statement then claims.
       const limit = this.#more || this.#finished.length > 0 ? this.#wanted() : 0;
       if (this.#finished.length === 0 && limit === 0) return;
@@ -333,7 +339,11 @@ export class Coordinator {
   /** Where much has finished while an exchange is under way, the ledger works on two at a time. */
   async #settleBeside(): Promise<void> {
     try {
-      while (this.#finished.length >= SETTLE_BESIDE) await this.#exchange(this.#wanted());
+      for (;;) {
+        await this.#gathered();
+        if (this.#finished.length < SETTLE_BESIDE) break;
+        await this.#exchange(this.#wanted());
+      }
     } catch (error) {
       this.news.broken(error);
     }
@@ -341,6 +351,15 @@ export class Coordinator {
     // What it asked for and did not get, the beat may have left to it.
     if (this.#more) void this.#look();
     else this.#endDeliveries();
+  }
+
+  /** Once what can begin now has begun: much of it may end at once, and need not go one by one. */
+  async #gathered(): Promise<void> {
+    if (this.#burst > 0 && !this.#hasGathered()) await new Promise<void>((resolve) => this.#gathering.push(resolve));
+  }
+
+  #hasGathered(): boolean {
+    return this.#finished.length >= SETTLE_AT_MOST || performance.now() - this.#burstsSince >= GATHER;
   }
 
   /** One exchange with the ledger: outcomes for claims. */
@@ -453,6 +472,7 @@ export class Coordinator {
     while (this.#running < this.options.concurrency && this.#waiting.length > 0) {
       if (this.#burst === BURST) return;
       if (this.#burst++ === 0) setImmediate(() => this.#endBurst());
+      this.#burstsSince ||= performance.now();
       const waiting = this.#waiting.shift()!;
       if (this.queue.isPaused(this.#poolOf(waiting.claim.asset))) {
         this.#handBack([waiting.claim]);
@@ -475,6 +495,9 @@ export class Coordinator {
   #endBurst(): void {
     this.#burst = 0;
     this.#startWaiting();
+    if (this.#burst > 0 && !this.#hasGathered()) return;
+    this.#burstsSince = 0;
+    for (const goOn of this.#gathering.splice(0)) goOn();
   }
 
   /** What is executed in one place. */
