@@ -24,6 +24,7 @@ import { heartbeatFor } from './runs/heartbeat/heartbeat-for.js';
 import { LedgerFacts, type LostValue } from './runs/ledger.facts.js';
 import { Membership } from './runs/membership.js';
 import { PartitionMoments } from './runs/partition.moments.js';
+import { Presence } from './runs/presence.js';
 import { Ensurer } from './runs/ensurer.js';
 import { RequestReader } from './runs/request.reader.js';
 import { RunRequester } from './runs/requester.js';
@@ -64,6 +65,7 @@ export class FlowStoneEngine {
   readonly values: ValueStore;
   readonly facts: LedgerFacts;
   readonly moments: PartitionMoments;
+  readonly presence = new Presence();
   readonly planner: RunPlanner;
   readonly membership: Membership;
   readonly waits: Waits;
@@ -126,7 +128,7 @@ export class FlowStoneEngine {
       ledger,
       this.membership,
       queue,
-      new LookAgainDesk(ledger, this.registry, this.moments, host, lostValue),
+      new LookAgainDesk(ledger, this.registry, this.moments, this.presence, host, lostValue),
       () => this.#planNext(),
       this.signals,
       {

@@ -227,6 +227,7 @@ export class FlowStoneService {
       );
     }
     const { heads, collection } = await engine.ledger.deleteHeads([{ asset: key, partitions }], actOf(options));
+    engine.presence.forget();
     if (collection !== null) await engine.collector.deleteCollection(collection);
     return heads.length;
   }

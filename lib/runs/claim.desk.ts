@@ -19,6 +19,7 @@ import type { Pin, PinnedDependency } from './input.loader.js';
 import { headFact, type LostValue } from './ledger.facts.js';
 import { isOutage } from './patience.js';
 import type { PartitionMoments } from './partition.moments.js';
+import type { Presence } from './presence.js';
 import { limitsOf, timedOut } from './timed-out.js';
 
 /** Missing inputs that a message names. */
@@ -26,15 +27,20 @@ const NAMED_AT_MOST = 10;
 
 export class LookAgainDesk implements ClaimDesk {
   readonly #views: AssetViews;
+  /** Assets that others only have to come after. */
+  readonly #awaited: ReadonlySet<string>;
 
   constructor(
     private readonly ledger: Pick<Ledger, 'heads'>,
     private readonly registry: AssetRegistry,
     private readonly moments: PartitionMoments,
+    private readonly presence: Presence,
     private readonly host: AttemptHost,
     private readonly lostValue: LostValue,
   ) {
     this.#views = new AssetViews(registry);
+    const all = registry.definitions.flatMap(({ dependencies }) => dependencies);
+    this.#awaited = new Set(all.filter(({ ordering }) => ordering).map(({ upstream }) => upstream));
   }
 
   async examine(claims: readonly Claim[]): Promise<Examined> {
@@ -57,7 +63,7 @@ export class LookAgainDesk implements ClaimDesk {
     const settled: Finished[] = [];
     const wanted: Wanting[] = [];
     for (const placed of await this.#place(claims)) {
-      if (placed.view.counts) wanted.push({ ...placed, wants: wantsOf(placed) });
+      if (placed.view.counts) wanted.push({ ...placed, wants: this.#wantsOf(placed) });
       else {
         // A worker with a newer definition entered since the claim: it is for that one.
         const { id, epoch, run } = placed.claim;
@@ -71,6 +77,10 @@ export class LookAgainDesk implements ClaimDesk {
       else executions.push(examined);
     }
     return { executions, settled };
+  }
+
+  succeeded({ asset, partition }: Claim): void {
+    if (this.#awaited.has(asset)) this.presence.saw(asset, partition);
   }
 
   afterTimeout(due: DueDeadline): Finished {
@@ -111,10 +121,26 @@ export class LookAgainDesk implements ClaimDesk {
     });
   }
 
+  #wantsOf({ view, ordinal }: PlacedClaim): readonly Want[] {
+    return view.dependencies.map((of): Want => {
+      if (ordinal < 0) return { of, partitions: NONE, absent: NONE };
+      const { upstream, ordering } = of.dependency;
+      const partitions: string[] = [];
+      of.mapping.upstreamOf(ordinal, (from, to) => {
+        for (let at = from; at < to; at++) {
+          const key = of.partitions.keyAt(at);
+          if (!ordering || !this.presence.has(upstream, key)) partitions.push(key);
+        }
+      });
+      return { of, partitions, absent: of.mapping.missingOf(ordinal) };
+    });
+  }
+
   async #readHeads(wanting: readonly Wanting[]): Promise<Heads> {
     const byAsset = new Map<string, Set<string>>();
     for (const { wants } of wanting) {
       for (const { of, partitions } of wants) {
+        if (partitions.length === 0) continue;
         const { upstream } = of.dependency;
         let known = byAsset.get(upstream);
         if (!known) byAsset.set(upstream, (known = new Set()));
@@ -132,7 +158,7 @@ export class LookAgainDesk implements ClaimDesk {
 
   #decide({ claim, view, ordinal, wants }: Wanting, heads: Heads): Execution | Finished {
     const { definition, partitions, upstreams } = view;
-    const pinned = wants.map((want) => this.#pin(want, heads.get(want.of.dependency.upstream)!));
+    const pinned = wants.map((want) => this.#pin(want, heads.get(want.of.dependency.upstream)));
     const dependencies = pinned.filter(({ dependency }) => !dependency.ordering);
     const versions = consumedVersions(dependencies);
     const lacking = ordinal < 0 && wants.length > 0 ? retired(claim) : missingInput(claim, view, wants, pinned);
@@ -161,15 +187,14 @@ export class LookAgainDesk implements ClaimDesk {
     return new Attempt(this.host, prepared);
   }
 
-  #pin({ of, partitions }: Want, heads: ReadonlyMap<string, HeadRecord>): PinnedDependency {
+  #pin({ of, partitions }: Want, heads: ReadonlyMap<string, HeadRecord> | undefined): PinnedDependency {
     const { dependency, mapping, partitioned } = of;
+    const asset = dependency.upstream;
     const pins = partitions.map((partition): Pin => {
-      const head = heads.get(partition);
-      return {
-        asset: dependency.upstream,
-        partition: partitioned ? partition : undefined,
-        head: head && this.#hasValue(head) ? head : undefined,
-      };
+      const found = heads?.get(partition);
+      const head = found && this.#hasValue(found) ? found : undefined;
+      if (head && dependency.ordering) this.presence.saw(asset, partition);
+      return { asset, partition: partitioned ? partition : undefined, head };
     });
     return { dependency, cardinality: mapping.cardinality, pins };
   }
@@ -198,6 +223,7 @@ interface Wanting extends PlacedClaim {
 /** A dependency of a claim with the upstream partitions that its mapping names now. */
 interface Want {
   readonly of: DependencyView;
+  /** Without those that only have to be there and are known to be. */
   readonly partitions: readonly string[];
   /** Partitions that the mapping names and that do not exist. */
   readonly absent: readonly string[];
@@ -207,17 +233,6 @@ interface Want {
 type Heads = ReadonlyMap<string, ReadonlyMap<string, HeadRecord>>;
 
 const NONE: readonly never[] = [];
-
-function wantsOf({ view, ordinal }: PlacedClaim): readonly Want[] {
-  return view.dependencies.map((of): Want => {
-    if (ordinal < 0) return { of, partitions: NONE, absent: NONE };
-    const partitions: string[] = [];
-    of.mapping.upstreamOf(ordinal, (from, to) => {
-      for (let at = from; at < to; at++) partitions.push(of.partitions.keyAt(at));
-    });
-    return { of, partitions, absent: of.mapping.missingOf(ordinal) };
-  });
-}
 
 function consumedVersions(dependencies: readonly PinnedDependency[]): readonly InputVersion[] {
   if (dependencies.length === 0) return NONE;

@@ -60,6 +60,8 @@ export interface Executing {
 export interface Finished {
   readonly outcome: Outcome;
   readonly run: number;
+  /** What was executed, if it was here. */
+  readonly claim?: Claim;
   /** A failure that nobody has told yet: told once the outcome is committed. */
   readonly failure?: Failure;
 }
@@ -67,6 +69,8 @@ export interface Finished {
 /** What is done with claims: those to execute, and outcomes for those that need not be. */
 export interface ClaimDesk {
   examine(claims: readonly Claim[]): Promise<{ executions: readonly Execution[]; settled: readonly Finished[] }>;
+  /** Its outcome is recorded: it has a value now. */
+  succeeded(claim: Claim): void;
   /** What becomes of an attempt whose timeout passed without a word from it. */
   afterTimeout(due: DueDeadline): Finished;
 }
@@ -410,8 +414,10 @@ export class Coordinator {
   }
 
   #tell(batch: readonly Finished[], verdicts: readonly Verdict[], endedRuns: readonly number[]): void {
-    batch.forEach(({ failure }, index) => {
-      if (failure && verdicts[index] === 'committed') this.news.failed(failure);
+    batch.forEach(({ outcome, claim, failure }, index) => {
+      if (verdicts[index] !== 'committed') return;
+      if (failure) this.news.failed(failure);
+      if (claim && outcome.kind === 'success') this.desk.succeeded(claim);
     });
     for (const { outcome } of batch) if (outcome.kind === 'retry') this.#timers.look(outcome.delay);
     for (const run of new Set(batch.map((finished) => finished.run))) this.signals.changed(run);
@@ -519,7 +525,7 @@ export class Coordinator {
   #end(claim: Claim, outcome: Outcome): void {
     this.#letGo(claim);
     this.signals.forget(claim.run, claim.id);
-    this.#finish({ outcome, run: claim.run });
+    this.#finish({ outcome, run: claim.run, claim });
   }
 
   #letGo(attempt: { readonly id: number; readonly epoch: number }): void {

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import type { TestingModule } from '@nestjs/testing';
 import {
+  after,
   Asset,
   currentContext,
   DependsOn,
@@ -70,6 +71,13 @@ class Invoice {
     return { tenant };
   }
 }
+@Asset()
+@DependsOn({ source: after(Source), silent: after(Silent) })
+class Later {
+  execute(): number {
+    return 1;
+  }
+}
 const asked = async (): Promise<string[]> => {
   if (schemeFails) throw new Error('the shop list cannot be reached');
   return ['north', 'south'];
@@ -90,7 +98,7 @@ describe.each(STORAGES)('edges on %s', (kind) => {
 
   const start = async (options: FlowStoneOptions = {}): Promise<void> => {
     const onFailure = (failure: Failure): void => void failures.push(failure);
-    const assets = [Source, Sink, Patient, Blocking, Silent, Tenant, Invoice, Shop];
+    const assets = [Source, Sink, Patient, Blocking, Silent, Tenant, Invoice, Shop, Later];
     ({ app, flowstone } = await startApp(assets, { ...storage.options, onFailure, ...options }));
   };
   const run = async (...request: Parameters<FlowStoneService['materialize']>) =>
@@ -241,6 +249,21 @@ describe.each(STORAGES)('edges on %s', (kind) => {
     expect(await flowstone.load(Invoice, { partition: 'a' })).toEqual({ tenant: 1 });
   });
 
+  it('executes nothing after what was deleted, though it was there a moment ago', async () => {
+    const holding = gate();
+    act = () => holding.opened.then(() => 1);
+    const handle = await flowstone.materialize(Later);
+    await begun.opened;
+    await run(Silent);
+    await flowstone.delete(Silent);
+    holding.open();
+    await expect(handle.wait()).rejects.toMatchObject({
+      result: { failures: [{ asset: 'later', error: { code: 'FLOWSTONE_INPUT_MISSING' } }] },
+    });
+    await run(Later);
+    expect(await flowstone.status(Silent)).toMatchObject({ state: 'fresh' });
+  });
+
   it('keeps the value and the history of a retired partition within reach', async () => {
     await flowstone.addPartitions('tenants', ['a']);
     await run(Tenant, { partition: 'a' });
@@ -304,7 +327,7 @@ it('recomputes what is both stale and too old, though nothing above it changes',
   const before = await graph.flowstone.ensure(Sink);
   clock.advance(120_000);
   await graph.flowstone.invalidate(Source);
-  const after = await graph.flowstone.ensure(Sink, { maxAge: '1m' });
-  expect(after.completedAt).toEqual(clock.now());
-  expect(after.dataVersion).toBe(before.dataVersion);
+  const ensured = await graph.flowstone.ensure(Sink, { maxAge: '1m' });
+  expect(ensured.completedAt).toEqual(clock.now());
+  expect(ensured.dataVersion).toBe(before.dataVersion);
 });

@@ -32,6 +32,7 @@ function coordinatorOf(execute: (claim: Claim) => Promise<void>, concurrency: nu
     },
   });
   const desk = {
+    succeeded: () => undefined,
     async examine(claims: readonly Claim[]) {
       return { executions: claims.map(executionOf), settled: [] };
     },
