@@ -132,10 +132,10 @@ const TABLES = [
     error jsonb,
     created_at timestamptz NOT NULL DEFAULT now(),
     completed_at timestamptz,
-    CONSTRAINT runs_status CHECK (status IN ('planning', 'running', 'success', 'failed', 'cancelled')),
-    CONSTRAINT runs_completed CHECK ((completed_at IS NOT NULL) = (status IN ('success', 'failed', 'cancelled'))),
-    CONSTRAINT runs_counts CHECK (running >= 0
-      AND running + success + failed + upstream_failed + skipped + cancelled <= total)
+    -- One for all, as for materializations.
+    CONSTRAINT runs_state CHECK (running >= 0
+      AND running + success + failed + upstream_failed + skipped + cancelled <= total
+      AND (completed_at IS NULL) = (status = 'planning' OR status = 'running'))
   ) WITH (fillfactor = 60)`,
   // An id that is not the first column of an index stands there as an expression, here and below: as a column it would
   // let a planner with wrong statistics look rows up by id through the whole of that index.
@@ -167,7 +167,7 @@ const TABLES = [
     -- Whether some may wait for active_materialization; says nothing where that is null.
     waited boolean NOT NULL DEFAULT false,
     CONSTRAINT heads_partition UNIQUE (asset_id, partition)
-  ) WITH (fillfactor = 60)`,
+  ) WITH (fillfactor = 40)`,
   // What one run has to do in one pool, for one key if the pool has keys (key_limit): where claims look first, so that
   // no run and no key is in another's way. One that waits at a gate is looked at when that opens.
   `CREATE TABLE lanes (
@@ -241,16 +241,15 @@ const TABLES = [
     created_at timestamptz NOT NULL DEFAULT now(),
     started_at timestamptz,
     completed_at timestamptz,
-    CONSTRAINT materializations_status CHECK (status IN ('pending', 'running', 'waiting_approval', 'success', 'failed',
-      'upstream_failed', 'skipped', 'cancelled')),
-    CONSTRAINT materializations_running CHECK (status <> 'running' OR (process IS NOT NULL AND epoch > 0 AND blockers = 0)),
-    CONSTRAINT materializations_waiting CHECK (waiting_for IS NULL OR (status = 'pending' AND waiting_for <> id)),
-    CONSTRAINT materializations_completed CHECK ((completed_at IS NOT NULL)
-      = (status IN ('success', 'failed', 'upstream_failed', 'skipped', 'cancelled'))),
-    CONSTRAINT materializations_success CHECK (status <> 'success' OR data_version IS NOT NULL),
-    CONSTRAINT materializations_skipped CHECK ((skip_reason IS NOT NULL) = (status = 'skipped')),
-    CONSTRAINT materializations_blockers CHECK (blockers >= 0)
-  ) WITH (fillfactor = 55, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02)`,
+    -- One for all: PostgreSQL makes each ready anew for each statement that writes.
+    CONSTRAINT materializations_state CHECK (CASE status
+      WHEN 'pending' THEN completed_at IS NULL AND blockers >= 0 AND (waiting_for <> id) IS NOT FALSE
+      WHEN 'running' THEN completed_at IS NULL AND process IS NOT NULL AND epoch > 0 AND blockers = 0
+      WHEN 'waiting_approval' THEN completed_at IS NULL
+      WHEN 'success' THEN completed_at IS NOT NULL AND data_version IS NOT NULL
+      WHEN 'skipped' THEN completed_at IS NOT NULL AND skip_reason IS NOT NULL
+      ELSE completed_at IS NOT NULL END AND (waiting_for IS NULL OR status = 'pending'))
+  ) WITH (fillfactor = 35, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02)`,
   `CREATE INDEX materializations_waiting ON materializations (waiting_for) WHERE waiting_for IS NOT NULL`,
   `CREATE INDEX materializations_run ON materializations (run_id, (id + 0))`,
   `CREATE INDEX materializations_head ON materializations (head_id)`,
@@ -337,9 +336,9 @@ export class FirstSchema0001 implements MigrationInterface {
   }
 
   async down(queryRunner: QueryRunner): Promise<void> {
-    await queryRunner.query(`DROP TYPE moved CASCADE`);
+    await queryRunner.query(`DROP TYPE moved, claim CASCADE`);
     await queryRunner.query(
-      `DROP FUNCTION places_left, token_due, gate_opens, tokens_left, bound_pools, describe_claims, beat, take_back, hand_back, cancel_run, ask_to_stop, stop_pending, doom_pending, raise_holders, fire_retries`,
+      `DROP FUNCTION places_left, token_due, gate_opens, tokens_left, bound_pools, describe_held, claim_run, beat, take_back, hand_back, cancel_run, ask_to_stop, stop_pending, doom_pending, raise_holders, fire_retries`,
     );
     await queryRunner.query(`DROP TABLE dynamic_partitions, events, timers, collections, superseded, lineage, materializations,
       claims, ready, lanes, heads, run_keys, runs, process_definitions, processes, definitions, assets, pools, limits,

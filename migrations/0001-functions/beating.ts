@@ -8,7 +8,7 @@
  * the claims, and where others may find something.
  */
 export const BEAT = `CREATE FUNCTION beat(p_namespace integer, p_ids bigint[], p_outcomes json, p_consumers bigint[],
-  p_consumed bigint[], p_process text, p_limit integer, p_assets bytea, p_closed integer[], p_batched integer[],
+  p_consumed bigint[], p_process text, p_limit integer, p_assets bytea, p_batched integer[],
   p_sizes integer[],
   OUT standing json, OUT ended bigint[], OUT released boolean, OUT claims json, OUT again float8, OUT outdated boolean,
   OUT rings text[])
@@ -19,7 +19,9 @@ DECLARE
   v_cut boolean := false;
   v_successes bigint[];
   v_lanes bigint[];
-  v_claimed moved[];
+  v_gave boolean := false;
+  v_claimed claim[];
+  v_served bigint[];
   v_empty bigint[];
   v_empty_at integer[];
   v_shut bigint[];
@@ -92,26 +94,30 @@ BEGIN
 
     IF cardinality(v_moved) > 0 THEN
       IF v_failing THEN SELECT v_moved || f.doomed, f.cut INTO v_moved, v_cut FROM follow(v_moved) f; END IF;
-      v_lanes := conclude(p_namespace, v_moved);
+      SELECT c.released, c.gave INTO v_lanes, v_gave FROM conclude(p_namespace, v_moved) c;
     END IF;
-    -- The claim below sees what was released.
-    released := p_limit = 0 AND (v_lanes IS NOT NULL OR EXISTS (
-      SELECT FROM lanes l
-      WHERE l.id = ANY (ARRAY(SELECT DISTINCT m.lane_id FROM unnest(v_moved) m)) AND l.limits IS NOT NULL));
+    -- A claim below sees what was released.
+    released := p_limit = 0 AND (v_lanes IS NOT NULL OR v_gave);
   END IF;
   IF p_limit > 0 THEN
-    SELECT c.claimed, c.empty, c.empty_at, c.again, c.outdated, c.shut, c.gates
-    INTO v_claimed, v_empty, v_empty_at, again, outdated, v_shut, v_gates
-    FROM claim_ready(p_namespace, p_process, p_limit, p_assets, p_closed, p_batched, p_sizes, NULL, v_lanes) c;
+    SELECT c.claimed, c.served, c.empty, c.empty_at, c.again, c.outdated, c.shut, c.gates
+    INTO v_claimed, v_served, v_empty, v_empty_at, again, outdated, v_shut, v_gates
+    FROM claim_ready(p_namespace, p_process, p_limit, p_assets, p_batched, p_sizes, NULL, v_lanes) c;
+    -- Most have been emptied by that.
+    IF v_lanes IS NOT NULL THEN
+      SELECT array_agg(r.id) INTO v_lanes FROM unnest(v_lanes) r (id)
+      WHERE EXISTS (SELECT FROM ready y WHERE y.lane_id = r.id OFFSET 0);
+    END IF;
   END IF;
   -- Of what a process has more than it takes, it rings itself.
-  rings := CASE WHEN cardinality(v_moved) > 0 AND (p_limit = 0 OR cardinality(v_claimed) < p_limit)
+  rings := CASE WHEN (v_lanes IS NOT NULL OR v_gave) AND (p_limit = 0 OR cardinality(v_claimed) < p_limit)
     THEN pools_to_ring(v_moved, v_lanes) ELSE '{}' END;
-  IF cardinality(v_moved) > 0 OR cardinality(v_claimed) > 0 OR v_empty IS NOT NULL OR v_shut IS NOT NULL THEN
-    ended := COALESCE(tally(p_namespace, v_moved, v_claimed, v_lanes, v_empty, v_empty_at, NULL, v_shut, v_gates, v_cut), '{}');
+  PERFORM note_lanes(v_lanes, v_served, v_empty, v_empty_at, v_shut, v_gates);
+  IF cardinality(v_moved) > 0 OR cardinality(v_claimed) > 0 THEN
+    ended := COALESCE(tally(p_namespace, v_moved, v_claimed, p_cut => v_cut), '{}');
   END IF;
   IF cardinality(v_claimed) > 0 THEN
-    claims := describe_claims(p_process, ARRAY(SELECT m.id FROM unnest(v_claimed) m), p_batched IS NOT NULL);
+    claims := describe_claims(v_claimed);
   END IF;
 END $$`;
 

@@ -1,94 +1,55 @@
-// How work is given to a process: which lanes are next, what of them is taken, and what is told of it.
+// How work is given to a process: what of the next lanes is taken, and what is told of it.
+import { LANES_IN_SIGHT, lookAtLanes, NEXT_BY_KEY, NEXT_BY_RUN } from './lanes.js';
 
 /** Of what is claimed for batches beside what takes their places, so many at once. */
 const MOST_BESIDE = 1000;
 
-/** A look at the lanes in sight, and which of them are next, by `first`: a CTE made of `lane`. */
-const lookAtLanes = (first: string): string => `WITH ends AS MATERIALIZED (
-      (SELECT l.id FROM lanes l WHERE l.namespace = p_namespace AND l.has_ready AND l.gate IS NULL AND p_run IS NULL
-        ORDER BY l.id LIMIT 256)
-      UNION
-      (SELECT l.id FROM lanes l WHERE l.namespace = p_namespace AND l.has_ready AND l.gate IS NULL AND p_run IS NULL
-        ORDER BY l.id DESC LIMIT 256)
-    ), near AS MATERIALIZED (
-      SELECT e.id FROM ends e
-      UNION
-      SELECT l.id FROM (
-        SELECT min(e.id) + floor(random() * (max(e.id) - min(e.id)))::bigint AS id FROM ends e HAVING count(*) = 512) c
-      CROSS JOIN LATERAL (SELECT l.id FROM lanes l
-        WHERE l.namespace = p_namespace AND l.has_ready AND l.gate IS NULL AND l.id >= c.id ORDER BY l.id LIMIT 128) l
-      UNION
-      SELECT l.id FROM lanes l WHERE l.run_id = p_run AND l.has_ready
-      UNION
-      SELECT r.id FROM unnest(p_released || v_opened) r (id)
-    ), lane AS MATERIALIZED (
-      SELECT l.id, l.releases, l.limits, l.gate, l.key_limit, y.rank, x.due, x.shut,
-        l.id <> ALL (v_tried) AND x.shut IS NULL AS open,
-        GREATEST(r.running, x.key_used) AS load, GREATEST(l.served_at, x.key_served_at) AS served_at,
-        floor(extract(epoch FROM v_now - l.served_at) / 60)::integer - y.rank AS urgency
-      FROM near n
-      CROSS JOIN LATERAL (SELECT l.* FROM lanes l WHERE l.id = n.id OFFSET 0) l
-      CROSS JOIN LATERAL (SELECT r.running, r.stopping FROM runs r WHERE r.id = l.run_id OFFSET 0) r
-      -- What is still ready of a run whose pending ones are being cancelled counts as nothing.
-      LEFT JOIN LATERAL (
-        SELECT y.rank FROM ready y WHERE y.lane_id = l.id AND NOT r.stopping ORDER BY y.rank LIMIT 1) y ON true
-      CROSS JOIN LATERAL (
-        -- Of the limits that are full, that of all the pool last: whoever waits at that is next when it has a place.
-        SELECT COALESCE(min(x.id) FILTER (WHERE places_left(x) < 1 AND (x.key IS NOT NULL OR x.pool_id IS NULL)),
-            min(x.id) FILTER (WHERE places_left(x) < 1)) AS shut,
-          max(token_due(x)) AS due,
-          max(x.used) FILTER (WHERE x.id = l.key_limit) AS key_used,
-          max(x.served_at) FILTER (WHERE x.id = l.key_limit) AS key_served_at
-        FROM limits x WHERE l.limits IS NOT NULL AND x.id = ANY (l.limits) OFFSET 0) x
-      WHERE l.pool_id <> ALL (p_closed)
-    ), ${first}
-    SELECT (SELECT array_agg(f.id) FROM first f), (SELECT bool_or(f.limits IS NOT NULL) FROM first f),
-      (SELECT count(*) FROM first) = count(*) FILTER (WHERE l.open),
-      array_agg(l.id) FILTER (WHERE l.rank IS NULL), array_agg(l.releases) FILTER (WHERE l.rank IS NULL),
-      min(l.due) FILTER (WHERE l.rank IS NOT NULL),
-      array_agg(l.id) FILTER (WHERE l.rank IS NOT NULL AND l.shut <> COALESCE(l.gate, 0)),
-      array_agg(l.shut) FILTER (WHERE l.rank IS NOT NULL AND l.shut <> COALESCE(l.gate, 0)),
-      (SELECT count(*) = 512 FROM ends e)
-    INTO v_lanes, v_limited, v_all, empty, empty_at, again, v_shut, v_gates, v_more FROM lane l;`;
-
-/** Of the most urgent those of the runs with the least under way. */
-const NEXT_BY_RUN = `first AS (
-      SELECT l.id, l.limits FROM lane l WHERE l.open AND l.urgency = (SELECT max(x.urgency) FROM lane x WHERE x.open)
-      ORDER BY l.load, l.id LIMIT v_left
-    )`;
-
-/** The same where lanes have keys. */
-const NEXT_BY_KEY = `standing AS MATERIALIZED (
-      -- Lanes of one key stand to each other by their own urgency; the key stands to others by the highest priority in
-      -- it and by when it was served: many lanes make it no more urgent. A lane without a key stands for itself.
-      SELECT l.*, l.urgency - max(l.urgency) OVER key + max(-l.rank) OVER key
-        + floor(extract(epoch FROM v_now - l.served_at) / 60)::integer AS standing
-      FROM lane l WHERE l.open WINDOW key AS (PARTITION BY COALESCE(l.key_limit, -l.id))
-    ), first AS (
-      SELECT s.id, s.limits FROM (
-        -- Each lane of a key adds to what is under way of it.
-        SELECT s.*, s.load + row_number() OVER (PARTITION BY COALESCE(s.key_limit, -s.id)
-          ORDER BY s.load, s.served_at, s.id) AS share
-        FROM standing s WHERE s.standing = (SELECT max(x.standing) FROM standing x)) s
-      ORDER BY s.share, s.served_at, s.id LIMIT v_left
-    )`;
+/** What a ready row is with what it is claimed by. */
+const OPEN_ROW = [
+  ...['place', 'rank', 'spot', 'id', 'run_id', 'lane_id', 'head_id', 'asset_id', 'priority', 'epoch', 'attempts'],
+  ...['rescues', 'forced', 'waited_for', 'head_spot', 'partition', 'head', 'invalidated', 'failed', 'active'],
+];
 
 /** Whether the process executes the asset of the ready row `y`: a bit for each, by number. */
 const OF_ITS_ASSETS = `CASE WHEN y.asset_id < v_known THEN get_bit(p_assets, y.asset_id) = 1 END`;
+
+/** A materialization that a process has claimed in this transaction, with what it is told of it. */
+export const CLAIM = `CREATE TYPE claim AS (
+  id bigint,
+  run_id bigint,
+  lane_id bigint,
+  asset_id integer,
+  partition text,
+  priority integer,
+  epoch integer,
+  attempts integer,
+  rescues integer,
+  forced boolean,
+  waited_for bigint,
+  -- of (asset, partition): the newest version, and what became of it and of attempts since
+  head bigint,
+  invalidated boolean,
+  failed boolean,
+  -- of those that are computed together and share a place; null: it has one of its own
+  batch bigint
+)`;
 
 /**
  * Ready rows with what they are claimed by, in their order, not more than `most`; each is locked, and so is its head.
  * What others hold is left out. Who takes such a row from the ready ones holds these locks, so that it needs none itself.
  */
 const openRows = (where: string, most: string): string => `
-        SELECT y.ctid AS place, y.rank, m.*, h.active FROM ready y
+        SELECT y.ctid AS place, y.rank, m.*, h.* FROM ready y
         CROSS JOIN LATERAL (
-          SELECT m.ctid AS spot, m.id, m.run_id, m.lane_id, m.head_id, m.asset_id, m.priority, m.epoch
+          SELECT m.ctid AS spot, m.id, m.run_id, m.lane_id, m.head_id, m.asset_id, m.priority, m.epoch, m.attempts, m.rescues,
+            m.forced, m.waited_for
           FROM materializations m
           WHERE m.id = y.materialization_id AND m.status = 'pending' AND m.blockers = 0 AND m.waiting_for IS NULL
           FOR UPDATE SKIP LOCKED) m
         CROSS JOIN LATERAL (
-          SELECT h.active_materialization AS active FROM heads h WHERE h.id = m.head_id FOR UPDATE SKIP LOCKED) h
+          SELECT h.ctid AS head_spot, h.partition, h.materialization_id AS head, h.invalidated, h.failed,
+            h.active_materialization AS active
+          FROM heads h WHERE h.id = m.head_id FOR UPDATE SKIP LOCKED) h
         WHERE ${where}
         ORDER BY y.rank, y.materialization_id LIMIT ${most}`;
 
@@ -108,10 +69,10 @@ const ALLOWED = `    ), beyond AS (
 /** Beside what takes places, others of the same assets that go with it. */
 const BESIDE = `    ), beside AS MATERIALIZED (
       -- Next to the first of them, since a plan keeps those of an asset together; the bound is for what lies between.
-      SELECT y.*, g.limits FROM (
-        SELECT a.lane_id, a.limits, a.asset_id, a.rank, min(a.id) AS id, count(*) * (s.size - 1) AS most FROM allowed a
+      SELECT y.* FROM (
+        SELECT a.lane_id, a.asset_id, a.rank, min(a.id) AS id, count(*) * (s.size - 1) AS most FROM allowed a
         JOIN unnest(p_batched, p_sizes) s (asset_id, size) ON s.asset_id = a.asset_id
-        GROUP BY a.lane_id, a.limits, a.asset_id, a.rank, s.size) g
+        GROUP BY a.lane_id, a.asset_id, a.rank, s.size) g
       CROSS JOIN LATERAL (${openRows(
         `y.lane_id = g.lane_id AND y.rank = g.rank
           AND y.materialization_id BETWEEN g.id AND g.id + 10 * ${MOST_BESIDE}
@@ -119,10 +80,12 @@ const BESIDE = `    ), beside AS MATERIALIZED (
         `LEAST(g.most, ${MOST_BESIDE})`,
       )}) y
     ), together AS MATERIALIZED (
-      SELECT ${columnsOf('a')} FROM allowed a UNION ALL SELECT ${columnsOf('b')} FROM beside b
+      SELECT ${OPEN_ROW.map((column) => `a.${column}`).join(', ')} FROM allowed a
+      UNION ALL
+      SELECT ${OPEN_ROW.map((column) => `b.${column}`).join(', ')} FROM beside b
 `;
 
-/** What is taken, by batches. */
+/** The batches of what is taken. */
 const IN_BATCHES = `    ), numbered AS MATERIALIZED (
       SELECT j.id, j.lane_id, j.asset_id,
         (row_number() OVER (PARTITION BY j.lane_id, j.asset_id ORDER BY j.priority DESC, j.id) - 1) / s.size AS number
@@ -130,112 +93,96 @@ const IN_BATCHES = `    ), numbered AS MATERIALIZED (
     ), batches AS MATERIALIZED (
       SELECT n.lane_id, n.asset_id, n.number, nextval('batches') AS batch FROM numbered n
       GROUP BY n.lane_id, n.asset_id, n.number
-    ), taken AS MATERIALIZED (
+    ), batched AS (
       SELECT j.*, b.batch FROM judged j
       LEFT JOIN numbered n ON n.id = j.id
       LEFT JOIN batches b ON b.lane_id = n.lane_id AND b.asset_id = n.asset_id AND b.number = n.number
-      WHERE j.holder = j.id
 `;
-
-/** What is taken, each by itself. */
-const SINGLY = `    ), taken AS MATERIALIZED (
-      SELECT j.*, NULL::bigint AS batch FROM judged j WHERE j.holder = j.id
-`;
-
-/** Places and tokens that are taken now. */
-const counting = (places: string): string => `    ), counted AS (
-      UPDATE limits x SET used = x.used + n.count,
-        tokens = CASE WHEN x.burst IS NOT NULL THEN GREATEST(tokens_left(x) - n.count, 0) END,
-        refilled_at = CASE WHEN x.burst IS NOT NULL THEN clock_timestamp() END,
-        served_at = clock_timestamp(),
-        opens_at = CASE WHEN x.opens_at IS NOT NULL
-          THEN gate_opens(x.capacity, x.used + n.count, x.burst, tokens_left(x) - n.count, x.period) END
-      FROM (SELECT u.id, ${places}::integer AS count FROM taken t CROSS JOIN LATERAL unnest(t.limits) u (id) GROUP BY u.id) n
-      WHERE x.id = ANY (ARRAY(SELECT DISTINCT unnest(a.limits) FROM allowed a)) AND n.id = x.id
-`;
-
-function columnsOf(row: string): string {
-  return [
-    'place',
-    'rank',
-    'spot',
-    'id',
-    'run_id',
-    'lane_id',
-    'head_id',
-    'asset_id',
-    'priority',
-    'epoch',
-    'active',
-    'limits',
-  ]
-    .map((column) => `${row}.${column}`)
-    .join(', ');
-}
 
 /**
- * The step of claim_ready that takes from lanes. Most have no limits and nothing that is computed in batches; the parts
- * of the statement that only these need would cost as much as the rest where few are taken.
+ * The step of claim_ready that finds and locks what is taken from lanes. Most have no limits and nothing that is computed
+ * in batches; the parts of the statement that only these need would cost as much as the rest where few are taken.
  */
-function takeReady({ limited, batched }: { readonly limited: boolean; readonly batched: boolean }): string {
-  const wanted = batched ? 'together' : limited ? 'allowed' : 'picked';
-  const places = batched ? 'count(DISTINCT COALESCE(t.batch, -t.id))' : 'count(*)';
+function pickReady({ limited, batched }: { readonly limited: boolean; readonly batched: boolean }): string {
   const lane = limited
     ? `SELECT l.id, l.limits, LEAST(v_quota, f.free) AS quota, n.turn
       FROM unnest(v_lanes) WITH ORDINALITY n (id, turn)
       CROSS JOIN LATERAL (SELECT l.id, l.limits FROM lanes l WHERE l.id = n.id OFFSET 0) l
       CROSS JOIN LATERAL (SELECT min(places_left(x)) AS free FROM limits x WHERE x.id = ANY (l.limits) OFFSET 0) f`
     : `SELECT n.id, v_quota AS quota FROM unnest(v_lanes) n (id)`;
-  return `    WITH lane AS MATERIALIZED (
-      ${lane}
-    ), picked AS MATERIALIZED (
-      SELECT y.*, ${limited ? 'l.limits, l.turn, ' : ''}l.quota FROM lane l CROSS JOIN LATERAL (${openRows(
+  return `    WITH picked AS MATERIALIZED (
+      SELECT y.*, ${limited ? 'l.limits, l.turn, ' : ''}l.quota FROM (${lane}) l CROSS JOIN LATERAL (${openRows(
         // IS TRUE keeps it from becoming a condition of the index, which is to be read in its order.
         `y.lane_id = l.id AND (${OF_ITS_ASSETS}) IS TRUE`,
         'l.quota',
       )}) y${limited ? '' : ' ORDER BY y.rank, y.id LIMIT v_left'}
-${limited ? ALLOWED : ''}${batched ? BESIDE : ''}    ), judged AS MATERIALIZED (
+${limited ? ALLOWED : ''}${batched ? BESIDE : ''}    ), judged AS ${batched ? 'MATERIALIZED ' : ''}(
       SELECT w.*, COALESCE(w.active, first_value(w.id) OVER (PARTITION BY w.head_id ORDER BY w.priority DESC, w.id))
         AS holder
-      FROM ${wanted} w
-${batched ? IN_BATCHES : SINGLY}    ), locks AS (
-      -- The holder as it was read under the lock: constraints are checked on a row of the snapshot first, in which it may
-      -- be missing yet.
-      UPDATE heads h SET active_materialization = j.holder,
-        waited = (h.waited AND h.active_materialization IS NOT NULL) OR j.waits
-      FROM (SELECT j.head_id, max(j.holder) AS holder, bool_or(j.holder <> j.id) AS waits
-        FROM judged j GROUP BY j.head_id) j
-      WHERE h.id = ANY (ARRAY(SELECT x.head_id FROM judged x)) AND j.head_id = h.id
-    ), changed AS (
-      UPDATE materializations m SET
-        status = CASE WHEN j.holder = j.id THEN 'running' ELSE 'pending' END,
-        epoch = m.epoch + CASE WHEN j.holder = j.id THEN 1 ELSE 0 END,
-        process = CASE WHEN j.holder = j.id THEN p_process END,
-        waiting_for = NULLIF(j.holder, j.id)
-      FROM judged j WHERE m.ctid = ANY (ARRAY(SELECT x.spot FROM judged x)) AND j.id = m.id
-    ), gone AS (
-      DELETE FROM ready y WHERE y.ctid = ANY (ARRAY(SELECT j.place FROM judged j)) RETURNING 1
-    ), held AS (
-      INSERT INTO claims (namespace, process, materialization_id, batch)
-      SELECT p_namespace, p_process, t.id, t.batch FROM taken t
-${limited ? counting(places) : ''}    )
-    SELECT
-      (SELECT array_agg((t.id, t.run_id, t.lane_id, t.head_id, t.asset_id, t.priority, 'running', t.epoch + 1, p_process,
-        NULL, NULL, NULL)::moved) FROM taken t),
-      (SELECT ${places} FROM taken t),
+      FROM ${batched ? 'together' : limited ? 'allowed' : 'picked'} w
+${batched ? IN_BATCHES : ''}    )
+    SELECT array_agg(j.place), array_agg(j.head_spot), array_agg(j.id), array_agg(j.holder),
+      array_agg(j.spot) FILTER (WHERE j.holder = j.id),
+      array_agg((j.id, j.run_id, j.lane_id, j.asset_id, j.partition, j.priority, j.epoch + 1, j.attempts, j.rescues, j.forced,
+        j.waited_for, j.head, j.invalidated, j.failed, ${batched ? 'j.batch' : 'NULL'})::claim) FILTER (WHERE j.holder = j.id),
+      array_agg(j.id) FILTER (WHERE j.holder <> j.id), array_agg(j.holder) FILTER (WHERE j.holder <> j.id),
       -- A lane that had its share may have more${
         limited
           ? `, or may have it after all where others were before it at a limit; one of
       -- which nothing could be had is left to the next claim.
       ARRAY(SELECT p.lane_id FROM picked p GROUP BY p.lane_id, p.quota HAVING count(*) = p.quota
-        OR (EXISTS (SELECT FROM judged) AND bool_or(p.id IN (SELECT b.id FROM beyond b)))),`
+        OR (EXISTS (SELECT FROM allowed) AND bool_or(p.id IN (SELECT b.id FROM beyond b))))`
           : `.
-      ARRAY(SELECT p.lane_id FROM picked p GROUP BY p.lane_id, p.quota HAVING count(*) = p.quota),`
+      ARRAY(SELECT p.lane_id FROM picked p GROUP BY p.lane_id, p.quota HAVING count(*) = p.quota)`
       }
-      (SELECT array_agg(j.holder) FROM judged j WHERE j.holder <> j.id),
-      (SELECT count(*) FROM judged) = (SELECT count(*) FROM gone)
-    INTO v_taken, v_places, v_full, v_holders, v_sure;`;
+    INTO v_places, v_heads, v_ids, v_holder_of, v_spots, v_taken, v_waiting, v_holders, v_full
+    FROM ${batched ? 'batched' : 'judged'} j;`;
 }
+
+/**
+ * The step of claim_ready that takes what was picked and is locked. The holder of a head as it was read under the lock.
+ */
+const TAKE = `      UPDATE heads h SET active_materialization = j.holder,
+        waited = (h.waited AND h.active_materialization IS NOT NULL) OR j.waits
+      FROM (SELECT n.spot, max(n.holder) AS holder, bool_or(n.holder <> n.id) AS waits
+        FROM unnest(v_heads, v_ids, v_holder_of) n (spot, id, holder) GROUP BY n.spot) j
+      WHERE h.ctid = ANY (v_heads) AND h.ctid = j.spot;
+      UPDATE materializations m SET status = 'running', epoch = m.epoch + 1, process = p_process
+      WHERE m.ctid = ANY (v_spots);
+      INSERT INTO claims (namespace, process, materialization_id, batch)
+      SELECT p_namespace, p_process, t.id, t.batch FROM unnest(v_taken) t;
+      IF v_holders IS NOT NULL THEN
+        UPDATE materializations m SET waiting_for = w.holder FROM unnest(v_waiting, v_holders) w (id, holder)
+        WHERE m.id = ANY (v_waiting) AND w.id = m.id;
+      END IF;
+      DELETE FROM ready y WHERE y.ctid = ANY (v_places);
+      GET DIAGNOSTICS v_gone = ROW_COUNT;
+      -- Between the snapshot and the lock it was claimed by another, ended there and is to be tried again, perhaps later.
+      IF v_gone < cardinality(v_places) THEN
+        RAISE EXCEPTION 'what was ready was taken by another meanwhile' USING ERRCODE = 'serialization_failure';
+      END IF;
+      IF v_limited THEN
+        WITH n AS MATERIALIZED (
+          SELECT u.id, sum(c.count)::integer AS count FROM (
+            SELECT t.lane_id, count(DISTINCT COALESCE(t.batch, -t.id)) AS count FROM unnest(v_taken) t GROUP BY t.lane_id) c
+          CROSS JOIN LATERAL (SELECT l.limits FROM lanes l WHERE l.id = c.lane_id OFFSET 0) l
+          CROSS JOIN LATERAL unnest(l.limits) u (id) GROUP BY u.id
+        )
+        UPDATE limits x SET used = x.used + n.count,
+          tokens = CASE WHEN x.burst IS NOT NULL THEN GREATEST(tokens_left(x) - n.count, 0) END,
+          refilled_at = CASE WHEN x.burst IS NOT NULL THEN clock_timestamp() END,
+          served_at = clock_timestamp(),
+          opens_at = CASE WHEN x.opens_at IS NOT NULL
+            THEN gate_opens(x.capacity, x.used + n.count, x.burst, tokens_left(x) - n.count, x.period) END
+        FROM n WHERE x.id = ANY (ARRAY(SELECT y.id FROM n y)) AND n.id = x.id;
+      END IF;
+      IF v_holders IS NOT NULL THEN PERFORM raise_holders(v_holders); END IF;
+      claimed := claimed || COALESCE(v_taken, '{}');
+      IF v_stale IS NOT NULL THEN
+        served := served || ARRAY(SELECT DISTINCT t.lane_id FROM unnest(v_taken) t WHERE t.lane_id = ANY (v_stale));
+      END IF;
+      v_left := v_left - CASE WHEN p_batched IS NULL THEN COALESCE(cardinality(v_taken), 0)
+        ELSE (SELECT count(DISTINCT COALESCE(t.batch, -t.id)) FROM unnest(v_taken) t) END;`;
 
 /**
  * Takes ready materializations for a process, at most `p_limit`: among the lanes whose first is the most urgent (its
@@ -246,7 +193,7 @@ ${limited ? counting(places) : ''}    )
  * `p_assets`: a bit for each asset that the process executes, by number (get_bit).
  * This half never waits: what cannot be locked stays ready for the next claim. The process row is shared (KEY SHARE),
  * so that a rescue, which takes it FOR UPDATE, comes wholly before (then there is no row, and nothing is claimed) or
- * wholly after. `p_closed`: pools of which nothing is wanted. `p_run`: only of this run.
+ * wholly after.  `p_run`: only of this run.
  * `p_released`: lanes in which this transaction made something ready, which the tally has not told them yet.
  * Only lanes that have a place and a token are taken from; those that have none wait at the gate of a limit that is full
  * (`shut`, `gates`: which from now on) and are looked at again when that opens. `again`: in how many ms more may be had
@@ -254,17 +201,17 @@ ${limited ? counting(places) : ''}    )
  * all), null: not to be known.
  * Of the assets `p_batched`, so many as `p_sizes` says share a place: with those that take places, of one lane, come
  * others of it, as many as fill their batches. `p_limit` counts places, too.
- * The caller counts (tally). Plan: lanes_ready from both ends and, where these leave out some, from a place by chance, so
+ * `served`: lanes that are to note that they were. The caller notes that (note_lanes) and counts (tally). Plan: lanes_ready from both ends and, where these leave out some, from a place by chance, so
  * that those between are seen too; likewise limits_gates, and lanes_gated for each; ready_pkey per lane, stopped by LIMIT;
  * primary keys.
  * Guard: pending without blockers, read under the row lock; `outdated`: other definitions may count than the process
  * knows, nothing is claimed until it has asked.
  */
 export const CLAIM_READY = `CREATE FUNCTION claim_ready(p_namespace integer, p_process text, p_limit integer, p_assets bytea,
-  p_closed integer[], p_batched integer[], p_sizes integer[], p_run bigint, p_released bigint[], OUT claimed moved[],
-  OUT empty bigint[], OUT empty_at integer[], OUT again float8,
+  p_batched integer[], p_sizes integer[], p_run bigint, p_released bigint[], OUT claimed claim[],
+  OUT served bigint[],  OUT empty bigint[], OUT empty_at integer[], OUT again float8,
   OUT outdated boolean, OUT shut bigint[], OUT gates bigint[])
-LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql AS $$
 DECLARE
   v_now timestamptz;
   v_left integer := p_limit;
@@ -273,18 +220,25 @@ DECLARE
   v_lanes bigint[];
   v_limited boolean;
   v_all boolean;
+  v_stale bigint[];
   v_busy boolean := false;
-  v_more boolean;
+  v_sight bigint[];
+  v_more boolean := false;
   v_keyed boolean;
   v_open boolean;
   v_opens_at timestamptz;
   v_opened bigint[];
   v_quota integer;
-  v_taken moved[];
-  v_places integer;
-  v_full bigint[];
+  v_places tid[];
+  v_heads tid[];
+  v_ids bigint[];
+  v_holder_of bigint[];
+  v_spots tid[];
+  v_taken claim[];
+  v_waiting bigint[];
   v_holders bigint[];
-  v_sure boolean;
+  v_full bigint[];
+  v_gone integer;
   v_unfit tid[];
   v_shut bigint[];
   v_gates bigint[];
@@ -333,6 +287,12 @@ BEGIN
     SELECT (SELECT array_agg(l.id) FROM lane l), array_agg(g.id) FILTER (WHERE g.id NOT IN (SELECT l.gate FROM lane l))
     INTO v_opened, v_idle FROM gate g;
   END IF;
+  IF p_run IS NULL THEN
+${LANES_IN_SIGHT}
+    v_sight := v_sight || p_released || v_opened;
+  ELSE
+    v_sight := ARRAY(SELECT l.id FROM lanes l WHERE l.run_id = p_run AND l.has_ready);
+  END IF;
   WHILE v_left > 0 AND cardinality(claimed) < GREATEST(p_limit, ${MOST_BESIDE}) LOOP
     IF v_keyed THEN
       ${lookAtLanes(NEXT_BY_KEY)}
@@ -358,19 +318,16 @@ BEGIN
     END IF;
 
     IF p_batched IS NOT NULL THEN
-${takeReady({ limited: true, batched: true })}
+${pickReady({ limited: true, batched: true })}
     ELSIF v_limited THEN
-${takeReady({ limited: true, batched: false })}
+${pickReady({ limited: true, batched: false })}
     ELSE
-${takeReady({ limited: false, batched: false })}
+${pickReady({ limited: false, batched: false })}
     END IF;
-    -- Between the snapshot and the lock it was claimed by another, ended there and is to be tried again, perhaps later.
-    IF NOT v_sure THEN
-      RAISE EXCEPTION 'what was ready was taken by another meanwhile' USING ERRCODE = 'serialization_failure';
-    END IF;
-    IF v_holders IS NOT NULL THEN PERFORM raise_holders(v_holders); END IF;
-    -- What could not be had is locked by somebody, or has no business here; the latter must not stand in the way.
-    IF v_taken IS NULL AND v_holders IS NULL THEN
+    IF v_places IS NOT NULL THEN
+${TAKE}
+    ELSE
+      -- What could not be had is locked by somebody, or has no business here; the latter must not stand in the way.
       v_unfit := ARRAY(
         SELECT y.place FROM unnest(v_lanes) l (id) CROSS JOIN LATERAL (
           SELECT y.ctid AS place, y.materialization_id AS id FROM ready y
@@ -381,9 +338,6 @@ ${takeReady({ limited: false, batched: false })}
       DELETE FROM ready y WHERE y.ctid = ANY (ARRAY(
         SELECT x.ctid FROM ready x WHERE x.ctid = ANY (v_unfit) FOR UPDATE SKIP LOCKED));
     END IF;
-
-    claimed := claimed || COALESCE(v_taken, '{}');
-    v_left := v_left - v_places;
     -- Nothing is open but what was tried.
     EXIT WHEN v_all AND NOT v_limited AND cardinality(v_full) = 0;
     v_tried := ARRAY(SELECT t.id FROM unnest(v_tried) t (id) WHERE t.id <> ALL (v_full));
@@ -416,7 +370,7 @@ END $$`;
 
 /** A holder that has not begun gets the priority of the most urgent that waits for it. It never waits, as its caller. */
 export const RAISE_HOLDERS = `CREATE FUNCTION raise_holders(p_holders bigint[]) RETURNS void LANGUAGE plpgsql
-SET search_path FROM CURRENT AS $$
+AS $$
 BEGIN
   WITH wanted AS MATERIALIZED (
     SELECT w.waiting_for AS id, max(w.priority) AS priority FROM materializations w
@@ -440,42 +394,68 @@ END $$`;
 /**
  * What a worker needs of its claims, as JSON by column, null without any; what several share stands once: their runs, the
  * versions that are their heads, what they waited for. A statement after the claim, since a head may have been committed
- * after the claim's snapshot was taken. Plan: primary keys. Guard: running by this process; it may have been silent since
- * the claim, and the epoch of whoever has it now is not for it. `p_batched`: whether some may be of batches.
+ * after the claim's snapshot was taken. Plan: primary keys.
  */
-export const DESCRIBE_CLAIMS = `CREATE FUNCTION describe_claims(p_process text, p_ids bigint[], p_batched boolean) RETURNS json
-LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+export const DESCRIBE_CLAIMS = `CREATE FUNCTION describe_claims(p_claims claim[]) RETURNS json LANGUAGE plpgsql AS $$
+DECLARE
+  v_columns json;
+  v_runs bigint[];
+  v_heads bigint[];
+  v_joined bigint[];
 BEGIN
-  RETURN (
-    WITH claim AS MATERIALIZED (
-      SELECT m.id, m.namespace, m.run_id, m.asset_id, m.epoch, m.attempts, m.rescues, m.forced, m.priority, m.waited_for,
-        h.partition, h.materialization_id AS head, h.invalidated, h.failed
-      FROM materializations m
-      CROSS JOIN LATERAL (SELECT h.* FROM heads h WHERE h.id = m.head_id OFFSET 0) h
-      WHERE m.id = ANY (p_ids) AND m.process = p_process AND m.status = 'running'
-      ORDER BY m.priority DESC, m.id
-    )
-    SELECT json_build_object('claimed_at', clock_timestamp(), 'id', json_agg(c.id), 'run_id', json_agg(c.run_id),
-      'asset_id', json_agg(c.asset_id), 'partition', json_agg(c.partition), 'epoch', json_agg(c.epoch),
-      'attempts', json_agg(c.attempts), 'rescues', json_agg(c.rescues), 'forced', json_agg(c.forced),
-      'priority', json_agg(c.priority), 'waited_for', json_agg(c.waited_for), 'head', json_agg(c.head),
-      'invalidated', json_agg(c.invalidated), 'failed', json_agg(c.failed),
-      'runs', (SELECT json_agg(r) FROM (
-        SELECT r.id, r.requested_by, r.tags, r.force_max_age FROM runs r
-        WHERE r.id = ANY (ARRAY(SELECT DISTINCT c.run_id FROM claim c))) r),
-      'heads', (SELECT json_agg(v) FROM (
-        SELECT v.id, v.data_version, v.code_version, v.inputs, v.upstreams, v.io, v.location, v.size, v.rows, v.hash,
-          v.completed_at
-        FROM materializations v WHERE v.id = ANY (ARRAY(SELECT c.head FROM claim c WHERE c.head IS NOT NULL))) v),
-      'joined', (SELECT json_agg(j) FROM (
-        SELECT j.id, j.status, j.error FROM materializations j
-        WHERE j.id = ANY (ARRAY(SELECT c.waited_for FROM claim c WHERE c.waited_for IS NOT NULL))) j),
-      'batches', (SELECT json_agg(b) FROM (
-        SELECT c.id, k.batch FROM claim c CROSS JOIN LATERAL (
-          SELECT k.batch FROM claims k
-          WHERE k.namespace = c.namespace AND k.process = p_process AND k.materialization_id = c.id OFFSET 0) k
-        WHERE p_batched AND k.batch IS NOT NULL) b))
-    FROM claim c HAVING count(*) > 0);
+  SELECT json_build_object('id', json_agg(c.id), 'run_id', json_agg(c.run_id), 'asset_id', json_agg(c.asset_id),
+      'partition', json_agg(c.partition), 'epoch', json_agg(c.epoch), 'attempts', json_agg(c.attempts),
+      'rescues', json_agg(c.rescues), 'forced', json_agg(c.forced), 'priority', json_agg(c.priority),
+      'waited_for', json_agg(c.waited_for), 'head', json_agg(c.head), 'invalidated', json_agg(c.invalidated),
+      'failed', json_agg(c.failed), 'batch', json_agg(c.batch)),
+    array_agg(DISTINCT c.run_id), array_agg(c.head) FILTER (WHERE c.head IS NOT NULL),
+    array_agg(c.waited_for) FILTER (WHERE c.waited_for IS NOT NULL)
+  INTO v_columns, v_runs, v_heads, v_joined
+  FROM (SELECT c.* FROM unnest(p_claims) c ORDER BY c.priority DESC, c.id) c HAVING count(*) > 0;
+  IF v_columns IS NULL THEN RETURN NULL; END IF;
+  RETURN json_build_object('claimed_at', clock_timestamp(), 'columns', v_columns,
+    'runs', (SELECT json_agg(r) FROM (
+      SELECT r.id, r.requested_by, r.tags, r.force_max_age FROM runs r WHERE r.id = ANY (v_runs)) r),
+    'heads', CASE WHEN v_heads IS NOT NULL THEN (SELECT json_agg(v) FROM (
+      SELECT v.id, v.data_version, v.code_version, v.inputs, v.upstreams, v.io, v.location, v.size, v.rows, v.hash,
+        v.completed_at
+      FROM materializations v WHERE v.id = ANY (v_heads)) v) END,
+    'joined', CASE WHEN v_joined IS NOT NULL THEN (SELECT json_agg(j) FROM (
+      SELECT j.id, j.status, j.error FROM materializations j WHERE j.id = ANY (v_joined)) j) END);
+END $$`;
+
+/**
+ * The same of what a process holds; it may have been silent since it claimed, and the epoch of whoever has it now is not
+ * for it. Plan: primary keys, claims_pkey. Guard: running by this process.
+ */
+export const DESCRIBE_HELD = `CREATE FUNCTION describe_held(p_process text, p_ids bigint[]) RETURNS json LANGUAGE plpgsql
+SET search_path FROM CURRENT AS $$
+BEGIN
+  RETURN describe_claims(ARRAY(
+    SELECT (m.id, m.run_id, m.lane_id, m.asset_id, h.partition, m.priority, m.epoch, m.attempts, m.rescues, m.forced,
+      m.waited_for, h.materialization_id, h.invalidated, h.failed, k.batch)::claim
+    FROM materializations m
+    CROSS JOIN LATERAL (SELECT h.* FROM heads h WHERE h.id = m.head_id OFFSET 0) h
+    CROSS JOIN LATERAL (
+      SELECT k.batch FROM claims k
+      WHERE k.namespace = m.namespace AND k.process = p_process AND k.materialization_id = m.id OFFSET 0) k
+    WHERE m.id = ANY (p_ids) AND m.process = p_process AND m.status = 'running'));
+END $$`;
+
+/** Claims of one run within the transaction that inserts it, as JSON. */
+export const CLAIM_RUN = `CREATE FUNCTION claim_run(p_namespace integer, p_process text, p_limit integer, p_assets bytea,
+  p_run bigint, p_batched integer[], p_sizes integer[]) RETURNS json LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+  v_claimed claim[];
+  v_served bigint[];
+  v_shut bigint[];
+  v_gates bigint[];
+BEGIN
+  SELECT c.claimed, c.served, c.shut, c.gates INTO v_claimed, v_served, v_shut, v_gates
+  FROM claim_ready(p_namespace, p_process, p_limit, p_assets, p_batched, p_sizes, p_run, NULL) c;
+  PERFORM note_lanes(NULL, v_served, p_shut => v_shut, p_gates => v_gates);
+  PERFORM tally(p_namespace, '{}', v_claimed);
+  RETURN describe_claims(v_claimed);
 END $$`;
 
 /**
@@ -483,11 +463,11 @@ END $$`;
  * could: work of assets it has no part in, and places that somebody waits for. Plan: primary keys, ready_pkey, lanes_gated.
  */
 export const POOLS_TO_RING = `CREATE FUNCTION pools_to_ring(p_moved moved[], p_released bigint[]) RETURNS text[] LANGUAGE plpgsql
-SET search_path FROM CURRENT AS $$
+AS $$
 BEGIN
   RETURN ARRAY(SELECT p.name FROM pools p WHERE p.id = ANY (ARRAY(
     SELECT l.pool_id FROM lanes l
-    WHERE l.id = ANY (p_released) AND EXISTS (SELECT FROM ready y WHERE y.lane_id = l.id OFFSET 0)
+    WHERE l.id = ANY (p_released)
       AND NOT EXISTS (SELECT FROM limits x WHERE x.id = ANY (l.limits) AND places_left(x) < 1 OFFSET 0)
     UNION ALL
     SELECT o.pool_id FROM (SELECT DISTINCT m.lane_id AS id FROM unnest(p_moved) m WHERE m.process IS NOT NULL) n

@@ -41,7 +41,7 @@ export const doom = (ids: string): string => `WITH locked AS MATERIALIZED (
  * Guard: pending. Edges of what failed lie within its run.
  */
 export const FOLLOW = `CREATE FUNCTION follow(p_moved moved[], OUT doomed moved[], OUT cut boolean) LANGUAGE plpgsql
-SET search_path FROM CURRENT AS $$
+AS $$
 DECLARE
   v_failed bigint[] := ARRAY(SELECT m.id FROM unnest(p_moved) m WHERE m.status IN ('failed', 'cancelled'));
   v_ids bigint[];
@@ -78,17 +78,17 @@ END $$`;
 /**
  * All effects of what moved on others but the counting, which comes last (tally): claims are given up, heads move,
  * dependents and waiters are released, timers go and come, events are told, places are given back.
- * Returns the lanes in which something became ready. Plan: primary keys, heads_pkey, lineage_upstream,
+ * Returns the lanes in which something became ready, and whether places were given back. Plan: primary keys, heads_pkey, lineage_upstream,
  * materializations_waiting.
  */
-export const CONCLUDE = `CREATE FUNCTION conclude(p_namespace integer, p_moved moved[]) RETURNS bigint[] LANGUAGE plpgsql
-SET search_path FROM CURRENT AS $$
+export const CONCLUDE = `CREATE FUNCTION conclude(p_namespace integer, p_moved moved[], OUT released bigint[],
+  OUT gave boolean) LANGUAGE plpgsql
+AS $$
 DECLARE
   v_done bigint[];
   v_timed boolean;
   v_back boolean;
   v_holders bigint[];
-  v_lanes bigint[];
   v_again bigint[];
   v_batched bigint[];
   v_batches bigint[];
@@ -153,7 +153,7 @@ BEGIN
       SELECT r.lane_id, -r.priority, r.id, r.asset_id FROM released r WHERE r.blockers = 0
       RETURNING lane_id
     )
-    SELECT array_agg(DISTINCT o.lane_id) INTO v_lanes FROM offered o;
+    SELECT array_agg(DISTINCT o.lane_id) INTO released FROM offered o;
   END IF;
 
   IF v_timed THEN
@@ -170,7 +170,7 @@ BEGIN
       RETURNING lane_id
     )
     SELECT array_agg(DISTINCT o.lane_id) INTO v_again FROM offered o;
-    v_lanes := v_lanes || v_again;
+    released := released || v_again;
   END IF;
 
   -- The place of a batch is given back by the last of it. Who that is, is seen under the locks of its limits, which
@@ -184,9 +184,9 @@ BEGIN
         SELECT g.*, row_number() OVER (PARTITION BY g.batch) AS number FROM unnest(v_batched, v_batches) g (id, batch)) g
       WHERE g.number > 1 OR EXISTS (SELECT FROM claims c WHERE c.batch = g.batch OFFSET 0));
   END IF;
-  IF EXISTS (SELECT FROM lanes l
-    WHERE l.id = ANY (ARRAY(SELECT m.lane_id FROM unnest(p_moved) m WHERE m.process IS NOT NULL)) AND l.limits IS NOT NULL)
-  THEN
+  gave := EXISTS (SELECT FROM lanes l
+    WHERE l.id = ANY (ARRAY(SELECT m.lane_id FROM unnest(p_moved) m WHERE m.process IS NOT NULL)) AND l.limits IS NOT NULL);
+  IF gave THEN
     WITH given AS MATERIALIZED (
       SELECT l.id AS limit_id, sum(n.count)::integer AS count FROM (
         SELECT m.lane_id, count(*) AS count FROM unnest(p_moved) m
@@ -201,33 +201,25 @@ BEGIN
     FROM given g
     WHERE l.id = ANY (ARRAY(SELECT x.limit_id FROM given x)) AND g.limit_id = l.id;
   END IF;
-
-  RETURN v_lanes;
 END $$`;
 
 /**
- * What comes last: lanes learn what they got and gave, runs count, and end where nothing is open. `p_released`: lanes
- * in which something became ready; `p_empty`: lanes found empty, and at which count of releases; `p_touched`: runs to
- * be looked at in any case; `p_shut`: lanes that wait at a gate from now on, and at which;
- * `p_cut`: what depends on their failures is left to doom_pending. Returns the runs that ended. Plan: primary keys.
- * Source of the rules: plannedRunStatus (lib/ledger/transitions.ts).
+ * Lanes learn what they got and gave. `p_released`: something is ready in them; `p_served`: something of them was claimed;
+ * `p_empty`: they were found empty, and at which count of releases; `p_shut`: they wait at a gate from now on, and at
+ * which. After all but runs (tally). Plan: primary key.
  */
-export const TALLY = `CREATE FUNCTION tally(p_namespace integer, p_moved moved[], p_claimed moved[], p_released bigint[],
-  p_empty bigint[], p_empty_at integer[], p_touched bigint[], p_shut bigint[] DEFAULT NULL, p_gates bigint[] DEFAULT NULL,
-  p_cut boolean DEFAULT false)
-RETURNS bigint[] LANGUAGE plpgsql
-SET search_path FROM CURRENT AS $$
-DECLARE
-  v_done bigint[];
-  v_ended bigint[];
+export const NOTE_LANES = `CREATE FUNCTION note_lanes(p_released bigint[], p_served bigint[] DEFAULT NULL, p_empty bigint[] DEFAULT NULL,
+  p_empty_at integer[] DEFAULT NULL, p_shut bigint[] DEFAULT NULL, p_gates bigint[] DEFAULT NULL) RETURNS void LANGUAGE plpgsql
+AS $$
 BEGIN
+  IF num_nonnulls(p_released, p_served, p_empty, p_shut) = 0 THEN RETURN; END IF;
   -- An empty lane is told so only if nothing was released since it was found empty.
   WITH change AS MATERIALIZED (
     SELECT c.id, bool_or(c.released) AS released, bool_or(c.served) AS served, max(c.empty_at) AS empty_at,
       max(c.gate) AS gate FROM (
       SELECT r.id, true AS released, false AS served, NULL::integer AS empty_at, NULL::bigint AS gate
       FROM unnest(p_released) r (id)
-      UNION ALL SELECT s.lane_id, false, true, NULL, NULL FROM unnest(p_claimed) s
+      UNION ALL SELECT s.id, false, true, NULL, NULL FROM unnest(p_served) s (id)
       UNION ALL SELECT e.id, false, false, e.at, NULL FROM unnest(p_empty, p_empty_at) e (id, at)
       UNION ALL SELECT g.id, false, false, NULL, g.gate FROM unnest(p_shut, p_gates) g (id, gate)) c
     GROUP BY c.id ORDER BY c.id
@@ -239,9 +231,20 @@ BEGIN
     releases = l.releases + c.released::integer,
     served_at = CASE WHEN c.served THEN clock_timestamp() ELSE l.served_at END
   FROM change c WHERE l.id = ANY (ARRAY(SELECT x.id FROM change x)) AND c.id = l.id
-    AND (c.released OR (l.has_ready AND (l.releases = c.empty_at OR c.gate IS NOT NULL))
-      OR (c.served AND l.served_at < clock_timestamp() - interval '1 second'));
+    AND (c.released OR c.served OR (l.has_ready AND (l.releases = c.empty_at OR c.gate IS NOT NULL)));
+END $$`;
 
+/**
+ * What comes last: runs count what moved and what was claimed, and end where nothing is open. `p_touched`: runs to be
+ * looked at in any case; `p_cut`: what depends on their failures is left to doom_pending. Returns the runs that ended.
+ * Plan: primary keys. Source of the rules: plannedRunStatus (lib/ledger/transitions.ts).
+ */
+export const TALLY = `CREATE FUNCTION tally(p_namespace integer, p_moved moved[], p_claimed claim[] DEFAULT NULL,
+  p_touched bigint[] DEFAULT NULL, p_cut boolean DEFAULT false) RETURNS bigint[] LANGUAGE plpgsql AS $$
+DECLARE
+  v_done bigint[];
+  v_ended bigint[];
+BEGIN
   WITH delta AS MATERIALIZED (
     SELECT d.run, count(*) FILTER (WHERE d.status = 'success')::integer AS success,
       count(*) FILTER (WHERE d.status = 'failed')::integer AS failed,
@@ -292,14 +295,16 @@ END $$`;
 
 /** All that follows when something moved outside a beat. Returns the runs that ended, and whether work was released. */
 export const FINISH = `CREATE FUNCTION finish(p_namespace integer, p_moved moved[], p_touched bigint[], OUT ended bigint[],
-  OUT released boolean) LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+  OUT released boolean) LANGUAGE plpgsql AS $$
 DECLARE
   v_all moved[];
   v_cut boolean;
   v_lanes bigint[];
+  v_gave boolean;
 BEGIN
   SELECT p_moved || f.doomed, f.cut INTO v_all, v_cut FROM follow(p_moved) f;
-  v_lanes := conclude(p_namespace, v_all);
-  ended := COALESCE(tally(p_namespace, v_all, NULL, v_lanes, NULL, NULL, p_touched, p_cut => v_cut), '{}');
+  SELECT c.released, c.gave INTO v_lanes, v_gave FROM conclude(p_namespace, v_all) c;
+  PERFORM note_lanes(v_lanes);
+  ended := COALESCE(tally(p_namespace, v_all, p_touched => p_touched, p_cut => v_cut), '{}');
   released := v_lanes IS NOT NULL OR EXISTS (SELECT FROM unnest(v_all) m WHERE m.process IS NOT NULL);
 END $$`;

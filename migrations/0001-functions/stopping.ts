@@ -7,7 +7,7 @@ import { MOST_STOPPED, doom } from './ending.js';
  * Plan: materializations_run, in its order; then primary keys, ready_pkey. Guard: pending.
  */
 export const CANCEL_PENDING = `CREATE FUNCTION cancel_pending(p_run bigint, p_after bigint) RETURNS moved[] LANGUAGE plpgsql
-SET search_path FROM CURRENT AS $$
+AS $$
 DECLARE
   v_cancelled moved[];
 BEGIN
@@ -35,7 +35,7 @@ END $$`;
  * Plan: materializations_run. Guard: running.
  */
 export const ASK_TO_STOP = `CREATE FUNCTION ask_to_stop(p_namespace integer, p_run bigint, p_grace float8) RETURNS json
-LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql AS $$
 DECLARE
   v_asked json;
 BEGIN
@@ -62,7 +62,7 @@ END $$`;
  * Guard: pending.
  */
 export const DOOM_PENDING = `CREATE FUNCTION doom_pending(p_namespace integer, OUT ended bigint[], OUT more boolean)
-LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql AS $$
 DECLARE
   v_run bigint;
   v_from bigint;
@@ -71,7 +71,6 @@ DECLARE
   v_to bigint;
   v_ids bigint[];
   v_doomed moved[];
-  v_lanes bigint[];
 BEGIN
   SELECT r.id INTO v_run FROM runs r WHERE r.namespace = p_namespace AND r.doomed_to IS NOT NULL ORDER BY r.id LIMIT 1;
   -- Before all rows, which nobody locks who waits for this.
@@ -97,8 +96,8 @@ BEGIN
     SELECT d.id FROM reached d);
   ${doom('v_ids')}
   v_doomed := COALESCE(v_doomed, '{}');
-  v_lanes := conclude(p_namespace, v_doomed);
-  ended := COALESCE(tally(p_namespace, v_doomed, NULL, v_lanes, NULL, NULL, ARRAY[v_run]), '{}');
+  PERFORM note_lanes((conclude(p_namespace, v_doomed)).released);
+  ended := COALESCE(tally(p_namespace, v_doomed, p_touched => ARRAY[v_run]), '{}');
   UPDATE runs r SET doomed_to = CASE WHEN r.dooms <> v_dooms THEN LEAST(r.doomed_to, v_from)
     WHEN cardinality(v_looked) = ${MOST_STOPPED} THEN v_to END WHERE r.id = v_run;
   more := true;
@@ -127,7 +126,7 @@ BEGIN
   more := v_open = ${MOST_STOPPED};
   v_moved := cancel_pending(p_run, 0);
   running := ask_to_stop(p_namespace, p_run, p_grace);
-  v_lanes := conclude(p_namespace, v_moved);
+  v_lanes := (conclude(p_namespace, v_moved)).released;
   -- The run last, as in every transaction that ends materializations; what ended by itself meanwhile stays so.
   WITH run AS (
     UPDATE runs r SET cancel_by = CASE WHEN r.cancel_requested_at IS NULL THEN p_actor ELSE r.cancel_by END,
@@ -139,7 +138,8 @@ BEGIN
   INSERT INTO events (namespace, kind, run_id, actor, detail)
   SELECT p_namespace, 'run.cancel_requested', r.id, p_actor, jsonb_build_object('reason', p_reason) FROM run r;
   accepted := FOUND;
-  is_ended := tally(p_namespace, v_moved, NULL, v_lanes, NULL, NULL, ARRAY[p_run]) IS NOT NULL;
+  PERFORM note_lanes(v_lanes);
+  is_ended := tally(p_namespace, v_moved, p_touched => ARRAY[p_run]) IS NOT NULL;
   released := v_lanes IS NOT NULL;
 END $$`;
 
@@ -184,11 +184,12 @@ BEGIN
   v_moved := cancel_pending(v_run, v_to);
   more := v_to > 0 OR cardinality(v_moved) = ${MOST_STOPPED};
   IF NOT more AND v_grace IS NOT NULL THEN running := ask_to_stop(p_namespace, v_run, v_grace); END IF;
-  v_lanes := conclude(p_namespace, v_moved);
+  v_lanes := (conclude(p_namespace, v_moved)).released;
   released := v_lanes IS NOT NULL;
   -- What becomes ready again of a stopped run may have been taken for nothing until now.
   IF NOT more THEN v_lanes := v_lanes || ARRAY(SELECT l.id FROM lanes l WHERE l.run_id = v_run); END IF;
-  ended := COALESCE(tally(p_namespace, v_moved, NULL, v_lanes, NULL, NULL, ARRAY[v_run]), '{}');
+  PERFORM note_lanes(v_lanes);
+  ended := COALESCE(tally(p_namespace, v_moved, p_touched => ARRAY[v_run]), '{}');
   IF cardinality(v_moved) < ${MOST_STOPPED} THEN
     UPDATE runs r SET stopping = more, stopped_to = 0 WHERE r.id = v_run;
   END IF;
@@ -222,6 +223,6 @@ BEGIN
     RETURNING lane_id
   )
   SELECT array_agg(DISTINCT o.lane_id), count(*) INTO v_lanes, v_released FROM offered o;
-  IF v_released > 0 THEN PERFORM tally(p_namespace, '{}', NULL, v_lanes, NULL, NULL, NULL); END IF;
+  PERFORM note_lanes(v_lanes);
   RETURN v_released;
 END $$`;

@@ -33,8 +33,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'claim-epoch',
     without: 'the next epoch at a claim: two attempts hold the same',
     file: CLAIMING,
-    find: 'epoch = m.epoch + CASE WHEN j.holder = j.id THEN 1 ELSE 0 END',
-    replace: 'epoch = GREATEST(m.epoch, 1)',
+    find: "SET status = 'running', epoch = m.epoch + 1,",
+    replace: "SET status = 'running', epoch = GREATEST(m.epoch, 1),",
   },
   {
     name: 'value-epoch',
@@ -63,8 +63,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'waiter-note',
     without: 'the note of whom a waiter waits for',
     file: CLAIMING,
-    find: 'waiting_for = NULLIF(j.holder, j.id)',
-    replace: 'waiting_for = NULL',
+    find: 'SET waiting_for = w.holder FROM',
+    replace: 'SET waiting_for = NULL FROM',
   },
   {
     name: 'waiter-release',

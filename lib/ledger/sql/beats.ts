@@ -145,7 +145,7 @@ export class Beats {
     const batched = request && (await this.claims.batched(this.database, request));
     const [row] = await this.database.rows<BeatRow>(BEAT, [
       ...[this.namespace, numbers(ids), json(rows), numbers(consumers), numbers(consumed)],
-      ...[request?.process ?? '', request?.limit ?? 0, assets, [], batched?.assets ?? null, batched?.sizes ?? null],
+      ...[request?.process ?? '', request?.limit ?? 0, assets, batched?.assets ?? null, batched?.sizes ?? null],
     ]);
     const { standing, ended: endedRuns, released, claims: claimed, again, outdated, rings } = row!;
     const verdictOf = this.#verdicts(first, standing ?? []);

@@ -3,7 +3,7 @@ import type { Claim, ClaimRequest, DueDeadline } from '../ledger.port.js';
 import type { AssetNumbers } from './asset-numbers.js';
 import type { Database, Sql } from './database.js';
 import { claimRecords, type ClaimColumns } from './rows.js';
-import { CLAIM_RUN, CLAIMED, HAS_READY, HELD, START } from './statements/claiming.js';
+import { CLAIM_RUN, DESCRIBE_HELD, HAS_READY, HELD, START } from './statements/claiming.js';
 import { DUE_DEADLINES, FIRE_RETRIES, NEXT_TIMER } from './statements/timing.js';
 
 interface DueRow {
@@ -58,8 +58,8 @@ export class Claims {
     const assets = await this.assets.bits(sql, request.assets);
     const batched = await this.batched(sql, request);
     const values = [this.namespace, process, limit, assets, run, batched?.assets ?? null, batched?.sizes ?? null];
-    const [row] = await sql.rows<{ ids: number[] }>(CLAIM_RUN, values);
-    return this.describe(sql, process, row!.ids);
+    const [row] = await sql.rows<{ claims: ClaimColumns | null }>(CLAIM_RUN, values);
+    return this.records(sql, row!.claims);
   }
 
   /** Which assets are claimed in batches, by number, and of which size; undefined: none. */
@@ -75,12 +75,12 @@ export class Claims {
   /** What a process needs of its claims: of those that are its own still. */
   async describe(sql: Sql, process: string, ids: readonly number[]): Promise<readonly Claim[]> {
     if (ids.length === 0) return [];
-    const [row] = await sql.rows<{ claims: ClaimColumns | null }>(CLAIMED, [process, ids]);
+    const [row] = await sql.rows<{ claims: ClaimColumns | null }>(DESCRIBE_HELD, [process, ids]);
     return this.records(sql, row!.claims);
   }
 
-  async records(sql: Sql, columns: ClaimColumns | null): Promise<readonly Claim[]> {
-    return columns ? claimRecords(columns, await this.assets.keys(sql, columns.asset_id)) : [];
+  async records(sql: Sql, claims: ClaimColumns | null): Promise<readonly Claim[]> {
+    return claims ? claimRecords(claims, await this.assets.keys(sql, claims.columns.asset_id)) : [];
   }
 
   /** Remembers what `fn` claims for a process, and that it may have claimed when its answer was lost. */

@@ -86,22 +86,25 @@ interface VersionJson extends Omit<VersionColumns, 'completed_at'> {
   readonly completed_at: string;
 }
 
-/** Claims by column, and what several share once (function `describe_claims`). */
+/** Claims by column, in the order in which they are to begin, and what several share once (function `describe_claims`). */
 export interface ClaimColumns {
   readonly claimed_at: string;
-  readonly id: readonly number[];
-  readonly run_id: readonly number[];
-  readonly asset_id: readonly number[];
-  readonly partition: readonly string[];
-  readonly epoch: readonly number[];
-  readonly attempts: readonly number[];
-  readonly rescues: readonly number[];
-  readonly forced: readonly boolean[];
-  readonly priority: readonly number[];
-  readonly waited_for: readonly (number | null)[];
-  readonly head: readonly (number | null)[];
-  readonly invalidated: readonly boolean[];
-  readonly failed: readonly boolean[];
+  readonly columns: {
+    readonly id: readonly number[];
+    readonly run_id: readonly number[];
+    readonly asset_id: readonly number[];
+    readonly partition: readonly string[];
+    readonly epoch: readonly number[];
+    readonly attempts: readonly number[];
+    readonly rescues: readonly number[];
+    readonly forced: readonly boolean[];
+    readonly priority: readonly number[];
+    readonly waited_for: readonly (number | null)[];
+    readonly head: readonly (number | null)[];
+    readonly invalidated: readonly boolean[];
+    readonly failed: readonly boolean[];
+    readonly batch: readonly (number | null)[];
+  };
   readonly runs: readonly {
     readonly id: number;
     readonly requested_by: string | null;
@@ -110,7 +113,6 @@ export interface ClaimColumns {
   }[];
   readonly heads: readonly VersionJson[] | null;
   readonly joined: readonly NonNullable<Claim['joined']>[] | null;
-  readonly batches: readonly { readonly id: number; readonly batch: number }[] | null;
 }
 
 export interface MaterializationRow extends VersionColumns {
@@ -198,12 +200,12 @@ export function headRecord(row: HeadRow): HeadRecord {
   };
 }
 
-export function claimRecords(columns: ClaimColumns, keyOf: (asset: number) => string): Claim[] {
-  const runs = byId(columns.runs);
-  const versions = byId(columns.heads);
-  const joined = byId(columns.joined);
-  const batches = byId(columns.batches);
-  const claimedAt = new Date(columns.claimed_at);
+export function claimRecords(claims: ClaimColumns, keyOf: (asset: number) => string): Claim[] {
+  const { columns } = claims;
+  const runs = byId(claims.runs);
+  const versions = byId(claims.heads);
+  const joined = byId(claims.joined);
+  const claimedAt = new Date(claims.claimed_at);
   return columns.id.map((id, at) => {
     const run = runs.get(columns.run_id[at])!;
     const version = versions.get(columns.head[at]);
@@ -216,7 +218,7 @@ export function claimRecords(columns: ClaimColumns, keyOf: (asset: number) => st
       attempt: columns.attempts[at]! + 1,
       rescues: columns.rescues[at]!,
       forced: columns.forced[at]!,
-      batch: batches.get(id)?.batch ?? null,
+      batch: columns.batch[at]!,
       forceMaxAge: run.force_max_age,
       priority: columns.priority[at]!,
       requestedBy: run.requested_by,

@@ -5,31 +5,25 @@ import { statement } from '../statement.js';
 /**
  * Purpose: outcomes are committed and ready work is claimed, in one transaction (function `beat`).
  * Values: namespace, ids and outcomes (json), what successes consumed as two arrays (consumer, consumed), process,
- * limit, assets as bits, closed pools, ids and sizes of assets in batches (null: none).
+ * limit, assets as bits, ids and sizes of assets in batches (null: none).
  */
 export const BEAT = statement(
   'beat',
   `SELECT b.standing, b.ended, b.released, b.claims, b.again, b.outdated, array_to_json(b.rings) AS rings FROM fs.beat($1, $2::bigint[], $3::json, $4::bigint[], $5::bigint[],
-    $6, $7, $8::bytea, $9::integer[], $10::integer[], $11::integer[]) b`,
+    $6, $7, $8::bytea, $9::integer[], $10::integer[]) b`,
 );
 
 /**
- * Purpose: claims of one run within the transaction that inserts it. Values: namespace, process, limit, assets as bits, run,
- * ids and sizes of assets in batches (null: none).
+ * Purpose: claims of one run within the transaction that inserts it (function `claim_run`). Values: namespace, process,
+ * limit, assets as bits, run, ids and sizes of assets in batches (null: none).
  */
 export const CLAIM_RUN = statement(
   'claim_run',
-  `WITH claim AS MATERIALIZED (
-    SELECT c.claimed, c.shut, c.gates FROM fs.claim_ready($1, $2, $3, $4::bytea, '{}', $6::integer[], $7::integer[],
-      $5, NULL) c
-  ), counted AS MATERIALIZED (
-    SELECT c.claimed, fs.tally($1, '{}', c.claimed, NULL, NULL, NULL, NULL, c.shut, c.gates) AS ended FROM claim c
-  )
-  SELECT ARRAY(SELECT m.id FROM unnest(c.claimed) m) AS ids, c.ended FROM counted c`,
+  `SELECT fs.claim_run($1, $2, $3, $4::bytea, $5, $6::integer[], $7::integer[]) AS claims`,
 );
 
-/** Purpose: what a worker needs of its claims (function `describe_claims`). Values: process, ids. */
-export const CLAIMED = statement('claimed', `SELECT fs.describe_claims($1, $2::bigint[], true) AS claims`);
+/** Purpose: what a worker needs of what it holds (function `describe_held`). Values: process, ids. */
+export const DESCRIBE_HELD = statement('describe_held', `SELECT fs.describe_held($1, $2::bigint[]) AS claims`);
 
 /** Purpose: what a process holds. Plan: claims_pkey, then primary key. Values: namespace, process. */
 export const HELD = statement(
