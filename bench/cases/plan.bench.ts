@@ -29,6 +29,7 @@ function declare(): PlanningAsset[] {
 
 const nothingRecorded: PlanningFacts = {
   heads: (queries) => Promise.resolve(queries.map(() => new Map())),
+  headsFrom: () => Promise.resolve({ heads: new Map(), next: null }),
   consumed: () => Promise.resolve(new Map()),
   waits: () => Promise.resolve([]),
 };

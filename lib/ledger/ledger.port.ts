@@ -243,6 +243,13 @@ export interface PageRequest {
   readonly before?: number | undefined;
 }
 
+/** Some heads of an asset. */
+export interface HeadPage {
+  readonly heads: ReadonlyMap<string, HeadRecord>;
+  /** The partition from which on there are more; null: there are none. */
+  readonly next: string | null;
+}
+
 /** Which partitions of an asset an act names. */
 export interface AssetPartitions {
   readonly asset: string;
@@ -434,6 +441,8 @@ export interface Ledger {
   dynamicPartitions(name: string): Promise<readonly string[]>;
   /** Heads by asset, keyed by partition; one result per query. */
   heads(queries: readonly AssetPartitions[]): Promise<readonly ReadonlyMap<string, HeadRecord>[]>;
+  /** At most so many heads of an asset, in the order in which the ledger keeps partitions, from this one on (`''`: the first). */
+  headsFrom(asset: string, partition: string, limit: number): Promise<HeadPage>;
   /** What each materialization consumed. */
   consumed(
     materializations: readonly number[],

@@ -30,7 +30,7 @@ interface RangeSummary {
 /** Heads of a whole asset are read at once when at least this share of its partitions is needed. */
 const shareReadWhole = 0.25;
 
-/** Nodes whose heads are asked for at once, unless one asset has more. */
+/** Nodes whose heads are read at once: some assets, or a part of one. */
 const nodesReadAtOnce = 10_000;
 
 /** Recorded facts about the nodes of a scope and the states that follow. */
@@ -54,10 +54,13 @@ export class NodeStates {
     this.#differs = new Uint8Array(scope.size);
   }
 
-  /** Reads the heads of all nodes, some assets at a time, keeping only what comparing needs, and works out the states. */
+  /** Reads the heads of all nodes, some at a time, keeping only what comparing needs, and works out the states. */
   static async read(scope: PlanningScope, facts: PlanningFacts): Promise<NodeStates> {
     const states = new NodeStates(scope);
-    for (const blocks of readAtOnce(scope.blocks)) await states.#readBlocks(blocks, facts);
+    for (const blocks of readAtOnce(scope.blocks)) {
+      if (isLarge(blocks[0]!)) await states.#readLarge(blocks[0]!, facts);
+      else await states.#readBlocks(blocks, facts);
+    }
     states.#evaluate();
     return states;
   }
@@ -93,6 +96,23 @@ export class NodeStates {
   async #readBlocks(blocks: readonly ScopeBlock[], facts: PlanningFacts): Promise<void> {
     const found = await facts.heads(blocks.map((block) => this.#queryOf(block)));
     blocks.forEach((block, index) => this.#recordBlock(block, found[index]!));
+  }
+
+  async #readLarge(block: ScopeBlock, facts: PlanningFacts): Promise<void> {
+    const { asset, partitions } = this.#queryOf(block);
+    if (partitions !== 'all') {
+      for (let at = 0; at < partitions.length; at += nodesReadAtOnce) {
+        const [heads] = await facts.heads([{ asset, partitions: partitions.slice(at, at + nodesReadAtOnce) }]);
+        this.#recordBlock(block, heads!);
+      }
+      return;
+    }
+    let from: string | null = '';
+    while (from !== null) {
+      const { heads, next } = await facts.headsFrom(asset, from, nodesReadAtOnce);
+      this.#recordBlock(block, heads);
+      from = next;
+    }
   }
 
   #queryOf({ asset, ranges }: ScopeBlock): HeadQuery {
@@ -214,17 +234,22 @@ export class NodeStates {
   }
 }
 
-/** The blocks in their order, in groups of about so many nodes. */
+function isLarge({ ranges }: ScopeBlock): boolean {
+  return ranges.size > nodesReadAtOnce;
+}
+
+/** The blocks in their order, in groups of at most so many nodes; what is larger is alone. */
 function* readAtOnce(blocks: readonly ScopeBlock[]): Generator<ScopeBlock[]> {
   let group: ScopeBlock[] = [];
   let nodes = 0;
   for (const block of blocks) {
-    group.push(block);
     nodes += block.ranges.size;
-    if (nodes < nodesReadAtOnce) continue;
-    yield group;
-    group = [];
-    nodes = 0;
+    if (nodes > nodesReadAtOnce && group.length > 0) {
+      yield group;
+      group = [];
+      nodes = block.ranges.size;
+    }
+    group.push(block);
   }
   if (group.length > 0) yield group;
 }

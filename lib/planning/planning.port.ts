@@ -71,6 +71,12 @@ export interface PlanWait {
 export interface PlanningFacts {
   /** By partition key, one result per query; keys without a record are absent, keys that no longer exist are passed over. */
   heads(queries: readonly HeadQuery[]): Promise<readonly ReadonlyMap<string, HeadFact>[]>;
+  /** At most so many heads of an asset from a partition on (`''`: the first), and from which on there are more. */
+  headsFrom(
+    asset: string,
+    partition: string,
+    limit: number,
+  ): Promise<{ readonly heads: ReadonlyMap<string, HeadFact>; readonly next: string | null }>;
   /** What these materializations consumed, by materialization. */
   consumed(materializations: readonly number[]): Promise<ReadonlyMap<number, readonly InputVersion[]>>;
   /** Those of these assets that would wait. */

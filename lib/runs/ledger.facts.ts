@@ -13,16 +13,23 @@ export function headFact(head: HeadRecord, lostValue: LostValue): HeadFact {
 
 export class LedgerFacts implements PlanningFacts {
   constructor(
-    private readonly ledger: Pick<Ledger, 'heads' | 'consumed'>,
+    private readonly ledger: Pick<Ledger, 'heads' | 'headsFrom' | 'consumed'>,
     private readonly lostValue: LostValue,
     readonly waits: PlanningFacts['waits'],
   ) {}
 
   async heads(queries: readonly HeadQuery[]): Promise<readonly ReadonlyMap<string, HeadFact>[]> {
     const found = await this.ledger.heads(queries);
-    return found.map(
-      (heads) => new Map(Array.from(heads, ([partition, head]) => [partition, headFact(head, this.lostValue)])),
-    );
+    return found.map((heads) => this.#facts(heads));
+  }
+
+  async headsFrom(asset: string, partition: string, limit: number): ReturnType<PlanningFacts['headsFrom']> {
+    const { heads, next } = await this.ledger.headsFrom(asset, partition, limit);
+    return { heads: this.#facts(heads), next };
+  }
+
+  #facts(heads: ReadonlyMap<string, HeadRecord>): ReadonlyMap<string, HeadFact> {
+    return new Map(Array.from(heads, ([partition, head]) => [partition, headFact(head, this.lostValue)]));
   }
 
   async consumed(materializations: readonly number[]): Promise<ReadonlyMap<number, readonly InputVersion[]>> {

@@ -100,6 +100,24 @@ export function actBehaviours(world: () => World): void {
     expect([none!.size, unknown!.size]).toEqual([0, 0]);
   });
 
+  it('answers with the heads of an asset some at a time, each once', async () => {
+    const { ledger } = world();
+    await materialize('z', 'x', 'y', 'u');
+    const found: string[] = [];
+    for (let from: string | null = ''; from !== null;) {
+      const { heads, next } = await ledger.headsFrom('p', from, 2);
+      expect(heads.size).toBe(2);
+      for (const [partition, head] of heads)
+        expect(head).toMatchObject({ partition, materialization: expect.any(Number) });
+      found.push(...heads.keys());
+      from = next;
+    }
+    expect(found).toEqual(['u', 'x', 'y', 'z']);
+    const rest = await ledger.headsFrom('p', 'y', 5);
+    expect([[...rest.heads.keys()], rest.next]).toEqual([['y', 'z'], null]);
+    expect((await ledger.headsFrom('nobody', '', 5)).heads.size).toBe(0);
+  });
+
   it('pages newest first, to the end', async () => {
     const runs = [];
     for (let index = 0; index < 5; index++) runs.push((await world().run([{ asset: index === 2 ? 'a' : 'b' }])).id);

@@ -262,6 +262,10 @@ export class MemoryLedger implements Ledger {
     return queries.map((query) => reads.heads(this.#state, query));
   }
 
+  async headsFrom(...page: Parameters<Ledger['headsFrom']>): ReturnType<Ledger['headsFrom']> {
+    return reads.headsFrom(this.#state, ...page);
+  }
+
   async consumed(materializations: readonly number[]): ReturnType<Ledger['consumed']> {
     return reads.consumed(this.#state, materializations);
   }

@@ -1,6 +1,7 @@
 // Reads of the in-memory ledger: records are copied out, so that no caller holds a live row.
 import type {
   AssetPartitions,
+  HeadPage,
   CurrentDefinition,
   Ledger,
   Page,
@@ -54,6 +55,11 @@ export function heads(state: MemoryState, { asset, partitions }: AssetPartitions
     if (head) found.set(partition, state.headRecord(partition, head));
   }
   return found;
+}
+
+export function headsFrom(state: MemoryState, asset: string, partition: string, limit: number): HeadPage {
+  const keys = [...(state.heads.get(asset)?.keys() ?? [])].filter((key) => key >= partition).sort();
+  return { heads: heads(state, { asset, partitions: keys.slice(0, limit) }), next: keys[limit] ?? null };
 }
 
 export function consumed(state: MemoryState, ids: readonly number[]): Map<number, (ConsumedInput | RemovedInput)[]> {

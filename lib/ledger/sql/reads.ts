@@ -1,5 +1,5 @@
 // Reads of the ledger, as records of the port. Nothing here writes or locks.
-import type { AssetPartitions, Ledger, Page, PageRequest, PlanRows } from '../ledger.port.js';
+import type { AssetPartitions, HeadPage, Ledger, Page, PageRequest, PlanRows } from '../ledger.port.js';
 import type {
   ConsumedInput,
   EventRecord,
@@ -30,6 +30,7 @@ import {
   EDGES_OF,
   eventsWhere,
   HEADS_AT,
+  HEADS_FROM,
   HEADS_OF,
   LEFTOVERS,
   materializationsWhere,
@@ -114,6 +115,15 @@ export class Reads {
     ];
     for (const { row, heads } of rows) heads.set(row.partition, headRecord(row));
     return queries.map((query, index) => only(found[index]!, query.partitions));
+  }
+
+  /** See Ledger.headsFrom. */
+  async headsFrom(asset: string, partition: string, limit: number): Promise<HeadPage> {
+    const [id] = await this.assets.known(this.database, [asset]);
+    if (id === undefined) return { heads: new Map(), next: null };
+    const rows = await this.database.rows<HeadRow>(HEADS_FROM, [id, partition, limit + 1]);
+    const next = rows.length > limit ? rows.pop()!.partition : null;
+    return { heads: new Map(rows.map((row) => [row.partition, headRecord(row)])), next };
   }
 
   async #headRows(

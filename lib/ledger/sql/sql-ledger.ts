@@ -236,6 +236,10 @@ export class SqlLedger implements Ledger {
     return this.#open.reads.heads(queries);
   }
 
+  headsFrom(...page: Parameters<Ledger['headsFrom']>): ReturnType<Ledger['headsFrom']> {
+    return this.#open.reads.headsFrom(...page);
+  }
+
   consumed(materializations: readonly number[]): ReturnType<Ledger['consumed']> {
     return this.#open.reads.consumed(materializations);
   }

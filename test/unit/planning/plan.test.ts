@@ -49,6 +49,30 @@ async function entries(...args: Parameters<typeof plan>): Promise<string[]> {
 }
 
 describe('a plan', () => {
+  it.each([
+    ['all of them', 'all', 25_000, 3],
+    ['a fifth of them', { from: '2000-01-01T00', to: '2000-12-31T23' }, 8784, 1],
+    ['half a fifth more', { from: '2000-01-01T00', to: '2001-06-30T23' }, 8784 + 181 * 24, 2],
+  ] as const)('reads the heads of a large asset some at a time: %s', async (_, partitions, size, reads) => {
+    const whole = partitions === 'all';
+    const hours = asset('hours', {
+      scheme: Partitions.hourly({ start: '2000-01-01T00', end: whole ? '2002-11-07T16' : '2007-01-01T00' }),
+    });
+    const later = { now: new Date('2010-01-01T00:00:00Z'), dynamicKeys: () => [], customKeys: () => [] };
+    const request = { upstream: 'stale', downstream: false, force: false } as const;
+    const makeIt = () =>
+      makePlan(buildPlanningModel([hours], later), facts, { ...request, targets: [{ asset: 'hours', partitions }] });
+    const first = await makeIt();
+    expect(first.size).toBe(size);
+    // All but the first have values by now, those of other years as well.
+    for (const entry of [...first.entries()].slice(1)) facts.materialize(hours, entry.partition, 'value');
+    facts.materialize(hours, '2006-12-31T23', 'value');
+    facts.reads = 0;
+    const again = await makeIt();
+    expect([...again.entries()].map(({ partition }) => partition)).toEqual(['2000-01-01T00']);
+    expect(facts.reads).toBe(reads);
+  });
+
   it('asks once for the heads of all its assets, and knows their numbers', async () => {
     facts.change('raw', second, { id: 7, failed: true });
     const made = await plan(all, [one('report')]);

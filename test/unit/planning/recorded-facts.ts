@@ -23,9 +23,21 @@ export class RecordedFacts implements PlanningFacts {
     return queries.map((query) => this.#find(query));
   }
 
+  async headsFrom(
+    asset: string,
+    partition: string,
+    limit: number,
+  ): Promise<{ heads: ReadonlyMap<string, HeadFact>; next: string | null }> {
+    this.reads++;
+    const keys = [...(this.#heads.get(asset)?.keys() ?? [])].filter((key) => key >= partition).sort();
+    const heads = this.#find({ asset, partitions: keys.slice(0, limit) });
+    return { heads, next: keys[limit] ?? null };
+  }
+
   #find({ asset, partitions }: HeadQuery): ReadonlyMap<string, HeadFact> {
     const heads = this.#heads.get(asset) ?? new Map<string, HeadFact>();
-    const found = partitions === 'all' ? heads : new Map([...heads].filter(([key]) => partitions.includes(key)));
+    const named = (key: string): [string, HeadFact][] => (heads.has(key) ? [[key, heads.get(key)!]] : []);
+    const found = partitions === 'all' ? heads : new Map(partitions.flatMap(named));
     this.headsRead += found.size;
     return found;
   }

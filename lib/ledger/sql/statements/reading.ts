@@ -60,6 +60,13 @@ export const HEADS_OF = statement(
   `${HEAD} FROM fs.heads h ${VALUE_OF_HEAD} WHERE h.asset_id = ANY ($1::integer[]) ORDER BY h.asset_id, h.partition`,
 );
 
+/** Purpose: some heads of an asset in the order of their keys. Plan: heads_partition, then primary key. Values: asset id, first partition, limit. */
+export const HEADS_FROM = statement(
+  'heads_from',
+  `${HEAD} FROM (SELECT h.* FROM fs.heads h WHERE h.asset_id = $1 AND h.partition >= $2
+    ORDER BY h.asset_id, h.partition LIMIT $3) h ${VALUE_OF_HEAD} ORDER BY h.partition`,
+);
+
 /** Purpose: heads by key. Plan: heads_partition, then primary key. Values: asset ids, partitions. */
 export const HEADS_AT = statement(
   'heads_at',
