@@ -246,8 +246,12 @@ function connectEntries(scope: PlanningScope, nodes: Int32Array): Plan['edges'] 
     starts[entry + 1] = upstreams.length;
   }
   const values = upstreams.values();
-  const ordering = Uint8Array.from(values, (value) => Number(value < 0));
-  for (let edge = 0; edge < values.length; edge++) if (values[edge]! < 0) values[edge] = ~values[edge]!;
+  const ordering = new Uint8Array(values.length);
+  for (let edge = 0; edge < values.length; edge++) {
+    if (values[edge]! >= 0) continue;
+    values[edge] = ~values[edge]!;
+    ordering[edge] = 1;
+  }
   return { starts, upstreams: values, ordering };
 }
 

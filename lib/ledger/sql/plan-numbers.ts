@@ -8,9 +8,10 @@ import type { Database } from './database.js';
 import { isDuplicate } from './failures.js';
 import { type Batch, batchesOf } from './plan-batches.js';
 import type { PlanAssets } from './plan-lanes.js';
-import { type HeadKey, headsText } from './plan-text.js';
+import { headsText } from './plan-text.js';
+import type { Statement } from './statement.js';
 import { COPY_HEADS } from './statements/copying.js';
-import { MAKE_HEADS, NUMBER_ROWS } from './statements/requesting.js';
+import { MAKE_HEADS, NUMBER_HEADS, NUMBER_ROWS } from './statements/requesting.js';
 
 /** How often a head may be found neither there nor ours to make. Each time, somebody's transaction has ended. */
 const MOST_LOOKS = 100;
@@ -25,18 +26,6 @@ export interface NumberedBatch extends Batch {
   readonly headed: Promise<void>;
 }
 
-/** Rows of a batch that have no head yet, and numbers for heads of theirs. */
-interface Headless {
-  readonly rows: readonly number[];
-  readonly numbers: readonly number[];
-}
-
-/** The first number alone stands for those that follow it without a gap. */
-interface NumbersRow {
-  readonly ids: readonly number[];
-  readonly heads: readonly number[] | null;
-}
-
 /** Which asset each row is of. */
 export async function numberAssets(
   database: Database,
@@ -44,16 +33,26 @@ export async function numberAssets(
   assetNumbers: AssetNumbers,
 ): Promise<PlanAssets> {
   const byRow = new Int32Array(plan.size);
-  const distinct = new Set<number>();
+  const places = new Map<string, number>();
   for (const { from, to } of batchesOf(plan)) {
-    const keys = new Set<string>();
-    for (let i = from; i < to; i++) keys.add(plan.assetAt(i));
-    const numberOf = await assetNumbers.require(database, keys);
-    for (const key of keys) distinct.add(numberOf(key));
-    for (let i = from; i < to; i++) byRow[i] = numberOf(plan.assetAt(i));
+    let last: string | undefined;
+    let place = 0;
+    for (let i = from; i < to; i++) {
+      const key = plan.assetAt(i);
+      // Rows next to each other are mostly of one asset.
+      if (key !== last) {
+        last = key;
+        if (!places.has(key)) places.set(key, places.size);
+        place = places.get(key)!;
+      }
+      byRow[i] = place;
+    }
     await breath();
   }
-  return { byRow, distinct: [...distinct] };
+  const keys = [...places.keys()];
+  const distinct = keys.map(await assetNumbers.require(database, keys));
+  for (let i = 0; i < plan.size; i++) byRow[i] = distinct[byRow[i]!]!;
+  return { byRow, distinct };
 }
 
 /**
@@ -77,9 +76,8 @@ export class PlanNumbers {
     this.heads = new Float64Array(plan.size);
     let before = Promise.resolve();
     this.batches = batchesOf(plan).map((batch) => {
-      const making = before.then(() => this.#number(batch));
-      const numbered = making.then(() => undefined);
-      const headed = making.then((made) => this.#makeHeads(made));
+      const numbered = before.then(() => this.#number(batch));
+      const headed = numbered.then(() => this.#giveHeads(batch));
       before = headed;
       // Who waits for them hears of a failure; nobody may.
       for (const step of [numbered, headed]) step.catch(() => undefined);
@@ -98,46 +96,50 @@ export class PlanNumbers {
     await this.complete().catch(() => undefined);
   }
 
-  async #number({ from, to }: Batch): Promise<Headless> {
+  async #number({ from, to }: Batch): Promise<void> {
     if (this.#stopped) throw new Error('the plan is not wanted any more');
-    const rows: number[] = [];
+    const ids = await this.#take(NUMBER_ROWS, to - from);
+    this.ids.set(ids, from);
+  }
+
+  async #giveHeads({ from, to }: Batch): Promise<void> {
+    const headless: number[] = [];
     for (let i = from; i < to; i++) {
       this.heads[i] = this.plan.headAt?.(i) ?? NONE;
-      if (this.heads[i] === NONE) rows.push(i);
+      if (this.heads[i] === NONE) headless.push(i);
     }
-    const [row] = await this.database.rows<NumbersRow>(NUMBER_ROWS, [to - from, rows.length]);
-    listed(row!.ids, to - from).forEach((id, at) => (this.ids[from + at] = id));
-    return { rows, numbers: listed(row!.heads ?? [], rows.length) };
+    if (headless.length === 0) return;
+    const made = (await this.#copyHeads(headless)) ?? (await this.#findHeads(headless));
+    headless.forEach((i, at) => (this.heads[i] = made[at]!));
   }
 
-  async #makeHeads({ rows, numbers }: Headless): Promise<void> {
-    if (rows.length === 0) return;
-    const keys = rows.map((i) => ({ asset: this.assets.byRow[i]!, partition: this.plan.partitionAt(i) }));
-    const made = (await this.#copyHeads(keys, numbers)) ?? (await this.#findHeads(keys));
-    rows.forEach((i, at) => (this.heads[i] = made[at]!));
+  /** So many numbers. */
+  async #take(statement: Statement, count: number): Promise<ArrayLike<number>> {
+    const [row] = await this.database.rows<{ ids: number[] }>(statement, [count]);
+    const { ids } = row!;
+    // The first alone stands for those that follow it without a gap.
+    return ids.length === count ? ids : Float64Array.from({ length: count }, (_, at) => ids[0]! + at);
   }
 
-  /** Heads under these numbers, since the planner has found none; undefined where one is there or made meanwhile. */
-  async #copyHeads(keys: readonly HeadKey[], numbers: readonly number[]): Promise<readonly number[] | undefined> {
+  /** Heads that the planner has not found; undefined where one is there or made meanwhile. */
+  async #copyHeads(rows: readonly number[]): Promise<ArrayLike<number> | undefined> {
+    const ids = await this.#take(NUMBER_HEADS, rows.length);
     try {
-      await this.database.transaction((sql) => sql.copy(COPY_HEADS, headsText(keys, numbers)));
-      return numbers;
+      const text = (): Iterable<string> => headsText(this.plan, this.assets, rows, ids);
+      await this.database.transaction((sql) => sql.copy(COPY_HEADS, text()));
+      return ids;
     } catch (error) {
       if (isDuplicate(error)) return undefined;
       throw error;
     }
   }
 
-  async #findHeads(keys: readonly HeadKey[]): Promise<readonly number[]> {
-    const rows = [keys.map(({ asset }) => asset), keys.map(({ partition }) => partition)];
+  async #findHeads(rows: readonly number[]): Promise<ArrayLike<number>> {
+    const keys = [rows.map((i) => this.assets.byRow[i]!), rows.map((i) => this.plan.partitionAt(i))];
     for (let look = 1; look <= MOST_LOOKS; look++) {
-      const [row] = await this.database.rows<{ heads: number[] }>(MAKE_HEADS, rows);
+      const [row] = await this.database.rows<{ heads: number[] }>(MAKE_HEADS, keys);
       if (!row!.heads.includes(NONE)) return row!.heads;
     }
     throw new FlowStoneError('FLOWSTONE_LEDGER_UNAVAILABLE', 'The heads of a plan cannot be found. Plan it again.');
   }
-}
-
-function listed(numbers: readonly number[], count: number): readonly number[] {
-  return numbers.length === count ? numbers : Array.from({ length: count }, (_, at) => numbers[0]! + at);
 }

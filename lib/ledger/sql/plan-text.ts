@@ -8,12 +8,6 @@ import { json } from './values.js';
 /** Characters that go to the server at once; it works on them while the next are made. */
 const SENT_AT_ONCE = 32_768;
 
-/** A head by its key. */
-export interface HeadKey {
-  readonly asset: number;
-  readonly partition: string;
-}
-
 /** What rows refer to, by index. */
 export interface RowNumbers {
   readonly ids: Float64Array;
@@ -21,12 +15,17 @@ export interface RowNumbers {
   readonly assets: PlanAssets;
 }
 
-/** Heads under these numbers, without a value. */
-export function* headsText(keys: readonly HeadKey[], ids: readonly number[]): Generator<string> {
+/** Heads of these rows under these numbers, without a value. */
+export function* headsText(
+  plan: PlanRows,
+  { byRow }: PlanAssets,
+  rows: readonly number[],
+  ids: ArrayLike<number>,
+): Generator<string> {
   let text = '';
-  for (let i = 0; i < keys.length; i++) {
-    const { asset, partition } = keys[i]!;
-    text += `${ids[i]!}\t${asset}\t${escaped(partition)}\n`;
+  for (let at = 0; at < rows.length; at++) {
+    const row = rows[at]!;
+    text += `${ids[at]!}\t${byRow[row]!}\t${escaped(plan.partitionAt(row))}\n`;
     if (text.length < SENT_AT_ONCE) continue;
     yield text;
     text = '';

@@ -267,19 +267,19 @@ export const INSERT_ROWS = statement(
   WHERE n.status = 'pending' AND n.blockers = 0`,
 );
 
-const numbers = (table: string, count: string): string =>
-  `(SELECT CASE WHEN max(n.id) - min(n.id) < count(*) THEN ARRAY[min(n.id)] ELSE array_agg(n.id) END FROM (
+const numbers = (table: string): string =>
+  `SELECT CASE WHEN max(n.id) - min(n.id) < count(*) THEN ARRAY[min(n.id)] ELSE array_agg(n.id) END AS ids FROM (
     SELECT nextval((SELECT pg_get_serial_sequence('fs.${table}', 'id')::regclass)) AS id
-    FROM generate_series(1, ${count})) n)`;
+    FROM generate_series(1, $1::integer)) n`;
 
 /**
- * Purpose: numbers for rows of a large plan and for heads it needs, ascending; the first alone where those after it
- * follow without a gap. Values: how many of each.
+ * Purpose: numbers for rows of a large plan, ascending; the first alone where those after it follow without a gap.
+ * Values: how many.
  */
-export const NUMBER_ROWS = statement(
-  'number_rows',
-  `SELECT ${numbers('materializations', '$1::integer')} AS ids, ${numbers('heads', '$2::integer')} AS heads`,
-);
+export const NUMBER_ROWS = statement('number_rows', numbers('materializations'));
+
+/** Purpose: the same for heads that a large plan found missing. */
+export const NUMBER_HEADS = statement('number_heads', numbers('heads'));
 
 /**
  * Purpose: heads of a large plan, made where they are missing, ahead of its transaction, so that no other plan waits for
