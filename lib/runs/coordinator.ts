@@ -216,9 +216,10 @@ export class Coordinator {
     void this.#examine(claims);
   }
 
-  /** Beside the beat, so that the next statement is under way while inputs are looked up. */
+  /** Beside the beat, so that the next statement is under way while inputs are looked up: it goes first. */
   async #examine(claims: readonly Claim[]): Promise<void> {
     try {
+      if (this.#finished.length > 0) await new Promise((resolve) => setImmediate(resolve));
       if (this.#stopping.signal.aborted) return this.#handBack(claims);
       const { executions, settled } = await this.#patiently(() => this.desk.examine(claims));
       if (this.#stopping.signal.aborted) return this.#handBack(claims);

@@ -8,9 +8,17 @@ import { RunSignals } from '../../../lib/runs/run.signals.js';
 const claimOf = (id: number) => ({ id, epoch: 1, run: 1, asset: 'a', batch: null }) as Claim;
 const claimsOf = (count: number) => Array.from({ length: count }, (_, index) => claimOf(index + 1));
 
-/** A coordinator whose ledger takes what it is told and has nothing to claim; `told` are the outcomes of each beat. */
-function coordinatorOf(execute: (claim: Claim) => Promise<void>, concurrency: number) {
+/**
+ * A coordinator whose ledger takes what it is told and has what `claims` gives; `told` are the outcomes of each beat,
+ * `examined` the claims that were looked at, with the number of beats before.
+ */
+function coordinatorOf(
+  execute: (claim: Claim) => Promise<void>,
+  concurrency: number,
+  claims: (outcomes: readonly Outcome[]) => Promise<readonly Claim[]> = async () => [],
+) {
   const told: (readonly Outcome[])[] = [];
+  const examined: { readonly id: number; readonly beats: number }[] = [];
   let heard: (() => void) | undefined;
   const ledger = {
     async fireTimers() {
@@ -20,7 +28,8 @@ function coordinatorOf(execute: (claim: Claim) => Promise<void>, concurrency: nu
       if (outcomes.length > 0) told.push(outcomes);
       heard?.();
       const verdicts = outcomes.map(() => 'committed' as const);
-      return { verdicts, endedRuns: [], released: false, claims: [], again: null, outdated: false, rings: [] };
+      const claimed = await claims(outcomes);
+      return { verdicts, endedRuns: [], released: false, claims: claimed, again: null, outdated: false, rings: [] };
     },
   } as Partial<Ledger> as Ledger;
   const executionOf = (claim: Claim): Execution => ({
@@ -33,8 +42,9 @@ function coordinatorOf(execute: (claim: Claim) => Promise<void>, concurrency: nu
   });
   const desk = {
     succeeded: () => undefined,
-    async examine(claims: readonly Claim[]) {
-      return { executions: claims.map(executionOf), settled: [] };
+    async examine(looked: readonly Claim[]) {
+      examined.push(...looked.map(({ id }) => ({ id, beats: told.length })));
+      return { executions: looked.map(executionOf), settled: [] };
     },
   } as Partial<ClaimDesk> as ClaimDesk;
   const membership = { claimant: () => ({ process: 'p', assets: ['a'] }) } as Partial<Membership> as Membership;
@@ -51,7 +61,7 @@ function coordinatorOf(execute: (claim: Claim) => Promise<void>, concurrency: nu
   const settled = async (count: number): Promise<void> => {
     while (told.flat().length < count) await new Promise<void>((resolve) => (heard = resolve));
   };
-  return { coordinator, told, settled };
+  return { coordinator, told, examined, settled };
 }
 
 describe('the coordinator', () => {
@@ -85,5 +95,24 @@ describe('the coordinator', () => {
     expect(told.flat().map(({ id }) => id)).not.toContain(1);
     end();
     await settled(20);
+  });
+
+  it('sends what has finished before it looks at what it has claimed', async () => {
+    let end!: () => void;
+    const ended = new Promise<void>((resolve) => (end = resolve));
+    const execute = async ({ id }: Claim): Promise<void> => (id === 2 ? ended : undefined);
+    const { coordinator, examined, settled } = coordinatorOf(execute, 10, async ([first]) => {
+      if (first?.id !== 1) return [];
+      end();
+      await new Promise(setImmediate);
+      return [claimOf(3)];
+    });
+    coordinator.accept(claimsOf(2));
+    await settled(3);
+    expect(examined).toEqual([
+      { id: 1, beats: 0 },
+      { id: 2, beats: 0 },
+      { id: 3, beats: 2 },
+    ]);
   });
 });
