@@ -98,6 +98,8 @@ export interface PlanRows {
   forcedAt(index: number): boolean;
   /** Priority of the run and of the asset together. */
   priorityAt(index: number): number;
+  /** Whether any entry cannot run. */
+  readonly hasBlocked: boolean;
   /** Why this entry cannot run: it is recorded as failed, and what depends on it as upstream_failed. */
   blockedAt(index: number): ErrorRecord | undefined;
   readonly edges: {

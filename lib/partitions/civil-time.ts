@@ -62,20 +62,31 @@ function parseOffset(text: string): number {
 
 const TWO_DIGITS = Array.from({ length: 100 }, (_, number) => String(number).padStart(2, '0'));
 
+/** The day that was formatted last: keys mostly come in their order, and a day has many hours. */
+let lastDay = Number.NaN;
+let lastDayText = '';
+
 /** `2001-03` (month) to `2001-03-04T05:30:00` (second); what is below the precision is cut off. */
 export function formatCivil(civil: number, precision: Precision): string {
   const day = Math.floor(civil / DAY);
-  const month = monthOfDay(day);
-  const year = Math.floor(month / 12);
-  let text = `${TWO_DIGITS[Math.floor(year / 100)]!}${TWO_DIGITS[year % 100]!}-${TWO_DIGITS[(month % 12) + 1]!}`;
-  if (precision === 'month') return text;
-  text += `-${TWO_DIGITS[day - firstDayOfMonth(month) + 1]!}`;
-  if (precision === 'day') return text;
+  if (day !== lastDay) {
+    lastDayText = formatDay(day);
+    lastDay = day;
+  }
+  if (precision === 'day') return lastDayText;
+  if (precision === 'month') return lastDayText.slice(0, -'-dd'.length);
   const time = civil - day * DAY;
-  text += `T${TWO_DIGITS[Math.floor(time / HOUR)]!}`;
+  let text = `${lastDayText}T${TWO_DIGITS[Math.floor(time / HOUR)]!}`;
   if (precision === 'hour') return text;
   text += `:${TWO_DIGITS[Math.floor(time / MINUTE) % 60]!}`;
   return precision === 'minute' ? text : `${text}:${TWO_DIGITS[Math.floor(time / SECOND) % 60]!}`;
+}
+
+function formatDay(day: number): string {
+  const month = monthOfDay(day);
+  const year = Math.floor(month / 12);
+  const date = day - firstDayOfMonth(month) + 1;
+  return `${TWO_DIGITS[Math.floor(year / 100)]!}${TWO_DIGITS[year % 100]!}-${TWO_DIGITS[(month % 12) + 1]!}-${TWO_DIGITS[date]!}`;
 }
 
 /** `+02:00`, `-03:30` or, before standard time, `+00:53:28`; `offset` in milliseconds east of UTC. */

@@ -30,6 +30,7 @@ export class RunPlanner {
     return {
       size: plan.size,
       edges: plan.edges,
+      hasBlocked: plan.hasBlocked,
       assetAt: (index) => plan.assetAt(index),
       partitionAt: (index) => plan.partitionAt(index),
       headAt: (index) => plan.headAt(index),

@@ -150,6 +150,7 @@ export function leftovers(state: MemoryState, id: number): PlanRows {
     partitionAt: (index) => left[index]!.partition,
     forcedAt: (index) => left[index]!.forced,
     priorityAt: (index) => left[index]!.priority,
+    hasBlocked: false,
     blockedAt: () => undefined,
     edges: { starts, upstreams: Int32Array.from(upstreams) },
   };

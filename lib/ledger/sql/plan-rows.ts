@@ -28,6 +28,10 @@ export interface PlanStart {
 /** Blocked rows begin failed, what depends on them cannot run, and a run that fails fast does not begin the rest. */
 export async function beginPlan(plan: PlanRows, failFast: boolean): Promise<PlanStart> {
   const statuses = new Uint8Array(plan.size);
+  if (!plan.hasBlocked) {
+    const counts = { ...NO_PLAN, total: plan.size };
+    return { counts: { ...counts, status: statusOf(counts, plan.size) }, statuses };
+  }
   const { starts, upstreams } = plan.edges;
   const tally = [0, 0, 0, 0];
   let failing = false;
@@ -48,7 +52,11 @@ export async function beginPlan(plan: PlanRows, failFast: boolean): Promise<Plan
   }
   const [pending = 0, failed = 0, upstream_failed = 0, cancelled = 0] = tally;
   const counts = { total: plan.size, failed, upstream_failed, cancelled };
-  return { counts: { ...counts, status: plannedRunStatus({ ...NO_COUNTS, ...counts, pending }, false) }, statuses };
+  return { counts: { ...counts, status: statusOf(counts, pending) }, statuses };
+}
+
+function statusOf(counts: typeof NO_PLAN, pending: number): RunRecord['status'] {
+  return plannedRunStatus({ ...NO_COUNTS, ...counts, pending }, false);
 }
 
 /** Inserts the rows of a small plan with lanes, heads and edges: few statements, for a short answer. */

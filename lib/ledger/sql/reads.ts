@@ -249,6 +249,7 @@ export class Reads {
       headAt: (index) => rows[index]!.head_id,
       forcedAt: (index) => rows[index]!.forced,
       priorityAt: (index) => rows[index]!.priority,
+      hasBlocked: false,
       blockedAt: () => undefined,
       edges: {
         starts,
