@@ -40,11 +40,10 @@ export class AttemptResult {
     if (columns) Object.assign((this.#columns ??= {}), columns);
   }
 
-  /** Stores what user code computed; nothing where that is `undefined`. */
-  store(value: unknown, abort: Abort): Promise<Stored> | undefined {
+  /** Stores what user code computed. */
+  store(value: unknown, abort: Abort): Promise<Stored> {
     const { claim, definition } = this.prepared;
-    abort.throwIfAborted();
-    return value === undefined ? undefined : this.host.store(definition, claim, value, abort.signal);
+    return this.host.store(definition, claim, value, abort.signal);
   }
 
   /** What is told of it once its value is stored; undefined: there was nothing to store. */

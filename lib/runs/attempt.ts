@@ -6,7 +6,7 @@ import { abortAfter, Aborted, type Abort } from './abort.js';
 import { AttemptContext } from './attempt.context.js';
 import type { AttemptHost, Prepared } from './attempt.host.js';
 import { AttemptResult } from './attempt.result.js';
-import type { Execution, Executing } from './coordinator.js';
+import type { Ended, Execution, ToExecute } from './coordinator.js';
 import { crashPoint } from './crash-points.js';
 import { loadInputs } from './input.loader.js';
 
@@ -28,18 +28,14 @@ export class Attempt implements Execution {
     return this.prepared.claim;
   }
 
-  run(abort: Abort): Executing {
-    const outcome = this.#run(abort);
-    return { outcomes: [outcome], over: outcome };
-  }
-
   // In one function, which waits only where there is something to wait for: each promise more, and each wait, would cost
   // a good part of what all else of a short attempt costs.
-  async #run(abort: Abort): Promise<Outcome> {
+  async run(abort: Abort, _fellows: readonly ToExecute[], ended: Ended): Promise<void> {
     const over = this.host.pulse.begin(this.claim.id);
     const { definition, dependencies, executable } = this.prepared;
     /** How long code that was told to stop is waited for, ms: while inputs are loaded, not at all. */
     const grace = (): number => this.host.cancelGrace;
+    let outcome: Outcome;
     try {
       abort.throwIfAborted();
       const loading = dependencies.length > 0 ? loadInputs(dependencies, this.host.loader, abort) : undefined;
@@ -53,15 +49,16 @@ export class Attempt implements Execution {
       const computing = runInContext(context, () => awaitable(executable.execute(context, inputs)));
       const value = computing instanceof Promise ? await abort.over<unknown>(computing, grace) : computing;
       crashPoint('after-execute');
-      // Rows are produced while they are stored: inside the context as well.
-      const storing = runInContext(context, () => this.#result.store(value, abort));
-      return this.#result.success(storing && (await abort.over(storing, grace)));
+      abort.throwIfAborted();
+      // Rows are produced while they are stored: inside the context as well. What is undefined, nobody stores.
+      const storing = value === undefined ? undefined : runInContext(context, () => this.#result.store(value, abort));
+      outcome = this.#result.success(storing && (await abort.over(storing, grace)));
     } catch (error) {
-      return this.#result.failure(error, abort);
-    } finally {
-      this.#stopTimer?.();
-      over();
+      outcome = this.#result.failure(error, abort);
     }
+    this.#stopTimer?.();
+    over();
+    ended(this.claim, outcome);
   }
 
   /** From now on it has so many ms, by the ledger's clock and by ours. */

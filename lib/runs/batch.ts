@@ -7,7 +7,7 @@ import { partitionOf } from './attempt.context.js';
 import type { AttemptHost, Prepared } from './attempt.host.js';
 import { AttemptResult } from './attempt.result.js';
 import { BatchKeys } from './batch.keys.js';
-import type { Executing, Execution, ToExecute } from './coordinator.js';
+import type { Ended, Execution, ToExecute } from './coordinator.js';
 import { crashPoint } from './crash-points.js';
 import { messageOf } from './failure.js';
 import { loadInputs, type PinLoader } from './input.loader.js';
@@ -30,12 +30,12 @@ export class BatchedAttempt implements Execution {
     return this.prepared.definition.batchSize!;
   }
 
-  run(abort: Abort, fellows: readonly ToExecute[]): Executing {
+  run(abort: Abort, fellows: readonly ToExecute[], ended: Ended): Promise<void> {
     const batch = new Batch(this.host);
-    const own = batch.enter(this.prepared, abort);
-    const others = fellows.map((fellow) => batch.enter((fellow.execution as BatchedAttempt).prepared, fellow.abort));
-    const outcomes = [own, ...others];
-    return { outcomes, over: batch.run(outcomes) };
+    const enter = (attempt: BatchedAttempt, itsAbort: Abort): Promise<void> =>
+      batch.enter(attempt.prepared, itsAbort).then((outcome) => ended(attempt.claim, outcome));
+    const own = enter(this, abort);
+    return batch.run([own, ...fellows.map((fellow) => enter(fellow.execution as BatchedAttempt, fellow.abort))]);
   }
 }
 
@@ -82,13 +82,13 @@ class Batch {
   }
 
   /** Computes all that have entered. Resolves when the call has ended, or nobody waits for it any more; never rejects. */
-  async run(outcomes: readonly Promise<Outcome>[]): Promise<void> {
+  async run(members: readonly Promise<unknown>[]): Promise<void> {
     const [first] = this.#open.values();
     const end = this.#host.pulse.begin(first!.prepared.claim.id);
     const stopped = new Promise((resolve) => this.#abort.signal.addEventListener('abort', resolve));
     this.#stopIfNoneGoesOn();
     const called = this.#call(first!.prepared);
-    await Promise.all(outcomes);
+    await Promise.all(members);
     if (!this.#abort.reason) await Promise.race([called, stopped]);
     this.#stopTimer?.();
     end();
@@ -197,7 +197,9 @@ class Batch {
 
   async #conclude(member: Member, value: unknown): Promise<void> {
     try {
-      const outcome = member.result.success(await member.result.store(value, member.abort));
+      member.abort.throwIfAborted();
+      const stored = value === undefined ? undefined : await member.result.store(value, member.abort);
+      const outcome = member.result.success(stored);
       this.#leave(member);
       member.succeed(outcome);
     } catch (error) {

@@ -38,8 +38,11 @@ export interface Execution {
   readonly claim: Claim;
   /** So many of its asset are executed together at most, in one place; 1: it is executed alone. */
   readonly batchSize: number;
-  /** `fellows`: others of its asset that are executed with it. */
-  run(abort: Abort, fellows: readonly ToExecute[]): Executing;
+  /**
+   * Resolves when the place is free, and never rejects. `ended` is told each outcome, its own and those of its `fellows`:
+   * others of its asset that are executed with it.
+   */
+  run(abort: Abort, fellows: readonly ToExecute[], ended: Ended): Promise<unknown>;
 }
 
 /** An execution, and how it is told to stop. */
@@ -48,13 +51,8 @@ export interface ToExecute {
   readonly abort: Abort;
 }
 
-/** What executes in one place. Nothing here rejects. */
-export interface Executing {
-  /** Its own, then those of its fellows in their order. */
-  readonly outcomes: readonly Promise<Outcome>[];
-  /** The place is free. */
-  readonly over: Promise<unknown>;
-}
+/** Hears how an execution ended. Does not throw. */
+export type Ended = (claim: Claim, outcome: Outcome) => void;
 
 /** An outcome on its way to the ledger, and whose run is to be told of it. */
 export interface Finished {
@@ -508,12 +506,9 @@ export class Coordinator {
   }
 
   /** What is executed in one place. */
-  #execute(first: Waiting, fellows: readonly Waiting[]): void {
+  #execute({ execution, abort }: Waiting, fellows: readonly Waiting[]): void {
     const start = performance.now();
-    const { outcomes, over } = first.execution.run(first.abort, fellows);
-    void outcomes[0]!.then((outcome) => this.#end(first.claim, outcome));
-    fellows.forEach(({ claim }, index) => void outcomes[index + 1]!.then((outcome) => this.#end(claim, outcome)));
-    void over.then(() => this.#vacate(start));
+    void execution.run(abort, fellows, this.#ended).then(() => this.#vacate(start));
   }
 
   /** The place of what began at `start` is free. */
@@ -523,11 +518,11 @@ export class Coordinator {
     this.#startWaiting();
   }
 
-  #end(claim: Claim, outcome: Outcome): void {
+  readonly #ended: Ended = (claim, outcome) => {
     this.#letGo(claim);
     this.signals.forget(claim.run, claim.id);
     this.#finish({ outcome, run: claim.run, claim });
-  }
+  };
 
   #letGo(attempt: { readonly id: number; readonly epoch: number }): void {
     const inHand = this.#inHand.get(attempt);

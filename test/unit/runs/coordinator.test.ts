@@ -35,9 +35,9 @@ function coordinatorOf(
   const executionOf = (claim: Claim): Execution => ({
     claim,
     batchSize: 1,
-    run() {
-      const outcome = execute(claim).then((): Outcome => ({ kind: 'cancelled', id: claim.id, epoch: claim.epoch }));
-      return { outcomes: [outcome], over: outcome };
+    async run(_abort, _fellows, ended) {
+      await execute(claim);
+      ended(claim, { kind: 'cancelled', id: claim.id, epoch: claim.epoch });
     },
   });
   const desk = {
