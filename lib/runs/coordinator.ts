@@ -17,8 +17,8 @@ import { TimerWatch } from './timer.watch.js';
 const SETTLE_AT_MOST = 256;
 /** Claims beyond those that are executed at most. */
 const MOST_AHEAD = 2 * SETTLE_AT_MOST;
-/** So many outcomes do not wait for the exchange under way to end. */
-const SETTLE_BESIDE = 128;
+/** So many outcomes do not wait for the exchange under way to end, unless that settles more than twice as many. */
+const SETTLE_BESIDE = 32;
 /** What one exchange with the ledger takes before it was measured, and most that is reckoned with, ms. */
 const BEAT = 10;
 const LONG_BEAT = 50;
@@ -113,8 +113,9 @@ export class Coordinator {
   #waiting: Waiting[] = [];
   /** Not sent yet. */
   #finished: Finished[] = [];
-  /** Exchanges under way, and claims asked for in them. */
+  /** Exchanges under way, outcomes that they settle, and claims asked for in them. */
   #exchanging = 0;
+  #settling = 0;
   #asked = 0;
   /** Executions begun in this turn of the event loop; 0: there is none that could begin. */
   #burst = 0;
@@ -344,7 +345,7 @@ export class Coordinator {
     try {
       for (;;) {
         await this.#gathered();
-        if (this.#finished.length < SETTLE_BESIDE) break;
+        if (!this.#isMuch()) break;
         await this.#exchange(this.#wanted());
       }
     } catch (error) {
@@ -365,12 +366,18 @@ export class Coordinator {
     return this.#finished.length >= SETTLE_AT_MOST || performance.now() - this.#burstsSince >= GATHER;
   }
 
+  /** Whether it is worth an exchange beside the one under way. */
+  #isMuch(): boolean {
+    return this.#finished.length >= Math.max(SETTLE_BESIDE, this.#settling / 2);
+  }
+
   /** One exchange with the ledger: outcomes for claims. */
   async #exchange(limit: number): Promise<void> {
     const batch = this.#finished.splice(0, SETTLE_AT_MOST);
     if (limit > 0) this.#more = false;
     this.#asked += limit;
     this.#exchanging++;
+    this.#settling += batch.length;
     let beat: Beat;
     try {
       if (batch.length > 0) crashPoint('before-commit');
@@ -386,6 +393,7 @@ export class Coordinator {
     } finally {
       this.#asked -= limit;
       this.#exchanging--;
+      this.#settling -= batch.length;
     }
     // What fails from here on must not settle again what is settled.
     await this.#takeUp(batch, limit, beat);
@@ -459,7 +467,7 @@ export class Coordinator {
     if (finished.length === 0) return;
     this.#finished.push(...finished);
     void this.#look();
-    if (this.#exchanging > 0 && this.#finished.length >= SETTLE_BESIDE) this.#beside ??= this.#settleBeside();
+    if (this.#exchanging > 0 && this.#isMuch()) this.#beside ??= this.#settleBeside();
   }
 
   #ringFor(claims: readonly Claim[]): void {
