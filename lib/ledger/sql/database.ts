@@ -2,6 +2,7 @@
 // No SQL of its own; what runs here stands in statements/.
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { pipeline } from 'node:stream/promises';
+import { setImmediate as breath } from 'node:timers/promises';
 import type { PoolClient } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import type { EntityManager, QueryRunner } from 'typeorm';
@@ -52,6 +53,14 @@ const SETTINGS: Readonly<Record<string, string>> = {
 function settings(transaction: boolean): string {
   const set = Object.entries(SETTINGS).map(([name, value]) => `set_config('${name}', '${value}', ${transaction})`);
   return `SELECT ${set.join(', ')}`;
+}
+
+/** The event loop is free after each piece: a stream that takes all at once would keep it until the end. */
+async function* paced(rows: Iterable<string>): AsyncGenerator<string> {
+  for (const text of rows) {
+    yield text;
+    await breath();
+  }
 }
 
 // One for all databases: each instance that was ever entered makes every promise of the process slower, for good.
@@ -162,7 +171,7 @@ export class Database implements Sql {
   }
 
   #copy(client: PoolClient, statement: Statement, rows: Iterable<string>): Promise<void> {
-    return pipeline(rows, client.query(copyFrom(this.#prepare(statement).text)));
+    return pipeline(paced(rows), client.query(copyFrom(this.#prepare(statement).text)));
   }
 
   #prepare(statement: Statement): Statement {
