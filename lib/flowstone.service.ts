@@ -92,16 +92,18 @@ export class FlowStoneService {
    */
   async materialize(target: Target, options: MaterializeOptions = {}): Promise<RunHandle> {
     const engine = this.#engine(options.manager);
-    const request = await this.#reading(engine, options.manager, async (moments) =>
-      engine.reader.read(await moments.fresh(), target, options),
-    );
-    return engine.requester.request(request, options);
+    const { request, model } = await this.#reading(engine, options.manager, async (moments) => {
+      const fresh = await moments.fresh();
+      return { model: fresh, request: await engine.reader.read(fresh, target, options) };
+    });
+    return engine.requester.request(request, options, model);
   }
 
   /** What materialize() would run, and why, and what not. Changes nothing. */
   async plan(target: Target, options: PlanOptions = {}): Promise<Plan> {
     const engine = this.#engine();
-    return engine.planner.plan(await engine.reader.read(await engine.moments.fresh(), target, options));
+    const model = await engine.moments.fresh();
+    return engine.planner.plan(await engine.reader.read(model, target, options), model);
   }
 
   /** The status of one partition, or of an unpartitioned asset, with all reasons. */

@@ -81,7 +81,7 @@ export class Ensurer {
     if (open) return open;
     const targets: RunRequest['targets'] = [{ asset, partitions: { keys: [partition] } }];
     const request: RunRequest = { targets, upstream: 'stale', downstream: false, force, forceMaxAge };
-    const requested = this.requester.request(request);
+    const requested = this.moments.fresh().then((model) => this.requester.request(request, {}, model));
     this.#open.set(name, requested);
     const forget = (): void => void this.#open.delete(name);
     requested.then((handle) => handle.wait().then(forget, forget), forget);

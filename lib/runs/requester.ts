@@ -3,6 +3,7 @@ import { currentContext } from '../assets/asset.context.js';
 import { FlowStoneError } from '../flowstone.errors.js';
 import type { ClaimRequest, EntityManager, Ledger } from '../ledger/ledger.port.js';
 import type { NewRun, RunRequest } from '../ledger/records.js';
+import type { PlanningModel } from '../planning/planning-model.js';
 import type { Coordinator } from './coordinator.js';
 import { crashPoint } from './crash-points.js';
 import { RunHandle, type RunHandleParts } from './run.handle.js';
@@ -49,7 +50,8 @@ export class RunRequester {
     private readonly hooks: RequesterHooks,
   ) {}
 
-  async request(request: RunRequest, options: RunOptions = {}): Promise<RunHandle> {
+  /** @param model of the moment at which the request was read */
+  async request(request: RunRequest, options: RunOptions, model: PlanningModel): Promise<RunHandle> {
     const { manager } = options;
     const run = newRun(request, options);
     if (manager) {
@@ -58,7 +60,7 @@ export class RunRequester {
     }
     const here = request.targets.every(({ asset }) => this.hooks.canPlan(asset));
     const atOnce = this.options.worker && isSmall(request) && here;
-    const plan = atOnce ? await this.planner.plan(request) : undefined;
+    const plan = atOnce ? await this.planner.plan(request, model) : undefined;
     const rows = plan && this.planner.rows(plan, run.priority);
     const claim = this.#claim();
     const inserted = await this.ledger.insertRun(run, rows ? { plan: rows, ...(claim && { claim }) } : {});

@@ -3,6 +3,7 @@ import { FlowStoneError } from '../flowstone.errors.js';
 import type { Claimant, Ledger, PlanRows, PlanningClaim } from '../ledger/ledger.port.js';
 import type { RunRequest } from '../ledger/records.js';
 import { makePlan, type Plan } from '../planning/plan.js';
+import type { PlanningModel } from '../planning/planning-model.js';
 import type { PlanningFacts } from '../planning/planning.port.js';
 import type { Catalogue } from './catalogue.js';
 import { crashPoint } from './crash-points.js';
@@ -20,9 +21,9 @@ export class RunPlanner {
     private readonly failed: (failure: Failure) => void,
   ) {}
 
-  /** The plan of a request at this moment. Changes nothing. */
-  async plan(request: RunRequest, definitions = this.catalogue.definitions): Promise<Plan> {
-    return makePlan(await this.moments.fresh(definitions), this.facts, { ...request, maxEntries: this.maxPlanSize });
+  /** The plan of a request. Changes nothing. @param model of this moment */
+  async plan(request: RunRequest, model: PlanningModel): Promise<Plan> {
+    return makePlan(model, this.facts, { ...request, maxEntries: this.maxPlanSize });
   }
 
   /** What the ledger inserts of a plan, for a run of this priority. */
@@ -63,7 +64,7 @@ export class RunPlanner {
     const claim = await this.ledger.claimPlanning({ ...claimant, assets });
     if (!claim) return undefined;
     try {
-      const plan = await this.plan(claim.run.request, definitions);
+      const plan = await this.plan(claim.run.request, await this.moments.fresh(definitions));
       crashPoint('before-plan-commit');
       const committed = await this.ledger.commitPlan(claim, this.#mortal(this.rows(plan, claim.run.priority)));
       crashPoint('after-plan-commit');
