@@ -24,7 +24,10 @@ const BEAT = 10;
 const LONG_BEAT = 50;
 /** Executions begun in one turn of the event loop at most: code that does little must not hold up the host. */
 const BURST = 16;
-/** What begins and ends at once is settled together for so long, ms: about what an exchange costs besides. */
+/**
+ * What begins and ends at once is settled together for so long, ms: about what an exchange costs besides. Executions that
+ * take longer are not waited for.
+ */
 const GATHER = 2;
 /** Time between looks for requests of other processes, ms. */
 const PLAN_LOOK = 500;
@@ -119,8 +122,9 @@ export class Coordinator {
   #asked = 0;
   /** Executions begun in this turn of the event loop; 0: there is none that could begin. */
   #burst = 0;
-  /** When the first of these turns was, and who waits for the last. */
-  #burstsSince = 0;
+  /** Groups of claims that are being examined. */
+  #examining = 0;
+  /** Who waits until what begins and ends at once has ended. */
   readonly #gathering: (() => void)[] = [];
   #running = 0;
   /** What an execution takes, ms: a moving average. */
@@ -215,10 +219,12 @@ export class Coordinator {
     void this.#examine(claims);
   }
 
-  /** Beside the beat, so that the next statement is under way while inputs are looked up: it goes first. */
+  /** Beside the beat, so that the next statement is under way while inputs are looked up. */
   async #examine(claims: readonly Claim[]): Promise<void> {
+    this.#examining++;
     try {
-      if (this.#finished.length > 0) await new Promise((resolve) => setImmediate(resolve));
+      // It goes first, unless it gathers these as well.
+      if (this.#usual >= GATHER && this.#finished.length > 0) await new Promise((resolve) => setImmediate(resolve));
       if (this.#stopping.signal.aborted) return this.#handBack(claims);
       const { executions, settled } = await this.#patiently(() => this.desk.examine(claims));
       if (this.#stopping.signal.aborted) return this.#handBack(claims);
@@ -232,6 +238,9 @@ export class Coordinator {
     } catch (error) {
       this.news.broken(error);
       this.#handBack(claims);
+    } finally {
+      this.#examining--;
+      this.#goOn();
     }
   }
 
@@ -357,13 +366,25 @@ export class Coordinator {
     else this.#endDeliveries();
   }
 
-  /** Once what can begin now has begun: much of it may end at once, and need not go one by one. */
+  /** Once what begins and ends at once has, what was just claimed included: it need not go one by one. */
   async #gathered(): Promise<void> {
-    if (this.#burst > 0 && !this.#hasGathered()) await new Promise<void>((resolve) => this.#gathering.push(resolve));
+    if (!this.#gathers()) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, GATHER);
+      this.#gathering.push(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
   }
 
-  #hasGathered(): boolean {
-    return this.#finished.length >= SETTLE_AT_MOST || performance.now() - this.#burstsSince >= GATHER;
+  #gathers(): boolean {
+    if (this.#finished.length >= SETTLE_AT_MOST) return false;
+    return this.#burst > 0 || (this.#examining > 0 && this.#usual < GATHER);
+  }
+
+  #goOn(): void {
+    if (!this.#gathers()) for (const goOn of this.#gathering.splice(0)) goOn();
   }
 
   /** Whether it is worth an exchange beside the one under way. */
@@ -485,7 +506,6 @@ export class Coordinator {
     while (this.#running < this.options.concurrency && this.#waiting.length > 0) {
       if (this.#burst === BURST) return;
       if (this.#burst++ === 0) setImmediate(() => this.#endBurst());
-      this.#burstsSince ||= performance.now();
       const waiting = this.#waiting.shift()!;
       if (this.queue.isPaused(this.#poolOf(waiting.claim.asset))) {
         this.#handBack([waiting.claim]);
@@ -508,9 +528,7 @@ export class Coordinator {
   #endBurst(): void {
     this.#burst = 0;
     this.#startWaiting();
-    if (this.#burst > 0 && !this.#hasGathered()) return;
-    this.#burstsSince = 0;
-    for (const goOn of this.#gathering.splice(0)) goOn();
+    this.#goOn();
   }
 
   /** What is executed in one place. */
