@@ -92,7 +92,7 @@ export interface CollectionLedger {
     from: RunProgressMark | null,
     limit: number,
   ): Promise<RemovalStep<RunProgressMark>>;
-  /** Removes events of expired runs; returns how many, fewer than `limit` at the end. */
+  /** Removes events of expired runs, about `limit` at a time; returns how many, fewer than that at the end. */
   removeRunEvents(runs: readonly number[], limit: number): Promise<number>;
   /** Removes the rows of ended runs. Their run keys stay, and what became of them. */
   removeRuns(runs: readonly number[]): Promise<number>;

@@ -194,7 +194,7 @@ export class CollectionPass {
       this.#collected.materializations += removed;
       from = next ?? undefined;
     }
-    for (let removed = STEP; removed === STEP;) {
+    for (let removed = STEP; removed >= STEP;) {
       if (!(await this.#next())) return false;
       removed = await this.ledger.removeRunEvents(runs, STEP);
       this.#collected.events += removed;

@@ -3,6 +3,9 @@
 /** Of what is pending, so many are cancelled, or cannot run any more, in one transaction. The rest follows in others. */
 export const MOST_STOPPED = 5000;
 
+/** Of so many materializations one row of `events` tells at most: their records have the ids from that of the row on. */
+export const MOST_TOLD = 1000;
+
 /** A materialization that has left its status in this transaction, with what follows from it. */
 export const MOVED = `CREATE TYPE moved AS (
   id bigint,
@@ -123,11 +126,16 @@ BEGIN
       AND c.head = h.id
     RETURNING c.holder, h.waited AND h.active_materialization IS NULL AS waited
   ), told AS (
-    INSERT INTO events (namespace, kind, run_id, materialization_id, asset_id)
-    SELECT p_namespace, e.kind, m.run_id, m.id, m.asset_id FROM unnest(p_moved) m
-    CROSS JOIN LATERAL (
-      VALUES (m.told), (CASE WHEN m.status <> 'pending' THEN 'materialization.' || m.status END)) e (kind)
-    WHERE e.kind IS NOT NULL
+    -- One row for those of a run and an asset to which the same happened, in the order in which it did; the end last.
+    INSERT INTO events (namespace, kind, run_id, materializations, asset_id)
+    SELECT p_namespace, e.kind, m.run_id, m.ids, m.asset_id FROM (
+      SELECT m.run_id, m.asset_id, m.status, m.told, array_agg(m.id) AS ids, min(m.place) AS place
+      FROM unnest(p_moved) WITH ORDINALITY m (id, run_id, lane_id, head_id, asset_id, priority, status, epoch, process,
+        timed, delay, told, place)
+      GROUP BY m.run_id, m.asset_id, m.status, m.told, (m.place - 1) / ${MOST_TOLD}) m
+    CROSS JOIN LATERAL (VALUES (1, m.told),
+      (2, CASE WHEN m.status <> 'pending' THEN 'materialization.' || m.status END)) e (place, kind)
+    WHERE e.kind IS NOT NULL ORDER BY m.place, e.place
   )
   SELECT (SELECT array_agg(g.id) FROM gone g WHERE g.batch IS NOT NULL),
     (SELECT array_agg(g.batch) FROM gone g WHERE g.batch IS NOT NULL),

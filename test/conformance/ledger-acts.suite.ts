@@ -1,6 +1,6 @@
 // Acts of people, and reads: invalidating, deleting, versions of external assets, dynamic partitions, pages.
 import { expect, it } from '@jest/globals';
-import type { World } from './ledger.fixture.js';
+import { success, type World } from './ledger.fixture.js';
 
 const ACT = { actor: 'mia', reason: 'because' };
 
@@ -65,6 +65,54 @@ export function actBehaviours(world: () => World): void {
     });
     const { items } = await world().ledger.events({ asset: 'a' }, { limit: 1 });
     expect(items).toMatchObject([{ kind: 'asset.version_reported', materialization: second, actor: 'mia' }]);
+  });
+
+  it('pages through events one by one, also of materializations that ended together', async () => {
+    const { ledger } = world();
+    const partitions = Array.from({ length: 9 }, (_, index) => ({ asset: 'p', partition: `${index}` }));
+    const run = await world().run([...partitions, { asset: 'a' }, { asset: 'b' }]);
+    const claims = await world().claim();
+    const [b, ...others] = claims.toReversed();
+    await world().settle(...others.map((claim) => success(claim)));
+    await world().fail(b!);
+    await materialize('0', '1', '2');
+    for (const filter of [{}, { run: run.id }, { asset: 'p' }, { run: run.id, asset: 'p' }]) {
+      const { items: all, next } = await ledger.events(filter, { limit: 100 });
+      expect(next).toBeNull();
+      expect(new Set(all.map(({ id }) => id)).size).toBe(all.length);
+      expect(all.map(({ id }) => id)).toEqual(all.map(({ id }) => id).toSorted((one, other) => other - one));
+      const successes = all.filter((event) => event.asset === 'p' && event.run === run.id);
+      expect(successes.map(({ partition }) => partition).sort()).toEqual(partitions.map(({ partition }) => partition));
+      for (const event of successes) {
+        expect(event).toMatchObject({ kind: 'materialization.success', actor: null, detail: null });
+        const claim = claims.find(({ partition, asset }) => asset === 'p' && partition === event.partition)!;
+        expect(event.materialization).toBe(claim.id);
+      }
+      for (const limit of [1, 2, 5, 9, all.length]) {
+        for (let from = 0; from < all.length; from++) {
+          const page = await ledger.events(filter, { limit, before: all[from]!.id });
+          const items = all.slice(from + 1, from + 1 + limit);
+          expect(page).toEqual({ items, next: from + 1 + limit < all.length ? items.at(-1)!.id : null });
+        }
+      }
+    }
+  });
+
+  it('tells of each of very many that were cancelled together', async () => {
+    const { ledger } = world();
+    const partitions = Array.from({ length: 2_300 }, (_, index) => `${index}`);
+    const run = await world().run(partitions.map((partition) => ({ asset: 'p', partition })));
+    await ledger.cancelRun(run.id, { ...ACT, grace: 0 });
+    const told: (string | null)[] = [];
+    const ids: number[] = [];
+    for (let before: number | null | undefined; before !== null;) {
+      const page = await ledger.events({ asset: 'p' }, { limit: 700, before });
+      told.push(...page.items.map(({ partition }) => partition));
+      ids.push(...page.items.map(({ id }) => id));
+      before = page.next;
+    }
+    expect(told.toSorted()).toEqual(partitions.toSorted());
+    expect(ids).toEqual([...new Set(ids)].toSorted((one, other) => other - one));
   });
 
   it('adds dynamic partitions once, retires them, and revives them', async () => {

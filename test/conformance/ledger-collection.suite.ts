@@ -303,6 +303,25 @@ export function collectionBehaviours(world: () => World): void {
     expect(await world().eventKinds(young.run)).toHaveLength(4);
   });
 
+  it('removes events of materializations that ended together, and counts each', async () => {
+    const together = async (): Promise<number> => {
+      const { id } = await world().run(['x', 'y', 'z'].map((partition) => ({ asset: 'p', partition })));
+      await world().settle(...(await world().claim()).map((claim) => success(claim)));
+      return id;
+    };
+    const events = async (run: number): Promise<number> => (await world().eventKinds(run)).length;
+    const [first, second] = [await together(), await together()];
+    const { items } = await world().ledger.events({ run: second }, { limit: 100 });
+    let removed = 0;
+    for (let some = 2; some >= 2; removed += some) some = await ledger().removeRunEvents([first], 2);
+    expect(removed).toBe(6);
+    expect([await events(first), await events(second)]).toEqual([0, 6]);
+    await world().pass(DAY + 1000);
+    // Where the database is shared, events of other namespaces come before.
+    expect(await ledger().removeEvents(await ago(DAY), items.at(-1)!.id - 1, 100)).toMatchObject({ removed: 6 });
+    expect(await events(second)).toBe(0);
+  });
+
   it('tells which attempts can never commit any more', async () => {
     await world().run([{ asset: 'a' }, { asset: 'b' }, { asset: 'c' }, { asset: 'd' }, { asset: 'p', partition: 'x' }]);
     const [a, b, c, d, p] = await world().claim();

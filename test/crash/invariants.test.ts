@@ -13,13 +13,13 @@ import { violations } from './invariants.js';
 const DAMAGES: readonly (readonly [string, string])[] = [
   [
     'SingleCommit: more than one success',
-    `INSERT INTO flowstone.events (namespace, kind, materialization_id)
-      SELECT namespace, kind, materialization_id FROM flowstone.events WHERE kind = 'materialization.success' LIMIT 1`,
+    `INSERT INTO flowstone.events (namespace, kind, materializations)
+      SELECT namespace, kind, materializations FROM flowstone.events WHERE kind = 'materialization.success' LIMIT 1`,
   ],
   [
     'Absorbing: something happened',
-    `INSERT INTO flowstone.events (namespace, kind, materialization_id)
-      SELECT namespace, 'materialization.rescued', id FROM flowstone.materializations LIMIT 1`,
+    `INSERT INTO flowstone.events (namespace, kind, materializations)
+      SELECT namespace, 'materialization.rescued', ARRAY[id] FROM flowstone.materializations LIMIT 1`,
   ],
   ['Fence: the value is of another attempt', `UPDATE flowstone.materializations SET epoch = epoch + 1`],
   ['NoLost: a run has not ended', `UPDATE flowstone.runs SET status = 'running', completed_at = NULL`],

@@ -6,6 +6,9 @@ import type { JsonValue } from '../../lib/ledger/records.js';
 import { inputsFingerprint } from '../../lib/planning/inputs-fingerprint.js';
 
 const TERMINAL = `('success', 'failed', 'upstream_failed', 'skipped', 'cancelled')`;
+/** Events of materializations, a row for each: one of the table tells of many. */
+const EVENTS = `(SELECT e.id + t.place - 1 AS id, e.kind, t.id AS materialization_id FROM flowstone.events e
+  CROSS JOIN LATERAL unnest(e.materializations) WITH ORDINALITY t (id, place))`;
 const ENDING = `e.kind IN ('materialization.success', 'materialization.failed', 'materialization.upstream_failed',
   'materialization.skipped', 'materialization.cancelled')`;
 
@@ -13,12 +16,12 @@ const ENDING = `e.kind IN ('materialization.success', 'materialization.failed', 
 const VIOLATIONS = {
   'SingleCommit: more than one success, or another end than the recorded one': `
     SELECT m.id, m.status, array_agg(e.kind) AS ends FROM flowstone.materializations m
-    JOIN flowstone.events e ON e.materialization_id = m.id AND ${ENDING}
+    JOIN ${EVENTS} e ON e.materialization_id = m.id AND ${ENDING}
     GROUP BY m.id HAVING count(*) <> 1 OR min(e.kind) <> 'materialization.' || m.status`,
   'Absorbing: something happened to a materialization after its end': `
     SELECT m.id, later.kind FROM flowstone.materializations m
-    JOIN flowstone.events e ON e.materialization_id = m.id AND ${ENDING}
-    JOIN flowstone.events later ON later.materialization_id = m.id AND later.id > e.id AND later.kind <> 'process.blocked'`,
+    JOIN ${EVENTS} e ON e.materialization_id = m.id AND ${ENDING}
+    JOIN ${EVENTS} later ON later.materialization_id = m.id AND later.id > e.id AND later.kind <> 'process.blocked'`,
   'Fence: the value is of another attempt than the row says': `
     SELECT m.id, m.epoch, m.location FROM flowstone.materializations m
     WHERE m.status = 'success' AND m.location IS NOT NULL
@@ -31,9 +34,10 @@ const VIOLATIONS = {
     SELECT k.run_key FROM flowstone.run_keys k LEFT JOIN flowstone.runs r ON r.id = k.run_id WHERE r.id IS NULL`,
   'HeadConsistent: the head is not the newest success': `
     SELECT h.id, h.materialization_id, newest.id AS newest FROM flowstone.heads h
-    LEFT JOIN LATERAL (
-      SELECT m.id FROM flowstone.materializations m JOIN flowstone.events e ON e.materialization_id = m.id
-      WHERE m.head_id = h.id AND e.kind = 'materialization.success' ORDER BY e.id DESC LIMIT 1) newest ON true
+    LEFT JOIN (
+      SELECT DISTINCT ON (m.head_id) m.head_id, m.id FROM flowstone.materializations m
+      JOIN ${EVENTS} e ON e.materialization_id = m.id AND e.kind = 'materialization.success'
+      ORDER BY m.head_id, e.id DESC) newest ON newest.head_id = h.id
     WHERE h.materialization_id IS DISTINCT FROM newest.id`,
   'ActiveUnique: a lock was left over': `
     SELECT h.id, h.active_materialization FROM flowstone.heads h WHERE h.active_materialization IS NOT NULL`,
@@ -41,8 +45,8 @@ const VIOLATIONS = {
     SELECT m.id, m.waiting_for FROM flowstone.materializations m WHERE m.waiting_for IS NOT NULL`,
   'DepsFirst: an input was committed after what consumed it': `
     SELECT l.downstream, l.upstream FROM flowstone.lineage l
-    JOIN flowstone.events d ON d.materialization_id = l.downstream AND d.kind = 'materialization.success'
-    LEFT JOIN flowstone.events u ON u.materialization_id = l.upstream AND u.kind = 'materialization.success' AND u.id < d.id
+    JOIN ${EVENTS} d ON d.materialization_id = l.downstream AND d.kind = 'materialization.success'
+    LEFT JOIN ${EVENTS} u ON u.materialization_id = l.upstream AND u.kind = 'materialization.success' AND u.id < d.id
     WHERE u.id IS NULL AND NOT l.ordering`,
   'ReadyLive: something is ready of what has ended': `SELECT y.* FROM flowstone.ready y`,
   'ActiveUnique: a claim was left over': `SELECT c.* FROM flowstone.claims c`,

@@ -44,7 +44,7 @@ const RECORDED = `SELECT a.key, h.partition, m.status, m.priority, m.forced, m.b
     m.completed_at IS NULL AS open, h.failed, h.active_materialization, y.rank, l.run_id = m.run_id AS lane,
     ARRAY(SELECT (u.id - first.id) * 2 + e.ordering::integer FROM flowstone.lineage e
       JOIN flowstone.materializations u ON u.id = e.upstream WHERE e.downstream = m.id ORDER BY u.id) AS edges,
-    ARRAY(SELECT v.kind FROM flowstone.events v WHERE v.materialization_id = m.id) AS events
+    ARRAY(SELECT v.kind FROM flowstone.events v WHERE m.id = ANY (v.materializations)) AS events
   FROM flowstone.materializations m
   JOIN flowstone.assets a ON a.id = m.asset_id JOIN flowstone.heads h ON h.id = m.head_id
   JOIN flowstone.lanes l ON l.id = m.lane_id

@@ -14,9 +14,12 @@ import * as requesting from '../../lib/ledger/sql/statements/requesting.js';
 import * as timing from '../../lib/ledger/sql/statements/timing.js';
 import { freshDatabase, type FreshDatabase } from '../services/services.js';
 
-const statements = [acting, claiming, collecting, reading, registering, removing, requesting, timing].flatMap((file) =>
-  Object.values(file).filter((value): value is Statement => typeof value === 'object'),
+const made = [[], ['e.run_id = ?'], ['e.asset_id = ?'], ['e.run_id = ?', 'e.asset_id = ?']].map((conditions) =>
+  reading.eventsWhere(['e.namespace = ?', ...conditions]),
 );
+const statements = [acting, claiming, collecting, reading, registering, removing, requesting, timing]
+  .flatMap((file) => Object.values(file).filter((value): value is Statement => typeof value === 'object'))
+  .concat(made);
 
 let database: FreshDatabase;
 let client: Client;

@@ -140,6 +140,5 @@ CREATE INDEX ON torture.transitions (materialization, seq);
 CREATE INDEX ON torture.transitions (head, seq);
 CREATE INDEX ON torture.head_moves (became);
 CREATE INDEX ON torture.edges (downstream);
-CREATE INDEX ON flowstone.events (materialization_id);
 ANALYZE;
 `;

@@ -1,10 +1,11 @@
-// A fact worth telling; only ever added.
+// Facts worth telling, those of materializations to which the same happened in one row; only ever added.
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 import type { EventKind, JsonObject } from '../records.js';
 import { asNumber } from './as-number.js';
 
 @Entity({ name: 'events', synchronize: false })
 export class EventEntity {
+  /** Of what is told of the first materialization, or of none; of the others, the numbers that follow. */
   @PrimaryColumn({ type: 'bigint', transformer: asNumber })
   readonly id!: number;
 
@@ -20,8 +21,8 @@ export class EventEntity {
   @Column({ type: 'bigint', name: 'run_id', nullable: true, transformer: asNumber })
   readonly runId!: number | null;
 
-  @Column({ type: 'bigint', name: 'materialization_id', nullable: true, transformer: asNumber })
-  readonly materializationId!: number | null;
+  @Column({ type: 'bigint', array: true, nullable: true })
+  readonly materializations!: readonly string[] | null;
 
   @Column({ type: 'integer', name: 'asset_id', nullable: true })
   readonly assetId!: number | null;

@@ -214,10 +214,13 @@ export class Reads {
   }
 
   async events(filter: Parameters<Ledger['events']>[0], page: PageRequest): Promise<Page<EventRecord>> {
-    const conditions: Condition[] = [];
+    const conditions: Condition[] = [['e.namespace = ?', this.namespace]];
     if (filter.run !== undefined) conditions.push(['e.run_id = ?', filter.run]);
     if (filter.asset !== undefined) conditions.push(['e.asset_id = ?', await this.#number(filter.asset)]);
-    const rows = await this.#list<EventRow>(eventsWhere, 'e', conditions, page);
+    const rows = await this.database.rows<EventRow>(eventsWhere(conditions.map(([sql]) => sql)), [
+      ...[page.limit + 1, page.before ?? Number.MAX_SAFE_INTEGER],
+      ...conditions.flatMap(([, ...values]) => values),
+    ]);
     const keyOf = await this.#keys(rows);
     return pageOf(rows, page, (row) => eventRecord(row, keyOf));
   }

@@ -102,9 +102,9 @@ export const REPORT_VERSION = statement(
     UPDATE fs.heads h SET materialization_id = m.id, invalidated = false, failed = false FROM made m
     WHERE h.id = ANY (ARRAY(SELECT x.id FROM head x))
   )
-  INSERT INTO fs.events (namespace, kind, materialization_id, asset_id, partition, actor, detail)
-  SELECT $1, 'asset.version_reported', m.id, $2, $3, $6, jsonb_build_object('dataVersion', $4::text) FROM made m
-  RETURNING materialization_id`,
+  INSERT INTO fs.events (namespace, kind, materializations, asset_id, partition, actor, detail)
+  SELECT $1, 'asset.version_reported', ARRAY[m.id], $2, $3, $6, jsonb_build_object('dataVersion', $4::text) FROM made m
+  RETURNING materializations[1] AS materialization_id`,
 );
 
 /** Purpose: keys come into being, or back. Plan: primary key. Values: namespace, name, keys, actor. */

@@ -8,12 +8,27 @@ const MATERIALIZATION = `SELECT m.*, h.partition, COALESCE(s.removed, false) AS 
   LEFT JOIN LATERAL (SELECT s.collection IS NOT NULL OR s.gone AS removed FROM fs.superseded s
     WHERE s.materialization_id = m.id OFFSET 0) s ON true`;
 
-// The partition of a materialization's event is that of its head.
-const EVENT = `SELECT e.id, e.at, e.kind, e.run_id, e.materialization_id, e.asset_id, COALESCE(e.partition, m.partition) AS partition,
-    e.actor, e.detail FROM fs.events e
+// A row tells of one materialization or many, and each has a record, whose id is that of the row plus its place there. Of
+// the rows (as many as records are enough, since each before that id has one) only those are taken apart that the page
+// begins with or reaches. The partition of a materialization's event is that of its head, looked up for the page alone.
+const eventsPage = (
+  where: string,
+): string => `SELECT e.id + e.place AS id, e.at, e.kind, e.run_id, e.materialization_id,
+    e.asset_id, COALESCE(e.partition, m.partition) AS partition, e.actor, e.detail
+  FROM (
+    SELECT e.*, t.materialization_id, t.place FROM (
+      SELECT e.*, sum(LEAST($2 - e.id, COALESCE(cardinality(e.materializations), 1)))
+        OVER (ORDER BY e.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS newer
+      FROM (SELECT e.* FROM fs.events e WHERE e.id < $2 AND ${where} ORDER BY e.id DESC LIMIT $1) e) e
+    CROSS JOIN LATERAL (SELECT t.id AS materialization_id, t.position - 1 AS place
+      FROM unnest(COALESCE(e.materializations, '{NULL}')) WITH ORDINALITY AS t (id, position)
+      WHERE e.id + t.position - 1 < $2) t
+    WHERE e.newer IS NULL OR e.newer < $1
+    ORDER BY e.id DESC, t.place DESC LIMIT $1) e
   LEFT JOIN LATERAL (
     SELECT h.partition FROM (SELECT m.head_id FROM fs.materializations m WHERE m.id = e.materialization_id OFFSET 0) m
-    CROSS JOIN LATERAL (SELECT h.partition FROM fs.heads h WHERE h.id = m.head_id OFFSET 0) h) m ON true`;
+    CROSS JOIN LATERAL (SELECT h.partition FROM fs.heads h WHERE h.id = m.head_id OFFSET 0) h) m ON true
+  ORDER BY e.id DESC, e.place DESC`;
 
 const listings = new Map<string, Statement>();
 
@@ -32,9 +47,16 @@ function leadsToRows(condition: string): boolean {
 
 /** The listing for these conditions, newest first, one more than the page so that its end is known. */
 function listing(name: string, select: string, alias: string, conditions: readonly string[]): Statement {
-  let parameter = 1;
-  const where = conditions.join(' AND ').replaceAll('?', () => `$${++parameter}`);
-  const text = `${select} WHERE ${where} ORDER BY ${pageKey(alias, conditions)} DESC LIMIT $1`;
+  return listed(name, `${select} WHERE ${all(conditions, 2)} ORDER BY ${pageKey(alias, conditions)} DESC LIMIT $1`);
+}
+
+/** All of these, whose values begin at a parameter. */
+function all(conditions: readonly string[], first: number): string {
+  let parameter = first;
+  return conditions.join(' AND ').replaceAll('?', () => `$${parameter++}`);
+}
+
+function listed(name: string, text: string): Statement {
   let known = listings.get(text);
   if (!known) listings.set(text, (known = statement(`${name}_${listings.size}`, text)));
   return known;
@@ -45,8 +67,9 @@ export const runsWhere = (conditions: readonly string[]): Statement => listing('
 /** Plan: materializations_run, materializations_head or primary key. Values: limit, then one per `?` of the conditions. */
 export const materializationsWhere = (conditions: readonly string[]): Statement =>
   listing('materializations', MATERIALIZATION, 'm', conditions);
-/** Plan: events_run, events_asset or primary key. Values: limit, then one per `?` of the conditions. */
-export const eventsWhere = (conditions: readonly string[]): Statement => listing('events', EVENT, 'e', conditions);
+/** Plan: events_run, events_asset or primary key. Values: limit, the id before which, then one per `?` of the conditions. */
+export const eventsWhere = (conditions: readonly string[]): Statement =>
+  listed('events', eventsPage(all(conditions, 3)));
 
 const HEAD = `SELECT h.id, h.asset_id, h.partition, h.materialization_id, h.invalidated, h.failed, h.active_materialization, v.*`;
 const VALUE_OF_HEAD = `LEFT JOIN LATERAL (

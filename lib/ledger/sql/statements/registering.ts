@@ -181,8 +181,8 @@ export const EXPIRED = statement(
 export const TELL_BLOCK = statement(
   'tell_block',
   `WITH told AS (
-    INSERT INTO fs.events (namespace, kind, run_id, materialization_id, asset_id, partition, detail)
-    SELECT $1, 'process.blocked', m.run_id, m.id, m.asset_id, m.partition, $3::jsonb
+    INSERT INTO fs.events (namespace, kind, run_id, materializations, asset_id, partition, detail)
+    SELECT $1, 'process.blocked', m.run_id, CASE WHEN m.id IS NOT NULL THEN ARRAY[m.id] END, m.asset_id, m.partition, $3::jsonb
     FROM (SELECT unnest($2::bigint[]) AS id UNION ALL SELECT NULL WHERE cardinality($2::bigint[]) = 0) e
     LEFT JOIN LATERAL (
       SELECT m.id, m.run_id, m.asset_id, h.partition FROM fs.materializations m

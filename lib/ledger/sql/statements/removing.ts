@@ -51,7 +51,11 @@ export const REMOVE_MATERIALIZATIONS = statement(
   FROM (SELECT p.run, p.id FROM page p ORDER BY p.place DESC, p.id DESC LIMIT 1) l`,
 );
 
-/** Purpose: events of runs go. Plan: events_run, primary key. Values: run ids, limit. */
+/** Of how many events these rows were. */
+const TOLD = (rows: string): string =>
+  `(SELECT COALESCE(sum(COALESCE(cardinality(r.materializations), 1)), 0) FROM ${rows} r)`;
+
+/** Purpose: events of runs go, so many rows. Plan: events_run, primary key. Values: run ids, limit. */
 export const REMOVE_RUN_EVENTS = statement(
   'remove_run_events',
   `WITH removed AS (
@@ -59,9 +63,9 @@ export const REMOVE_RUN_EVENTS = statement(
       SELECT e.id FROM unnest($1::bigint[]) AS r (id)
       CROSS JOIN LATERAL (SELECT e.id FROM fs.events e WHERE e.run_id = r.id ORDER BY e.id LIMIT $2) e
       LIMIT $2))
-    RETURNING e.id
+    RETURNING e.materializations
   )
-  SELECT count(*) AS removed FROM removed`,
+  SELECT ${TOLD('removed')} AS removed`,
 );
 
 /**
@@ -130,8 +134,8 @@ export const REMOVE_EVENTS = statement(
     SELECT e.id, e.namespace, e.at FROM fs.events e WHERE e.id > $3 ORDER BY e.id LIMIT $4
   ), removed AS (
     DELETE FROM fs.events e
-    WHERE e.id = ANY (ARRAY(SELECT p.id FROM page p WHERE p.namespace = $1 AND p.at < $2)) RETURNING e.id
+    WHERE e.id = ANY (ARRAY(SELECT p.id FROM page p WHERE p.namespace = $1 AND p.at < $2)) RETURNING e.materializations
   )
-  SELECT (SELECT count(*) FROM removed) AS removed, (SELECT count(*) FROM page) AS seen,
+  SELECT ${TOLD('removed')} AS removed, (SELECT count(*) FROM page) AS seen,
     (SELECT max(p.id) FROM page p) AS last, (SELECT min(p.at) FROM page p) < $2 AS old`,
 );

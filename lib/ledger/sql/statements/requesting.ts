@@ -1,4 +1,5 @@
 // Statements that record runs and their plans.
+import { MOST_TOLD } from '../../../../migrations/0001-functions/ending.js';
 import { statement } from '../statement.js';
 
 /** The dimension whose values are the keys of a pool `p`; null where nothing bounds its keys. */
@@ -326,6 +327,7 @@ export const TELL_BLOCKED = statement(
     WHERE h.id = ANY (ARRAY(SELECT e.head_id FROM ended e JOIN locked l ON l.id = e.head_id
       WHERE e.status <> 'cancelled'))
   )
-  INSERT INTO fs.events (namespace, kind, run_id, materialization_id, asset_id)
-  SELECT $1, 'materialization.' || e.status, e.run_id, e.id, e.asset_id FROM ended e ORDER BY e.id`,
+  INSERT INTO fs.events (namespace, kind, run_id, materializations, asset_id)
+  SELECT $1, 'materialization.' || e.status, e.run_id, array_agg(e.id ORDER BY e.id), e.asset_id FROM ended e
+  GROUP BY e.run_id, e.asset_id, e.status, (e.id - $3) / ${MOST_TOLD} ORDER BY min(e.id)`,
 );
