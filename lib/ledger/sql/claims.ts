@@ -96,7 +96,8 @@ export class Claims {
       const claims = await fn();
       const told = this.#told.get(process) ?? new Map<number, number>();
       this.#told.set(process, told);
-      for (const { id, epoch } of claims) told.set(id, epoch);
+      // Answers may come in another order than the claims were made in.
+      for (const { id, epoch } of claims) told.set(id, Math.max(epoch, told.get(id) ?? 0));
       return claims;
     } catch (error) {
       this.#inDoubt.add(process);
