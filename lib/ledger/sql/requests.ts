@@ -10,7 +10,7 @@ import { copyRows } from './plan-copy.js';
 import { addKeysAhead } from './plan-lanes.js';
 import { numberAssets, PlanNumbers } from './plan-numbers.js';
 import { beginPlan, insertRows, NO_PLAN, type PlanStart } from './plan-rows.js';
-import { removedRunRow, runRecord, type RunRow } from './rows.js';
+import { removedRunRow, runRecord, type ClaimColumns, type RunRow } from './rows.js';
 import { runsWhere } from './statements/reading.js';
 import {
   CLAIM_PLANNING,
@@ -28,6 +28,12 @@ interface Recorded {
   readonly run: RunRecord;
   readonly created: boolean;
   readonly claims: readonly Claim[];
+}
+
+/** A run of one materialization, recorded as running, with the claim of it. */
+interface RunningRow extends RunRow {
+  readonly materialization: number;
+  readonly claims: ClaimColumns;
 }
 
 /** Rows from which on a plan is copied. */
@@ -98,12 +104,16 @@ export class Requests {
     if (!claim || claim.limit < 1 || !claim.assets.includes(asset)) return undefined;
     const number = (await this.claims.assets.require(this.database, [asset]))(asset);
     const { request, ...columns } = run;
-    const [row] = await this.database.rows<RunRow & { readonly materialization: number }>(INSERT_RUNNING, [
+    const [row] = await this.database.rows<RunningRow>(INSERT_RUNNING, [
       ...[this.namespace, json(columns), json(request), claim.process],
       ...[number, plan.partitionAt(0), plan.forcedAt(0), plan.priorityAt(0)],
     ]);
     if (!row) return undefined;
-    const claims = await this.claims.describe(this.database, claim.process, [row.materialization]);
+    const { claims: claimed, materialization } = row;
+    const whole = claimed.heads !== null || claimed.columns.head[0] === null;
+    const claims = whole
+      ? await this.claims.records(this.database, claimed)
+      : await this.claims.describe(this.database, claim.process, [materialization]);
     return { run: runRecord(row), created: true, claims };
   }
 

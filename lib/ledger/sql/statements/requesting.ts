@@ -64,7 +64,8 @@ export const INSERT_RUN = statement(
 /**
  * Purpose: a run of one materialization, recorded as already running: one statement, one commit. No row where the
  * process was given up or outdated, the asset's pool counts its places, or another materialization holds (asset, partition): then
- * nothing was written.
+ * nothing was written. With what the process needs of its claim (as describe_claims); of a head that was committed while the
+ * statement ran it has no version yet.
  * Plan: processes_pkey, primary keys of assets and pools, heads_partition. Guard: the lock of single flight is free,
  * judged under its row lock.
  * Values: namespace, run (json, without maxConcurrency), request (json, kept as written), process, asset, partition,
@@ -110,7 +111,21 @@ export const INSERT_RUNNING = statement(
       ('run.requested', r.requested_by, NULL::jsonb),
       ('run.planned', NULL, jsonb_build_object('materializations', 1))) AS e (kind, actor, detail)
   )
-  SELECT r.*, n.id AS materialization FROM run r CROSS JOIN numbers n`,
+  SELECT r.*, n.id AS materialization, json_build_object('claimed_at', clock_timestamp(),
+    'columns', json_build_object('id', json_build_array(n.id), 'run_id', json_build_array(n.run),
+      'asset_id', json_build_array($5), 'partition', json_build_array(h.partition), 'epoch', '[1]'::json,
+      'attempts', '[0]'::json, 'rescues', '[0]'::json, 'forced', json_build_array($7::boolean),
+      'priority', json_build_array($8::integer), 'waited_for', '[null]'::json,
+      'head', json_build_array(h.materialization_id), 'invalidated', json_build_array(h.invalidated),
+      'failed', json_build_array(h.failed), 'batch', '[null]'::json),
+    'runs', json_build_array(json_build_object('id', r.id, 'requested_by', r.requested_by, 'tags', r.tags,
+      'force_max_age', r.force_max_age)),
+    'heads', (SELECT json_agg(v) FROM (
+      SELECT v.id, v.data_version, v.code_version, v.inputs, v.upstreams, v.io, v.location, v.size, v.rows, v.hash,
+        v.completed_at
+      FROM fs.materializations v WHERE v.id = h.materialization_id) v),
+    'joined', NULL) AS claims
+  FROM run r CROSS JOIN numbers n CROSS JOIN head h`,
 );
 
 /**
