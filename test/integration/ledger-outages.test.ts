@@ -252,15 +252,17 @@ describe('an outage of the ledger\u2019s database', () => {
 });
 
 describe('a process that is silent', () => {
-  it('is not told of a claim that another has since', async () => {
+  it('is told of its own attempt only, which is fenced if another has the claim since', async () => {
     const options = { plan: planOf([{ asset: 'a' }]), claim: { process: 'one', assets: ['a'], limit: 1 } };
     let others: readonly Claim[] = [];
     interceptAfter('INTO "flowstone".runs', async () => {
       await ledger.unregister('one');
       others = await world.claim('two');
     });
-    expect(await ledger.insertRun(runOf(), options)).toMatchObject({ created: true, claims: [] });
-    expect(others).toMatchObject([{ asset: 'a', epoch: 2 }]);
+    const { claims } = await ledger.insertRun(runOf(), options);
+    expect(claims).toMatchObject([{ asset: 'a', epoch: 1 }]);
+    expect(others).toMatchObject([{ id: claims[0]!.id, asset: 'a', epoch: 2 }]);
+    expect(await world.settle(success(claims[0]!))).toMatchObject({ verdicts: ['fenced'] });
   });
 });
 
