@@ -19,6 +19,7 @@ import { Catalogue } from './runs/catalogue.js';
 import { LookAgainDesk } from './runs/claim.desk.js';
 import { Coordinator } from './runs/coordinator.js';
 import { messageOf, placeName, type Failure } from './runs/failure.js';
+import { isOutage } from './runs/patience.js';
 import { Pulse } from './runs/heartbeat/pulse.js';
 import { heartbeatFor } from './runs/heartbeat/heartbeat-for.js';
 import { LedgerFacts, type LostValue } from './runs/ledger.facts.js';
@@ -233,11 +234,23 @@ export class FlowStoneEngine {
     this.coordinator.close();
   }
 
-  /** Waits for what runs, up to the deadline, then hands back the rest and leaves. */
+  /**
+   * Waits for what runs, up to the deadline, then hands back the rest and leaves; without that while the ledger cannot be
+   * reached: then others take over when the lease ends.
+   */
   async drain(): Promise<void> {
     await this.collector.close();
-    await this.coordinator.drain(this.options.drainDeadline);
-    await this.membership.leave();
+    const outages: unknown[] = [];
+    const unlessAway = (error: unknown): void => {
+      if (!isOutage(error)) throw error;
+      outages.push(error);
+    };
+    await this.coordinator.drain(this.options.drainDeadline).catch(unlessAway);
+    await this.membership.leave().catch(unlessAway);
+    if (outages.length === 0) return;
+    this.#logger.warn(
+      `The ledger cannot be reached (${messageOf(outages[0])}): what ran here is taken over when its lease ends.`,
+    );
   }
 
   async close(): Promise<void> {

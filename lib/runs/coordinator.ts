@@ -268,7 +268,10 @@ export class Coordinator {
     this.#handBack(this.#waiting.splice(0).map(({ claim }) => claim));
   }
 
-  /** After close(): resolves when what runs has ended and is settled, or after `deadline` ms. */
+  /**
+   * After close(): resolves when what runs has ended and is settled, or after `deadline` ms. An outage of the ledger
+   * rejects; then as well nothing goes on here.
+   */
   async drain(deadline: number): Promise<void> {
     if (this.#inHand.size > 0) {
       await new Promise<void>((resolve) => {
@@ -285,9 +288,12 @@ export class Coordinator {
     await this.#planning;
     await this.#beating;
     await this.#beside;
-    while (this.#finished.length > 0) await this.#exchange(0);
-    for (const end of this.#lasting.values()) end();
-    await this.#queueStopped;
+    try {
+      while (this.#finished.length > 0) await this.#exchange(0);
+    } finally {
+      for (const end of this.#lasting.values()) end();
+      await this.#queueStopped;
+    }
   }
 
   /**

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { ledgerDataSource } from '../../lib/ledger/sql/data-source.js';
-import type { FlowStoneOptions } from '../../lib/index.js';
-import { startApp } from '../behaviour/graph.js';
+import { Asset, type FlowStoneOptions } from '../../lib/index.js';
+import { gate, startApp } from '../behaviour/graph.js';
 import { startPrivatePostgres, type PrivateServer } from '../services/server.mjs';
 import { violations } from './invariants.js';
 import { Act, assets } from './lease-graph.mjs';
@@ -77,4 +77,29 @@ describe('a restart of PostgreSQL under load', () => {
     },
     60_000,
   );
+});
+
+describe('an application that is closed while PostgreSQL is away', () => {
+  it('ends without handing back what it held, and others take that over', async () => {
+    const begun = gate();
+    const ended = gate();
+    @Asset()
+    class Interrupted {
+      async execute(): Promise<void> {
+        begun.open();
+        await ended.opened;
+      }
+    }
+    const first = await startApp([Interrupted], { ...options, drainDeadline: 100 });
+    const run = await first.flowstone.materialize(Interrupted);
+    await begun.opened;
+    await server.down('SIGQUIT');
+    ended.open();
+    await first.app.close();
+
+    await server.up();
+    const second = await startApp([Interrupted], options);
+    expect(await second.flowstone.run(run.id).wait()).toMatchObject({ status: 'success' });
+    await second.app.close();
+  }, 60_000);
 });
