@@ -101,7 +101,6 @@ export interface CoordinatorOptions {
 interface InHand extends Placed {
   readonly claim: Claim;
   readonly abort: Abort;
-  place: Place;
   /** Known once it was examined. */
   execution: Execution | undefined;
 }

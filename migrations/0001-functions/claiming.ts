@@ -193,23 +193,23 @@ const TAKE = `      UPDATE heads h SET active_materialization = j.holder,
  * `p_assets`: a bit for each asset that the process executes, by number (get_bit).
  * This half never waits: what cannot be locked stays ready for the next claim. The process row is shared (KEY SHARE),
  * so that a rescue, which takes it FOR UPDATE, comes wholly before (then there is no row, and nothing is claimed) or
- * wholly after.  `p_run`: only of this run.
- * `p_released`: lanes in which this transaction made something ready, which the tally has not told them yet.
+ * wholly after. `p_run`: only of this run.
+ * `p_released`: lanes in which this transaction made something ready, which they have not noted yet.
  * Only lanes that have a place and a token are taken from; those that have none wait at the gate of a limit that is full
  * (`shut`, `gates`: which from now on) and are looked at again when that opens. `again`: in how many ms more may be had
  * that nobody will ring for (a token comes, another process was just counting, or there were too many lanes to see them
  * all), null: not to be known.
  * Of the assets `p_batched`, so many as `p_sizes` says share a place: with those that take places, of one lane, come
  * others of it, as many as fill their batches. `p_limit` counts places, too.
- * `served`: lanes that are to note that they were. The caller notes that (note_lanes) and counts (tally). Plan: lanes_ready from both ends and, where these leave out some, from a place by chance, so
- * that those between are seen too; likewise limits_gates, and lanes_gated for each; ready_pkey per lane, stopped by LIMIT;
- * primary keys.
+ * `served`: lanes that are to note that they were. The caller notes what concerns lanes (note_lanes) and counts (tally).
+ * Plan: lanes_ready from both ends and, where these leave out some, from a place by chance, so that those between are seen
+ * too; likewise limits_gates, and lanes_gated for each; ready_pkey per lane, stopped by LIMIT; primary keys.
  * Guard: pending without blockers, read under the row lock; `outdated`: other definitions may count than the process
  * knows, nothing is claimed until it has asked.
  */
 export const CLAIM_READY = `CREATE FUNCTION claim_ready(p_namespace integer, p_process text, p_limit integer, p_assets bytea,
   p_batched integer[], p_sizes integer[], p_run bigint, p_released bigint[], OUT claimed claim[],
-  OUT served bigint[],  OUT empty bigint[], OUT empty_at integer[], OUT again float8,
+  OUT served bigint[], OUT empty bigint[], OUT empty_at integer[], OUT again float8,
   OUT outdated boolean, OUT shut bigint[], OUT gates bigint[])
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -460,7 +460,7 @@ END $$`;
 
 /**
  * Pools in which others may find something, now that these moved and lanes were released and the process itself took what it
- * could: work of assets it has no part in, and places that somebody waits for. Plan: primary keys, ready_pkey, lanes_gated.
+ * could: work of assets it has no part in, and places that somebody waits for. Plan: primary keys, lanes_gated.
  */
 export const POOLS_TO_RING = `CREATE FUNCTION pools_to_ring(p_moved moved[], p_released bigint[]) RETURNS text[] LANGUAGE plpgsql
 AS $$

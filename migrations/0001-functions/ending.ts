@@ -308,10 +308,9 @@ DECLARE
   v_all moved[];
   v_cut boolean;
   v_lanes bigint[];
-  v_gave boolean;
 BEGIN
   SELECT p_moved || f.doomed, f.cut INTO v_all, v_cut FROM follow(p_moved) f;
-  SELECT c.released, c.gave INTO v_lanes, v_gave FROM conclude(p_namespace, v_all) c;
+  v_lanes := (conclude(p_namespace, v_all)).released;
   PERFORM note_lanes(v_lanes);
   ended := COALESCE(tally(p_namespace, v_all, p_touched => p_touched, p_cut => v_cut), '{}');
   released := v_lanes IS NOT NULL OR EXISTS (SELECT FROM unnest(v_all) m WHERE m.process IS NOT NULL);
