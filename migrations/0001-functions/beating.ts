@@ -1,5 +1,7 @@
 // How attempts come to their end or go back: the beat of a process, and the work of those that are lost or leave.
 
+import { ENTER } from './lanes.js';
+
 /**
  * One beat of a process: attempts end or go back as their outcomes say, with all that follows, and what is ready is
  * claimed. Either half may be empty. Guard of the first: running at this epoch; a success also before its deadline. A
@@ -26,8 +28,13 @@ DECLARE
   v_empty_at integer[];
   v_shut bigint[];
   v_gates bigint[];
+  v_left integer := p_limit;
 BEGIN
   ended := '{}'; released := false;
+  IF p_limit > 0 THEN
+    ${ENTER}
+    IF outdated IS NOT false THEN v_left := 0; END IF;
+  END IF;
   IF cardinality(p_ids) > 0 THEN
     WITH outcome AS MATERIALIZED (
       SELECT * FROM json_to_recordset(p_outcomes) AS o (id bigint, epoch integer, status text, attempts integer,
@@ -94,15 +101,19 @@ BEGIN
 
     IF cardinality(v_moved) > 0 THEN
       IF v_failing THEN SELECT v_moved || f.doomed, f.cut INTO v_moved, v_cut FROM follow(v_moved) f; END IF;
-      SELECT c.released, c.gave INTO v_lanes, v_gave FROM conclude(p_namespace, v_moved) c;
+      -- What is computed in batches is chosen by claim_ready alone.
+      SELECT c.released, c.gave, c.claimed, c.served INTO v_lanes, v_gave, v_claimed, v_served
+      FROM conclude(p_namespace, v_moved, p_process, CASE WHEN p_batched IS NULL THEN v_left ELSE 0 END, p_assets) c;
+      v_left := v_left - COALESCE(cardinality(v_claimed), 0);
     END IF;
     -- A claim below sees what was released.
     released := p_limit = 0 AND (v_lanes IS NOT NULL OR v_gave);
   END IF;
-  IF p_limit > 0 THEN
-    SELECT c.claimed, c.served, c.empty, c.empty_at, c.again, c.outdated, c.shut, c.gates
-    INTO v_claimed, v_served, v_empty, v_empty_at, again, outdated, v_shut, v_gates
-    FROM claim_ready(p_namespace, p_process, p_limit, p_assets, p_batched, p_sizes, NULL, v_lanes) c;
+  -- Where something was taken at once nothing else was ready before.
+  IF v_left > 0 AND (v_claimed IS NULL OR v_lanes IS NOT NULL) THEN
+    SELECT v_claimed || c.claimed, v_served || c.served, c.empty, c.empty_at, c.again, c.shut, c.gates
+    INTO v_claimed, v_served, v_empty, v_empty_at, again, v_shut, v_gates
+    FROM claim_ready(p_namespace, p_process, v_left, p_assets, p_batched, p_sizes, NULL, v_lanes) c;
     -- Most have been emptied by that.
     IF v_lanes IS NOT NULL THEN
       SELECT array_agg(r.id) INTO v_lanes FROM unnest(v_lanes) r (id)

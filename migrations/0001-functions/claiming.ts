@@ -1,5 +1,5 @@
 // How work is given to a process: what of the next lanes is taken, and what is told of it.
-import { LANES_IN_SIGHT, lookAtLanes, NEXT_BY_KEY, NEXT_BY_RUN } from './lanes.js';
+import { ENTER, LANES_IN_SIGHT, lookAtLanes, NEXT_BY_KEY, NEXT_BY_RUN, ofItsAssets } from './lanes.js';
 
 /** Of what is claimed for batches beside what takes their places, so many at once. */
 const MOST_BESIDE = 1000;
@@ -9,9 +9,6 @@ const OPEN_ROW = [
   ...['place', 'rank', 'spot', 'id', 'run_id', 'lane_id', 'head_id', 'asset_id', 'priority', 'epoch', 'attempts'],
   ...['rescues', 'forced', 'waited_for', 'head_spot', 'partition', 'head', 'invalidated', 'failed', 'active'],
 ];
-
-/** Whether the process executes the asset of the ready row `y`: a bit for each, by number. */
-const OF_ITS_ASSETS = `CASE WHEN y.asset_id < v_known THEN get_bit(p_assets, y.asset_id) = 1 END`;
 
 /** A materialization that a process has claimed in this transaction, with what it is told of it. */
 export const CLAIM = `CREATE TYPE claim AS (
@@ -113,7 +110,7 @@ function pickReady({ limited, batched }: { readonly limited: boolean; readonly b
   return `    WITH picked AS MATERIALIZED (
       SELECT y.*, ${limited ? 'l.limits, l.turn, ' : ''}l.quota FROM (${lane}) l CROSS JOIN LATERAL (${openRows(
         // IS TRUE keeps it from becoming a condition of the index, which is to be read in its order.
-        `y.lane_id = l.id AND (${OF_ITS_ASSETS}) IS TRUE`,
+        `y.lane_id = l.id AND (${ofItsAssets('y')}) IS TRUE`,
         'l.quota',
       )}) y${limited ? '' : ' ORDER BY y.rank, y.id LIMIT v_left'}
 ${limited ? ALLOWED : ''}${batched ? BESIDE : ''}    ), judged AS ${batched ? 'MATERIALIZED ' : ''}(
@@ -191,9 +188,7 @@ const TAKE = `      UPDATE heads h SET active_materialization = j.holder,
  * whose lock is free, or its own already, takes it; the others record whom they wait for, under the head's row lock, so
  * that the holder's end cannot miss them.
  * `p_assets`: a bit for each asset that the process executes, by number (get_bit).
- * This half never waits: what cannot be locked stays ready for the next claim. The process row is shared (KEY SHARE),
- * so that a rescue, which takes it FOR UPDATE, comes wholly before (then there is no row, and nothing is claimed) or
- * wholly after. `p_run`: only of this run.
+ * This half never waits: what cannot be locked stays ready for the next claim. `p_run`: only of this run.
  * `p_released`: lanes in which this transaction made something ready, which they have not noted yet.
  * Only lanes that have a place and a token are taken from; those that have none wait at the gate of a limit that is full
  * (`shut`, `gates`: which from now on) and are looked at again when that opens. `again`: in how many ms more may be had
@@ -204,13 +199,12 @@ const TAKE = `      UPDATE heads h SET active_materialization = j.holder,
  * `served`: lanes that are to note that they were. The caller notes what concerns lanes (note_lanes) and counts (tally).
  * Plan: lanes_ready from both ends and, where these leave out some, from a place by chance, so that those between are seen
  * too; likewise limits_gates, and lanes_gated for each; ready_pkey per lane, stopped by LIMIT; primary keys.
- * Guard: pending without blockers, read under the row lock; `outdated`: other definitions may count than the process
- * knows, nothing is claimed until it has asked.
+ * Guard: pending without blockers, read under the row lock; the caller knows that the process may claim (ENTER).
  */
 export const CLAIM_READY = `CREATE FUNCTION claim_ready(p_namespace integer, p_process text, p_limit integer, p_assets bytea,
   p_batched integer[], p_sizes integer[], p_run bigint, p_released bigint[], OUT claimed claim[],
   OUT served bigint[], OUT empty bigint[], OUT empty_at integer[], OUT again float8,
-  OUT outdated boolean, OUT shut bigint[], OUT gates bigint[])
+  OUT shut bigint[], OUT gates bigint[])
 LANGUAGE plpgsql AS $$
 DECLARE
   v_now timestamptz;
@@ -245,10 +239,6 @@ DECLARE
   v_idle bigint[];
 BEGIN
   claimed := '{}';
-  -- Before lanes are read: see bound_pools.
-  LOCK TABLE claims IN ROW EXCLUSIVE MODE;
-  SELECT p.outdated INTO outdated FROM processes p WHERE p.namespace = p_namespace AND p.id = p_process FOR KEY SHARE;
-  IF outdated IS NOT false THEN RETURN; END IF;
   v_now := clock_timestamp();
   SELECT EXISTS (SELECT FROM pools p WHERE p.namespace = p_namespace AND num_nonnulls(p.key_capacity, p.key_burst) > 0),
     EXISTS (SELECT FROM limits x WHERE x.namespace = p_namespace AND x.opens_at <= v_now AND p_run IS NULL),
@@ -331,7 +321,7 @@ ${TAKE}
       v_unfit := ARRAY(
         SELECT y.place FROM unnest(v_lanes) l (id) CROSS JOIN LATERAL (
           SELECT y.ctid AS place, y.materialization_id AS id FROM ready y
-          WHERE y.lane_id = l.id AND (${OF_ITS_ASSETS}) IS TRUE
+          WHERE y.lane_id = l.id AND (${ofItsAssets('y')}) IS TRUE
           ORDER BY y.rank, y.materialization_id LIMIT 4) y
         WHERE NOT EXISTS (SELECT FROM materializations m
           WHERE m.id = y.id AND m.status = 'pending' AND m.blockers = 0 AND m.waiting_for IS NULL OFFSET 0));
@@ -450,7 +440,10 @@ DECLARE
   v_served bigint[];
   v_shut bigint[];
   v_gates bigint[];
+  outdated boolean;
 BEGIN
+  ${ENTER}
+  IF outdated IS NOT false THEN RETURN NULL; END IF;
   SELECT c.claimed, c.served, c.shut, c.gates INTO v_claimed, v_served, v_shut, v_gates
   FROM claim_ready(p_namespace, p_process, p_limit, p_assets, p_batched, p_sizes, p_run, NULL) c;
   PERFORM note_lanes(NULL, v_served, p_shut => v_shut, p_gates => v_gates);

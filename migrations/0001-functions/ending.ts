@@ -81,11 +81,13 @@ END $$`;
 /**
  * All effects of what moved on others but the counting, which comes last (tally): claims are given up, heads move,
  * dependents and waiters are released, timers go and come, events are told, places are given back.
- * Returns the lanes in which something became ready, and whether places were given back. Plan: primary keys, heads_pkey, lineage_upstream,
- * materializations_waiting.
+ * A process that may claim (ENTER) says how much it takes at once of what is released (see release).
+ * Returns the lanes in which something became ready, whether places were given back, what was taken and of which lanes
+ * that are to note it. Plan: primary keys, heads_pkey.
  */
-export const CONCLUDE = `CREATE FUNCTION conclude(p_namespace integer, p_moved moved[], OUT released bigint[],
-  OUT gave boolean) LANGUAGE plpgsql
+export const CONCLUDE = `CREATE FUNCTION conclude(p_namespace integer, p_moved moved[], p_process text DEFAULT NULL,
+  p_limit integer DEFAULT 0, p_assets bytea DEFAULT NULL, OUT released bigint[], OUT gave boolean, OUT claimed claim[],
+  OUT served bigint[]) LANGUAGE plpgsql
 AS $$
 DECLARE
   v_done bigint[];
@@ -144,24 +146,8 @@ BEGIN
 
   -- A statement after the heads were locked, so that no waiter is missed.
   IF v_done IS NOT NULL OR v_holders IS NOT NULL THEN
-    WITH freed AS MATERIALIZED (
-      SELECT f.id, sum(f.n)::integer AS n FROM (
-        SELECT l.downstream AS id, 1 AS n FROM unnest(v_done) d (id)
-        CROSS JOIN LATERAL (SELECT l.downstream FROM lineage l WHERE l.upstream + 0 = d.id OFFSET 0) l
-        UNION ALL SELECT w.id, 0 FROM materializations w WHERE w.waiting_for = ANY (v_holders)) f
-      GROUP BY f.id ORDER BY f.id
-    ), released AS (
-      UPDATE materializations m SET
-        blockers = m.blockers - f.n, waited_for = COALESCE(m.waiting_for, m.waited_for), waiting_for = NULL
-      FROM freed f
-      WHERE m.id = ANY (ARRAY(SELECT x.id FROM freed x)) AND f.id = m.id AND m.status = 'pending'
-      RETURNING m.id, m.lane_id, m.priority, m.asset_id, m.blockers
-    ), offered AS (
-      INSERT INTO ready (lane_id, rank, materialization_id, asset_id)
-      SELECT r.lane_id, -r.priority, r.id, r.asset_id FROM released r WHERE r.blockers = 0
-      RETURNING lane_id
-    )
-    SELECT array_agg(DISTINCT o.lane_id) INTO released FROM offered o;
+    SELECT r.released, r.claimed, CASE WHEN r.served THEN ARRAY[(p_moved[1]).lane_id] END INTO released, claimed, served
+    FROM release(p_namespace, v_done, v_holders, (p_moved[1]).lane_id, p_process, p_limit, p_assets) r;
   END IF;
 
   IF v_timed THEN

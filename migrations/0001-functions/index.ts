@@ -3,8 +3,9 @@
 // step before made wait for: a statement of its own has a snapshot of its own. Names are unqualified, as in the tables.
 //
 // Lock order of all of them: processes, materializations by id, heads by id, dependents and waiters by id, limits by
-// id, then (claiming) whatever is free by SKIP LOCKED, limits as well, at last lanes by id and runs by id. Rows found by an older
-// snapshot are judged again when they are locked: each UPDATE repeats its guard.
+// id, then (claiming) whatever is free by SKIP LOCKED, limits as well, at last lanes by id and runs by id. Heads of what is
+// taken as it is released are locked before its rows, by SKIP LOCKED. Rows found by an older snapshot are judged again when
+// they are locked: each UPDATE repeats its guard.
 // Every access to a large table is by `id = ANY(...)` or a LATERAL look-up that cannot be flattened (OFFSET 0), so that
 // no statistics, however wrong, make the planner scan it. `upstream + 0` is what the index on it is made of.
 import { BEAT, TAKE_BACK, HAND_BACK } from './beating.js';
@@ -18,6 +19,7 @@ import {
   POOLS_TO_RING,
 } from './claiming.js';
 import { MOVED, FOLLOW, CONCLUDE, NOTE_LANES, TALLY, FINISH } from './ending.js';
+import { RELEASE } from './releasing.js';
 import { TOKENS_LEFT, PLACES_LEFT, TOKEN_DUE, GATE_OPENS, BOUND_POOLS } from './limits.js';
 import { CANCEL_PENDING, ASK_TO_STOP, DOOM_PENDING, CANCEL_RUN, STOP_PENDING, FIRE_RETRIES } from './stopping.js';
 
@@ -32,6 +34,7 @@ export const FUNCTIONS: readonly string[] = [
   BOUND_POOLS,
   CANCEL_PENDING,
   FOLLOW,
+  RELEASE,
   CONCLUDE,
   NOTE_LANES,
   TALLY,

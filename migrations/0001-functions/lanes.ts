@@ -1,5 +1,17 @@
 // Which lanes are next: what of them is in sight, and where claims begin.
 
+/** Whether the process executes the asset of the row `row`: a bit for each, by number. */
+export const ofItsAssets = (row: string): string =>
+  `CASE WHEN ${row}.asset_id < v_known THEN get_bit(p_assets, ${row}.asset_id) = 1 END`;
+
+/**
+ * Where something is to be claimed: whether other definitions may count than the process knows; null: it is gone. Its row
+ * is shared (KEY SHARE), so that a rescue, which takes it FOR UPDATE, comes wholly before (then there is no row, and
+ * nothing is claimed) or wholly after. The table first, before lanes are read: see bound_pools.
+ */
+export const ENTER = `LOCK TABLE claims IN ROW EXCLUSIVE MODE;
+    SELECT p.outdated INTO outdated FROM processes p WHERE p.namespace = p_namespace AND p.id = p_process FOR KEY SHARE;`;
+
 /**
  * The lanes in sight that wait at no gate: all, or where there are very many those at both ends and some from a place by
  * chance between, so that each is seen sooner or later. Where there are few, which is cheap to know, nothing else is read.

@@ -51,6 +51,61 @@ export function workBehaviours(world: () => World): void {
     expect(released).toBe(false);
   });
 
+  it('claims of what a beat releases the most urgent that are its own, and offers the rest', async () => {
+    const run = await world().run([
+      { asset: 'a' },
+      { asset: 'b', upstreams: [0] },
+      { asset: 'c', upstreams: [0], priority: 1 },
+      { asset: 'd', upstreams: [0], priority: 2 },
+      { asset: 'p', partition: 'x', upstreams: [0], priority: 3 },
+      { asset: 'p', partition: 'y', upstreams: [0, 1], priority: 9 },
+    ]);
+    const a = await world().claimOne();
+    const first = await world().ledger.beat([success(a)], { ...by('one', ['a', 'b', 'c', 'd']), limit: 2 });
+    expect(first.claims).toMatchObject([
+      {
+        asset: 'd',
+        epoch: 1,
+        head: { partition: '', active: first.claims[0]!.id, materialization: null },
+      },
+      { asset: 'c', epoch: 1 },
+    ]);
+    expect(await world().ledger.run(run.id)).toMatchObject({ counts: { success: 1, running: 2, pending: 3 } });
+    expect(await world().claim('one', { assets: ['a', 'b', 'c', 'd'] })).toMatchObject([{ asset: 'b' }]);
+    expect(await world().claim('two')).toMatchObject([{ asset: 'p', partition: 'x' }]);
+    expect(await world().settle(...first.claims.map((claim) => success(claim)))).toMatchObject({
+      verdicts: ['committed', 'committed'],
+    });
+  });
+
+  it('claims of what a beat releases no more than of what waits elsewhere', async () => {
+    await world().run([
+      { asset: 'a' },
+      ...['1', '2', '3', '4'].map((partition) => ({ asset: 'p', partition, upstreams: [0] })),
+    ]);
+    const a = await world().claimOne();
+    await world().run([{ asset: 'b' }, { asset: 'c' }, { asset: 'd', priority: 1 }]);
+    const urgent = await world().ledger.beat([success(a)], { ...by('one'), limit: 1 });
+    expect(urgent.claims).toMatchObject([{ asset: 'd' }]);
+    const shared = await world().ledger.beat(
+      urgent.claims.map((claim) => success(claim)),
+      { ...by('one'), limit: 4 },
+    );
+    expect(shared.claims.map(({ asset }) => asset).sort()).toEqual(['b', 'c', 'p', 'p']);
+  });
+
+  it('claims of what a beat releases nothing whose (asset, partition) is taken', async () => {
+    await world().run([{ asset: 'a' }, { asset: 'b', upstreams: [0] }, { asset: 'c', upstreams: [0] }]);
+    const a = await world().claimOne();
+    await world().run([{ asset: 'b' }]);
+    const holder = await world().claimOne('two');
+    const { claims } = await world().ledger.beat([success(a)], { ...by('one'), limit: 10 });
+    expect(claims).toMatchObject([{ asset: 'c' }]);
+    expect(await world().claim()).toEqual([]);
+    await world().succeed(holder);
+    expect(await world().claimOne()).toMatchObject({ asset: 'b', joined: { id: holder.id } });
+  });
+
   it('releases across one group and across two processes at once', async () => {
     const run = await world().run([
       ...['1', '2', '3', '4'].map((partition) => ({ asset: 'p', partition })),

@@ -4,6 +4,7 @@ import type { Mutant } from './mutant.js';
 const BEATING = 'migrations/0001-functions/beating.ts';
 const CLAIMING = 'migrations/0001-functions/claiming.ts';
 const ENDING = 'migrations/0001-functions/ending.ts';
+const RELEASING = 'migrations/0001-functions/releasing.ts';
 const STOPPING = 'migrations/0001-functions/stopping.ts';
 
 export const MUTANTS: readonly Mutant[] = [
@@ -53,6 +54,13 @@ export const MUTANTS: readonly Mutant[] = [
     replace: 'first_value(w.id) OVER (PARTITION BY w.head_id ORDER BY w.priority DESC, w.id)',
   },
   {
+    name: 'single-flight-at-once',
+    without: 'the same where what is released is taken at once',
+    file: RELEASING,
+    find: 'h.active_materialization IS NULL FOR UPDATE',
+    replace: 'true FOR UPDATE',
+  },
+  {
     name: 'single-flight-release',
     without: 'the end of the lock with its holder',
     file: ENDING,
@@ -69,8 +77,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'waiter-release',
     without: 'the release of those who waited for a lock',
-    file: ENDING,
-    find: 'UNION ALL SELECT w.id, 0 FROM materializations w WHERE w.waiting_for = ANY (v_holders)',
+    file: RELEASING,
+    find: 'UNION ALL SELECT w.id, 0 FROM materializations w WHERE w.waiting_for = ANY (p_holders)',
     replace: '',
   },
 
@@ -78,14 +86,14 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'dependents-release',
     without: 'the release of dependents',
-    file: ENDING,
-    find: 'SELECT l.downstream AS id, 1 AS n FROM unnest(v_done) d (id)',
+    file: RELEASING,
+    find: 'SELECT l.downstream AS id, 1 AS n FROM unnest(p_done) d (id)',
     replace: "SELECT l.downstream AS id, 1 AS n FROM unnest('{}'::bigint[]) d (id)",
   },
   {
     name: 'dependents-count',
     without: 'the count of what a dependent waits for: the first upstream releases it',
-    file: ENDING,
+    file: RELEASING,
     find: 'blockers = m.blockers - f.n',
     replace: 'blockers = 0',
   },
