@@ -101,9 +101,8 @@ BEGIN
 
     IF cardinality(v_moved) > 0 THEN
       IF v_failing THEN SELECT v_moved || f.doomed, f.cut INTO v_moved, v_cut FROM follow(v_moved) f; END IF;
-      -- What is computed in batches is chosen by claim_ready alone.
       SELECT c.released, c.gave, c.claimed, c.served INTO v_lanes, v_gave, v_claimed, v_served
-      FROM conclude(p_namespace, v_moved, p_process, CASE WHEN p_batched IS NULL THEN v_left ELSE 0 END, p_assets) c;
+      FROM conclude(p_namespace, v_moved, p_process, v_left, p_assets, p_batched) c;
       v_left := v_left - COALESCE(cardinality(v_claimed), 0);
     END IF;
     -- A claim below sees what was released.

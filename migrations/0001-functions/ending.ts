@@ -86,7 +86,7 @@ END $$`;
  * that are to note it. Plan: primary keys, heads_pkey.
  */
 export const CONCLUDE = `CREATE FUNCTION conclude(p_namespace integer, p_moved moved[], p_process text DEFAULT NULL,
-  p_limit integer DEFAULT 0, p_assets bytea DEFAULT NULL, OUT released bigint[], OUT gave boolean, OUT claimed claim[],
+  p_limit integer DEFAULT 0, p_assets bytea DEFAULT NULL, p_batched integer[] DEFAULT NULL, OUT released bigint[], OUT gave boolean, OUT claimed claim[],
   OUT served bigint[]) LANGUAGE plpgsql
 AS $$
 DECLARE
@@ -147,7 +147,7 @@ BEGIN
   -- A statement after the heads were locked, so that no waiter is missed.
   IF v_done IS NOT NULL OR v_holders IS NOT NULL THEN
     SELECT r.released, r.claimed, CASE WHEN r.served THEN ARRAY[(p_moved[1]).lane_id] END INTO released, claimed, served
-    FROM release(p_namespace, v_done, v_holders, (p_moved[1]).lane_id, p_process, p_limit, p_assets) r;
+    FROM release(p_namespace, v_done, v_holders, (p_moved[1]).lane_id, p_process, p_limit, p_assets, p_batched) r;
   END IF;
 
   IF v_timed THEN

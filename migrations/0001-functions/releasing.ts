@@ -4,14 +4,14 @@ import { ofItsAssets } from './lanes.js';
 /**
  * What depends on `p_done`, and what waited for the locks of `p_holders`, waits for less: what has nothing left to wait for
  * is ready. Where nothing else is, a claim could only give it to the process that asks: of lane `p_lane` it takes so
- * much at once, `p_limit` at most, the rest is offered as ready. So a graph that one process works through costs neither
+ * much at once, `p_limit` at most, the rest is offered as ready, and so is all where one is computed in batches. So a graph that one process works through costs neither
  * the way by `ready` nor a second update of each row. `p_limit` 0: it asks for nothing.
  * Returns the lanes in which something is offered, what was taken, and whether the lane is to note that it was served.
  * Plan: lineage_upstream, materializations_waiting, ready_pkey, lanes_ready, limits_gates, primary keys.
  * Guard: pending; what is taken is as claim_ready would, and its head is locked, if nobody else has it, before its row.
  */
 export const RELEASE = `CREATE FUNCTION release(p_namespace integer, p_done bigint[], p_holders bigint[], p_lane bigint,
-  p_process text, p_limit integer, p_assets bytea, OUT released bigint[], OUT claimed claim[], OUT served boolean)
+  p_process text, p_limit integer, p_assets bytea, p_batched integer[], OUT released bigint[], OUT claimed claim[], OUT served boolean)
 LANGUAGE plpgsql AS $$
 DECLARE
   v_known integer := 8 * octet_length(p_assets);
@@ -21,6 +21,7 @@ DECLARE
   v_ids bigint[];
   v_heads tid[];
   v_taken bigint[];
+  v_batched boolean;
 BEGIN
   SELECT array_agg(f.id), array_agg(f.n) INTO v_freed, v_counts FROM (
     SELECT f.id, sum(f.n)::integer AS n FROM (
@@ -42,8 +43,9 @@ BEGIN
   IF v_lane IS NOT NULL THEN
     SELECT array_agg(f.id), array_agg(h.spot),
       array_agg((f.id, f.run_id, f.lane_id, f.asset_id, h.partition, f.priority, f.epoch + 1, f.attempts, f.rescues, f.forced,
-        f.waited_for, h.head, h.invalidated, h.failed, NULL)::claim)
-    INTO v_ids, v_heads, claimed FROM (
+        f.waited_for, h.head, h.invalidated, h.failed, NULL)::claim),
+      bool_or(f.asset_id = ANY (p_batched))
+    INTO v_ids, v_heads, claimed, v_batched FROM (
       SELECT m.* FROM unnest(v_freed, v_counts) f (id, n)
       CROSS JOIN LATERAL (
         SELECT m.id, m.run_id, m.lane_id, m.head_id, m.asset_id, m.priority, m.epoch, m.attempts, m.rescues, m.forced,
@@ -54,6 +56,8 @@ BEGIN
     CROSS JOIN LATERAL (
       SELECT h.ctid AS spot, h.partition, h.materialization_id AS head, h.invalidated, h.failed FROM heads h
       WHERE h.id = f.head_id AND h.active_materialization IS NULL FOR UPDATE SKIP LOCKED) h;
+    -- Those are chosen with what goes with them.
+    IF v_batched THEN v_ids := NULL; END IF;
   END IF;
 
   -- Judged again under the lock of the row: what somebody stopped meanwhile is not taken.

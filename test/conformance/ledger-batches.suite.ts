@@ -39,6 +39,22 @@ export function batchBehaviours(world: () => World): void {
     expect(new Set([...first, ...rest].map(({ batch }) => batch)).size).toBe(4);
   });
 
+  it('are made of what a beat releases as well', async () => {
+    await world().run([
+      { asset: 'free', partition: 'above' },
+      ...keys('free', 4).map((key) => ({ ...key, upstreams: [0] })),
+    ]);
+    const batchSizes = new Map([['free', 3]]);
+    const [above] = await claim('one', { batchSizes });
+    const { claims } = await world().ledger.beat([success(above!)], {
+      process: 'one',
+      assets: ASSETS,
+      limit: 10,
+      batchSizes,
+    });
+    expect(shape(claims)).toEqual([3, 1]);
+  });
+
   it('are of what is computed in batches only, of one run each, and leave places to others', async () => {
     await world().run([...keys('g', 2), ...keys('h', 2), ...keys('free', 1)]);
     await world().run(keys('g', 4).slice(2));

@@ -59,6 +59,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: RELEASING,
     find: 'h.active_materialization IS NULL FOR UPDATE',
     replace: 'true FOR UPDATE',
+    test: 'test/conformance/ledger-postgres.test.ts',
   },
   {
     name: 'single-flight-release',
