@@ -340,7 +340,7 @@ export class FirstSchema0001 implements MigrationInterface {
   async down(queryRunner: QueryRunner): Promise<void> {
     await queryRunner.query(`DROP TYPE moved, claim CASCADE`);
     await queryRunner.query(
-      `DROP FUNCTION places_left, token_due, gate_opens, tokens_left, bound_pools, describe_held, claim_run, beat, take_back, hand_back, cancel_run, ask_to_stop, stop_pending, doom_pending, raise_holders, fire_retries`,
+      `DROP FUNCTION places_left, token_due, gate_opens, tokens_left, bound_pools, describe_held, claim_run, insert_running, beat, take_back, hand_back, cancel_run, ask_to_stop, stop_pending, doom_pending, raise_holders, fire_retries`,
     );
     await queryRunner.query(`DROP TABLE dynamic_partitions, events, timers, collections, superseded, lineage, materializations,
       claims, ready, lanes, heads, run_keys, runs, process_definitions, processes, definitions, assets, pools, limits,

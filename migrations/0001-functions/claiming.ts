@@ -381,10 +381,45 @@ BEGIN
   WHERE y.ctid = ANY (ARRAY(SELECT x.place FROM place x)) AND p.place = y.ctid;
 END $$`;
 
+/** What a worker is told of each claim: columns of its type. */
+const TOLD = [
+  ...[
+    'id',
+    'run_id',
+    'asset_id',
+    'partition',
+    'epoch',
+    'attempts',
+    'rescues',
+    'forced',
+    'priority',
+    'waited_for',
+    'head',
+  ],
+  ...['invalidated', 'failed', 'batch'],
+];
+
+/** The JSON of claims by column; `valuesOf`: the JSON of one. */
+export const toldBy = (valuesOf: (column: string) => string): string =>
+  `json_build_object(${TOLD.map((column) => `'${column}', ${valuesOf(column)}`).join(', ')})`;
+
 /**
- * What a worker needs of its claims, as JSON by column, null without any; what several share stands once: their runs, the
- * versions that are their heads, what they waited for. A statement after the claim, since a head may have been committed
- * after the claim's snapshot was taken. Plan: primary keys.
+ * What a worker needs of its claims, as JSON: them by column (`v_columns`), and what several share once, their runs
+ * (`v_runs`), the versions that are their heads (`v_heads`, null: none), what they waited for (`v_joined`, likewise).
+ */
+export const DESCRIPTION = `json_build_object('claimed_at', clock_timestamp(), 'columns', v_columns,
+    'runs', (SELECT json_agg(r) FROM (
+      SELECT r.id, r.requested_by, r.tags, r.force_max_age FROM runs r WHERE r.id = ANY (v_runs)) r),
+    'heads', CASE WHEN v_heads IS NOT NULL THEN (SELECT json_agg(v) FROM (
+      SELECT v.id, v.data_version, v.code_version, v.inputs, v.upstreams, v.io, v.location, v.size, v.rows, v.hash,
+        v.completed_at
+      FROM materializations v WHERE v.id = ANY (v_heads)) v) END,
+    'joined', CASE WHEN v_joined IS NOT NULL THEN (SELECT json_agg(j) FROM (
+      SELECT j.id, j.status, j.error FROM materializations j WHERE j.id = ANY (v_joined)) j) END)`;
+
+/**
+ * The description of claims, null without any. A statement after the claim, since a head may have been committed after the
+ * claim's snapshot was taken. Plan: primary keys.
  */
 export const DESCRIBE_CLAIMS = `CREATE FUNCTION describe_claims(p_claims claim[]) RETURNS json LANGUAGE plpgsql AS $$
 DECLARE
@@ -393,25 +428,13 @@ DECLARE
   v_heads bigint[];
   v_joined bigint[];
 BEGIN
-  SELECT json_build_object('id', json_agg(c.id), 'run_id', json_agg(c.run_id), 'asset_id', json_agg(c.asset_id),
-      'partition', json_agg(c.partition), 'epoch', json_agg(c.epoch), 'attempts', json_agg(c.attempts),
-      'rescues', json_agg(c.rescues), 'forced', json_agg(c.forced), 'priority', json_agg(c.priority),
-      'waited_for', json_agg(c.waited_for), 'head', json_agg(c.head), 'invalidated', json_agg(c.invalidated),
-      'failed', json_agg(c.failed), 'batch', json_agg(c.batch)),
+  SELECT ${toldBy((column) => `json_agg(c.${column})`)},
     array_agg(DISTINCT c.run_id), array_agg(c.head) FILTER (WHERE c.head IS NOT NULL),
     array_agg(c.waited_for) FILTER (WHERE c.waited_for IS NOT NULL)
   INTO v_columns, v_runs, v_heads, v_joined
   FROM (SELECT c.* FROM unnest(p_claims) c ORDER BY c.priority DESC, c.id) c HAVING count(*) > 0;
   IF v_columns IS NULL THEN RETURN NULL; END IF;
-  RETURN json_build_object('claimed_at', clock_timestamp(), 'columns', v_columns,
-    'runs', (SELECT json_agg(r) FROM (
-      SELECT r.id, r.requested_by, r.tags, r.force_max_age FROM runs r WHERE r.id = ANY (v_runs)) r),
-    'heads', CASE WHEN v_heads IS NOT NULL THEN (SELECT json_agg(v) FROM (
-      SELECT v.id, v.data_version, v.code_version, v.inputs, v.upstreams, v.io, v.location, v.size, v.rows, v.hash,
-        v.completed_at
-      FROM materializations v WHERE v.id = ANY (v_heads)) v) END,
-    'joined', CASE WHEN v_joined IS NOT NULL THEN (SELECT json_agg(j) FROM (
-      SELECT j.id, j.status, j.error FROM materializations j WHERE j.id = ANY (v_joined)) j) END);
+  RETURN ${DESCRIPTION};
 END $$`;
 
 /**

@@ -20,6 +20,7 @@ import {
 } from './claiming.js';
 import { MOVED, FOLLOW, CONCLUDE, NOTE_LANES, TALLY, FINISH } from './ending.js';
 import { RELEASE } from './releasing.js';
+import { INSERT_RUNNING } from './requesting.js';
 import { TOKENS_LEFT, PLACES_LEFT, TOKEN_DUE, GATE_OPENS, BOUND_POOLS } from './limits.js';
 import { CANCEL_PENDING, ASK_TO_STOP, DOOM_PENDING, CANCEL_RUN, STOP_PENDING, FIRE_RETRIES } from './stopping.js';
 
@@ -44,6 +45,7 @@ export const FUNCTIONS: readonly string[] = [
   DESCRIBE_CLAIMS,
   DESCRIBE_HELD,
   CLAIM_RUN,
+  INSERT_RUNNING,
   POOLS_TO_RING,
   BEAT,
   TAKE_BACK,

@@ -32,7 +32,6 @@ interface Recorded {
 
 /** A run of one materialization, recorded as running, with the claim of it. */
 interface RunningRow extends RunRow {
-  readonly materialization: number;
   readonly claims: ClaimColumns;
 }
 
@@ -109,11 +108,7 @@ export class Requests {
       ...[number, plan.partitionAt(0), plan.forcedAt(0), plan.priorityAt(0)],
     ]);
     if (!row) return undefined;
-    const { claims: claimed, materialization } = row;
-    const whole = claimed.heads !== null || claimed.columns.head[0] === null;
-    const claims = whole
-      ? await this.claims.records(this.database, claimed)
-      : await this.claims.describe(this.database, claim.process, [materialization]);
+    const claims = await this.claims.records(this.database, row.claims);
     return { run: runRecord(row), created: true, claims };
   }
 

@@ -62,70 +62,13 @@ export const INSERT_RUN = statement(
 );
 
 /**
- * Purpose: a run of one materialization, recorded as already running: one statement, one commit. No row where the
- * process was given up or outdated, the asset's pool counts its places, or another materialization holds (asset, partition): then
- * nothing was written. With what the process needs of its claim (as describe_claims); of a head that was committed while the
- * statement ran it has no version yet.
- * Plan: processes_pkey, primary keys of assets and pools, heads_partition. Guard: the lock of single flight is free,
- * judged under its row lock.
- * Values: namespace, run (json, without maxConcurrency), request (json, kept as written), process, asset, partition,
- * forced, priority.
+ * Purpose: a run of one materialization, recorded as already running, with what the process needs of its claim (function
+ * `insert_running`). No row: nothing was written. Values: namespace, run (json, without maxConcurrency), request (json,
+ * kept as written), process, asset, partition, forced, priority.
  */
 export const INSERT_RUNNING = statement(
   'insert_running',
-  `WITH me AS MATERIALIZED (
-    SELECT p.id FROM fs.processes p WHERE p.namespace = $1 AND p.id = $4 AND NOT p.outdated FOR KEY SHARE
-  ), pool AS MATERIALIZED (
-    SELECT p.id FROM (SELECT a.pool_id FROM fs.assets a WHERE a.id = $5 OFFSET 0) a
-    CROSS JOIN LATERAL (SELECT p.id FROM fs.pools p
-      WHERE p.id = a.pool_id AND num_nonnulls(p.limit_id, p.key_capacity, p.key_burst) = 0 OFFSET 0) p
-  ), numbers AS MATERIALIZED (
-    SELECT nextval(pg_get_serial_sequence('fs.runs', 'id')::regclass) AS run,
-      nextval(pg_get_serial_sequence('fs.lanes', 'id')::regclass) AS lane,
-      nextval(pg_get_serial_sequence('fs.materializations', 'id')::regclass) AS id, p.id AS pool
-    FROM me CROSS JOIN pool p
-  ), head AS (
-    INSERT INTO fs.heads AS h (asset_id, partition, active_materialization) SELECT $5, $6, n.id FROM numbers n
-    ON CONFLICT (asset_id, partition) DO UPDATE SET active_materialization = EXCLUDED.active_materialization,
-      waited = false
-      WHERE h.active_materialization IS NULL
-    RETURNING *
-  ), run AS (
-    INSERT INTO fs.runs (id, namespace, status, request, priority, tags, requested_by, fail_fast, total, running)
-    SELECT n.run, $1, 'running', $3::json, r.priority, r.tags, r."requestedBy", r."failFast", 1, 1
-    FROM head h CROSS JOIN numbers n CROSS JOIN jsonb_to_record($2::jsonb) AS r (priority integer, tags jsonb,
-      "requestedBy" text, "failFast" boolean)
-    RETURNING *
-  ), lane AS (
-    INSERT INTO fs.lanes (id, namespace, run_id, pool_id, has_ready)
-    SELECT n.lane, $1, n.run, n.pool, false FROM head h CROSS JOIN numbers n
-  ), made AS (
-    INSERT INTO fs.materializations (id, namespace, run_id, lane_id, priority, asset_id, head_id, forced, status, epoch,
-      process)
-    SELECT n.id, $1, n.run, n.lane, $8, $5, h.id, $7, 'running', 1, $4 FROM head h CROSS JOIN numbers n
-  ), held AS (
-    INSERT INTO fs.claims (namespace, process, materialization_id) SELECT $1, $4, n.id FROM head h CROSS JOIN numbers n
-  ), told AS (
-    INSERT INTO fs.events (namespace, kind, run_id, actor, detail)
-    SELECT $1, e.kind, r.id, e.actor, e.detail FROM run r CROSS JOIN LATERAL (VALUES
-      ('run.requested', r.requested_by, NULL::jsonb),
-      ('run.planned', NULL, jsonb_build_object('materializations', 1))) AS e (kind, actor, detail)
-  )
-  SELECT r.*, n.id AS materialization, json_build_object('claimed_at', clock_timestamp(),
-    'columns', json_build_object('id', json_build_array(n.id), 'run_id', json_build_array(n.run),
-      'asset_id', json_build_array($5), 'partition', json_build_array(h.partition), 'epoch', '[1]'::json,
-      'attempts', '[0]'::json, 'rescues', '[0]'::json, 'forced', json_build_array($7::boolean),
-      'priority', json_build_array($8::integer), 'waited_for', '[null]'::json,
-      'head', json_build_array(h.materialization_id), 'invalidated', json_build_array(h.invalidated),
-      'failed', json_build_array(h.failed), 'batch', '[null]'::json),
-    'runs', json_build_array(json_build_object('id', r.id, 'requested_by', r.requested_by, 'tags', r.tags,
-      'force_max_age', r.force_max_age)),
-    'heads', (SELECT json_agg(v) FROM (
-      SELECT v.id, v.data_version, v.code_version, v.inputs, v.upstreams, v.io, v.location, v.size, v.rows, v.hash,
-        v.completed_at
-      FROM fs.materializations v WHERE v.id = h.materialization_id) v),
-    'joined', NULL) AS claims
-  FROM run r CROSS JOIN numbers n CROSS JOIN head h`,
+  `SELECT (i.run).*, i.claims FROM fs.insert_running($1, $2::jsonb, $3::json, $4, $5, $6, $7, $8) i WHERE i.claims IS NOT NULL`,
 );
 
 /**
