@@ -1,4 +1,5 @@
 // Why an attempt is told to stop, and waiting for code that may not listen.
+import { LONGEST_TIMER } from './alarm.js';
 
 export type AbortKind = 'cancelled' | 'shutdown' | 'lost' | 'timeout';
 
@@ -11,9 +12,6 @@ const TEXT: Readonly<Record<AbortKind, string>> = {
 
 /** Aborts after which nobody waits for the code. */
 const AT_ONCE: ReadonlySet<AbortKind> = new Set(['timeout', 'shutdown']);
-
-/** Milliseconds; more fires at once. */
-const LONGEST_TIMER = 2 ** 31 - 1;
 
 /** The reason of an attempt's abort signal. */
 export class Aborted extends Error {

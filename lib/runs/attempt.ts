@@ -6,8 +6,8 @@ import { abortAfter, Aborted, type Abort } from './abort.js';
 import { AttemptContext } from './attempt.context.js';
 import type { AttemptHost, Prepared } from './attempt.host.js';
 import { AttemptResult } from './attempt.result.js';
-import type { Ended, Execution, ToExecute } from './coordinator.js';
 import { crashPoint } from './crash-points.js';
+import type { Ended, Execution, ToExecute } from './execution.port.js';
 import { loadInputs } from './input.loader.js';
 
 const NOT_AT_ALL = (): number => 0;

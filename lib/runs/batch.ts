@@ -7,8 +7,8 @@ import { partitionOf } from './attempt.context.js';
 import type { AttemptHost, Prepared } from './attempt.host.js';
 import { AttemptResult } from './attempt.result.js';
 import { BatchKeys } from './batch.keys.js';
-import type { Ended, Execution, ToExecute } from './coordinator.js';
 import { crashPoint } from './crash-points.js';
+import type { Ended, Execution, ToExecute } from './execution.port.js';
 import { messageOf } from './failure.js';
 import { loadInputs, type PinLoader } from './input.loader.js';
 

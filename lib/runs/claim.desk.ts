@@ -13,7 +13,7 @@ import { decideAfterClaim, decideAfterFailure, NO_RETRY, type RetryRule } from '
 import { Attempt } from './attempt.js';
 import type { AttemptHost, Executable } from './attempt.host.js';
 import { BatchedAttempt } from './batch.js';
-import type { ClaimDesk, Execution, Finished } from './coordinator.js';
+import type { ClaimDesk, Examined, Execution, Finished } from './execution.port.js';
 import { errorRecord, placeName, wrapUserError, type FailurePlace } from './failure.js';
 import type { Pin, PinnedDependency } from './input.loader.js';
 import { headFact, type LostValue } from './ledger.facts.js';
@@ -202,11 +202,6 @@ export class LookAgainDesk implements ClaimDesk {
   #hasValue({ materialization, value }: HeadRecord): boolean {
     return materialization !== null && (value === null || this.lostValue(value) === undefined);
   }
-}
-
-interface Examined {
-  readonly executions: readonly Execution[];
-  readonly settled: readonly Finished[];
 }
 
 /** A claim and which partition of its asset it is of; -1: of none that exists. */

@@ -1,5 +1,6 @@
 // What is due by the ledger's clock: retries, deadlines, and the next step of ending a large run early.
 import type { DueDeadline, Ledger } from '../ledger/ledger.port.js';
+import { Alarm } from './alarm.js';
 import { crashPoint } from './crash-points.js';
 
 /** Longest sleep between two looks, ms. */
@@ -18,9 +19,7 @@ export interface DueNews {
 }
 
 export class TimerWatch {
-  #timer: NodeJS.Timeout | undefined;
-  #next = Infinity;
-  #closed = false;
+  readonly #alarm = new Alarm(() => void this.#look());
 
   constructor(
     private readonly ledger: Pick<Ledger, 'fireTimers' | 'stopPending' | 'now'>,
@@ -29,24 +28,19 @@ export class TimerWatch {
 
   /** Looks in so many ms, or sooner if that is already intended. */
   look(delay: number): void {
-    const at = performance.now() + delay;
-    if (this.#closed || at >= this.#next) return;
-    clearTimeout(this.#timer);
-    this.#next = at;
-    this.#timer = setTimeout(() => {
-      this.#next = Infinity;
-      void this.#fire()
-        .catch((error: unknown) => {
-          this.news.outage(error, LONGEST_SLEEP);
-          return LONGEST_SLEEP;
-        })
-        .then((next) => this.look(next));
-    }, delay).unref();
+    this.#alarm.set(delay);
   }
 
   close(): void {
-    this.#closed = true;
-    clearTimeout(this.#timer);
+    this.#alarm.close();
+  }
+
+  async #look(): Promise<void> {
+    const next = await this.#fire().catch((error: unknown) => {
+      this.news.outage(error, LONGEST_SLEEP);
+      return LONGEST_SLEEP;
+    });
+    this.look(next);
   }
 
   /** Answers with the ms until the next look. */

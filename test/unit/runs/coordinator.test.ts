@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { Claim, ClaimRequest, Ledger, Outcome } from '../../../lib/ledger/ledger.port.js';
 import type { WorkQueue } from '../../../lib/queue/queue.port.js';
-import { Coordinator, type ClaimDesk, type Execution } from '../../../lib/runs/coordinator.js';
+import { Coordinator } from '../../../lib/runs/coordinator.js';
+import type { ClaimDesk, Execution } from '../../../lib/runs/execution.port.js';
 import type { Membership } from '../../../lib/runs/membership.js';
 import { RunSignals } from '../../../lib/runs/run.signals.js';
 

@@ -1,0 +1,50 @@
+// What the coordinator knows of claims: who looks at them, what is executed of them, and what came of it.
+// Implementations: claim.desk.ts; attempt.ts and batch.ts.
+import type { Claim, DueDeadline, Outcome } from '../ledger/ledger.port.js';
+import type { Abort } from './abort.js';
+import type { Failure } from './failure.js';
+
+/** A claim that is to be executed. It aborts by itself when its timeout passes. */
+export interface Execution {
+  readonly claim: Claim;
+  /** So many of its asset are executed together at most, in one place; 1: it is executed alone. */
+  readonly batchSize: number;
+  /**
+   * Resolves when the place is free, and never rejects. `ended` is told each outcome, its own and those of its `fellows`:
+   * others of its asset that are executed with it.
+   */
+  run(abort: Abort, fellows: readonly ToExecute[], ended: Ended): Promise<unknown>;
+}
+
+/** An execution, and how it is told to stop. */
+export interface ToExecute {
+  readonly execution: Execution;
+  readonly abort: Abort;
+}
+
+/** Hears how an execution ended. Does not throw. */
+export type Ended = (claim: Claim, outcome: Outcome) => void;
+
+/** An outcome on its way to the ledger, and whose run is to be told of it. */
+export interface Finished {
+  readonly outcome: Outcome;
+  readonly run: number;
+  /** What was executed, if it was here. */
+  readonly claim?: Claim;
+  /** A failure that nobody has told yet: told once the outcome is committed. */
+  readonly failure?: Failure;
+}
+
+/** What is done with claims: those to execute, and outcomes for those that need not be. */
+export interface Examined {
+  readonly executions: readonly Execution[];
+  readonly settled: readonly Finished[];
+}
+
+export interface ClaimDesk {
+  examine(claims: readonly Claim[]): Promise<Examined>;
+  /** Its outcome is recorded: it has a value now. */
+  succeeded(claim: Claim): void;
+  /** What becomes of an attempt whose timeout passed without a word from it. */
+  afterTimeout(due: DueDeadline): Finished;
+}
