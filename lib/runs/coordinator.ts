@@ -10,7 +10,7 @@ import { Executor } from './executor.js';
 import type { Failure } from './failure.js';
 import { Gathering } from './gathering.js';
 import type { Membership } from './membership.js';
-import { withPatience } from './patience.js';
+import { isOutage, withPatience } from './patience.js';
 import { PlanWatch } from './plan.watch.js';
 import type { RunSignals } from './run.signals.js';
 import { TimerWatch } from './timer.watch.js';
@@ -94,7 +94,7 @@ export class Coordinator {
         ended: (claim) => signals.forget(claim.run, claim.id),
         finished: (finished) => this.#finish(finished),
         calm: () => this.#gathering.look(),
-        broken: (error) => news.broken(error),
+        broken: (error) => this.#stumble(error),
       },
       options.concurrency,
     );
@@ -102,7 +102,7 @@ export class Coordinator {
     this.#plans = new PlanWatch({
       planNext: () => this.#patiently(plan),
       planned: () => void this.#look(),
-      broken: (error) => news.broken(error),
+      broken: (error) => this.#stumble(error),
     });
     this.#timers = new TimerWatch(ledger, {
       passed: (deadline) => this.#passed(deadline),
@@ -228,7 +228,7 @@ export class Coordinator {
   async #keepBeating(): Promise<void> {
     while (this.#wantsBeat) {
       this.#wantsBeat = false;
-      await this.#beat().catch((error: unknown) => this.news.broken(error));
+      await this.#beat().catch((error: unknown) => this.#stumble(error));
     }
     this.#beating = undefined;
     this.#endDeliveries();
@@ -258,7 +258,7 @@ export class Coordinator {
         await this.#exchange(this.#wanted());
       }
     } catch (error) {
-      this.news.broken(error);
+      this.#stumble(error);
     }
     this.#beside = undefined;
     // What it asked for and did not get, the beat may have left to it.
@@ -366,6 +366,11 @@ export class Coordinator {
     if (kind === 'cancel') this.#finish([{ run, outcome: { kind: 'cancelled', id, epoch } }]);
     // An attempt of this process ends by its own abort; one of another process may never answer.
     else if (!ours) this.#finish([this.desk.afterTimeout(deadline)]);
+  }
+
+  /** An outage is a reason to give up only once it closes: then drain() finds it as well, and tells whoever closes. */
+  #stumble(error: unknown): void {
+    if (!(this.#stopping.signal.aborted && isOutage(error))) this.news.broken(error);
   }
 
   #patiently<T>(operation: () => Promise<T>): Promise<T> {

@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { parseDuration, type Duration } from '../assets/duration.js';
 import { FlowStoneError } from '../flowstone.errors.js';
 import type { RunCounts, RunStatus } from '../ledger/records.js';
+import { isOutage } from './patience.js';
 import type { ExecutionProgress, RunSignals } from './run.signals.js';
 import type { RunWait } from './waits.js';
 import { hasEnded, type RunResult, type RunView, type RunViews } from './run.view.js';
@@ -93,7 +94,8 @@ export class RunHandle {
 
   /**
    * Resolves to the result when the run ended `success`; rejects with {@link RunFailed} or {@link RunCancelled},
-   * which carry it.
+   * which carry it. While the ledger cannot be reached it goes on waiting, with `timeout` at most so long; then it rejects
+   * with FLOWSTONE_LEDGER_UNAVAILABLE.
    */
   async wait({ until = 'ended', timeout }: WaitOptions = {}): Promise<RunResult> {
     const patience = timeout === undefined ? Infinity : parseDuration(timeout);
@@ -102,21 +104,26 @@ export class RunHandle {
     this.parts.beforeWait();
     using watch = this.parts.signals.watch(this.id, 'ended');
     for (;;) {
-      const view = await this.view();
-      if (hasEnded(view.status) || (until === 'settled' && view.status === 'waiting')) {
-        const result = await this.parts.views.result(view);
-        if (view.status === 'failed') throw new RunFailed(result);
-        if (view.status === 'cancelled') throw new RunCancelled(result);
-        return result;
+      const seen = await unlessAway(async () => {
+        const view = await this.view();
+        const over = hasEnded(view.status) || (until === 'settled' && view.status === 'waiting');
+        return { view, result: over ? await this.parts.views.result(view) : undefined };
+      });
+      if ('result' in seen && seen.result) {
+        if (seen.view.status === 'failed') throw new RunFailed(seen.result);
+        if (seen.view.status === 'cancelled') throw new RunCancelled(seen.result);
+        return seen.result;
       }
       if (performance.now() >= deadline) {
+        if ('outage' in seen) throw seen.outage;
+        const { status } = seen.view;
         throw new FlowStoneError(
           'FLOWSTONE_RUN_WAIT_TIMEOUT',
-          `Run ${this.id} is ${view.status} after ${patience} ms. It goes on: wait again, or cancel it.`,
-          { context: { run: this.id, status: view.status } },
+          `Run ${this.id} is ${status} after ${patience} ms. It goes on: wait again, or cancel it.`,
+          { context: { run: this.id, status } },
         );
       }
-      await watch.changed(Math.min(poll, deadline - performance.now()));
+      await watch.changed(Math.min('outage' in seen ? POLL : poll, deadline - performance.now()));
     }
   }
 
@@ -129,17 +136,23 @@ export class RunHandle {
     return this.parts.waits(this.id);
   }
 
-  /** Each change of the run, the newest only if the consumer is slow; ends with the ended (or waiting) run. */
+  /**
+   * Each change of the run, the newest only if the consumer is slow; ends with the ended run. While the ledger cannot be
+   * reached there are none.
+   */
   async *progress(): AsyncGenerator<RunProgress> {
     this.parts.beforeWait();
     using watch = this.parts.signals.watch(this.id, 'changed');
     for (let shown = ''; ;) {
-      const { id, status, counts } = await this.view();
-      const executing = this.parts.signals.executing(id);
-      const now = JSON.stringify([status, counts, executing]);
-      if (now !== shown) yield { id, status, counts, executing };
-      shown = now;
-      if (hasEnded(status)) return;
+      const seen = await unlessAway(() => this.view());
+      if (!('outage' in seen)) {
+        const { id, status, counts } = seen;
+        const executing = this.parts.signals.executing(id);
+        const now = JSON.stringify([status, counts, executing]);
+        if (now !== shown) yield { id, status, counts, executing };
+        shown = now;
+        if (hasEnded(status)) return;
+      }
       await pause(SHORTEST_LOOK);
       await watch.changed(POLL);
     }
@@ -149,5 +162,15 @@ export class RunHandle {
   async cancel(reason: string | null = null): Promise<void> {
     this.parts.beforeRead();
     await this.parts.cancel(this.id, reason);
+  }
+}
+
+/** What is read of the ledger, or the outage that kept it from answering. */
+async function unlessAway<T extends object>(read: () => Promise<T>): Promise<T | { readonly outage: FlowStoneError }> {
+  try {
+    return await read();
+  } catch (error) {
+    if (isOutage(error)) return { outage: error as FlowStoneError };
+    throw error;
   }
 }

@@ -72,7 +72,7 @@ export class RunSignals {
     this.#emitter.on(event, listen);
     return {
       changed: async (poll) => {
-        if (!heard) {
+        if (!heard && !this.#closed) {
           await new Promise<void>((resolve) => {
             const timer = setTimeout(resolve, poll);
             wake = () => {

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { Logger } from '@nestjs/common';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { ledgerDataSource } from '../../lib/ledger/sql/data-source.js';
 import { Asset, type FlowStoneOptions } from '../../lib/index.js';
@@ -47,7 +48,8 @@ describe('a restart of PostgreSQL under load', () => {
       const workers = await Promise.all([LeaseProcess.start(options, journal), LeaseProcess.start(options, journal)]);
       const keys = Array.from({ length: ACTS }, (_, n) => `wait:300:${n}`);
       await flowstone.addPartitions('acts', keys);
-      await flowstone.materialize(Act, { partitions: keys });
+      const requested = await flowstone.materialize(Act, { partitions: keys });
+      const waited = Promise.all([requested.wait(), lastOf(requested.progress())]);
       await journalWith(journal, ({ length }) => length > ACTS / 3);
 
       await server.down(signal);
@@ -58,10 +60,10 @@ describe('a restart of PostgreSQL under load', () => {
       await pause(LEASE / 4);
       workers[1].signal('SIGCONT');
 
+      // Who asked has gone on waiting and watching.
+      const ended = { status: 'success', counts: { total: ACTS, success: ACTS } };
+      expect(await waited).toMatchObject([ended, ended]);
       const database = await ledgerDataSource({ url: server.url }, 'flowstone').initialize();
-      const run = async () => (await database.query('SELECT status, total, success FROM flowstone.runs'))[0];
-      while ((await run()).status === 'running') await pause(50);
-      expect(await run()).toEqual({ status: 'success', total: ACTS, success: ACTS });
       const [used] = await database.query(
         'SELECT max(attempts) AS attempts, max(rescues) AS rescues FROM flowstone.materializations',
       );
@@ -91,11 +93,16 @@ describe('an application that is closed while PostgreSQL is away', () => {
       }
     }
     const first = await startApp([Interrupted], { ...options, drainDeadline: 100 });
+    const errors: unknown[] = [];
+    const silent = () => undefined;
+    Logger.overrideLogger({ log: silent, warn: silent, error: (message) => errors.push(message) });
     const run = await first.flowstone.materialize(Interrupted);
     await begun.opened;
     await server.down('SIGQUIT');
     ended.open();
     await first.app.close();
+    // An outage is none: it is warned of.
+    expect(errors).toEqual([]);
 
     await server.up();
     const second = await startApp([Interrupted], options);
@@ -103,3 +110,10 @@ describe('an application that is closed while PostgreSQL is away', () => {
     await second.app.close();
   }, 60_000);
 });
+
+/** The last that is told. */
+async function lastOf<T>(told: AsyncIterable<T>): Promise<T | undefined> {
+  let last: T | undefined;
+  for await (const one of told) last = one;
+  return last;
+}
