@@ -142,6 +142,8 @@ export class FlowStoneEngine {
       {
         ...options,
         worker,
+        alone,
+        rated: new Set(options.pools.filter(({ rate, perKey }) => rate ?? perKey?.rate).map(({ name }) => name)),
         pools: new Map(this.registry.definitions.map(({ key, pool }) => [key, pool])),
         batchSizes: new Map(
           this.registry.definitions.flatMap(({ key, batchSize }) =>

@@ -46,6 +46,10 @@ export interface CoordinatorOptions {
   readonly pools: ReadonlyMap<string, string>;
   /** Of those that are computed in batches. */
   readonly batchSizes: ReadonlyMap<string, number>;
+  /** Whether no other process can use the ledger. */
+  readonly alone: boolean;
+  /** Pools with a rate: each claim takes a token, which nobody gets back. */
+  readonly rated: ReadonlySet<string>;
 }
 
 export class Coordinator {
@@ -91,6 +95,8 @@ export class Coordinator {
       {
         examine: (claims) => this.#patiently(() => desk.examine(claims)),
         isPaused: (asset) => queue.isPaused(this.#poolOf(asset)),
+        mayGiveBack: (asset) => !options.alone && !options.rated.has(this.#poolOf(asset)),
+        most: () => this.#most(),
         ended: (claim) => signals.forget(claim.run, claim.id),
         finished: (finished) => this.#finish(finished),
         calm: () => this.#gathering.look(),
@@ -336,16 +342,18 @@ export class Coordinator {
     return this.options.worker && !this.#stopping.signal.aborted;
   }
 
+  #wanted(): number {
+    return this.#works ? Math.max(0, this.#most() - this.#executor.taken - this.#asked) : 0;
+  }
+
   /**
    * Beside those that execute, as many as would end while a statement is in flight and until what it claims can begin:
    * they keep the places busy. Where code takes long, next to none, since what one process claimed no other can begin.
    */
-  #wanted(): number {
-    if (!this.#works) return 0;
+  #most(): number {
     const { concurrency } = this.options;
     const ahead = Math.ceil((concurrency * (this.#beatTime + BEAT)) / Math.max(this.#executor.usual, 0.01));
-    const most = concurrency + Math.min(Math.max(concurrency, MOST_AHEAD), ahead);
-    return Math.max(0, most - this.#executor.taken - this.#asked);
+    return concurrency + Math.min(Math.max(concurrency, MOST_AHEAD), ahead);
   }
 
   #finish(finished: readonly Finished[]): void {

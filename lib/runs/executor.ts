@@ -2,6 +2,7 @@
 // are executed. What is claimed, and when outcomes go to the ledger, is decided in coordinator.ts.
 import type { Claim } from '../ledger/ledger.port.js';
 import { Abort, type AbortKind } from './abort.js';
+import { Alarm } from './alarm.js';
 import { AttemptMap } from './attempt.map.js';
 import type { Ended, Examined, Execution, Finished, ToExecute } from './execution.port.js';
 import { GATHER } from './gathering.js';
@@ -11,6 +12,8 @@ import { Places, type Place, type Placed } from './places.js';
 const BURST = 16;
 /** What an execution takes before one was measured, ms. */
 const USUAL = 10;
+/** After so long it is seen whether what waits for a place could begin sooner elsewhere, ms. */
+const LONG_WAIT = 250;
 
 /** What names an attempt. */
 interface AttemptName {
@@ -34,6 +37,10 @@ export interface ExecutorHost {
   examine(claims: readonly Claim[]): Promise<Examined>;
   /** Whether nothing of the asset is to be begun. */
   isPaused(asset: string): boolean;
+  /** Whether another process may begin what is given back of the asset, and nothing is lost by that. */
+  mayGiveBack(asset: string): boolean;
+  /** Places that what is in hand is to have at most, as executions go now. */
+  most(): number;
   /** The claim does not execute any more. */
   ended(claim: Claim): void;
   finished(finished: readonly Finished[]): void;
@@ -53,6 +60,10 @@ export class Executor {
   #examining = 0;
   #running = 0;
   #usual = USUAL;
+  /** Since when executions are under way and none has ended. */
+  #unended = 0;
+  /** After what has ended while the event loop was blocked. */
+  readonly #late = new Alarm(() => setImmediate(() => this.#giveBack()));
   #closed = false;
   #emptied: (() => void) | undefined;
 
@@ -67,9 +78,12 @@ export class Executor {
     return this.#places.taken;
   }
 
-  /** What an execution takes, ms: a moving average. */
+  /**
+   * What an execution takes, ms: a moving average, or more where what is under way shows it, which may be of another kind
+   * than what has ended.
+   */
   get usual(): number {
-    return this.#usual;
+    return this.#running === 0 ? this.#usual : Math.max(this.#usual, performance.now() - this.#unended);
   }
 
   /** Whether executions end as soon as they begin. */
@@ -114,6 +128,7 @@ export class Executor {
   /** Begins nothing more: what has not begun is handed back. */
   close(): void {
     this.#closed = true;
+    this.#late.close();
     this.#handBack(this.#waiting.splice(0).map(({ claim }) => claim));
   }
 
@@ -164,9 +179,25 @@ export class Executor {
         this.#handBack([waiting.claim]);
         continue;
       }
-      this.#running++;
+      if (this.#running++ === 0) this.#unended = performance.now();
       this.#execute(waiting, this.#fellowsOf(waiting));
     }
+    if (this.#waiting.length > 0) this.#late.set(LONG_WAIT);
+  }
+
+  /** What was claimed ahead of executions that turn out to take long goes back: another process may have a place for it. */
+  #giveBack(): void {
+    const most = this.host.most();
+    const late: Claim[] = [];
+    for (let at = this.#waiting.length - 1; at >= 0 && this.taken > most; at--) {
+      const { claim } = this.#waiting[at]!;
+      if (!this.host.mayGiveBack(claim.asset)) continue;
+      this.#waiting.splice(at, 1);
+      this.#letGo(claim);
+      late.push(claim);
+    }
+    this.#handBack(late);
+    this.#startWaiting();
   }
 
   /** What waits and is executed with it. */
@@ -192,7 +223,8 @@ export class Executor {
 
   /** The place of what began at `start` is free. */
   #vacate(start: number): void {
-    this.#usual += (performance.now() - start - this.#usual) / 16;
+    this.#unended = performance.now();
+    this.#usual += (this.#unended - start - this.#usual) / 16;
     this.#running--;
     this.#startWaiting();
   }

@@ -17,6 +17,7 @@ function coordinatorOf(
   execute: (claim: Claim) => Promise<void>,
   concurrency: number,
   claims: (outcomes: readonly Outcome[]) => Promise<readonly Claim[]> = async () => [],
+  { alone = false, rated = [] as string[] } = {},
 ) {
   const told: (readonly Outcome[])[] = [];
   const examined: { readonly id: number; readonly beats: number }[] = [];
@@ -58,6 +59,7 @@ function coordinatorOf(
   };
   const coordinator = new Coordinator(ledger, membership, queue, desk, async () => false, new RunSignals(), news, {
     ...{ concurrency, worker: true, pools: new Map([['a', 'default']]), batchSizes: new Map() },
+    ...{ alone, rated: new Set(rated) },
   });
   const settled = async (count: number): Promise<void> => {
     while (told.flat().length < count) await new Promise<void>((resolve) => (heard = resolve));
@@ -138,5 +140,37 @@ describe('the coordinator', () => {
     coordinator.accept([claimOf(101), claimOf(102)]);
     await settled(103);
     expect(told.slice(-2).map((outcomes) => outcomes.map(({ id }) => id))).toEqual([[101], [102, 103]]);
+  });
+
+  describe('that has claimed more than it can begin, of what takes long', () => {
+    /** Two of six are executed, and do not end for `time` ms. */
+    async function toldAfter(time: number, options?: { alone?: boolean; rated?: string[] }) {
+      const clock = jest.spyOn(performance, 'now').mockReturnValue(0);
+      const parts = coordinatorOf(() => new Promise(() => undefined), 2, undefined, options);
+      parts.coordinator.accept(claimsOf(6));
+      await new Promise(setImmediate);
+      clock.mockReturnValue(time);
+      jest.advanceTimersByTime(time);
+      for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
+      return parts.told.flat();
+    }
+
+    it('gives back what others could begin sooner', async () => {
+      const given = await toldAfter(1000);
+      expect(given.map(({ id }) => id)).toEqual([6, 5, 4]);
+      expect(given).toEqual(Array.from(given, () => expect.objectContaining({ kind: 'handed_back' })));
+    });
+
+    it('keeps it for a while', async () => {
+      expect(await toldAfter(200)).toEqual([]);
+    });
+
+    it('keeps it where there is nobody else', async () => {
+      expect(await toldAfter(1000, { alone: true })).toEqual([]);
+    });
+
+    it('keeps what has cost a token of a rate', async () => {
+      expect(await toldAfter(1000, { rated: ['default'] })).toEqual([]);
+    });
   });
 });
