@@ -1,8 +1,8 @@
 // What forRoot() takes: every option once, with its type, default, environment variable and meaning.
 // docs/configuration.md is generated from the catalogue (npm run docs).
-import { parseDuration, type Duration } from './assets/duration.js';
+import { EXPECTED_DURATION, readDuration, type Duration } from './assets/duration.js';
 import { FlowStoneError } from './flowstone.errors.js';
-import { closest } from './graph/did-you-mean.js';
+import { closest, didYouMean } from './graph/did-you-mean.js';
 import type { IoManager } from './io/io-manager.port.js';
 import type { DataSource, PoolRegistration } from './ledger/ledger.port.js';
 import {
@@ -117,26 +117,56 @@ const text = (given: unknown): string =>
 const flag = (given: unknown): boolean =>
   given === true || given === 'true' ? true : given === false || given === 'false' ? false : wrong('true or false');
 const count =
-  (least: number) =>
+  (least: number, most = Number.MAX_SAFE_INTEGER) =>
   (given: unknown): number => {
     const value = typeof given === 'string' ? Number(given) : given;
-    return Number.isSafeInteger(value) && (value as number) >= least
-      ? (value as number)
-      : wrong(`a whole number of at least ${least}`);
+    if (Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most) return value as number;
+    return wrong(`a whole number of at least ${least}${most < Number.MAX_SAFE_INTEGER ? ` and at most ${most}` : ''}`);
   };
-const duration = (given: unknown): number => parseDuration(given as Duration);
+
+/** Days that a timer of Node can wait; one that is to wait for longer fires at once, over and over. */
+const MOST_DAYS = 24;
+const duration =
+  (least: number) =>
+  (given: unknown): number => {
+    const value = readDuration(given);
+    if (value === undefined) return wrong(`a duration: ${EXPECTED_DURATION}`);
+    if (value < least) return wrong(`at least ${least} ms`);
+    return value <= MOST_DAYS * 86_400_000 ? value : wrong(`at most ${MOST_DAYS}d`);
+  };
+
+/** Refuses what is misspelt within an option. */
+function known(given: object, names: readonly string[]): void {
+  const unknown = Object.keys(given).find((name) => !names.includes(name));
+  if (unknown !== undefined) wrong(`without ${unknown}${didYouMean(unknown, names)}: it has ${names.join(' and ')}`);
+}
 
 function storage(given: unknown): Storage {
   if (given === 'embedded' || given === 'memory') return given;
-  if (typeof given === 'string') return /^postgres(ql)?:\/\//.test(given) ? { url: given } : storageProblem();
+  if (typeof given === 'string') return isPostgresUrl(given) ? { url: given } : storageProblem();
   if (typeof given !== 'object' || given === null) return storageProblem();
-  return 'url' in given || 'dataSource' in given ? (given as Storage) : storageProblem();
+  if ('dataSource' in given) {
+    known(given, ['dataSource']);
+    return isDataSource(given.dataSource) ? { dataSource: given.dataSource } : wrong('given a DataSource of TypeORM');
+  }
+  if (!('url' in given) || !isPostgresUrl(given.url)) return storageProblem();
+  known(given, ['url', 'poolSize']);
+  const { url, poolSize } = given as PostgresStorage;
+  if (poolSize === undefined) return { url };
+  if (!Number.isSafeInteger(poolSize) || poolSize < 1) wrong('given a poolSize that is a whole number of at least 1');
+  return { url, poolSize };
 }
+
+const isPostgresUrl = (given: unknown): given is string =>
+  typeof given === 'string' && /^postgres(ql)?:\/\//.test(given);
+const isDataSource = (given: unknown): given is DataSource =>
+  typeof given === 'object' && given !== null && 'options' in given && 'createQueryRunner' in given;
 
 function queue(given: unknown): Queue {
   if (given === 'in-process') return given;
   if (typeof given === 'string') return isRedisUrl(given) ? { redis: given } : queueProblem();
   if (typeof given !== 'object' || given === null || !('redis' in given)) return queueProblem();
+  known(given, ['redis', 'prefix']);
   const { redis, prefix } = given as RedisQueue;
   if (prefix !== undefined && (typeof prefix !== 'string' || prefix === '')) wrong('given a non-empty prefix');
   if (typeof redis === 'string') return isRedisUrl(redis) ? (given as RedisQueue) : queueProblem();
@@ -146,8 +176,17 @@ function queue(given: unknown): Queue {
   return given as RedisQueue;
 }
 
-const isRedisUrl = (given: string): boolean => /^rediss?:\/\//.test(given);
+const isRedisUrl = (given: string): boolean => /^rediss?:\/\//.test(given) && URL.canParse(given);
 const queueProblem = (): never => wrong("'in-process' or { redis: 'redis://...' or options of ioredis, prefix? }");
+
+function ioManagers(given: unknown): Record<string, IoManager> {
+  if (typeof given !== 'object' || given === null) return wrong('an object of I/O managers by name');
+  for (const [name, manager] of Object.entries(given as Record<string, Partial<IoManager> | null>)) {
+    const able = [manager?.store, manager?.load, manager?.delete].every((act) => typeof act === 'function');
+    if (!able) wrong(`such that ${name} is an I/O manager, with store, load and delete`);
+  }
+  return given as Record<string, IoManager>;
+}
 
 const role = (given: unknown): Role =>
   given === 'all' || given === 'worker' || given === 'api' ? given : wrong("'all', 'worker' or 'api'");
@@ -214,7 +253,7 @@ export const OPTION_CATALOGUE: { readonly [K in keyof ResolvedOptions]: OptionEn
     default: 8,
     environment: 'FLOWSTONE_CONCURRENCY',
     description: 'How many materializations this process executes at once; a batch counts as one.',
-    read: count(1),
+    read: count(1, 100_000),
   },
   pools: {
     type: 'Record<string, { concurrency?, rate?, perKey? }>',
@@ -236,8 +275,7 @@ export const OPTION_CATALOGUE: { readonly [K in keyof ResolvedOptions]: OptionEn
     type: 'Record<string, IoManager>',
     default: {},
     description: 'I/O managers of your own, by the name assets use for them.',
-    read: (given) =>
-      typeof given === 'object' && given !== null ? (given as Record<string, IoManager>) : wrong('an object'),
+    read: ioManagers,
   },
   config: {
     type: 'Record<string, unknown>',
@@ -268,49 +306,49 @@ export const OPTION_CATALOGUE: { readonly [K in keyof ResolvedOptions]: OptionEn
     environment: 'FLOWSTONE_POLL_INTERVAL',
     description:
       'How often to look for work that no news was heard of. With a queue over Redis, five times as rarely while Redis is there.',
-    read: duration,
+    read: duration(1),
   },
   lease: {
     type: 'duration',
     default: 15_000,
     environment: 'FLOWSTONE_LEASE',
     description: 'How long a process may be silent before its work is given to others.',
-    read: duration,
+    read: duration(1),
   },
   heartbeat: {
     type: 'duration',
     default: 5000,
     environment: 'FLOWSTONE_HEARTBEAT',
     description: 'How often a process renews its lease.',
-    read: duration,
+    read: duration(1),
   },
   sweep: {
     type: 'duration',
     default: 5000,
     environment: 'FLOWSTONE_SWEEP',
     description: 'How often each process looks for work of lost ones.',
-    read: duration,
+    read: duration(1),
   },
   cancelGrace: {
     type: 'duration',
     default: 10_000,
     environment: 'FLOWSTONE_CANCEL_GRACE',
     description: 'How long a cancelled attempt may take to end by itself before it is fenced off.',
-    read: duration,
+    read: duration(0),
   },
   shutdownGrace: {
     type: 'duration',
     default: 0,
     environment: 'FLOWSTONE_SHUTDOWN_GRACE',
     description: 'How long readiness is refused before the process stops to claim work, for load balancers.',
-    read: duration,
+    read: duration(0),
   },
   drainDeadline: {
     type: 'duration',
     default: 20_000,
     environment: 'FLOWSTONE_DRAIN_DEADLINE',
     description: 'How long a shutdown waits for running materializations before it hands them back.',
-    read: duration,
+    read: duration(0),
   },
   onFailure: {
     type: '(failure: Failure) => void',
@@ -348,7 +386,7 @@ export function resolveOptions(
             : entry.default;
     } catch (error) {
       const source = options[name] === undefined ? entry.environment : name;
-      problems.push(`${source} must be ${error instanceof FlowStoneError ? error.message : (error as Error).message}`);
+      problems.push(`${source} must be ${(error as Error).message}`);
     }
   }
   const found = resolved as unknown as ResolvedOptions;

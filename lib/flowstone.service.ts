@@ -18,7 +18,7 @@ import { messageOf } from './runs/failure.js';
 import { PartitionMoments } from './runs/partition.moments.js';
 import type { RecordedPlace } from './runs/value.reader.js';
 import type { PlanOptions, Target } from './runs/request.reader.js';
-import { refuseNested, type RunOptions } from './runs/requester.js';
+import { refuseNested, requireStorable, type RunOptions } from './runs/requester.js';
 import type { RunHandle } from './runs/run.handle.js';
 import type { Wait } from './runs/wait.reason.js';
 
@@ -395,5 +395,6 @@ function actOf({ by, reason, manager }: ActOptions): {
   reason: string | null;
   manager?: EntityManager;
 } {
+  requireStorable('by and reason', [by, reason]);
   return { actor: by ?? null, reason: reason ?? null, ...(manager && { manager }) };
 }

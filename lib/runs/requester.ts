@@ -75,6 +75,7 @@ export class RunRequester {
 
   /** A new run of what is left of another; while such a one is open, that one. */
   async retry(id: number, requestedBy: string | null): Promise<RunHandle> {
+    requireStorable('requestedBy', [requestedBy ?? undefined]);
     const old = await this.handle(id).view();
     const plan = await this.ledger.leftovers(id);
     if (plan.size === 0 && (old.counts.total > 0 || old.status === 'success')) {
@@ -91,6 +92,7 @@ export class RunRequester {
   }
 
   async cancel(id: number, actor: string | null, reason: string | null): Promise<void> {
+    requireStorable('by and reason', [actor ?? undefined, reason ?? undefined]);
     const grace = this.options.cancelGrace;
     const { accepted, running, ended, released } = await this.ledger.cancelRun(id, { actor, reason, grace });
     if (!accepted) await this.handle(id).view();
@@ -141,6 +143,17 @@ export function refuseNested(what: string): void {
   );
 }
 
+/** @throws FlowStoneError FLOWSTONE_REQUEST_INVALID where one of `texts`, which are `names`, is none that can be kept */
+export function requireStorable(names: string, texts: readonly (string | undefined)[]): void {
+  for (const text of texts) {
+    if (text === undefined || (typeof text === 'string' && !UNSTORABLE.test(text))) continue;
+    throw new FlowStoneError(
+      'FLOWSTONE_REQUEST_INVALID',
+      `${JSON.stringify(text)} cannot be stored: ${names} must be texts without NUL and without half surrogate pairs.`,
+    );
+  }
+}
+
 function newRun(request: RunRequest, options: RunOptions): NewRun {
   for (const [name, value, least] of [
     ['priority', options.priority ?? 0, -1_000_000],
@@ -153,13 +166,7 @@ function newRun(request: RunRequest, options: RunOptions): NewRun {
     );
   }
   const tags = Object.entries(options.tags ?? {});
-  for (const text of [options.runKey, options.requestedBy, ...tags.flat()]) {
-    if (text === undefined || (typeof text === 'string' && !UNSTORABLE.test(text))) continue;
-    throw new FlowStoneError(
-      'FLOWSTONE_REQUEST_INVALID',
-      `${JSON.stringify(text)} cannot be stored: runKey, requestedBy and tags must be texts without NUL and without half surrogate pairs.`,
-    );
-  }
+  requireStorable('runKey, requestedBy and tags', [options.runKey, options.requestedBy, ...tags.flat()]);
   return {
     request,
     runKey: options.runKey ?? null,

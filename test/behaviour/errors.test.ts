@@ -158,6 +158,8 @@ describe('the service', () => {
     ['keys of an unknown dynamic scheme', () => flowstone.addPartitions('tenants', ['t'])],
     ['a tag that no database can hold', () => flowstone.materialize(Base, { tags: { by: 'half \ud800' } })],
     ['a run key with NUL', () => flowstone.materialize(Base, { runKey: 'a\0b' })],
+    ['a reason with NUL', () => flowstone.cancel(1, { reason: 'a\0b' })],
+    ['a name with NUL', () => flowstone.invalidate(Base, { by: 'a\0b' })],
     ['a priority that is no number', () => flowstone.materialize(Base, { priority: Number.NaN })],
   ])('refuses %s with FLOWSTONE_REQUEST_INVALID', async (_what, ask) => {
     await expect(ask()).rejects.toMatchObject({ code: 'FLOWSTONE_REQUEST_INVALID' });
