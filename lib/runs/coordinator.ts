@@ -27,6 +27,9 @@ const LONG_BEAT = 50;
 /** Shortest time until work is looked for that nobody rings for, ms: what comes meanwhile is taken together. */
 const LEAST_LOOK = 25;
 
+/** News for which there is no place here is passed on after so long, ms: it may come back, as long as nobody has one. */
+const PASS_ON = 250;
+
 /** What happens and someone may want to tell. */
 export interface CoordinatorNews {
   runEnded(run: number): void;
@@ -77,6 +80,9 @@ export class Coordinator {
   readonly #pools: readonly string[];
   readonly #timers: TimerWatch;
   readonly #plans: PlanWatch;
+  /** Pools of which news came while there was no place here. */
+  readonly #unserved = new Set<string>();
+  readonly #passing = new Alarm(() => this.#passOn());
   /** When work is looked for that nobody rings for. */
   readonly #unrung = new Alarm(() => void this.#look());
 
@@ -175,6 +181,8 @@ export class Coordinator {
     this.#stopping.abort();
     this.#timers.close();
     this.#unrung.close();
+    this.#passing.close();
+    this.#passOn();
     this.#queueStopped ??= this.queue.stop();
     this.#executor.close();
   }
@@ -203,6 +211,10 @@ export class Coordinator {
   async #work({ pool }: Delivery): Promise<void> {
     // An idle process looks for runs to plan at once, a busy one every now and then.
     if (!this.#lasting.has(pool)) this.#plans.expect();
+    if (this.#works && this.#wanted() === 0) {
+      this.#unserved.add(pool);
+      this.#passing.set(PASS_ON);
+    }
     await this.#look();
     if (this.#lasting.has(pool) || this.#stopping.signal.aborted) return;
     await new Promise<void>((resolve) => {
@@ -210,6 +222,12 @@ export class Coordinator {
       this.#endDeliveries();
     });
     this.#lasting.delete(pool);
+  }
+
+  /** A ring wakes one process, which may be the very one that rang and has no place: another one may have. */
+  #passOn(): void {
+    for (const pool of this.#unserved) this.queue.ring(pool);
+    this.#unserved.clear();
   }
 
   /** Ends the deliveries of the pools of which nothing is in hand. */

@@ -50,7 +50,16 @@ function coordinatorOf(
     },
   } as Partial<ClaimDesk> as ClaimDesk;
   const membership = { claimant: () => ({ process: 'p', assets: ['a'] }) } as Partial<Membership> as Membership;
-  const queue = { ring: () => undefined, isPaused: () => false } as Partial<WorkQueue> as WorkQueue;
+  const rung: string[] = [];
+  let deliver!: Parameters<WorkQueue['start']>[1];
+  const queue = {
+    ring: (pool) => void rung.push(pool),
+    isPaused: () => false,
+    start: async (_pools, work) => {
+      deliver = work;
+    },
+    stop: async () => undefined,
+  } as Partial<WorkQueue> as WorkQueue;
   const news = {
     ...{ runEnded: () => undefined, failed: () => undefined, outage: () => undefined },
     broken: (error: unknown) => {
@@ -64,7 +73,9 @@ function coordinatorOf(
   const settled = async (count: number): Promise<void> => {
     while (told.flat().length < count) await new Promise<void>((resolve) => (heard = resolve));
   };
-  return { coordinator, told, examined, settled };
+  const hear = (pool: string): void =>
+    void deliver({ pool, signal: new AbortController().signal, progress: () => undefined });
+  return { coordinator, told, examined, settled, rung, hear };
 }
 
 describe('the coordinator', () => {
@@ -172,5 +183,25 @@ describe('the coordinator', () => {
     it('keeps what has cost a token of a rate', async () => {
       expect(await toldAfter(1000, { rated: ['default'] })).toEqual([]);
     });
+  });
+
+  it('passes on what it hears while it has no place, after a while', async () => {
+    jest.spyOn(performance, 'now').mockReturnValue(0);
+    const { coordinator, rung, hear } = coordinatorOf(() => new Promise(() => undefined), 1, undefined, {
+      alone: true,
+    });
+    await coordinator.start();
+    hear('default');
+    jest.advanceTimersByTime(1000);
+    expect(rung).toEqual([]);
+    coordinator.accept(claimsOf(10));
+    hear('default');
+    hear('default');
+    expect(rung).toEqual([]);
+    jest.advanceTimersByTime(1000);
+    expect(rung).toEqual(['default']);
+    hear('default');
+    coordinator.close();
+    expect(rung).toEqual(['default', 'default']);
   });
 });
