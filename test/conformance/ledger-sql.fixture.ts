@@ -6,9 +6,9 @@ import type { LedgerUnderTest } from './ledger.fixture.js';
 let namespaces = 0;
 
 /** A ledger in a namespace of its own. Time passes by moving what is stored into the past. */
-export async function sqlLedger(dataSource: DataSource): Promise<LedgerUnderTest> {
+export async function sqlLedger(dataSource: DataSource, { own = true } = {}): Promise<LedgerUnderTest> {
   const namespace = `test ${++namespaces}`;
-  const ledger = new SqlLedger({ dataSource, own: true, namespace, migrate: true });
+  const ledger = new SqlLedger({ dataSource, own, namespace, migrate: true });
   await ledger.open();
   const pass = async (milliseconds: number): Promise<void> => {
     for (const [table, column] of [
