@@ -32,7 +32,8 @@ export async function copyRows(
     await batch.headed;
     const text = new RowsText(place, plan, start, numbers, lanes);
     await sql.copy(COPY_ROWS, text.rows(batch));
-    if (text.ready.length > 0) await sql.copy(COPY_READY, text.ready);
+    const ready = text.ready(batch);
+    if (ready) await sql.copy(COPY_READY, ready);
   }
   if (start.counts.failed === 0) return;
   for (const { from, to } of numbers.batches) {

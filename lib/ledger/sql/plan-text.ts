@@ -15,17 +15,11 @@ export interface RowNumbers {
   readonly assets: PlanAssets;
 }
 
-/** Heads of these rows under these numbers, without a value. */
-export function* headsText(
-  plan: PlanRows,
-  { byRow }: PlanAssets,
-  rows: readonly number[],
-  ids: ArrayLike<number>,
-): Generator<string> {
+/** The text of each index from .. to (exclusive), gathered to what is sent at once. */
+function* gathered(from: number, to: number, textAt: (index: number) => string): Generator<string> {
   let text = '';
-  for (let at = 0; at < rows.length; at++) {
-    const row = rows[at]!;
-    text += `${ids[at]!}\t${byRow[row]!}\t${escaped(plan.partitionAt(row))}\n`;
+  for (let index = from; index < to; index++) {
+    text += textAt(index);
     if (text.length < SENT_AT_ONCE) continue;
     yield text;
     text = '';
@@ -33,20 +27,30 @@ export function* headsText(
   if (text !== '') yield text;
 }
 
+/** Heads of these rows under these numbers, without a value. */
+export function headsText(
+  plan: PlanRows,
+  { byRow }: PlanAssets,
+  rows: readonly number[],
+  ids: ArrayLike<number>,
+): Generator<string> {
+  return gathered(0, rows.length, (at) => {
+    const row = rows[at]!;
+    return `${ids[at]!}\t${byRow[row]!}\t${escaped(plan.partitionAt(row))}\n`;
+  });
+}
+
 /** What each row depends on. */
-export function* edgesText(plan: PlanRows, ids: Float64Array, { from, to }: Batch): Generator<string> {
+export function edgesText(plan: PlanRows, ids: Float64Array, { from, to }: Batch): Generator<string> {
   const { starts, upstreams, ordering } = plan.edges;
-  let text = '';
-  for (let i = from; i < to; i++) {
+  return gathered(from, to, (i) => {
     const downstream = `${ids[i]!}\t`;
+    let text = '';
     for (let edge = starts[i]!; edge < starts[i + 1]!; edge++) {
       text += downstream + ids[upstreams[edge]!]! + (ordering?.[edge] === 1 ? '\tt\n' : '\tf\n');
     }
-    if (text.length < SENT_AT_ONCE) continue;
-    yield text;
-    text = '';
-  }
-  if (text !== '') yield text;
+    return text;
+  });
 }
 
 /** What a row has in common with many others: all but its number, its head and its error. */
@@ -61,8 +65,6 @@ interface Kind {
 
 /** The materializations of a plan, and which of them are ready. */
 export class RowsText {
-  /** Those that can begin among the rows made so far. */
-  readonly ready: string[] = [];
   readonly #place: string;
 
   constructor(
@@ -75,33 +77,36 @@ export class RowsText {
     this.#place = `\t${namespace}\t${run}\t`;
   }
 
-  *rows({ from, to }: Batch): Generator<string> {
+  rows({ from, to }: Batch): Generator<string> {
     const { ids, heads } = this.numbers;
-    let text = '';
-    let ready = '';
     // Rows next to each other are mostly of one kind.
     let kind: Kind | undefined;
     let end = '';
-    let lane = '';
-    let asset = '';
-    for (let i = from; i < to; i++) {
+    return gathered(from, to, (i) => {
       const next = this.#kindOf(i);
       if (kind === undefined || next.status === FAILED || !isSame(kind, next)) {
         kind = next;
         end = this.#endOf(kind, i);
-        lane = `${kind.lane}\t${-kind.priority}\t`;
-        asset = `\t${kind.asset}\n`;
       }
-      text += `${ids[i]!}\t${heads[i]!}${end}`;
-      if (kind.status === PENDING && kind.blockers === 0) ready += lane + ids[i]! + asset;
-      if (text.length < SENT_AT_ONCE) continue;
-      yield text;
-      text = '';
-      if (ready !== '') this.ready.push(ready);
-      ready = '';
-    }
-    if (ready !== '') this.ready.push(ready);
-    if (text !== '') yield text;
+      return `${ids[i]!}\t${heads[i]!}${end}`;
+    });
+  }
+
+  /** Those that can begin, as they are offered; undefined: there are none. */
+  ready({ from, to }: Batch): Generator<string> | undefined {
+    let first = from;
+    while (first < to && !this.#canBegin(first)) first++;
+    if (first === to) return undefined;
+    return gathered(first, to, (i) => {
+      if (!this.#canBegin(i)) return '';
+      const { lane, priority, asset } = this.#kindOf(i);
+      return `${lane}\t${-priority}\t${this.numbers.ids[i]!}\t${asset}\n`;
+    });
+  }
+
+  #canBegin(i: number): boolean {
+    const { starts } = this.plan.edges;
+    return this.start.statuses[i] === PENDING && starts[i] === starts[i + 1];
   }
 
   #kindOf(i: number): Kind {
