@@ -16,6 +16,12 @@ interface DueRow {
   readonly partition: string;
 }
 
+/** Assets that are claimed in batches, and the size of each. */
+interface Batched {
+  readonly assets: readonly number[];
+  readonly sizes: readonly number[];
+}
+
 /** Timers handled per call; what is left is due at once in the next. */
 const TIMER_BATCH = 1000;
 
@@ -24,6 +30,8 @@ export class Claims {
   // the database says a process holds beyond this was claimed without anyone knowing.
   readonly #told = new Map<string, Map<number, number>>();
   readonly #inDoubt = new Set<string>();
+  // A process asks with the same map in every beat.
+  readonly #batched = new WeakMap<ReadonlyMap<string, number>, Batched>();
   #inFlight = 0;
   /** The recovery under way. */
   #recovering: Promise<unknown> | undefined;
@@ -62,14 +70,15 @@ export class Claims {
     return this.records(sql, row!.claims);
   }
 
-  /** Which assets are claimed in batches, by number, and of which size; undefined: none. */
-  async batched(
-    sql: Sql,
-    { batchSizes }: ClaimRequest,
-  ): Promise<{ readonly assets: readonly number[]; readonly sizes: readonly number[] } | undefined> {
+  /** Which assets are claimed in batches, by number, and of which size; undefined: none. Kept by map. */
+  async batched(sql: Sql, { batchSizes }: ClaimRequest): Promise<Batched | undefined> {
     if (!batchSizes?.size) return undefined;
+    const kept = this.#batched.get(batchSizes);
+    if (kept) return kept;
     const numberOf = await this.assets.require(sql, batchSizes.keys());
-    return { assets: Array.from(batchSizes.keys(), numberOf), sizes: [...batchSizes.values()] };
+    const batched = { assets: Array.from(batchSizes.keys(), numberOf), sizes: [...batchSizes.values()] };
+    this.#batched.set(batchSizes, batched);
+    return batched;
   }
 
   /** What a process needs of its claims: of those that are its own still. */
