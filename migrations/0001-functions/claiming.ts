@@ -4,11 +4,27 @@ import { ENTER, LANES_IN_SIGHT, lookAtLanes, NEXT_BY_KEY, NEXT_BY_RUN, ofItsAsse
 /** Of what is claimed for batches beside what takes their places, so many at once. */
 const MOST_BESIDE = 1000;
 
-/** What a ready row is with what it is claimed by. */
-const OPEN_ROW = [
-  ...['place', 'rank', 'spot', 'id', 'run_id', 'lane_id', 'head_id', 'asset_id', 'priority', 'epoch', 'attempts'],
-  ...['rescues', 'forced', 'waited_for', 'head_spot', 'partition', 'head', 'invalidated', 'failed', 'active'],
-];
+/** Of the row of a ready one, and of its head: what each is read as. */
+const OF_ROW = {
+  ...{
+    spot: 'm.ctid',
+    id: 'm.id',
+    run_id: 'm.run_id',
+    lane_id: 'm.lane_id',
+    head_id: 'm.head_id',
+    asset_id: 'm.asset_id',
+  },
+  ...{ priority: 'm.priority', epoch: 'm.epoch', attempts: 'm.attempts', rescues: 'm.rescues', forced: 'm.forced' },
+  waited_for: 'm.waited_for',
+};
+const OF_HEAD = {
+  ...{ head_spot: 'h.ctid', partition: 'h.partition', head: 'h.materialization_id', invalidated: 'h.invalidated' },
+  ...{ failed: 'h.failed', active: 'h.active_materialization' },
+};
+const readAs = (columns: Readonly<Record<string, string>>): string =>
+  Object.entries(columns)
+    .map(([name, column]) => `${column} AS ${name}`)
+    .join(', ');
 
 /** A materialization that a process has claimed in this transaction, with what it is told of it. */
 export const CLAIM = `CREATE TYPE claim AS (
@@ -38,17 +54,16 @@ export const CLAIM = `CREATE TYPE claim AS (
 const openRows = (where: string, most: string): string => `
         SELECT y.ctid AS place, y.rank, m.*, h.* FROM ready y
         CROSS JOIN LATERAL (
-          SELECT m.ctid AS spot, m.id, m.run_id, m.lane_id, m.head_id, m.asset_id, m.priority, m.epoch, m.attempts, m.rescues,
-            m.forced, m.waited_for
-          FROM materializations m
+          SELECT ${readAs(OF_ROW)} FROM materializations m
           WHERE m.id = y.materialization_id AND m.status = 'pending' AND m.blockers = 0 AND m.waiting_for IS NULL
           FOR UPDATE SKIP LOCKED) m
         CROSS JOIN LATERAL (
-          SELECT h.ctid AS head_spot, h.partition, h.materialization_id AS head, h.invalidated, h.failed,
-            h.active_materialization AS active
-          FROM heads h WHERE h.id = m.head_id FOR UPDATE SKIP LOCKED) h
+          SELECT ${readAs(OF_HEAD)} FROM heads h WHERE h.id = m.head_id FOR UPDATE SKIP LOCKED) h
         WHERE ${where}
         ORDER BY y.rank, y.materialization_id LIMIT ${most}`;
+
+/** The columns of `openRows`. */
+const OPEN_ROW = ['place', 'rank', ...Object.keys(OF_ROW), ...Object.keys(OF_HEAD)];
 
 /** Where lanes have limits: what of the picked ones these allow. */
 const ALLOWED = `    ), beyond AS (
