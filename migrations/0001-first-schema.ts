@@ -225,6 +225,8 @@ const TABLES = [
     process text COLLATE "C",
     waiting_for bigint,
     waited_for bigint,
+    -- Of the attempt that runs, or was the last: what goes back has none, what ends keeps it, since the update that ends
+    -- it sees by it whether there are timers (beat). Nothing reads it after that.
     deadline timestamptz,
     skip_reason text,
     joined bigint,

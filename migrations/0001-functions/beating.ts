@@ -50,7 +50,7 @@ BEGIN
         error = CASE WHEN o.status = 'pending' THEN COALESCE(o.error, m.error) ELSE o.error END,
         started_at = CASE WHEN o.status = 'pending' THEN NULL ELSE COALESCE(o.started_at, m.started_at) END,
         completed_at = CASE WHEN o.status <> 'pending' OR m.cancel_requested THEN clock_timestamp() END,
-        deadline = CASE WHEN o.status <> 'pending' THEN m.deadline END,
+        deadline = CASE WHEN o.status <> 'pending' OR m.cancel_requested THEN m.deadline END,
         skip_reason = o.skip_reason, joined = o.joined,
         code_version = o.code_version, data_version = o.data_version, inputs = o.inputs, upstreams = o.upstreams,
         io = o.io, location = o.location, size = o.size, rows = o.rows, hash = o.hash, metadata = o.metadata
@@ -154,7 +154,7 @@ BEGIN
       error = CASE WHEN l.status = 'failed' THEN p_error END,
       started_at = CASE WHEN l.status = 'pending' THEN NULL ELSE m.started_at END,
       completed_at = CASE WHEN l.status <> 'pending' THEN clock_timestamp() END,
-      deadline = NULL
+      deadline = CASE WHEN l.status <> 'pending' THEN m.deadline END
     FROM locked l
     WHERE m.id = ANY (ARRAY(SELECT x.id FROM locked x)) AND l.id = m.id AND m.status = 'running'
       AND m.process = ANY (p_processes)
@@ -187,7 +187,7 @@ BEGIN
       process = CASE WHEN m.cancel_requested THEN m.process END,
       started_at = CASE WHEN m.cancel_requested THEN m.started_at END,
       completed_at = CASE WHEN m.cancel_requested THEN clock_timestamp() END,
-      deadline = NULL
+      deadline = CASE WHEN m.cancel_requested THEN m.deadline END
     WHERE m.id = ANY (ARRAY(SELECT l.id FROM locked l)) AND m.status = 'running' AND m.process = p_process
     RETURNING m.*
   )
