@@ -19,6 +19,7 @@ import { Catalogue } from './runs/catalogue.js';
 import { LookAgainDesk } from './runs/claim.desk.js';
 import { Coordinator } from './runs/coordinator.js';
 import { messageOf, placeName, type Failure } from './runs/failure.js';
+import { LedgerOutage } from './runs/ledger.outage.js';
 import { isOutage } from './runs/patience.js';
 import { Pulse } from './runs/heartbeat/pulse.js';
 import { heartbeatFor } from './runs/heartbeat/heartbeat-for.js';
@@ -81,6 +82,7 @@ export class FlowStoneEngine {
   readonly #insideTransaction: (() => boolean) | undefined;
   readonly #io: IoRegistry;
   readonly #logger: ContextLogger;
+  readonly #outage: LedgerOutage;
 
   constructor({ options, assets, ledger, queue, leases, io, insideTransaction, loggerOf }: EngineParts) {
     this.options = options;
@@ -89,6 +91,7 @@ export class FlowStoneEngine {
     this.#insideTransaction = insideTransaction;
     this.#io = io;
     this.#logger = loggerOf('FlowStone');
+    this.#outage = new LedgerOutage(this.#logger);
     this.registry = new AssetRegistry(assets);
     this.catalogue = new Catalogue(this.registry, () => this.membership.current);
     this.values = new ValueStore(this.registry, this.catalogue, io, options);
@@ -135,8 +138,8 @@ export class FlowStoneEngine {
       {
         runEnded,
         failed: (failure) => this.#failed(failure),
-        outage: (error, pause) =>
-          this.#logger.warn(`The ledger cannot be reached, trying again in ${pause} ms: ${messageOf(error)}`),
+        outage: (error) => this.#outage.noticed(error),
+        answered: () => this.#outage.over(),
         broken: (error) => this.#broken(error),
       },
       {
@@ -219,7 +222,10 @@ export class FlowStoneEngine {
         this.#logger.warn(`Took over ${count} materializations of a process that was lost.`);
         this.coordinator.ring();
       },
-      failed: (error) => this.#logger.warn(`The heartbeat failed: ${messageOf(error)}`),
+      failed: (error) => {
+        if (isOutage(error)) this.#outage.noticed(error);
+        else this.#logger.warn(`The heartbeat failed: ${messageOf(error)}`);
+      },
       blocked: (milliseconds, executing) => this.#blocked(milliseconds, executing),
       timedOut: ({ runs, endedRuns }) => {
         for (const run of new Set(runs)) this.signals.changed(run);

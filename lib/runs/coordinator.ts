@@ -34,8 +34,10 @@ const PASS_ON = 250;
 export interface CoordinatorNews {
   runEnded(run: number): void;
   failed(failure: Failure): void;
-  /** The ledger cannot be reached; tried again after `pause` ms. */
-  outage(error: unknown, pause: number): void;
+  /** The ledger cannot be reached; tried again soon. */
+  outage(error: unknown): void;
+  /** It answers, now and then. */
+  answered(): void;
   /** A bug or a broken ledger: the beat goes on at the next ring. */
   broken(error: unknown): void;
 }
@@ -121,7 +123,8 @@ export class Coordinator {
       cancelled: (attempts) => this.cancel(attempts),
       released: () => this.ring(),
       runEnded: (run) => news.runEnded(run),
-      outage: (error, pause) => news.outage(error, pause),
+      failed: (error) => (isOutage(error) ? news.outage(error) : this.#stumble(error)),
+      answered: () => news.answered(),
     });
   }
 
@@ -400,6 +403,6 @@ export class Coordinator {
   }
 
   #patiently<T>(operation: () => Promise<T>): Promise<T> {
-    return withPatience(operation, this.#stopping.signal, (error, pause) => this.news.outage(error, pause));
+    return withPatience(operation, this.#stopping.signal, (error) => this.news.outage(error));
   }
 }

@@ -17,14 +17,14 @@ export function isOutage(error: unknown): boolean {
 export async function withPatience<T>(
   operation: () => Promise<T>,
   signal: AbortSignal,
-  onOutage: (error: unknown, pause: number) => void,
+  onOutage: (error: unknown) => void,
 ): Promise<T> {
   for (let next = FIRST_PAUSE; ; next = Math.min(next * 2, LONGEST_PAUSE)) {
     try {
       return await operation();
     } catch (error) {
       if (!isOutage(error) || signal.aborted) throw error;
-      onOutage(error, next);
+      onOutage(error);
       // An abort ends the pause early: the operation is tried once more, then its outage is thrown.
       await pause(next, undefined, { signal }).catch(() => undefined);
     }

@@ -14,8 +14,10 @@ export interface DueNews {
   /** Something became ready. */
   released(): void;
   runEnded(run: number): void;
-  /** The ledger cannot be reached; looked again after `pause` ms. */
-  outage(error: unknown, pause: number): void;
+  /** The ledger cannot be reached, or a bug; looked again soon. */
+  failed(error: unknown): void;
+  /** It has answered. */
+  answered(): void;
 }
 
 export class TimerWatch {
@@ -37,7 +39,7 @@ export class TimerWatch {
 
   async #look(): Promise<void> {
     const next = await this.#fire().catch((error: unknown) => {
-      this.news.outage(error, LONGEST_SLEEP);
+      this.news.failed(error);
       return LONGEST_SLEEP;
     });
     this.look(next);
@@ -47,6 +49,7 @@ export class TimerWatch {
   async #fire(): Promise<number> {
     crashPoint('before-timers');
     const { released, due, next } = await this.ledger.fireTimers();
+    this.news.answered();
     for (const deadline of due) this.news.passed(deadline);
     if (released > 0) this.news.released();
     if (await this.#stopPending()) return 0;

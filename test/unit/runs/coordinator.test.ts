@@ -26,6 +26,9 @@ function coordinatorOf(
     async fireTimers() {
       return { released: 0, due: [], next: null };
     },
+    async stopPending() {
+      return { running: [], ended: [], released: false, more: false };
+    },
     async beat(outcomes: readonly Outcome[], _request: ClaimRequest) {
       if (outcomes.length > 0) told.push(outcomes);
       heard?.();
@@ -61,7 +64,7 @@ function coordinatorOf(
     stop: async () => undefined,
   } as Partial<WorkQueue> as WorkQueue;
   const news = {
-    ...{ runEnded: () => undefined, failed: () => undefined, outage: () => undefined },
+    ...{ runEnded: () => undefined, failed: () => undefined, outage: () => undefined, answered: () => undefined },
     broken: (error: unknown) => {
       throw error;
     },
