@@ -12,8 +12,10 @@ import { Places, type Place, type Placed } from './places.js';
 const BURST = 16;
 /** What an execution takes before one was measured, ms. */
 const USUAL = 10;
+/** Executions that take so long are worth another process, ms. */
+const LONG = 125;
 /** After so long it is seen whether what waits for a place could begin sooner elsewhere, ms. */
-const LONG_WAIT = 250;
+const LONG_WAIT = 2 * LONG;
 
 /** What names an attempt. */
 interface AttemptName {
@@ -79,11 +81,13 @@ export class Executor {
   }
 
   /**
-   * What an execution takes, ms: a moving average, or more where what is under way shows it, which may be of another kind
-   * than what has ended.
+   * What an execution takes, ms: a moving average, or more where nothing has ended for long. What is under way then is of
+   * another kind than what has ended.
    */
   get usual(): number {
-    return this.#running === 0 ? this.#usual : Math.max(this.#usual, performance.now() - this.#unended);
+    if (this.#running === 0) return this.#usual;
+    const unended = performance.now() - this.#unended;
+    return unended < LONG ? this.#usual : Math.max(this.#usual, unended);
   }
 
   /** Whether executions end as soon as they begin. */
