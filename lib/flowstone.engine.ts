@@ -168,7 +168,6 @@ export class FlowStoneEngine {
         beforeRead: () => this.refuseInTransaction(),
         waits: (run) => this.waits.ofRun(run),
         runEnded,
-        canPlan: (asset) => this.catalogue.canPlan(asset),
       },
     );
     this.ensurer = new Ensurer(ledger, this.moments, this.facts, this.requester, lostValue);
@@ -267,14 +266,13 @@ export class FlowStoneEngine {
     await this.ledger.close();
   }
 
-  async #planNext(): Promise<boolean> {
-    if (this.options.role === 'api') return false;
+  async #planNext(): Promise<ReadonlySet<string> | undefined> {
     const planned = await this.planner.planNext(this.membership.claimant());
-    if (!planned) return false;
-    this.signals.changed(planned.run.id);
-    const run = await this.ledger.run(planned.run.id);
+    if (!planned) return undefined;
+    this.signals.changed(planned.run);
+    const run = await this.ledger.run(planned.run);
     if (run?.completedAt) await this.#runEnded(run.id);
-    return true;
+    return planned.readyIn;
   }
 
   #tellEnd(run: number): void {

@@ -4,10 +4,6 @@
 /** News of work in one pool, handed to this process. */
 export interface Delivery {
   readonly pool: string;
-  /** Aborted when the queue wants nothing more to be begun for it: the pool was paused, or the queue stops. */
-  readonly signal: AbortSignal;
-  /** Says how many materializations have ended under it, for those who look at the queue. */
-  progress(ended: number): void;
 }
 
 /** How the queue is, for people and for readiness. */
@@ -47,8 +43,7 @@ export interface WorkQueue {
   /** Never rejects. */
   health(): Promise<QueueHealth>;
   /**
-   * Delivers nothing more; aborts the signals; resolves when the deliveries under way have ended. Rings still reach other
-   * processes.
+   * Delivers nothing more; resolves when the deliveries under way have ended. Rings still reach other processes.
    */
   stop(): Promise<void>;
   /** Lets go of servers, after it stopped. May be asked twice, and without a start. */

@@ -11,7 +11,7 @@ import type { Failure } from './failure.js';
 import { Gathering } from './gathering.js';
 import type { Membership } from './membership.js';
 import { isOutage, withPatience } from './patience.js';
-import { PlanWatch } from './plan.watch.js';
+import { PlanWatch, type PlanNews } from './plan.watch.js';
 import type { RunSignals } from './run.signals.js';
 import { TimerWatch } from './timer.watch.js';
 
@@ -77,6 +77,7 @@ export class Coordinator {
   #wantsBeat = false;
   /** Pools with a delivery that lasts until nothing of them is in hand, and how to end it. */
   readonly #lasting = new Map<string, () => void>();
+  #started = false;
   #queueStopped: Promise<void> | undefined;
   readonly #stopping = new AbortController();
   readonly #pools: readonly string[];
@@ -93,7 +94,7 @@ export class Coordinator {
     private readonly membership: Membership,
     private readonly queue: WorkQueue,
     private readonly desk: ClaimDesk,
-    plan: () => Promise<boolean>,
+    planNext: PlanNews['planNext'],
     private readonly signals: RunSignals,
     private readonly news: CoordinatorNews,
     private readonly options: CoordinatorOptions,
@@ -114,8 +115,11 @@ export class Coordinator {
     );
     this.#gathering = new Gathering(() => this.#finished.length < SETTLE_AT_MOST && this.#executor.endsMore);
     this.#plans = new PlanWatch({
-      planNext: () => this.#patiently(plan),
-      planned: () => void this.#look(),
+      planNext: () => this.#patiently(planNext),
+      planned: (readyIn) => {
+        void this.#look();
+        this.offer(readyIn);
+      },
       broken: (error) => this.#stumble(error),
     });
     this.#timers = new TimerWatch(ledger, {
@@ -136,12 +140,31 @@ export class Coordinator {
       (delivery) => this.#work(delivery),
       () => void this.#look(),
     );
+    this.#started = true;
   }
 
-  /** There may be work, or a run to plan. */
+  /** There may be work anywhere, or a run to plan. */
   ring(): void {
     this.#plans.expect();
-    for (const pool of this.#pools) this.queue.ring(pool);
+    this.offer(this.#pools);
+  }
+
+  /** A plan or the like made something ready in these pools: who works for them is told, this process included. */
+  offer(pools: Iterable<string>): void {
+    for (const pool of pools) this.queue.ring(pool);
+  }
+
+  /**
+   * A run waits to be planned. It is planned here if that can be at once, else by whoever works for one of the pools.
+   * @param pools of its targets
+   * @param here whether this process has the code for it
+   */
+  awaitPlan(pools: readonly string[], here: boolean): void {
+    this.#plans.expect();
+    if (here && this.#started && this.#works && this.#plans.isFree) return void this.#look();
+    // The queue of a pool that is paused brings nobody anything.
+    const pool = pools.find((name) => !this.queue.isPaused(name)) ?? pools[0];
+    if (pool !== undefined) this.queue.ring(pool);
   }
 
   /** This process with the assets it may claim: of pools that are not paused. */
@@ -212,8 +235,9 @@ export class Coordinator {
    * that this process works for it; one that comes meanwhile only looks.
    */
   async #work({ pool }: Delivery): Promise<void> {
-    // An idle process looks for runs to plan at once, a busy one every now and then.
+    // An idle process looks for runs to plan at once; a busy one every now and then, but nobody else has heard of this.
     if (!this.#lasting.has(pool)) this.#plans.expect();
+    else if (this.#plans.dueIn > 0) this.#unrung.set(Math.max(this.#plans.dueIn, LEAST_LOOK));
     if (this.#works && this.#wanted() === 0) {
       this.#unserved.add(pool);
       this.#passing.set(PASS_ON);

@@ -5,10 +5,9 @@ const LOOK = 500;
 
 /** What the watch does and tells. */
 export interface PlanNews {
-  /** Plans one run that waits for it; false: none does. */
-  planNext(): Promise<boolean>;
-  /** A run was planned: some of it may be ready. */
-  planned(): void;
+  /** Plans one run that waits for it, and answers with the pools in which that made something ready; undefined: none does. */
+  planNext(): Promise<ReadonlySet<string> | undefined>;
+  planned(readyIn: ReadonlySet<string>): void;
   broken(error: unknown): void;
 }
 
@@ -19,6 +18,16 @@ export class PlanWatch {
   #planning: Promise<void> | undefined;
 
   constructor(private readonly news: PlanNews) {}
+
+  /** Whether it looks as soon as it is told to, since nothing is being planned. */
+  get isFree(): boolean {
+    return this.#planning === undefined;
+  }
+
+  /** In how many ms it looks whether or not it expects a run. */
+  get dueIn(): number {
+    return Math.max(0, this.#nextLook - performance.now());
+  }
 
   /** A run may wait. */
   expect(): void {
@@ -40,10 +49,11 @@ export class PlanWatch {
 
   async #plan(): Promise<void> {
     try {
-      if (!(await this.news.planNext())) return;
+      const readyIn = await this.news.planNext();
+      if (!readyIn) return;
       // Another one may wait behind it.
       this.#requested = true;
-      queueMicrotask(() => this.news.planned());
+      queueMicrotask(() => this.news.planned(readyIn));
     } catch (error) {
       this.news.broken(error);
     }

@@ -33,10 +33,14 @@ export interface RunOptions {
   readonly manager?: EntityManager;
 }
 
+interface TransactionalRequest {
+  readonly manager: EntityManager;
+  /** Once it has committed. */
+  awaitPlan(): void;
+}
+
 interface RequesterHooks extends Pick<RunHandleParts, 'beforeRead' | 'waits'> {
   runEnded(run: number): void;
-  /** Whether this process can plan what such a target needs; else it is left to one that can. */
-  canPlan(asset: string): boolean;
 }
 
 export class RunRequester {
@@ -54,11 +58,12 @@ export class RunRequester {
   async request(request: RunRequest, options: RunOptions, model: PlanningModel): Promise<RunHandle> {
     const { manager } = options;
     const run = newRun(request, options);
+    const here = this.planner.canPlan(request);
+    const awaitPlan = (): void => this.coordinator.awaitPlan(this.planner.targetPools(request), here);
     if (manager) {
-      const { id } = (await this.ledger.insertRun(run, { manager, committed: () => this.coordinator.ring() })).run;
-      return this.handle(id, manager);
+      const { id } = (await this.ledger.insertRun(run, { manager, committed: awaitPlan })).run;
+      return this.handle(id, { manager, awaitPlan });
     }
-    const here = request.targets.every(({ asset }) => this.hooks.canPlan(asset));
     const atOnce = this.options.worker && isSmall(request) && here;
     const plan = atOnce ? await this.planner.plan(request, model) : undefined;
     const rows = plan && this.planner.rows(plan, run.priority);
@@ -69,7 +74,8 @@ export class RunRequester {
     // Nothing to do, or nothing that can be done.
     if (inserted.created && inserted.run.completedAt) this.hooks.runEnded(inserted.run.id);
     this.coordinator.accept(inserted.claims);
-    if (inserted.created) this.coordinator.ring();
+    if (inserted.created && rows) this.coordinator.offer(await this.planner.readyPools(rows));
+    else if (inserted.created) awaitPlan();
     return this.handle(inserted.run.id);
   }
 
@@ -87,7 +93,8 @@ export class RunRequester {
     const again: NewRun = { request, runKey: null, retryOf: id, priority, tags, requestedBy, maxConcurrency, failFast };
     // A run that was never planned has no materializations: its request is planned anew.
     const inserted = await this.ledger.insertRun(again, plan.size > 0 ? { plan } : {});
-    this.coordinator.ring();
+    if (plan.size > 0) this.coordinator.offer(await this.planner.readyPools(plan));
+    else this.coordinator.awaitPlan(this.planner.targetPools(request), this.planner.canPlan(request));
     return this.handle(inserted.run.id);
   }
 
@@ -102,8 +109,8 @@ export class RunRequester {
     if (released) this.coordinator.ring();
   }
 
-  /** @param manager of the transaction the run was requested in, if it was. */
-  handle(id: number, manager?: EntityManager): RunHandle {
+  /** @param request how the run was requested, if that was in a transaction. */
+  handle(id: number, request?: TransactionalRequest): RunHandle {
     return new RunHandle(id, {
       views: this.views,
       signals: this.signals,
@@ -113,14 +120,15 @@ export class RunRequester {
       waits: this.hooks.waits,
       beforeWait: () => {
         refuseNested('Waiting for a run');
-        if (manager?.queryRunner?.isTransactionActive) {
+        if (request?.manager.queryRunner?.isTransactionActive) {
           throw new FlowStoneError(
             'FLOWSTONE_RUN_NOT_COMMITTED',
             `Run ${id} was requested in a transaction that is still open. Commit it, then wait.`,
             { context: { run: id } },
           );
         }
-        this.coordinator.ring();
+        // Nobody may have heard of its commit.
+        request?.awaitPlan();
       },
     });
   }

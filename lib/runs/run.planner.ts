@@ -9,7 +9,17 @@ import type { Catalogue } from './catalogue.js';
 import { crashPoint } from './crash-points.js';
 import { errorRecord, messageOf, type Failure } from './failure.js';
 import { isOutage } from './patience.js';
+import { readyPools } from './ready.pools.js';
 import type { PartitionMoments } from './partition.moments.js';
+
+/** A run that was planned, or could not be. */
+export interface PlannedRun {
+  readonly run: number;
+  /** The pools in which there is something to do now. */
+  readonly readyIn: ReadonlySet<string>;
+}
+
+const NOWHERE: ReadonlySet<string> = new Set();
 
 export class RunPlanner {
   constructor(
@@ -44,6 +54,21 @@ export class RunPlanner {
     };
   }
 
+  /** Whether this process has the code that planning the request takes. */
+  canPlan({ targets }: RunRequest): boolean {
+    return targets.every(({ asset }) => this.catalogue.canPlan(asset));
+  }
+
+  /** The pools of what a request names. */
+  targetPools({ targets }: RunRequest): readonly string[] {
+    return targets.flatMap(({ asset }) => this.catalogue.find(asset)?.pool ?? []);
+  }
+
+  /** The pools in which there is something to do once these rows are recorded. */
+  readyPools(rows: PlanRows): Promise<ReadonlySet<string>> {
+    return readyPools(rows, this.catalogue);
+  }
+
   /** Tells of each entry of a recorded plan that failed with its recording, since it cannot run. */
   tellBlocked(run: number, plan: Plan): void {
     if (!plan.hasBlocked) return;
@@ -57,23 +82,28 @@ export class RunPlanner {
   }
 
   /** Plans one run that waits for it and whose targets the process may run. Undefined: none waits. */
-  async planNext(claimant: Claimant): Promise<PlanningClaim | undefined> {
+  async planNext(claimant: Claimant): Promise<PlannedRun | undefined> {
     // Others may count by the time the plan is made: those that are known to be here.
     const { definitions } = this.catalogue;
     const assets = claimant.assets.filter((asset) => this.catalogue.canPlan(asset));
     const claim = await this.ledger.claimPlanning({ ...claimant, assets });
     if (!claim) return undefined;
+    const run = claim.run.id;
     try {
       const plan = await this.plan(claim.run.request, await this.moments.fresh(definitions));
+      const rows = this.rows(plan, claim.run.priority);
+      const readyIn = await this.readyPools(rows);
       crashPoint('before-plan-commit');
-      const committed = await this.ledger.commitPlan(claim, this.#mortal(this.rows(plan, claim.run.priority)));
+      const committed = await this.ledger.commitPlan(claim, this.#mortal(rows));
       crashPoint('after-plan-commit');
-      if (committed) this.tellBlocked(claim.run.id, plan);
+      if (!committed) return { run, readyIn: NOWHERE };
+      this.tellBlocked(run, plan);
+      return { run, readyIn };
     } catch (error) {
       if (isOutage(error)) throw error;
       await this.ledger.failPlanning(claim, errorRecord(planningError(claim, error)));
+      return { run, readyIn: NOWHERE };
     }
-    return claim;
   }
 
   /** Rows amid whose insertion a test can let the process die. */

@@ -151,32 +151,6 @@ describe('a delivery', () => {
     end();
     await queue.close();
   });
-
-  it('is told when its queue is paused', async () => {
-    const queue = newQueue();
-    const next = await deliveriesOf(queue);
-    queue.ring('default');
-    const { delivery, end } = await next();
-    const aborted = once(delivery.signal, 'abort');
-    await queue.bull('default').pause();
-    await aborted;
-    expect(queue.isPaused('default')).toBe(true);
-    end();
-    await queue.close();
-  });
-
-  it('shows its progress on the job', async () => {
-    const queue = newQueue();
-    const next = await deliveriesOf(queue);
-    queue.ring('default');
-    const { delivery, end } = await next();
-    delivery.progress(7);
-    const progress = async (): Promise<unknown> => (await queue.bull('default').getActive())[0]!.progress();
-    while ((await progress()) === 0) await new Promise(setImmediate);
-    expect(await progress()).toBe(7);
-    end();
-    await queue.close();
-  });
 });
 
 describe('Redis', () => {

@@ -79,6 +79,35 @@ describe('work', () => {
     expect(await asker.flowstone.load(Total)).toBe(TOTAL);
   });
 
+  it('that a busy worker hears of is begun by an idle one, on the news alone', async () => {
+    const held = gate();
+    executions.hold = ({ who }) => (who === 'idle' ? Promise.resolve() : held.opened);
+    const more = { role: 'worker', pollInterval: NEVER, concurrency: 1 } as const;
+    const { flowstone } = await start('one', more);
+    await start('two', more);
+    const heavy = await flowstone.materialize(Heavy, { partitions: 'all' });
+    const counts = async () => (await heavy.view()).counts;
+    // Each executes one and has two or three ahead.
+    while ((await counts()).running < 6) await new Promise(setImmediate);
+    await start('idle', more);
+    while ((await counts()).success + (await counts()).running < 60) await new Promise(setImmediate);
+    const before = executions.begun.length;
+    // News goes to whoever has waited longest for it: to each of them sooner or later.
+    for (let request = 1; request <= 4; request++) {
+      await flowstone.materialize(Parts, { partition: `p${request}` });
+      await executions.atLeast(before + request);
+    }
+    expect(executions.begun.slice(before).map(({ who }) => who)).toEqual(Array.from({ length: 4 }, () => 'idle'));
+    held.open();
+  });
+
+  it('is news for those who work in its pool, and for no other pool', async () => {
+    const { flowstone, bull } = await start('asker', { role: 'api', pollInterval: NEVER });
+    await flowstone.materialize(Heavy, { partitions: ['p1'] });
+    while ((await bull('heavy').getWaitingCount()) === 0) await new Promise(setImmediate);
+    expect(await bull('default').getWaitingCount()).toBe(0);
+  });
+
   it('that a closing process hands back is done by another, on the news alone', async () => {
     const one = await start('one', { pollInterval: NEVER, concurrency: 1 });
     const held = gate();

@@ -9,8 +9,6 @@ import { FAREWELL, renewIfDeaf, type Redis, type RedisConnections } from './redi
 const OVERLAP = 2;
 /** Rings that wait to be taken: with so many, one more tells nobody anything. */
 const PLENTY = 16;
-/** Between two reports of progress, ms. */
-const PROGRESS_EVERY = 1000;
 
 /** Bull's own timing, ms. A delivery that two processes have is harmless, so that nothing here is tight. */
 const SETTINGS: Bull.AdvancedSettings = {
@@ -43,7 +41,6 @@ export class PoolQueue {
   #taking = false;
   #stopped = false;
   #waiting: Redis | undefined;
-  readonly #current = new Set<AbortController>();
   readonly #deliveries = new Set<Promise<void>>();
 
   constructor(
@@ -94,7 +91,7 @@ export class PoolQueue {
     if (this.#taking) return;
     this.#taking = true;
     // Whatever its name: a job that a person added by hand rings as well.
-    this.bull.process('*', OVERLAP, (job) => this.#deliver(job, work)).catch(this.options.trouble);
+    this.bull.process('*', OVERLAP, () => this.#deliver(work)).catch(this.options.trouble);
   }
 
   /** Asks whether the queue is paused; true if that changed. */
@@ -102,14 +99,12 @@ export class PoolQueue {
     const paused = await this.bull.isPaused();
     if (paused === this.#paused) return false;
     this.#paused = paused;
-    if (paused) this.#abort();
     return true;
   }
 
   /** Takes no more jobs; resolves when the deliveries under way have ended. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    this.#abort();
     const { bull, options } = this;
     const waiting = this.#waiting;
     // Bull connects anew after it has broken off its wait for a job.
@@ -154,33 +149,9 @@ export class PoolQueue {
     }
   }
 
-  #deliver(job: Bull.Job, work: (delivery: Delivery) => Promise<void>): Promise<void> {
-    const controller = new AbortController();
-    this.#current.add(controller);
-    // Taken just before that was known.
-    if (this.#paused || this.#stopped) controller.abort();
-    const delivery = work({
-      pool: this.options.pool,
-      signal: controller.signal,
-      progress: progressOf(job, this.options.trouble),
-    }).finally(() => {
-      this.#current.delete(controller);
-      this.#deliveries.delete(delivery);
-    });
+  #deliver(work: (delivery: Delivery) => Promise<void>): Promise<void> {
+    const delivery = work({ pool: this.options.pool }).finally(() => this.#deliveries.delete(delivery));
     this.#deliveries.add(delivery);
     return delivery;
   }
-
-  #abort(): void {
-    for (const controller of this.#current) controller.abort();
-  }
-}
-
-function progressOf(job: Bull.Job, trouble: (error: Error) => void): Delivery['progress'] {
-  let next = 0;
-  return (ended) => {
-    if (performance.now() < next) return;
-    next = performance.now() + PROGRESS_EVERY;
-    job.progress(ended).catch(trouble);
-  };
 }

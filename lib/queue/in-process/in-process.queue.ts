@@ -5,19 +5,19 @@ import type { Delivery, QueueHealth, WorkQueue } from '../queue.port.js';
 const OVERLAP = 2;
 
 export class InProcessQueue implements WorkQueue {
-  readonly #stopping = new AbortController();
   readonly #rung = new Set<string>();
   readonly #delivering = new Map<string, number>();
   readonly #deliveries = new Set<Promise<void>>();
   #work: ((delivery: Delivery) => Promise<void>) | undefined;
   #poll: NodeJS.Timeout | undefined;
   #intended = false;
+  #stopped = false;
 
   /** @param pollInterval ms between polls, for work that other processes made ready. */
   constructor(private readonly pollInterval: number) {}
 
   async start(_pools: readonly string[], work: (delivery: Delivery) => Promise<void>, poll: () => void): Promise<void> {
-    if (this.#stopping.signal.aborted) return;
+    if (this.#stopped) return;
     this.#work = work;
     this.#poll = setInterval(poll, this.pollInterval).unref();
     poll();
@@ -39,7 +39,7 @@ export class InProcessQueue implements WorkQueue {
 
   async stop(): Promise<void> {
     clearInterval(this.#poll);
-    this.#stopping.abort();
+    this.#stopped = true;
     await Promise.all(this.#deliveries);
   }
 
@@ -59,11 +59,10 @@ export class InProcessQueue implements WorkQueue {
 
   #deliver(pool: string): void {
     const under = this.#delivering.get(pool) ?? 0;
-    const { signal } = this.#stopping;
-    if (!this.#work || signal.aborted || under === OVERLAP) return;
+    if (!this.#work || this.#stopped || under === OVERLAP) return;
     this.#rung.delete(pool);
     this.#delivering.set(pool, under + 1);
-    const delivery = this.#work({ pool, signal, progress: () => undefined }).finally(() => {
+    const delivery = this.#work({ pool }).finally(() => {
       this.#deliveries.delete(delivery);
       this.#delivering.set(pool, this.#delivering.get(pool)! - 1);
       if (this.#rung.has(pool)) this.#deliverSoon();

@@ -69,15 +69,14 @@ function coordinatorOf(
       throw error;
     },
   };
-  const coordinator = new Coordinator(ledger, membership, queue, desk, async () => false, new RunSignals(), news, {
+  const coordinator = new Coordinator(ledger, membership, queue, desk, async () => undefined, new RunSignals(), news, {
     ...{ concurrency, worker: true, pools: new Map([['a', 'default']]), batchSizes: new Map() },
     ...{ alone, rated: new Set(rated) },
   });
   const settled = async (count: number): Promise<void> => {
     while (told.flat().length < count) await new Promise<void>((resolve) => (heard = resolve));
   };
-  const hear = (pool: string): void =>
-    void deliver({ pool, signal: new AbortController().signal, progress: () => undefined });
+  const hear = (pool: string): void => void deliver({ pool });
   return { coordinator, told, examined, settled, rung, hear };
 }
 
