@@ -96,7 +96,7 @@ export class FlowStoneEngine {
     this.catalogue = new Catalogue(this.registry, () => this.membership.current);
     this.values = new ValueStore(this.registry, this.catalogue, io, options);
     const lostValue: LostValue = (value) => this.values.lost(value);
-    this.facts = new LedgerFacts(ledger, lostValue, (keys) => this.waits.ofAssets(keys));
+    this.facts = new LedgerFacts(ledger, lostValue, (entries) => this.waits.ofEntries(entries));
     this.moments = new PartitionMoments(ledger, this.registry, this.catalogue, options.config);
     this.planner = new RunPlanner(ledger, this.catalogue, this.moments, this.facts, options.maxPlanSize, (failure) =>
       this.#failed(failure),

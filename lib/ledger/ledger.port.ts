@@ -283,8 +283,8 @@ export interface WaitFacts {
   readonly status: MaterializationStatus;
   /** The run it is of; running: how many of that run are, with a bound a batch counting as one. */
   readonly run: { readonly id: number; readonly concurrency: number | null; readonly running: number };
-  /** The materialization that holds its (asset, partition), if it waits for that. */
-  readonly holder: { readonly id: number; readonly run: number | null } | null;
+  /** The materialization that holds its (asset, partition), if it waits for that; retryAt: when that is tried again. */
+  readonly holder: { readonly id: number; readonly run: number | null; readonly retryAt: Date | null } | null;
   /** Its upstream materializations that are not done: how many, and the first. */
   readonly upstreams: { readonly open: number; readonly first: number | null };
   readonly retryAt: Date | null;
@@ -293,6 +293,11 @@ export interface WaitFacts {
   readonly key: (PlaceFacts & { readonly name: string }) | null;
   /** The ledger's time. */
   readonly now: Date;
+}
+
+/** What is recorded of what would hinder a materialization that nobody has requested yet: as in WaitFacts. */
+export interface StartFacts extends Pick<WaitFacts, 'asset' | 'holder' | 'pool' | 'key' | 'now'> {
+  readonly partition: string;
 }
 
 export interface Ledger {
@@ -476,8 +481,8 @@ export interface Ledger {
    * among what is to begin next; those that wait for a holder; those that are to be tried again.
    */
   waitingIn(run: number): Promise<readonly number[]>;
-  /** How full the pools of these assets are, by asset; without those that nobody registered. */
-  poolsOf(assets: readonly string[]): Promise<ReadonlyMap<string, WaitFacts['pool']>>;
+  /** What would hinder these if they were to run now, in their order; without assets that nobody registered. */
+  startFacts(of: readonly { readonly asset: string; readonly partition: string }[]): Promise<readonly StartFacts[]>;
   /** Assets that have ready materializations in the run (to tell `running` from `waiting`), and whether all wait. */
   progressOf(run: number): Promise<{
     readonly readyAssets: readonly string[];

@@ -58,6 +58,9 @@ export interface PlanCounts {
   readonly blocked: number;
 }
 
+/** Entries of which it is looked up what they would wait for. */
+const WAITS_LOOKED_AT = 1000;
+
 const OMISSION_MESSAGES = {
   fresh: 'fresh, and nothing above it is planned',
   external: 'external: computed elsewhere',
@@ -174,11 +177,25 @@ export class Plan {
   }
 
   /**
-   * Which assets would wait for something else than upstreams if the plan ran now, and for what: for a worker that declares
-   * them, a paused pool, a place or token of their pool. Read when asked for.
+   * What would wait for something else than upstreams if the plan ran now, and for what, each reason once for each asset: for
+   * a worker that declares it, another run that has the same partition in hand, a paused pool, a place or token of the
+   * pool or of the key in it. Read when asked for; of each asset the first entries are looked at, 1,000 in all, and one
+   * at least, and ten at most are told of that another run has in hand.
    */
-  waits(): Promise<readonly PlanWait[]> {
-    return this.facts.waits([...this.counts().keys()]);
+  async waits(): Promise<readonly PlanWait[]> {
+    const counts = this.counts();
+    const most = Math.max(1, Math.floor(WAITS_LOOKED_AT / counts.size));
+    const looked = new Map<string, number>();
+    const entries: { asset: string; partition: string }[] = [];
+    for (let index = 0; index < this.size; index++) {
+      if (this.#blocked.has(this.#nodeAt(index))) continue;
+      const asset = this.assetAt(index);
+      const before = looked.get(asset) ?? 0;
+      if (before === most) continue;
+      looked.set(asset, before + 1);
+      entries.push({ asset, partition: this.partitionAt(index) });
+    }
+    return this.facts.waits(entries);
   }
 
   /** Entries by asset key, in the order of the plan. */

@@ -60,11 +60,21 @@ export interface HeadFact {
   readonly lost: string | null;
 }
 
-/** What anything of an asset would wait for, if it were to run now. */
+/** What something of an asset would wait for, if it were to run now: told as of what is requested (see Wait). */
 export interface PlanWait {
   readonly asset: string;
   readonly kind: string;
   readonly message: string;
+  /** The pool of the asset. */
+  readonly pool: string;
+  /** The first that would, where it does not concern all of the asset: one of several with that key, or that is held. */
+  readonly partition?: string;
+  /** That holds the partition. */
+  readonly materialization?: number;
+  /** The key that the partition has in the pool. */
+  readonly key?: string;
+  /** When it could go on, where that is known. */
+  readonly until?: Date;
 }
 
 /** Recorded facts. Both answers may be of different moments; a plan is looked at again when it runs. */
@@ -79,8 +89,8 @@ export interface PlanningFacts {
   ): Promise<{ readonly heads: ReadonlyMap<string, HeadFact>; readonly next: string | null }>;
   /** What these materializations consumed, by materialization. */
   consumed(materializations: readonly number[]): Promise<ReadonlyMap<number, readonly InputVersion[]>>;
-  /** Those of these assets that would wait. */
-  waits(assets: readonly string[]): Promise<readonly PlanWait[]>;
+  /** What these would wait for, each reason once for each asset. */
+  waits(entries: readonly { readonly asset: string; readonly partition: string }[]): Promise<readonly PlanWait[]>;
 }
 
 /** Whether there is a value to consume. */

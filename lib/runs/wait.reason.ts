@@ -38,7 +38,7 @@ export interface Wait {
   readonly materialization?: number;
   /** The key that it has in its pool (`key_concurrency`, `key_rate`). */
   readonly key?: string;
-  /** When it may go on, where that is known (`retry`, `pool_rate`, `key_rate`). */
+  /** When it may go on, where that is known (`retry`, `pool_rate`, `key_rate`; `holder` that is to be tried again). */
   readonly until?: Date;
 }
 
@@ -64,8 +64,10 @@ export function waitReason(facts: WaitFacts, { live, superseded, paused }: Asked
   });
   if (holder) {
     const of = holder.run === null ? '' : ` of run ${holder.run}`;
-    return wait('holder', `materialization ${holder.id}${of}, which has the same partition in hand`, {
+    const again = holder.retryAt ? ` and is tried again at ${holder.retryAt.toISOString()}` : '';
+    return wait('holder', `materialization ${holder.id}${of}, which has the same partition in hand${again}`, {
       materialization: holder.id,
+      ...(holder.retryAt && { until: holder.retryAt }),
     });
   }
   if (upstreams.open > 0) {

@@ -1,6 +1,6 @@
 // What materializations wait for: the ledger's facts, with what this process knows of workers and queues. Nothing is stored.
-import type { CurrentDefinition, Ledger, WaitFacts } from '../ledger/ledger.port.js';
-import type { PlanWait } from '../planning/planning.port.js';
+import type { CurrentDefinition, Ledger, StartFacts, WaitFacts } from '../ledger/ledger.port.js';
+import type { PlanningFacts, PlanWait } from '../planning/planning.port.js';
 import type { WorkQueue } from '../queue/queue.port.js';
 import { waitReason, type Wait } from './wait.reason.js';
 
@@ -20,7 +20,7 @@ export interface KnownWorkers {
 
 export class Waits {
   constructor(
-    private readonly ledger: Pick<Ledger, 'now' | 'poolsOf' | 'waitFacts' | 'waitingIn'>,
+    private readonly ledger: Pick<Ledger, 'startFacts' | 'waitFacts' | 'waitingIn'>,
     private readonly workers: KnownWorkers,
     private readonly queue: Pick<WorkQueue, 'isPaused'>,
   ) {}
@@ -43,14 +43,30 @@ export class Waits {
     return [...waits.values()];
   }
 
-  /** What anything of these assets would wait for now, where it would: a worker, or its pool. */
-  async ofAssets(assets: readonly string[]): Promise<readonly PlanWait[]> {
-    const [pools, now] = await Promise.all([this.ledger.poolsOf(assets), this.ledger.now()]);
-    return assets.flatMap((asset) => {
-      const pool = pools.get(asset);
-      const wait = pool && this.#reason({ ...UNHINDERED, asset, pool, now });
-      return wait && wait.kind !== 'turn' ? [{ ...wait, asset }] : [];
-    });
+  /**
+   * What these would wait for if they were to run now, each reason once for each asset, of holders the first ones of each
+   * asset.
+   */
+  async ofEntries(entries: Parameters<PlanningFacts['waits']>[0]): Promise<readonly PlanWait[]> {
+    const waits = new Map<string, PlanWait>();
+    const holders = new Map<string, number>();
+    for (const { partition, ...facts } of await this.ledger.startFacts(entries)) {
+      const { asset } = facts;
+      const wait = this.#reason({ ...UNREQUESTED, ...facts });
+      if (!wait || wait.kind === 'turn') continue;
+      const { kind, materialization, key } = wait;
+      // Not by the message: of a rate it counts seconds.
+      const reason = JSON.stringify([asset, kind, materialization, key]);
+      if (waits.has(reason)) continue;
+      if (kind === 'holder') {
+        const before = holders.get(asset) ?? 0;
+        if (before === HOLDERS_TOLD) continue;
+        holders.set(asset, before + 1);
+      }
+      const ofPartition = kind === 'holder' || key !== undefined;
+      waits.set(reason, { ...wait, asset, ...(ofPartition && { partition }) });
+    }
+    return [...waits.values()];
   }
 
   #reason(facts: WaitFacts): Wait | undefined {
@@ -62,11 +78,12 @@ export class Waits {
   }
 }
 
-const UNHINDERED: Omit<WaitFacts, 'asset' | 'pool' | 'now'> = {
+/** Of each asset of a plan. */
+const HOLDERS_TOLD = 10;
+
+const UNREQUESTED: Omit<WaitFacts, keyof StartFacts> = {
   status: 'pending',
   run: { id: 0, concurrency: null, running: 0 },
-  holder: null,
   upstreams: { open: 0, first: null },
   retryAt: null,
-  key: null,
 };

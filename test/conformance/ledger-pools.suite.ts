@@ -127,7 +127,33 @@ export function poolBehaviours(world: () => World): void {
     expect(await facts(987_654_321)).toBeUndefined();
   });
 
-  it('is told of for each asset, and some of what waits in a run', async () => {
+  it('is told of for what is not requested yet, with who has the same partition in hand', async () => {
+    await enter('one', gpu({ concurrency: 2, rate: { count: 2, period: 60_000 } }));
+    const run = await world().run(keys('g', 2));
+    const [first, second] = await claim('one');
+    await world().retry(second!, 60_000);
+    const facts = await world().ledger.startFacts([
+      { asset: 'never registered', partition: '' },
+      ...['never planned', first!.partition, second!.partition].map((partition) => ({ asset: 'g', partition })),
+      { asset: 'free', partition: 'x' },
+    ]);
+    expect(facts.map(({ asset, partition }) => [asset, partition])).toEqual([
+      ['g', 'never planned'],
+      ['g', first!.partition],
+      ['g', second!.partition],
+      ['free', 'x'],
+    ]);
+    expect(facts.map(({ holder }) => holder)).toEqual([
+      null,
+      { id: first!.id, run: run.id, retryAt: null },
+      { id: second!.id, run: run.id, retryAt: expect.any(Date) },
+      null,
+    ]);
+    expect(facts[0]!.pool).toEqual({ name: 'gpu', concurrency: 2, running: 1, tokenDue: expect.any(Number) });
+    expect(facts[3]!.pool).toEqual({ name: 'default', concurrency: null, running: 0, tokenDue: null });
+  });
+
+  it('is told of for some of what waits in a run', async () => {
     await enter('one', gpu({ concurrency: 2, rate: { count: 2, period: 60_000 } }));
     const run = await world().run([
       ...keys('g', 100),
@@ -138,10 +164,6 @@ export function poolBehaviours(world: () => World): void {
     const [first, second] = await claim('one');
     const other = await world().run(keys('g', 1));
     await world().retry(second!, 60_000);
-    const pools = await world().ledger.poolsOf(['g', 'free', 'never registered']);
-    expect([...pools.keys()].sort()).toEqual(['free', 'g']);
-    expect(pools.get('free')).toEqual({ name: 'default', concurrency: null, running: 0, tokenDue: null });
-    expect(pools.get('g')).toEqual({ name: 'gpu', concurrency: 2, running: 1, tokenDue: expect.any(Number) });
     const ids = await world().ledger.waitingIn(run.id);
     const waiting = await Promise.all(ids.map(async (id) => (await world().ledger.materialization(id))!));
     // What is to be tried again, the first of g, the first of h; not what waits for its upstreams.
@@ -328,6 +350,10 @@ export function poolBehaviours(world: () => World): void {
       expect(facts.pool).toMatchObject({ name: 'gpu', concurrency: null });
       expect(facts.key).toMatchObject({ name: 'a', concurrency: 1, running: 1 });
       expect(facts.key!.tokenDue).toBeGreaterThan(50_000);
+      const planned = ['a|2', 'new|0', '0'].map((partition) => ({ asset: 'g', partition }));
+      const [full, fresh, keyless] = await world().ledger.startFacts(planned);
+      expect(full!.key).toMatchObject({ name: 'a', concurrency: 1, running: 1 });
+      expect([fresh!.key?.running ?? 0, fresh!.key?.tokenDue ?? null, keyless!.key]).toEqual([0, null, null]);
     });
 
     it('holds for one materialization that is asked for alone, and for what is tried again', async () => {

@@ -76,6 +76,13 @@ describe('a pool', () => {
     expect(await run.waits()).toEqual([{ ...waits.find(Boolean), asset: 'one', waiting }]);
     const plan = await flowstone.plan(Other, { partition: 'k9' });
     expect(await plan.waits()).toEqual([{ ...waits.find(Boolean), asset: 'other' }]);
+    const held = items.find((_, index) => !waits[index])!;
+    expect(await (await flowstone.plan(One, { partition: held.partition, force: true })).waits()).toEqual([
+      {
+        ...{ kind: 'holder', materialization: held.id, pool: 'narrow', asset: 'one', partition: held.partition },
+        message: `materialization ${held.id} of run ${run.id}, which has the same partition in hand`,
+      },
+    ]);
     go.open();
     await run.wait();
   });
@@ -101,9 +108,10 @@ describe('a pool', () => {
     await busy.opened;
     const small = await apps[1]!.flowstone.materialize(Calls, { partition: { tenant: 'small', call: 'k1' } });
     await small.wait();
-    expect((await flood.waits()).map(({ kind, key, message }) => ({ kind, key, message }))).toEqual([
-      { kind: 'key_concurrency', key: 'flood', message: 'key "flood" of pool narrow (2 of 2 in use)' },
-    ]);
+    const full = { kind: 'key_concurrency', key: 'flood', message: 'key "flood" of pool narrow (2 of 2 in use)' };
+    expect((await flood.waits()).map(({ kind, key, message }) => ({ kind, key, message }))).toEqual([full]);
+    const plan = await flowstone.plan(Calls, { partitions: 'all', force: true });
+    expect(await plan.waits()).toMatchObject([{ kind: 'holder' }, { kind: 'holder' }, full]);
     free.open();
     await flood.wait();
     expect([...mostOf]).toEqual([

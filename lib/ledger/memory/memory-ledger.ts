@@ -309,8 +309,8 @@ export class MemoryLedger implements Ledger {
     return reads.waitingIn(this.#state, run);
   }
 
-  async poolsOf(assets: readonly string[]): ReturnType<Ledger['poolsOf']> {
-    return reads.poolsOf(this.#state, assets);
+  async startFacts(of: Parameters<Ledger['startFacts']>[0]): ReturnType<Ledger['startFacts']> {
+    return reads.startFacts(this.#state, of);
   }
 
   async progressOf(run: number): ReturnType<Ledger['progressOf']> {

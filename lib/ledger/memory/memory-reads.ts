@@ -7,6 +7,7 @@ import type {
   Page,
   PageRequest,
   PlanRows,
+  StartFacts,
   WaitFacts,
 } from '../ledger.port.js';
 import type {
@@ -181,9 +182,26 @@ export function waitingIn(state: MemoryState, id: number): readonly number[] {
   return waiting.slice(0, MOST_WAITING).map((row) => row.id);
 }
 
-export function poolsOf(state: MemoryState, assets: readonly string[]): ReadonlyMap<string, WaitFacts['pool']> {
-  const known = assets.filter((asset) => state.definitions.has(asset));
-  return new Map(known.map((asset) => [asset, state.poolOf(asset).facts()]));
+export function startFacts(
+  state: MemoryState,
+  of: readonly { readonly asset: string; readonly partition: string }[],
+): readonly StartFacts[] {
+  const known = of.filter(({ asset }) => state.definitions.has(asset));
+  return known.map(({ asset, partition }) => {
+    const [pool, key] = state.placesOf(asset, partition);
+    return {
+      ...{ asset, partition, now: new Date(state.clock()) },
+      holder: holderFacts(state, state.heads.get(asset)?.get(partition)?.active ?? null),
+      pool: pool.facts(),
+      key: key?.facts() ?? null,
+    };
+  });
+}
+
+function holderFacts(state: MemoryState, id: number | null): WaitFacts['holder'] {
+  if (id === null) return null;
+  const retry = state.timers.get(`${id}:retry`);
+  return { id, run: state.rows.get(id)?.run ?? null, retryAt: retry ? new Date(retry.firesAt) : null };
 }
 
 export async function waitFacts(state: MemoryState, id: number): ReturnType<Ledger['waitFacts']> {
@@ -201,7 +219,7 @@ export async function waitFacts(state: MemoryState, id: number): ReturnType<Ledg
       concurrency: run.maxConcurrency,
       running: run.maxConcurrency === null ? run.counts.running : run.places,
     },
-    holder: row.waitingFor === null ? null : { id: row.waitingFor, run: state.rows.get(row.waitingFor)?.run ?? null },
+    holder: holderFacts(state, row.waitingFor),
     upstreams: {
       open: open.length,
       first: open.length === 0 ? null : Math.min(...open.map((upstream) => upstream.id)),

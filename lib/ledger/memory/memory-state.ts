@@ -10,7 +10,7 @@ import type {
   MaterializationStatus,
   RunRecord,
 } from '../records.js';
-import { MemoryPools, type MemoryPlace } from './memory-pools.js';
+import { MemoryPools } from './memory-pools.js';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -193,11 +193,6 @@ export class MemoryState {
     const removed = new Set(this.events.filter(which).slice(0, limit));
     this.events = this.events.filter((event) => !removed.has(event));
     return removed.size;
-  }
-
-  /** By the newest definition. */
-  poolOf(asset: string): MemoryPlace {
-    return this.pools.placesOf([...this.definitions.get(asset)!.values()].at(-1)!.pool, [], '')[0];
   }
 
   /** By the newest definition. */

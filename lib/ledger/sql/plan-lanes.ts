@@ -20,7 +20,7 @@ export interface PlanAssets {
 }
 
 /** An asset whose pool has keys, as recorded. */
-interface KeyedAsset {
+export interface KeyedAsset {
   readonly asset: number;
   readonly pool: number;
   readonly dimension: string;

@@ -1,5 +1,6 @@
 // Reads of the ledger, as records of the port. Nothing here writes or locks.
-import type { AssetPartitions, HeadPage, Ledger, Page, PageRequest, PlanRows } from '../ledger.port.js';
+import { dimensionValue } from '../../partitions/partition-dimensions.js';
+import type { AssetPartitions, HeadPage, Ledger, Page, PageRequest, PlanRows, WaitFacts } from '../ledger.port.js';
 import type {
   ConsumedInput,
   EventRecord,
@@ -12,6 +13,7 @@ import type {
 } from '../records.js';
 import type { AssetNumbers } from './asset-numbers.js';
 import type { Database } from './database.js';
+import type { KeyedAsset } from './plan-lanes.js';
 import {
   eventRecord,
   headRecord,
@@ -35,27 +37,21 @@ import {
   LEFTOVERS,
   materializationsWhere,
   pageKey,
-  POOLS_OF,
   PROGRESS,
   runsWhere,
+  START_FACTS,
   WAIT_FACTS,
   WAITING_IN,
 } from './statements/reading.js';
 import { REMOVED_RUN } from './statements/removing.js';
-import { RUN_KEY } from './statements/requesting.js';
+import { KEYED_ASSETS, RUN_KEY } from './statements/requesting.js';
 import { storable } from './values.js';
 
-interface WaitRow {
-  readonly asset: string;
-  readonly status: MaterializationStatus;
-  readonly run_id: number;
-  readonly max_concurrency: number | null;
-  readonly running: number;
-  readonly waiting_for: number | null;
+/** What hinders a materialization, or would. */
+interface HindranceRow {
+  readonly holder: number | null;
   readonly holder_run: number | null;
-  readonly open: number;
-  readonly first: number | null;
-  readonly retry_at: Date | null;
+  readonly holder_retry_at: Date | null;
   readonly pool: string;
   /** Null where nothing bounds the pool. */
   readonly used: number | null;
@@ -66,6 +62,17 @@ interface WaitRow {
   readonly key_capacity: number | null;
   readonly key_due: number | null;
   readonly now: Date;
+}
+
+interface WaitRow extends HindranceRow {
+  readonly asset: string;
+  readonly status: MaterializationStatus;
+  readonly run_id: number;
+  readonly max_concurrency: number | null;
+  readonly running: number;
+  readonly open: number;
+  readonly first: number | null;
+  readonly retry_at: Date | null;
 }
 
 /** Of what waits in a run, so many of each kind are looked at. */
@@ -266,17 +273,12 @@ export class Reads {
   async waitFacts(id: number): ReturnType<Ledger['waitFacts']> {
     const [row] = await this.database.rows<WaitRow>(WAIT_FACTS, [this.namespace, id]);
     if (!row) return undefined;
-    const { run_id, max_concurrency: most, running, waiting_for, holder_run, open, first, retry_at: retryAt } = row;
+    const { run_id, max_concurrency: most, running, open, first, retry_at: retryAt } = row;
     return {
-      ...{ asset: row.asset, status: row.status, retryAt, now: row.now },
+      ...{ asset: row.asset, status: row.status, retryAt },
       run: { id: run_id, concurrency: most, running },
-      holder: waiting_for === null ? null : { id: waiting_for, run: holder_run },
       upstreams: { open, first },
-      pool: { name: row.pool, concurrency: row.capacity, running: row.used ?? 0, tokenDue: row.due },
-      key:
-        row.key === null
-          ? null
-          : { name: row.key, concurrency: row.key_capacity, running: row.key_used!, tokenDue: row.key_due },
+      ...hindrances(row),
     };
   }
 
@@ -286,17 +288,26 @@ export class Reads {
     return rows.map(({ id }) => id);
   }
 
-  /** See Ledger.poolsOf. */
-  async poolsOf(assets: readonly string[]): ReturnType<Ledger['poolsOf']> {
-    type Row = Pick<WaitRow, 'used' | 'capacity' | 'due'> & { asset_id: number; name: string };
-    const rows = await this.database.rows<Row>(POOLS_OF, [await this.assets.known(this.database, assets)]);
-    const keyOf = await this.#keys(rows);
-    return new Map(
-      rows.map(({ asset_id, name, used, capacity, due }) => [
-        keyOf(asset_id),
-        { name, concurrency: capacity, running: used ?? 0, tokenDue: due },
-      ]),
-    );
+  /** See Ledger.startFacts. */
+  async startFacts(of: Parameters<Ledger['startFacts']>[0]): ReturnType<Ledger['startFacts']> {
+    type Row = HindranceRow & { readonly at: number };
+    const assets = [...new Set(of.map(({ asset }) => asset))];
+    const ids = await this.assets.known(this.database, assets);
+    const nameOf = await this.assets.keys(this.database, ids);
+    const numbers = new Map(ids.map((id) => [nameOf(id), id]));
+    const known = of.filter(({ asset }) => numbers.has(asset));
+    const keyed = await this.database.rows<KeyedAsset>(KEYED_ASSETS, [ids]);
+    const dimensionOf = new Map(keyed.map((asset) => [asset.asset, asset]));
+    const keyOf = ({ asset, partition }: (typeof of)[number]): string | null => {
+      const { dimensions, dimension } = dimensionOf.get(numbers.get(asset)!) ?? {};
+      return (dimensions && dimension && dimensionValue(dimensions, dimension, partition)) ?? null;
+    };
+    const rows = await this.database.rows<Row>(START_FACTS, [
+      known.map(({ asset }) => numbers.get(asset)!),
+      known.map(({ partition }) => partition),
+      known.map(keyOf),
+    ]);
+    return rows.map((row) => ({ ...known[row.at]!, ...hindrances(row) }));
   }
 
   /** See Ledger.progressOf. */
@@ -356,4 +367,15 @@ function pageOf<R extends { readonly id: number }, T>(
 ): Page<T> {
   const items = rows.slice(0, limit);
   return { items: items.map(record), next: rows.length > limit ? items.at(-1)!.id : null };
+}
+
+function hindrances(row: HindranceRow): Pick<WaitFacts, 'holder' | 'pool' | 'key' | 'now'> {
+  const { holder: id, holder_run: run, holder_retry_at: retryAt, key, now } = row;
+  return {
+    now,
+    holder: id === null ? null : { id, run, retryAt },
+    pool: { name: row.pool, concurrency: row.capacity, running: row.used ?? 0, tokenDue: row.due },
+    key:
+      key === null ? null : { name: key, concurrency: row.key_capacity, running: row.key_used!, tokenDue: row.key_due },
+  };
 }

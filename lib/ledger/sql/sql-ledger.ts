@@ -279,8 +279,8 @@ export class SqlLedger implements Ledger {
     return this.#open.reads.waitingIn(run);
   }
 
-  poolsOf(assets: readonly string[]): ReturnType<Ledger['poolsOf']> {
-    return this.#open.reads.poolsOf(assets);
+  startFacts(of: Parameters<Ledger['startFacts']>[0]): ReturnType<Ledger['startFacts']> {
+    return this.#open.reads.startFacts(of);
   }
 
   progressOf(run: number): ReturnType<Ledger['progressOf']> {

@@ -21,10 +21,19 @@ describe('what a materialization waits for', () => {
   it.each<[string, Partial<WaitFacts>, object]>([
     [
       'holder',
-      { ...full, holder: { id: 12, run: 2 } },
+      { ...full, holder: { id: 12, run: 2, retryAt: null } },
       { message: expect.stringContaining('materialization 12 of run 2'), materialization: 12 },
     ],
-    ['holder', { holder: { id: 12, run: null } }, { message: expect.stringContaining('materialization 12, which') }],
+    [
+      'holder',
+      { holder: { id: 12, run: null, retryAt: null } },
+      { message: expect.stringContaining('materialization 12, which') },
+    ],
+    [
+      'holder',
+      { holder: { id: 12, run: 2, retryAt: now } },
+      { message: expect.stringContaining('tried again at 2030-01-01T00:00:00.000Z'), until: now },
+    ],
     [
       'upstream',
       { ...full, upstreams: { open: 3, first: 7 } },

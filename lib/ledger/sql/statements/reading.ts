@@ -133,8 +133,8 @@ export const EDGES_OF = statement(
  */
 export const WAIT_FACTS = statement(
   'wait_facts',
-  `SELECT a.key AS asset, m.status, m.run_id, r.max_concurrency, r.running, m.waiting_for, w.run_id AS holder_run,
-    u.open, u.first, t.fires_at AS retry_at, p.name AS pool, x.used, x.capacity, x.due,
+  `SELECT a.key AS asset, m.status, m.run_id, r.max_concurrency, r.running, m.waiting_for AS holder, w.run_id AS holder_run,
+    u.open, u.first, t.fires_at AS retry_at, wt.fires_at AS holder_retry_at, p.name AS pool, x.used, x.capacity, x.due,
     k.key, k.used AS key_used, k.capacity AS key_capacity, k.due AS key_due, clock_timestamp() AS now
   FROM (SELECT m.* FROM fs.materializations m WHERE m.id = $2 AND m.namespace = $1 OFFSET 0) m
   CROSS JOIN LATERAL (SELECT a.key FROM fs.assets a WHERE a.id = m.asset_id OFFSET 0) a
@@ -149,6 +149,8 @@ export const WAIT_FACTS = statement(
     WHERE l.downstream = m.id AND m.status = 'pending' AND u.status NOT IN ('success', 'skipped')) u
   LEFT JOIN LATERAL (SELECT w.run_id FROM fs.materializations w WHERE w.id = m.waiting_for OFFSET 0) w ON true
   LEFT JOIN LATERAL (SELECT t.fires_at FROM fs.timers t WHERE t.owner = m.id AND t.kind = 'retry' OFFSET 0) t ON true
+  LEFT JOIN LATERAL (SELECT t.fires_at FROM fs.timers t WHERE t.owner = m.waiting_for AND t.kind = 'retry' OFFSET 0) wt
+    ON true
   LEFT JOIN LATERAL (SELECT x.used, x.capacity, fs.token_due(x) AS due FROM fs.limits x
     WHERE x.id = p.limit_id OFFSET 0) x ON true
   LEFT JOIN LATERAL (SELECT k.key, k.used, k.capacity, fs.token_due(k) AS due FROM fs.limits k
@@ -176,14 +178,28 @@ export const WAITING_IN = statement(
   ORDER BY id`,
 );
 
-/** Purpose: how full the pools of assets are. Plan: primary keys. Values: asset ids. */
-export const POOLS_OF = statement(
-  'pools_of',
-  `SELECT a.id AS asset_id, p.name, x.capacity, x.used, x.due
-  FROM (SELECT a.id, a.pool_id FROM fs.assets a WHERE a.id = ANY ($1::integer[]) OFFSET 0) a
-  CROSS JOIN LATERAL (SELECT p.name, p.limit_id FROM fs.pools p WHERE p.id = a.pool_id OFFSET 0) p
+/**
+ * Purpose: what would hinder materializations that are not requested. A key that nothing was planned for has no limit yet,
+ * so that nothing waits for it. Plan: heads_partition, limits_key, primary keys. Values: asset ids, partitions, and their
+ * keys in the pools (null: none).
+ */
+export const START_FACTS = statement(
+  'start_facts',
+  `SELECT n.at::integer - 1 AS at, h.holder, w.run_id AS holder_run, t.fires_at AS holder_retry_at,
+    p.name AS pool, x.used, x.capacity, x.due,
+    k.key, k.used AS key_used, k.capacity AS key_capacity, k.due AS key_due, clock_timestamp() AS now
+  FROM unnest($1::integer[], $2::text[], $3::text[]) WITH ORDINALITY AS n (asset, partition, key, at)
+  CROSS JOIN LATERAL (SELECT a.pool_id FROM fs.assets a WHERE a.id = n.asset OFFSET 0) a
+  CROSS JOIN LATERAL (SELECT p.id, p.name, p.limit_id FROM fs.pools p WHERE p.id = a.pool_id OFFSET 0) p
+  LEFT JOIN LATERAL (SELECT h.active_materialization AS holder FROM fs.heads h
+    WHERE h.asset_id = n.asset AND h.partition = n.partition OFFSET 0) h ON true
+  LEFT JOIN LATERAL (SELECT w.run_id FROM fs.materializations w WHERE w.id = h.holder OFFSET 0) w ON true
+  LEFT JOIN LATERAL (SELECT t.fires_at FROM fs.timers t WHERE t.owner = h.holder AND t.kind = 'retry' OFFSET 0) t ON true
   LEFT JOIN LATERAL (SELECT x.used, x.capacity, fs.token_due(x) AS due FROM fs.limits x
-    WHERE x.id = p.limit_id OFFSET 0) x ON true`,
+    WHERE x.id = p.limit_id OFFSET 0) x ON true
+  LEFT JOIN LATERAL (SELECT k.key, k.used, k.capacity, fs.token_due(k) AS due FROM fs.limits k
+    WHERE k.pool_id = p.id AND k.key = n.key OFFSET 0) k ON true
+  ORDER BY n.at`,
 );
 
 /**
