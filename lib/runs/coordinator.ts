@@ -27,8 +27,12 @@ const LONG_BEAT = 50;
 /** Shortest time until work is looked for that nobody rings for, ms: what comes meanwhile is taken together. */
 const LEAST_LOOK = 25;
 
-/** News for which there is no place here is passed on after so long, ms: it may come back, as long as nobody has one. */
+/**
+ * News for which there is no place here is passed on after so long, ms. It comes back as long as nobody has one: then after
+ * twice as long, up to the other, until there is more news.
+ */
 const PASS_ON = 250;
+const PASS_ON_LATEST = 4000;
 
 /** What happens and someone may want to tell. */
 export interface CoordinatorNews {
@@ -86,6 +90,7 @@ export class Coordinator {
   /** Pools of which news came while there was no place here. */
   readonly #unserved = new Set<string>();
   readonly #passing = new Alarm(() => this.#passOn());
+  #passAfter = PASS_ON;
   /** When work is looked for that nobody rings for. */
   readonly #unrung = new Alarm(() => void this.#look());
 
@@ -240,7 +245,7 @@ export class Coordinator {
     else if (this.#plans.dueIn > 0) this.#unrung.set(Math.max(this.#plans.dueIn, LEAST_LOOK));
     if (this.#works && this.#wanted() === 0) {
       this.#unserved.add(pool);
-      this.#passing.set(PASS_ON);
+      this.#passing.set(this.#passAfter);
     }
     await this.#look();
     if (this.#lasting.has(pool) || this.#stopping.signal.aborted) return;
@@ -255,6 +260,7 @@ export class Coordinator {
   #passOn(): void {
     for (const pool of this.#unserved) this.queue.ring(pool);
     this.#unserved.clear();
+    this.#passAfter = Math.min(2 * this.#passAfter, PASS_ON_LATEST);
   }
 
   /** Ends the deliveries of the pools of which nothing is in hand. */
@@ -357,6 +363,7 @@ export class Coordinator {
     if (full || released) this.#more = true;
     // There may be more than this process takes.
     if (full) this.#ringFor(claims);
+    if (full || rings.length > 0) this.#passAfter = PASS_ON;
     for (const pool of rings) this.queue.ring(pool);
     if (again !== null) this.#unrung.set(Math.max(again, LEAST_LOOK));
     this.accept(claims);

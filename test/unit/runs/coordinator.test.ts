@@ -202,7 +202,10 @@ describe('the coordinator', () => {
     expect(rung).toEqual([]);
     jest.advanceTimersByTime(1000);
     expect(rung).toEqual(['default']);
+    // It has come back: later.
     hear('default');
+    jest.advanceTimersByTime(400);
+    expect(rung).toEqual(['default']);
     coordinator.close();
     expect(rung).toEqual(['default', 'default']);
   });
