@@ -186,6 +186,7 @@ const TABLES = [
     CONSTRAINT lanes_gate CHECK (gate IS NULL OR has_ready)
   ) WITH (fillfactor = 50)`,
   `CREATE INDEX lanes_ready ON lanes (namespace, id) WHERE has_ready AND gate IS NULL`,
+  `CREATE INDEX lanes_key ON lanes (key_limit) WHERE key_limit IS NOT NULL`,
   `CREATE INDEX lanes_gated ON lanes (gate, (id + 0)) WHERE gate IS NOT NULL`,
   // What may begin, in the order in which it should. It follows from the rows of materializations, which decide; kept
   // apart from them so that their updates stay on the page (HOT).

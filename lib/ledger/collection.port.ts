@@ -101,6 +101,12 @@ export interface CollectionLedger {
    * value is gone and which no head consumed.
    */
   removeRecords(before: Date, limit: number): Promise<{ readonly judged: number; readonly removed: number }>;
+  /**
+   * Removes what is counted for keys of pools (and for keys of a former dimension) of which no run is left, looking at
+   * those after an id: nothing of them runs, and their rate is full, so that a key that comes back begins as it was.
+   * What is being planned for at the moment stays.
+   */
+  removeKeys(after: number, limit: number): Promise<RemovalStep<number>>;
   /** Removes events older than `before`, looking at those after an id. */
   removeEvents(before: Date, after: number, limit: number): Promise<RemovalStep<number>>;
 

@@ -85,7 +85,10 @@ export class CollectionPass {
     await this.#condemn();
     for (const collection of await this.ledger.freeCollections()) await this.#deleteValues(collection);
     if (sweep) await this.#sweepOrphans();
-    if (runs !== null) await this.#removeRuns(this.#ago(runs));
+    if (runs !== null) {
+      await this.#removeRuns(this.#ago(runs));
+      await this.#removeKeys();
+    }
     if (events !== null) await this.#removeEvents(this.#ago(events));
     this.#tellFailures();
     return this.#collected;
@@ -200,6 +203,13 @@ export class CollectionPass {
       this.#collected.events += removed;
     }
     return true;
+  }
+
+  async #removeKeys(): Promise<void> {
+    for (let after: number | null = 0; after !== null && (await this.#next());) {
+      const step: { next: number | null } = await this.ledger.removeKeys(after, STEP);
+      after = step.next;
+    }
   }
 
   async #removeEvents(before: Date): Promise<void> {

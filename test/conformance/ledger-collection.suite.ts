@@ -282,6 +282,57 @@ export function collectionBehaviours(world: () => World): void {
     expect(await world().ledger.materialization(second)).toBeDefined();
   });
 
+  it('removes keys of pools with their last run, when they stand as they began', async () => {
+    const rate = { count: 2, period: 60_000 };
+    await world().ledger.register(
+      { id: 'one', host: 'here', pid: 1, worker: true, lease: LEASE },
+      [
+        {
+          ...{ key: 'k', formerly: [], hash: 'hash of k', partitioned: true, upstreams: '', definition: { key: 'k' } },
+          ...{ pool: 'api', dimensions: ['tenant', 'day'] },
+        },
+      ],
+      [{ name: 'api', concurrency: null, rate: null, perKey: { dimension: 'tenant', concurrency: 1, rate } }],
+    );
+    const removeKeys = async (): Promise<number> => {
+      let all = 0;
+      for (let after: number | null = 0; after !== null;) {
+        const { removed, next }: { removed: number; next: number | null } = await ledger().removeKeys(after, LIMIT);
+        all += removed;
+        after = next;
+      }
+      return all;
+    };
+    const entriesOf = (...partitions: string[]) =>
+      partitions.map((partition) => ({ asset: 'k', partition, forced: true }));
+    const claim = (): Promise<readonly Claim[]> => world().claim('one', { assets: ['k'] });
+    await world().run(entriesOf('x|1', 'y|1', 'z|1'));
+    const claims = await claim();
+    expect(claims).toHaveLength(3);
+    for (const one of claims) await world().succeed(one);
+    await world().pass(DAY);
+    expect(await removeKeys()).toBe(0);
+    const open = await world().run(entriesOf('z|1'));
+    await removeRuns();
+    expect(await removeKeys()).toBe(2);
+    expect(await removeKeys()).toBe(0);
+    await world().run(entriesOf('x|1', 'x|2', 'x|3'));
+    // Two tokens at once, one place.
+    const [z, x] = await claim();
+    expect([z, x]).toMatchObject([{ run: open.id }, { partition: 'x|1' }]);
+    for (const one of [z!, x!]) await world().succeed(one);
+    for (const one of await claim()) await world().succeed(one);
+    expect(await claim()).toEqual([]);
+    await world().ledger.cancelRun(x!.run, { ...ACT, grace: 0 });
+    await removeRuns();
+    // Of z a token is missing, of x two.
+    expect(await removeKeys()).toBe(0);
+    await world().pass(30_000);
+    expect(await removeKeys()).toBe(1);
+    await world().pass(30_000);
+    expect(await removeKeys()).toBe(1);
+  });
+
   it('removes events by age', async () => {
     const [old] = await computeAll(2);
     const { items } = await world().ledger.events({}, { limit: 100 });

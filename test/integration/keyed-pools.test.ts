@@ -1,7 +1,8 @@
 // Pools with bounds per key on PostgreSQL: who gets its turn, and what a claim looks at, while tenants flood.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import type { DataSource } from 'typeorm';
+import type { DataSource, EntityManager } from 'typeorm';
+import type { RemovalStep } from '../../lib/ledger/collection.port.js';
 import type { Claim, PoolRegistration } from '../../lib/ledger/ledger.port.js';
 import { ledgerDataSource } from '../../lib/ledger/sql/data-source.js';
 import { planOf, runOf, success, World, LEASE } from '../conformance/ledger.fixture.js';
@@ -305,4 +306,104 @@ describe('a pool with keys and processes that come, go and die', () => {
       [],
     );
   });
+});
+
+describe('a key of which no run is left', () => {
+  const removeKeys = async (): Promise<number> => {
+    let all = 0;
+    for (let after: number | null = 0; after !== null;) {
+      const { removed, next }: RemovalStep<number> = await world.ledger.collection.removeKeys(after, 3);
+      all += removed;
+      after = next;
+    }
+    return all;
+  };
+  /** All that ended, at once. */
+  const removeRuns = async (): Promise<void> => {
+    const { collection } = world.ledger;
+    const { runs: ended } = await collection.expiredRuns(new Date(Date.now() + 60_000), 0, 1000);
+    if (ended.length === 0) return;
+    await collection.removeMaterializations(ended, null, 10_000);
+    await collection.removeRuns(ended);
+  };
+  const keys = async (): Promise<number> => {
+    const [row] = await dataSource.query<{ n: number }[]>(
+      `SELECT count(*)::integer AS n FROM flowstone.limits x WHERE x.key IS NOT NULL AND ${HERE('x')}`,
+    );
+    return row!.n;
+  };
+  const joined = (manager: EntityManager): Promise<unknown> =>
+    world.ledger.insertRun(runOf(), { manager, plan: planOf([{ asset: 'p', partition: 'a|joined' }]) });
+
+  beforeEach(async () => {
+    await enter('one', { concurrency: null, perKey: 2 });
+    await ask(['a', 'b'], 1);
+    await settle(...(await claim('one')));
+    await removeRuns();
+  });
+
+  it('stays while somebody plans for its pool, and goes afterwards', async () => {
+    const planning = dataSource.transaction(async (manager) => {
+      await joined(manager);
+      expect(await removeKeys()).toBe(0);
+      throw new Error('the host changed its mind');
+    });
+    await expect(planning).rejects.toThrow('changed its mind');
+    expect(await removeKeys()).toBe(2);
+    expect(await keys()).toBe(0);
+  });
+
+  it('is not used any more by a transaction that still sees it', async () => {
+    const planning = dataSource.transaction('REPEATABLE READ', async (manager) => {
+      await manager.query('SELECT FROM flowstone.limits');
+      expect(await removeKeys()).toBe(2);
+      await joined(manager);
+    });
+    await expect(planning).rejects.toMatchObject({ code: '40001' });
+  });
+
+  it('goes as well where it was of a dimension that its pool has no more', async () => {
+    await world.ledger.register(
+      { id: 'two', host: 'here', pid: 1, worker: true, lease: LEASE },
+      [],
+      [{ name: 'api', concurrency: null, rate: null, perKey: { dimension: 'day', concurrency: 2, rate: null } }],
+    );
+    expect(await removeKeys()).toBe(2);
+  });
+
+  it('comes and goes while runs are planned, worked on and removed beside it, and nothing is lost', async () => {
+    const tenants = ['a', 'b', 'c'];
+    const large = Array.from({ length: 1200 }, (_, index) => ({
+      asset: 'q',
+      partition: `${tenants[index % 3]}|${index}`,
+    }));
+    let planning = true;
+    let working = true;
+    let removed = 0;
+    const planned = Promise.all(
+      tenants.map(async (tenant) => {
+        for (let round = 0; round < 40; round++) await ask([tenant, 'd'], 2);
+        await world.ledger.insertRun(runOf(), { plan: planOf(large) });
+      }),
+    ).finally(() => (planning = false));
+    const worked = (async () => {
+      for (let idle = 0; planning || idle < 3;) {
+        const claims = await claim('one');
+        idle = claims.length === 0 ? idle + 1 : 0;
+        await settle(...claims);
+      }
+    })().finally(() => (working = false));
+    const collected = (async () => {
+      while (working) {
+        await removeRuns();
+        removed += await removeKeys();
+      }
+    })();
+    await Promise.all([planned, worked, collected]);
+    await removeRuns();
+    removed += await removeKeys();
+    expect(removed).toBeGreaterThan(2);
+    expect((await world.ledger.runs({}, { limit: 100 })).items).toEqual([]);
+    expect(await keys()).toBe(0);
+  }, 60_000);
 });

@@ -145,6 +145,10 @@ export class MemoryCollection implements CollectionLedger {
     return { judged: removed.length, removed: removed.length };
   }
 
+  async removeKeys(): Promise<RemovalStep<number>> {
+    return { removed: this.#state.removeKeys(), next: null };
+  }
+
   async removeEvents(before: Date, _after: number, limit: number): Promise<RemovalStep<number>> {
     const removed = this.#state.removeEvents(({ at }) => at <= before, limit);
     return { removed, next: removed === limit ? 0 : null };

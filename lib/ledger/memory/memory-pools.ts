@@ -29,6 +29,11 @@ export class MemoryPlace {
     return this.#used < (this.#bounds.concurrency ?? Infinity) && this.#tokensNow() >= 1;
   }
 
+  /** Whether it stands as it began: nothing runs, and its rate is full. */
+  get isIdle(): boolean {
+    return this.#used === 0 && this.#tokensNow() >= (this.#bounds.rate?.count ?? 0);
+  }
+
   facts(): PlaceFacts & { readonly name: string } {
     const { concurrency, rate } = this.#bounds;
     const missing = 1 - this.#tokensNow();
@@ -91,6 +96,15 @@ export class MemoryPools {
       known.bound(perKey!);
     }
     return [place, known];
+  }
+
+  /** Forgets keys that are idle and not wanted; returns how many. */
+  removeKeys(isWanted: (key: MemoryPlace) => boolean): number {
+    let removed = 0;
+    for (const { keys } of this.#pools.values()) {
+      for (const [name, key] of keys) if (key.isIdle && !isWanted(key) && keys.delete(name)) removed++;
+    }
+    return removed;
   }
 
   #pool(name: string): Pool {

@@ -189,6 +189,13 @@ export class MemoryState {
     return this.runs.delete(id);
   }
 
+  removeKeys(): number {
+    const wanted = new Set(
+      [...this.rows.values()].flatMap(({ run, places }) => (run !== null && this.runs.has(run) ? places : [])),
+    );
+    return this.pools.removeKeys((key) => wanted.has(key));
+  }
+
   removeEvents(which: (event: EventRecord) => boolean, limit: number): number {
     const removed = new Set(this.events.filter(which).slice(0, limit));
     this.events = this.events.filter((event) => !removed.has(event));

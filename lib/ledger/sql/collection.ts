@@ -31,7 +31,9 @@ import {
 } from './statements/collecting.js';
 import {
   EXPIRED_RUNS,
+  IDLE_KEYS,
   REMOVE_EVENTS,
+  REMOVE_KEYS,
   REMOVE_MATERIALIZATIONS,
   REMOVE_RECORDS,
   REMOVE_RUN_EVENTS,
@@ -182,6 +184,16 @@ export class Collection implements CollectionLedger {
     const assets = await this.database.rows<{ id: number }>(JUDGED_ASSETS, [this.namespace]);
     const [row] = await this.database.rows<Row>(REMOVE_RECORDS, [assets.map(({ id }) => id), before, limit]);
     return row!;
+  }
+
+  async removeKeys(after: number, limit: number): Promise<RemovalStep<number>> {
+    return this.database.transaction(async (sql) => {
+      type Page = { seen: number; last: number | null; ids: number[] };
+      const [page] = await sql.rows<Page>(IDLE_KEYS, [this.namespace, after, limit]);
+      const { seen, last, ids } = page!;
+      const [row] = ids.length > 0 ? await sql.rows<{ removed: number }>(REMOVE_KEYS, [ids]) : [];
+      return { removed: row?.removed ?? 0, next: seen === limit ? last : null };
+    });
   }
 
   async removeEvents(before: Date, after: number, limit: number): Promise<RemovalStep<number>> {

@@ -90,6 +90,48 @@ export const REMOVE_RUNS = statement(
   SELECT count(*) AS removed FROM removed`,
 );
 
+/** Whether a limit `x` is of a key, or was before its pool got another dimension (bound_pools), and nothing holds or wants it. */
+const IDLE_KEY = `x.used = 0 AND (x.key IS NOT NULL OR (x.pool_id IS NULL AND num_nonnulls(x.capacity, x.burst) = 0))
+      AND NOT EXISTS (SELECT FROM fs.lanes l WHERE l.key_limit = x.id OFFSET 0)`;
+
+/**
+ * Purpose: a page of limits, and those of keys that seem to be idle. Their pools are locked: who plans for a key shares
+ * its pool until the end (make_lanes), so that none does, and what was planned before can be seen by the next statement. It
+ * waits for nobody: keys of pools in which somebody plans just now are left to the next pass. Before the limits, as in
+ * bound_pools. Plan: primary keys, lanes_key. Values: namespace, after, limit.
+ */
+export const IDLE_KEYS = statement(
+  'idle_keys',
+  `WITH page AS MATERIALIZED (
+    SELECT x.* FROM fs.limits x WHERE x.id > $2 ORDER BY x.id LIMIT $3
+  ), idle AS MATERIALIZED (
+    SELECT x.id, x.pool_id FROM page x WHERE x.namespace = $1 AND ${IDLE_KEY}
+  ), pool AS MATERIALIZED (
+    SELECT p.id FROM fs.pools p WHERE p.id = ANY (ARRAY(SELECT i.pool_id FROM idle i)) ORDER BY p.id FOR UPDATE SKIP LOCKED
+  )
+  SELECT (SELECT count(*) FROM page) AS seen, (SELECT max(p.id) FROM page p) AS last,
+    ARRAY(SELECT i.id FROM idle i WHERE i.pool_id IS NULL OR i.pool_id IN (SELECT p.id FROM pool p)) AS ids`,
+);
+
+/**
+ * Purpose: idle keys go (after IDLE_KEYS, in its transaction). Their pools are written, not only locked: a host's
+ * transaction that reads an older snapshot and would still see the key fails when it wants to share the pool.
+ * Plan: primary keys, lanes_key. Guard: idle, with a full rate. Values: limits.
+ */
+export const REMOVE_KEYS = statement(
+  'remove_keys',
+  `WITH locked AS MATERIALIZED (
+    SELECT x.id FROM fs.limits x
+    WHERE x.id = ANY ($1::bigint[]) AND ${IDLE_KEY} AND COALESCE(fs.tokens_left(x) >= x.burst, true)
+    ORDER BY x.id FOR UPDATE OF x SKIP LOCKED
+  ), removed AS (
+    DELETE FROM fs.limits x WHERE x.id = ANY (ARRAY(SELECT l.id FROM locked l)) RETURNING x.pool_id
+  ), written AS (
+    UPDATE fs.pools p SET name = p.name WHERE p.id = ANY (ARRAY(SELECT r.pool_id FROM removed r))
+  )
+  SELECT count(*) AS removed FROM removed`,
+);
+
 /** Purpose: the run of a key, removed. Plan: run_keys_removed. Values: namespace, run. */
 export const REMOVED_RUN = statement(
   'removed_run',
