@@ -255,7 +255,7 @@ describe('a process that is silent', () => {
   it('is told of its own attempt only, which is fenced if another has the claim since', async () => {
     const options = { plan: planOf([{ asset: 'a' }]), claim: { process: 'one', assets: ['a'], limit: 1 } };
     let others: readonly Claim[] = [];
-    interceptAfter('INTO "flowstone".runs', async () => {
+    interceptAfter('.insert_running(', async () => {
       await ledger.unregister('one');
       others = await world.claim('two');
     });
