@@ -1,5 +1,4 @@
 // How attempts come to their end or go back: the beat of a process, and the work of those that are lost or leave.
-
 import { ENTER } from './lanes.js';
 
 /**
@@ -122,7 +121,7 @@ BEGIN
   -- Before the locks that every beat of a run takes, which last until the commit.
   IF cardinality(v_claimed) > 0 THEN claims := describe_claims(v_claimed); END IF;
   -- Of what a process has more than it takes, it rings itself.
-  rings := CASE WHEN (v_lanes IS NOT NULL OR v_gave) AND (p_limit = 0 OR cardinality(v_claimed) < p_limit)
+  rings := CASE WHEN (v_lanes IS NOT NULL OR v_gave) AND (p_limit = 0 OR COALESCE(cardinality(v_claimed), 0) < p_limit)
     THEN pools_to_ring(v_moved, v_lanes) ELSE '{}' END;
   PERFORM note_lanes(v_lanes, v_served, v_empty, v_empty_at, v_shut, v_gates);
   IF cardinality(v_moved) > 0 OR cardinality(v_claimed) > 0 THEN

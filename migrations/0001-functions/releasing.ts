@@ -87,6 +87,7 @@ BEGIN
   )
   SELECT (SELECT array_agg(DISTINCT o.lane_id) FROM offered o), array_agg(m.id) FILTER (WHERE m.status = 'running')
   INTO released, v_taken FROM moved m;
+  served := served AND v_taken IS NOT NULL;
   IF claimed IS NOT NULL AND (v_taken IS NULL OR cardinality(v_taken) < cardinality(claimed)) THEN
     SELECT array_agg(c) INTO claimed FROM unnest(claimed) c WHERE c.id = ANY (v_taken);
   END IF;

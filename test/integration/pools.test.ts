@@ -230,11 +230,11 @@ describe('a pool that is bounded while it is used', () => {
 
 describe('a beat says where others may find something', () => {
   const assets = ['a', 'b', 'p'];
-  const enter = (id: string): Promise<void> =>
+  const enter = (id: string, version = ''): Promise<void> =>
     world.ledger.register(
       { id, host: 'here', pid: 1, worker: true, lease: LEASE },
       assets.map((key) => ({
-        ...{ key, formerly: [], hash: `hash of ${key}`, partitioned: key === 'p', upstreams: '' },
+        ...{ key, formerly: [], hash: `hash of ${key}${version}`, partitioned: key === 'p', upstreams: '' },
         ...{ pool: key === 'b' ? 'narrow' : 'default', definition: { key } },
       })),
       [{ name: 'narrow', concurrency: 1, rate: null }],
@@ -249,6 +249,15 @@ describe('a beat says where others may find something', () => {
     const { claims, rings } = await beat(['a']);
     expect(rings).toEqual([]);
     expect(await beat(['p'], success(claims[0]!))).toMatchObject({ claims: [{ asset: 'p' }], rings: ['narrow'] });
+  });
+
+  it('in all of them where newer definitions count than the process knows', async () => {
+    await world.run([{ asset: 'a' }, { asset: 'b', upstreams: [0] }, { asset: 'p', upstreams: [0] }]);
+    const { claims } = await beat(['a']);
+    await enter('new', ', newer');
+    expect(await beat(assets, success(claims[0]!))).toMatchObject({
+      ...{ claims: [], outdated: true, rings: ['default', 'narrow'] },
+    });
   });
 
   it('nowhere where it took all itself', async () => {
