@@ -2,7 +2,7 @@
 // docs/configuration.md is generated from the catalogue (npm run docs).
 import { EXPECTED_DURATION, readDuration, type Duration } from './assets/duration.js';
 import { FlowStoneError } from './flowstone.errors.js';
-import { closest, didYouMean } from './graph/did-you-mean.js';
+import { closest, unknownName } from './graph/did-you-mean.js';
 import type { IoManager } from './io/io-manager.port.js';
 import type { DataSource, PoolRegistration } from './ledger/ledger.port.js';
 import {
@@ -137,8 +137,8 @@ const duration =
 
 /** Refuses what is misspelt within an option. */
 function known(given: object, names: readonly string[]): void {
-  const unknown = Object.keys(given).find((name) => !names.includes(name));
-  if (unknown !== undefined) wrong(`without ${unknown}${didYouMean(unknown, names)}: it has ${names.join(' and ')}`);
+  const unknown = unknownName(given, names);
+  if (unknown !== undefined) wrong(`without ${unknown}: it has ${names.join(' and ')}`);
 }
 
 function storage(given: unknown): Storage {

@@ -4,37 +4,47 @@ import type { AssetClass, DeclaredAsset } from './assets/asset.definition.js';
 import type { ValueOf } from './assets/asset.value.js';
 import type { FlowStoneEngine } from './flowstone.engine.js';
 import { FlowStoneError } from './flowstone.errors.js';
+import {
+  ACT,
+  CANCEL,
+  DELETE,
+  ENSURE,
+  HISTORY,
+  INVALIDATE,
+  LOAD,
+  MATERIALIZE,
+  PAGE,
+  PLAN,
+  REPORT,
+  RETRY,
+  RUNS,
+  type ActOptions,
+  type DeleteOptions,
+  type EnsureOptions,
+  type HistoryOptions,
+  type LoadOptions,
+  type MaterializeOptions,
+  type PartitionsOfAct,
+  type ReportedVersion,
+  type RunFilter,
+} from './flowstone.requests.js';
 import type { EntityManager, Page, PageRequest } from './ledger/ledger.port.js';
-import type { JsonObject, MaterializationRecord, RunRecord } from './ledger/records.js';
+import type { MaterializationRecord, RunRecord } from './ledger/records.js';
 import type { PartitionKeyInput } from './partitions/partition-key.js';
 import { canonicalKey } from './partitions/canonical-key.js';
 import type { PartitionSet } from './partitions/partition-set.js';
 import type { Plan } from './planning/plan.js';
 import { readStatus, summarizeStatus, type PartitionStatus, type AssetStatus } from './planning/status.js';
 import type { Collected } from './retention/collection.pass.js';
-import type { EnsureConditions } from './runs/ensurer.js';
 import type { QueueHealth } from './queue/queue.port.js';
 import { messageOf } from './runs/failure.js';
 import { PartitionMoments } from './runs/partition.moments.js';
 import type { RecordedPlace } from './runs/value.reader.js';
+import { requireOptions } from './runs/request.options.js';
 import type { PlanOptions, Target } from './runs/request.reader.js';
-import { refuseNested, requireStorable, type RunOptions } from './runs/requester.js';
+import { refuseNested, requireStorable } from './runs/requester.js';
 import type { RunHandle } from './runs/run.handle.js';
 import type { Wait } from './runs/wait.reason.js';
-
-/** Who acts, why, and in which transaction. */
-export interface ActOptions {
-  readonly by?: string;
-  readonly reason?: string;
-  /** An open transaction on the ledger's database: the act exists exactly if it commits. */
-  readonly manager?: EntityManager;
-}
-
-export interface MaterializeOptions extends PlanOptions, RunOptions {}
-
-export interface EnsureOptions extends EnsureConditions {
-  readonly partition?: PartitionKeyInput;
-}
 
 /** A head and how to load it. */
 export interface EnsuredHead<V> {
@@ -42,18 +52,6 @@ export interface EnsuredHead<V> {
   readonly dataVersion: string;
   readonly completedAt: Date;
   load(): Promise<V>;
-}
-
-/** Which partitions an act names; without any: all. */
-export interface PartitionsOfAct {
-  readonly partition?: PartitionKeyInput;
-  readonly partitions?: readonly PartitionKeyInput[];
-}
-
-export interface LoadOptions {
-  readonly partition?: PartitionKeyInput;
-  /** Id of an earlier materialization. */
-  readonly version?: number;
 }
 
 /** Assets as nodes and declared dependencies as edges, for drawing. */
@@ -91,6 +89,7 @@ export class FlowStoneService {
    * recorded. Bad requests reject and record nothing.
    */
   async materialize(target: Target, options: MaterializeOptions = {}): Promise<RunHandle> {
+    requireOptions('materialize()', options, MATERIALIZE);
     const engine = this.#engine(options.manager);
     const { request, model } = await this.#reading(engine, options.manager, async (moments) => {
       const fresh = await moments.fresh();
@@ -101,6 +100,7 @@ export class FlowStoneService {
 
   /** What materialize() would run, and why, and what not. Changes nothing. */
   async plan(target: Target, options: PlanOptions = {}): Promise<Plan> {
+    requireOptions('plan()', options, PLAN);
     const engine = this.#engine();
     const model = await engine.moments.fresh();
     return engine.planner.plan(await engine.reader.read(model, target, options), model);
@@ -124,10 +124,11 @@ export class FlowStoneService {
    */
   async load<C extends AssetClass>(asset: C, options?: LoadOptions): Promise<ValueOf<C>>;
   async load(asset: string, options?: LoadOptions): Promise<unknown>;
-  async load(asset: AssetClass | string, { partition, version }: LoadOptions = {}): Promise<unknown> {
+  async load(asset: AssetClass | string, options: LoadOptions = {}): Promise<unknown> {
+    requireOptions('load()', options, LOAD);
     const engine = this.#engine();
-    const place = await this.#recorded(engine, asset, partition);
-    return engine.valueReader.load(place, version);
+    const place = await this.#recorded(engine, asset, options.partition);
+    return engine.valueReader.load(place, options.version);
   }
 
   /**
@@ -135,6 +136,7 @@ export class FlowStoneService {
    * its outcome, failure included.
    */
   async ensure<C extends AssetClass>(asset: C, options: EnsureOptions = {}): Promise<EnsuredHead<ValueOf<C>>> {
+    requireOptions('ensure()', options, ENSURE);
     refuseNested('ensure()');
     const engine = this.#engine();
     const { asset: key, partition, key: partitionKey } = await this.#place(engine, asset, options.partition);
@@ -153,18 +155,14 @@ export class FlowStoneService {
   }
 
   /** Runs, newest first. */
-  async runs(
-    filter: { readonly status?: readonly RunRecord['status'][]; readonly asset?: string } = {},
-    page: PageRequest = { limit: 50 },
-  ): Promise<Page<RunRecord>> {
+  async runs(filter: RunFilter = {}, page: PageRequest = { limit: 50 }): Promise<Page<RunRecord>> {
+    requireOptions('runs()', filter, RUNS);
     return this.#engine().ledger.runs(filter, checkedPage(page));
   }
 
   /** Materializations of an asset, or of one partition, newest first, whatever became of them. */
-  async history(
-    asset: AssetClass | string,
-    options: { readonly partition?: PartitionKeyInput } & Partial<PageRequest> = {},
-  ): Promise<Page<MaterializationRecord>> {
+  async history(asset: AssetClass | string, options: HistoryOptions = {}): Promise<Page<MaterializationRecord>> {
+    requireOptions('history()', options, HISTORY);
     const engine = this.#engine();
     const { key } = engine.catalogue.resolve(asset);
     const { partition, limit = 50, before } = options;
@@ -189,17 +187,21 @@ export class FlowStoneService {
    * A new run of what failed, was cancelled or could not run in another; while such a retry is open, that one.
    * Nothing of the old run changes.
    */
-  async retry(run: number, options: { readonly requestedBy?: string } = {}): Promise<RunHandle> {
+  async retry(run: number, options: Pick<MaterializeOptions, 'requestedBy'> = {}): Promise<RunHandle> {
+    requireOptions('retry()', options, RETRY);
     return this.#engine().requester.retry(run, options.requestedBy ?? null);
   }
 
   /** Cancels what has not begun at once, what runs through its signal, then by fence. Ended runs stay as they are. */
-  async cancel(run: number, { by, reason }: Omit<ActOptions, 'manager'> = {}): Promise<void> {
+  async cancel(run: number, options: Omit<ActOptions, 'manager'> = {}): Promise<void> {
+    requireOptions('cancel()', options, CANCEL);
+    const { by, reason } = options;
     await this.#engine().requester.cancel(run, by ?? null, reason ?? null);
   }
 
   /** Marks heads as stale whatever their inputs; returns how many. Without partitions: all of them. */
   async invalidate(asset: AssetClass | string, options: PartitionsOfAct & ActOptions = {}): Promise<number> {
+    requireOptions('invalidate()', options, INVALIDATE);
     const engine = this.#engine(options.manager);
     const { key } = engine.catalogue.resolve(asset);
     const named = await this.#reading(engine, options.manager, (moments) =>
@@ -213,14 +215,12 @@ export class FlowStoneService {
    * Forgets heads and deletes their values, once nothing that runs may still read them: the partitions are `missing`
    * then, their history stays. Returns how many heads there were.
    */
-  async delete(
-    asset: AssetClass | string,
-    options: (PartitionsOfAct | { readonly partitions: 'all' }) & Omit<ActOptions, 'manager'> = {},
-  ): Promise<number> {
+  async delete(asset: AssetClass | string, options: DeleteOptions = {}): Promise<number> {
+    requireOptions('delete()', options, DELETE);
     const engine = this.#engine();
     const { key, scheme } = engine.catalogue.resolve(asset);
     const all = options.partitions === 'all' || !scheme;
-    const partitions = all ? 'all' : await this.#named(engine, asset, options);
+    const partitions = all ? 'all' : await this.#named(engine, asset, options as PartitionsOfAct);
     if (!partitions) {
       throw new FlowStoneError(
         'FLOWSTONE_PARTITION_REQUIRED',
@@ -243,11 +243,9 @@ export class FlowStoneService {
   }
 
   /** Tells that an external asset has a new version; what consumed another one is stale then. */
-  async reportVersion(
-    asset: AssetClass | string,
-    version: { readonly dataVersion: string; readonly partition?: PartitionKeyInput; readonly metadata?: JsonObject },
-    options: ActOptions = {},
-  ): Promise<number> {
+  async reportVersion(asset: AssetClass | string, version: ReportedVersion, options: ActOptions = {}): Promise<number> {
+    requireOptions('The version of reportVersion()', version, REPORT);
+    requireOptions('reportVersion()', options, ACT);
     const engine = this.#engine(options.manager);
     const { key, external } = engine.catalogue.resolve(asset);
     if (!external) {
@@ -270,6 +268,7 @@ export class FlowStoneService {
 
   /** Adds keys to the dynamic scheme `name`; returns those that are new or came back. */
   async addPartitions(name: string, keys: readonly string[], options: ActOptions = {}): Promise<readonly string[]> {
+    requireOptions('addPartitions()', options, ACT);
     const engine = this.#engine(options.manager);
     engine.reader.requireDynamic(name, keys);
     const added = await engine.ledger.addPartitions(name, keys, actOf(options));
@@ -279,6 +278,7 @@ export class FlowStoneService {
 
   /** Retires keys of the dynamic scheme `name`: never planned again, heads and history kept. Returns those there were. */
   async removePartitions(name: string, keys: readonly string[], options: ActOptions = {}): Promise<readonly string[]> {
+    requireOptions('removePartitions()', options, ACT);
     const engine = this.#engine(options.manager);
     engine.reader.requireDynamic(name, keys);
     const removed = await engine.ledger.removePartitions(name, keys, actOf(options));
@@ -382,7 +382,9 @@ function isId(id: number): boolean {
 }
 
 /** A page that a listing can be cut to. */
-function checkedPage({ limit, before }: PageRequest): PageRequest {
+function checkedPage(page: PageRequest): PageRequest {
+  requireOptions('A page', page, PAGE);
+  const { limit, before } = page;
   if (isId(limit) && (before == null || isId(before))) return { limit, before };
   throw new FlowStoneError(
     'FLOWSTONE_REQUEST_INVALID',

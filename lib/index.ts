@@ -1,16 +1,17 @@
 // The public door of nestjs-flowstone: everything an application may import, by name.
 export { FLOWSTONE_DATA_SOURCE, FlowStoneModule, type FlowStoneAsyncOptions } from './flowstone.module.js';
-export {
-  FlowStoneService,
-  type ActOptions,
-  type EnsuredHead,
-  type EnsureOptions,
-  type FlowStoneHealth,
-  type GraphView,
-  type LoadOptions,
-  type MaterializeOptions,
-  type PartitionsOfAct,
-} from './flowstone.service.js';
+export { FlowStoneService, type EnsuredHead, type FlowStoneHealth, type GraphView } from './flowstone.service.js';
+export type {
+  ActOptions,
+  DeleteOptions,
+  EnsureOptions,
+  HistoryOptions,
+  LoadOptions,
+  MaterializeOptions,
+  PartitionsOfAct,
+  ReportedVersion,
+  RunFilter,
+} from './flowstone.requests.js';
 export type {
   DataSourceStorage,
   FlowStoneOptions,

@@ -72,11 +72,13 @@ export interface AssetOptions extends KnownAssetOptions {
 }
 
 /** Says what is expected of a value, or nothing where it is fine. */
-type Expectation = (value: unknown) => string | undefined;
+export type Expectation = (value: unknown) => string | undefined;
 
-const text: Expectation = (value) => (typeof value === 'string' && value !== '' ? undefined : 'a non-empty string');
+export const text: Expectation = (value) =>
+  typeof value === 'string' && value !== '' ? undefined : 'a non-empty string';
 const texts: Expectation = (value) =>
   Array.isArray(value) && value.every((item) => text(item) === undefined) ? undefined : 'a list of non-empty strings';
+export const flag: Expectation = (value) => (typeof value === 'boolean' ? undefined : 'true or false');
 const whole: Expectation = (value) => (Number.isSafeInteger(value) ? undefined : 'a whole number');
 const duration: Expectation = (value) =>
   readDuration(value) === undefined ? `a duration: ${EXPECTED_DURATION}` : undefined;
@@ -104,7 +106,7 @@ const EXPECTATIONS: Readonly<Record<keyof KnownAssetOptions, Expectation>> = {
   keep: (value) =>
     keptVersions(value) ? undefined : `a number of versions of at least 1, a time such as '30d', or false for all`,
   formerly: texts,
-  external: (value) => (typeof value === 'boolean' ? undefined : 'true or false'),
+  external: flag,
 };
 
 const RETRY_EXPECTATIONS: Readonly<Record<keyof RetryOptions, Expectation>> = {
@@ -194,13 +196,14 @@ function isBatch(value: unknown): boolean {
   return Number.isInteger(size) && (size as number) >= 1 && (size as number) <= LARGEST_BATCH;
 }
 
-function shown(value: unknown): string {
+/** A value, as a message shows it. */
+export function shown(value: unknown): string {
   if (typeof value === 'string') return `'${value}'`;
   if (Array.isArray(value)) return 'a list that does not fit';
   return typeof value === 'object' && value !== null ? 'an object that does not fit' : String(value);
 }
 
-function isRecord(value: unknown): value is Record<string, unknown> {
+export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 

@@ -30,6 +30,12 @@ export function didYouMean(name: string, candidates: Iterable<string>): string {
   return nearest === undefined ? '' : ` (did you mean "${nearest}"?)`;
 }
 
+/** The first name in `given` that is none of `known`, with what was most likely meant: `ues (did you mean "use"?)`. */
+export function unknownName(given: object, known: readonly string[]): string | undefined {
+  const unknown = Object.keys(given).find((name) => !known.includes(name));
+  return unknown === undefined ? undefined : `${unknown}${didYouMean(unknown, known)}`;
+}
+
 /** Optimal string alignment distance; gives up with `limit + 1` as soon as the limit is out of reach. */
 function editDistance(a: string, b: string, limit: number): number {
   let beforeLast: number[] = [];

@@ -1,7 +1,7 @@
 // What an application says about how long things are kept, its defaults, and what is wrong with it.
 import { keptVersions } from '../assets/asset.options.js';
 import { EXPECTED_DURATION, readDuration, type Duration } from '../assets/duration.js';
-import { didYouMean } from '../graph/did-you-mean.js';
+import { unknownName } from '../graph/did-you-mean.js';
 import type { VersionPolicy } from '../ledger/records.js';
 
 /** How long what nothing refers to is kept (docs/retention.md). `false`: for ever. */
@@ -42,9 +42,8 @@ export const DEFAULT_RETENTION: Retention = {
 export function readRetention(given: unknown): Retention {
   const names = Object.keys(DEFAULT_RETENTION);
   if (typeof given !== 'object' || given === null) return wrong(`an object of ${names.join(', ')}`);
-  const unknown = Object.keys(given).find((name) => !names.includes(name));
-  if (unknown !== undefined)
-    return wrong(`without ${unknown}${didYouMean(unknown, names)}: it has ${names.join(', ')}`);
+  const unknown = unknownName(given, names);
+  if (unknown !== undefined) return wrong(`without ${unknown}: it has ${names.join(', ')}`);
   const { runs, events, versions, orphans, every } = given as Readonly<Record<string, unknown>>;
   const read: Retention = {
     runs: time('runs', runs, DEFAULT_RETENTION.runs),

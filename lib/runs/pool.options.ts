@@ -1,7 +1,7 @@
 // What an application says about its pools, and what is wrong with it.
 import type { AssetDefinition } from '../assets/asset.definition.js';
 import { readDuration } from '../assets/duration.js';
-import { didYouMean } from '../graph/did-you-mean.js';
+import { didYouMean, unknownName } from '../graph/did-you-mean.js';
 import type { PoolBounds, PoolRegistration } from '../ledger/ledger.port.js';
 import { dimensionsOf } from '../partitions/partition-dimensions.js';
 
@@ -80,9 +80,9 @@ function readBounds(name: string, { concurrency, rate }: Readonly<Record<string,
 function readObject(name: string, given: unknown, names: readonly string[]): Readonly<Record<string, unknown>> {
   if (typeof given !== 'object' || given === null)
     return wrong(`such that ${name} is an object of ${names.join(', ')}`);
-  const unknown = Object.keys(given).find((key) => !names.includes(key));
+  const unknown = unknownName(given, names);
   if (unknown === undefined) return given as Readonly<Record<string, unknown>>;
-  return wrong(`such that ${name} is without ${unknown}${didYouMean(unknown, names)}: it has ${names.join(', ')}`);
+  return wrong(`such that ${name} is without ${unknown}: it has ${names.join(', ')}`);
 }
 
 function readRate(name: string, given: unknown): NonNullable<PoolRegistration['rate']> {

@@ -163,16 +163,6 @@ export function requireStorable(names: string, texts: readonly (string | undefin
 }
 
 function newRun(request: RunRequest, options: RunOptions): NewRun {
-  for (const [name, value, least] of [
-    ['priority', options.priority ?? 0, -1_000_000],
-    ['maxConcurrency', options.maxConcurrency ?? 1, 1],
-  ] as const) {
-    if (Number.isInteger(value) && value >= least && value <= 1_000_000) continue;
-    throw new FlowStoneError(
-      'FLOWSTONE_REQUEST_INVALID',
-      `${name} must be a whole number from ${least} to 1000000, not ${value}.`,
-    );
-  }
   const tags = Object.entries(options.tags ?? {});
   requireStorable('runKey, requestedBy and tags', [options.runKey, options.requestedBy, ...tags.flat()]);
   return {

@@ -4,6 +4,7 @@ import { parseDuration, type Duration } from '../assets/duration.js';
 import { FlowStoneError } from '../flowstone.errors.js';
 import type { RunCounts, RunStatus } from '../ledger/records.js';
 import { isOutage } from './patience.js';
+import { elsewhere, oneOf, requireOptions, type Expected } from './request.options.js';
 import type { ExecutionProgress, RunSignals } from './run.signals.js';
 import type { RunWait } from './waits.js';
 import { hasEnded, type RunResult, type RunView, type RunViews } from './run.view.js';
@@ -30,6 +31,8 @@ export interface WaitOptions {
   /** Give up waiting after so long (FLOWSTONE_RUN_WAIT_TIMEOUT); the run goes on. */
   readonly timeout?: Duration;
 }
+
+const WAIT: Expected<WaitOptions> = { until: oneOf('ended', 'settled'), timeout: elsewhere };
 
 /** The run ended `failed`. */
 export class RunFailed extends FlowStoneError {
@@ -97,7 +100,9 @@ export class RunHandle {
    * which carry it. While the ledger cannot be reached it goes on waiting, with `timeout` at most so long; then it rejects
    * with FLOWSTONE_LEDGER_UNAVAILABLE.
    */
-  async wait({ until = 'ended', timeout }: WaitOptions = {}): Promise<RunResult> {
+  async wait(options: WaitOptions = {}): Promise<RunResult> {
+    requireOptions('wait()', options, WAIT);
+    const { until = 'ended', timeout } = options;
     const patience = timeout === undefined ? Infinity : parseDuration(timeout);
     const deadline = performance.now() + patience;
     const poll = this.parts.alone && until === 'ended' ? POLL_ALONE : POLL;

@@ -164,6 +164,58 @@ describe('the service', () => {
   ])('refuses %s with FLOWSTONE_REQUEST_INVALID', async (_what, ask) => {
     await expect(ask()).rejects.toMatchObject({ code: 'FLOWSTONE_REQUEST_INVALID' });
   });
+
+  const wrong = (options: object): never => options as never;
+  it.each<[string, (run: number) => Promise<unknown>]>([
+    [
+      'materialize() has no option forse (did you mean "force"?)',
+      () => flowstone.materialize(Base, wrong({ forse: 1 })),
+    ],
+    [
+      'plan() has no option upstreams (did you mean "upstream"?)',
+      () => flowstone.plan(Base, wrong({ upstreams: 'all' })),
+    ],
+    ['plan() has no option manager', () => flowstone.plan(Base, wrong({ manager: {} }))],
+    ['ensure() has no option maxage (did you mean "maxAge"?)', () => flowstone.ensure(Base, wrong({ maxage: '1s' }))],
+    ['load() has no option verson (did you mean "version"?)', () => flowstone.load(Base, wrong({ verson: 1 }))],
+    ['wait() has no option timout (did you mean "timeout"?)', (run) => flowstone.run(run).wait(wrong({ timout: 1 }))],
+    ['runs() has no option stauts', () => flowstone.runs(wrong({ stauts: ['failed'] }))],
+    ['A page has no option befor', () => flowstone.runs({}, wrong({ limit: 1, befor: 2 }))],
+    ['A page has no option after', (run) => flowstone.materializations(run, wrong({ limit: 1, after: 2 }))],
+    ['history() has no option partitions', () => flowstone.history(Base, wrong({ partitions: ['a'] }))],
+    ['retry() has no option by', (run) => flowstone.retry(run, wrong({ by: 'ann' }))],
+    ['cancel() has no option why: it has by, reason.', (run) => flowstone.cancel(run, wrong({ why: 'x' }))],
+    ['invalidate() has no option partiton', () => flowstone.invalidate(Letters, wrong({ partiton: 'a' }))],
+    ['delete() has no option resaon', () => flowstone.delete(Letters, wrong({ partitions: 'all', resaon: 'x' }))],
+    [
+      'reportVersion() has no option reson',
+      () => flowstone.reportVersion(Base, { dataVersion: '1' }, wrong({ reson: 1 })),
+    ],
+    ['The version of reportVersion() has no option key', () => flowstone.reportVersion(Base, wrong({ key: 'a' }))],
+    ['addPartitions() has no option from', () => flowstone.addPartitions('tenants', ['a'], wrong({ from: 1 }))],
+    ['removePartitions() has no option from', () => flowstone.removePartitions('tenants', ['a'], wrong({ from: 1 }))],
+    [
+      "upstream of materialize() must be 'stale' or 'all' or 'none', not 'some'",
+      () => flowstone.materialize(Base, wrong({ upstream: 'some' })),
+    ],
+    ['failFast of materialize() must be true or false', () => flowstone.materialize(Base, wrong({ failFast: 'no' }))],
+    ['partitions of plan() must be', () => flowstone.plan(Letters, wrong({ partitions: 'al' }))],
+    ['partitions of plan() must be', () => flowstone.plan(Letters, wrong({ partitions: { from: 'a', till: 'b' } }))],
+    ["stale of ensure() must be 'ok', not true", () => flowstone.ensure(Base, wrong({ stale: true }))],
+    ["until of wait() must be 'ended' or 'settled'", (run) => flowstone.run(run).wait(wrong({ until: 'setled' }))],
+    ['status of runs() must be', () => flowstone.runs(wrong({ status: ['sucess'] }))],
+    ["partitions of delete() must be a list or 'all'", () => flowstone.delete(Letters, wrong({ partitions: 'al' }))],
+    ['load() takes its options as an object', () => flowstone.load(Base, '2001-01-01' as never)],
+  ])('says of a wrong option: %s', async (message, ask) => {
+    const run = await flowstone.materialize(Letters, { partitions: 'all' });
+    await run.wait();
+    await expect(ask(run.id)).rejects.toMatchObject({
+      code: 'FLOWSTONE_REQUEST_INVALID',
+      message: expect.stringContaining(message),
+    });
+    expect((await flowstone.runs()).items).toHaveLength(1);
+    expect(await flowstone.status(Letters)).toMatchObject({ fresh: 1 });
+  });
 });
 
 it('fails a run whose partitions cannot be computed with FLOWSTONE_PARTITION_SCHEME_FAILED', async () => {

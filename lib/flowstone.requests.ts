@@ -1,0 +1,134 @@
+// What the methods of the service take beside what they are about: each option with its type, its meaning and what is
+// expected of it. What comes of them is decided where they are used.
+import { flag, isRecord, text, type Expectation } from './assets/asset.options.js';
+import type { EntityManager, PageRequest } from './ledger/ledger.port.js';
+import type { JsonObject, RunRecord } from './ledger/records.js';
+import type { PartitionKeyInput } from './partitions/partition-key.js';
+import type { EnsureConditions } from './runs/ensurer.js';
+import { elsewhere, oneOf, type Expected } from './runs/request.options.js';
+import type { PlanOptions } from './runs/request.reader.js';
+import type { RunOptions } from './runs/requester.js';
+
+/** Who acts, why, and in which transaction. */
+export interface ActOptions {
+  readonly by?: string;
+  readonly reason?: string;
+  /** An open transaction on the ledger's database: the act exists exactly if it commits. */
+  readonly manager?: EntityManager;
+}
+
+export interface MaterializeOptions extends PlanOptions, RunOptions {}
+
+export interface EnsureOptions extends EnsureConditions {
+  readonly partition?: PartitionKeyInput;
+}
+
+/** Which partitions an act names; without any: all. */
+export interface PartitionsOfAct {
+  readonly partition?: PartitionKeyInput;
+  readonly partitions?: readonly PartitionKeyInput[];
+}
+
+/** Of a partitioned asset, that it is all of them has to be said. */
+export interface DeleteOptions extends Omit<ActOptions, 'manager'> {
+  readonly partition?: PartitionKeyInput;
+  readonly partitions?: readonly PartitionKeyInput[] | 'all';
+}
+
+export interface LoadOptions {
+  readonly partition?: PartitionKeyInput;
+  /** Id of an earlier materialization. */
+  readonly version?: number;
+}
+
+/** Which runs are listed; without anything: all. */
+export interface RunFilter {
+  readonly status?: readonly RunRecord['status'][];
+  /** Key of an asset of which the run has a materialization. */
+  readonly asset?: string;
+}
+
+export interface HistoryOptions extends Partial<PageRequest> {
+  readonly partition?: PartitionKeyInput;
+}
+
+/** The version that an external asset has now. */
+export interface ReportedVersion {
+  readonly dataVersion: string;
+  readonly partition?: PartitionKeyInput;
+  readonly metadata?: JsonObject;
+}
+
+const wholeFrom =
+  (least: number): Expectation =>
+  (value) => {
+    const fits = Number.isInteger(value) && (value as number) >= least && (value as number) <= 1_000_000;
+    return fits ? undefined : `a whole number from ${least} to 1000000`;
+  };
+const list: Expectation = (value) => (Array.isArray(value) ? undefined : 'a list');
+const record: Expectation = (value) => (isRecord(value) ? undefined : 'an object');
+const STATUSES: readonly RunRecord['status'][] = ['planning', 'running', 'success', 'failed', 'cancelled'];
+
+/** What materialize() takes serves plan() as well, but for a transaction: it does not read in that. */
+export const PLAN: Expected<PlanOptions & Omit<RunOptions, 'manager'>> = {
+  partition: elsewhere,
+  partitions: (value) => {
+    const names = isRecord(value) ? Object.keys(value) : undefined;
+    const fits = names
+      ? names.length === 2 && names.every((name) => name === 'from' || name === 'to')
+      : Array.isArray(value);
+    return fits
+      ? undefined
+      : oneOf('all', 'missing', 'stale', 'failed')(value) &&
+          "'all', 'missing', 'stale', 'failed', a list or { from, to }";
+  },
+  upstream: oneOf('stale', 'all', 'none'),
+  downstream: flag,
+  force: flag,
+  runKey: elsewhere,
+  priority: wholeFrom(-1_000_000),
+  tags: record,
+  requestedBy: elsewhere,
+  maxConcurrency: wholeFrom(1),
+  failFast: flag,
+};
+
+export const MATERIALIZE: Expected<MaterializeOptions> = { ...PLAN, manager: elsewhere };
+
+export const ENSURE: Expected<EnsureOptions> = {
+  partition: elsewhere,
+  maxAge: elsewhere,
+  stale: oneOf('ok'),
+  timeout: elsewhere,
+};
+
+export const LOAD: Expected<LoadOptions> = { partition: elsewhere, version: elsewhere };
+
+export const RUNS: Expected<RunFilter> = {
+  status: (value) =>
+    Array.isArray(value) && value.every((status) => STATUSES.includes(status))
+      ? undefined
+      : `a list of ${STATUSES.join(', ')}`,
+  asset: text,
+};
+
+/** Looked at as a whole. */
+export const PAGE: Expected<PageRequest> = { limit: elsewhere, before: elsewhere };
+
+export const HISTORY: Expected<HistoryOptions> = { partition: elsewhere, ...PAGE };
+
+export const RETRY: Expected<Pick<RunOptions, 'requestedBy'>> = { requestedBy: elsewhere };
+
+export const CANCEL: Expected<Omit<ActOptions, 'manager'>> = { by: elsewhere, reason: elsewhere };
+
+export const ACT: Expected<ActOptions> = { ...CANCEL, manager: elsewhere };
+
+export const INVALIDATE: Expected<PartitionsOfAct & ActOptions> = { partition: elsewhere, partitions: list, ...ACT };
+
+export const DELETE: Expected<DeleteOptions> = {
+  partition: elsewhere,
+  partitions: (value) => (value === 'all' ? undefined : list(value) && "a list or 'all'"),
+  ...CANCEL,
+};
+
+export const REPORT: Expected<ReportedVersion> = { dataVersion: text, partition: elsewhere, metadata: record };

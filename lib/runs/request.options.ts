@@ -1,0 +1,33 @@
+// How the options of a request are checked before anything is done: one that is misspelt must not be left out silently,
+// since what is asked for without it is more, or something else. Which options there are stands beside their types.
+import { isRecord, shown, type Expectation } from '../assets/asset.options.js';
+import { FlowStoneError } from '../flowstone.errors.js';
+import { unknownName } from '../graph/did-you-mean.js';
+
+/** What is expected of each option. */
+export type Expected<T> = { readonly [K in keyof T]-?: Expectation };
+
+/** Of values that are read, and refused, where they are used. */
+export const elsewhere: Expectation = () => undefined;
+
+export const oneOf =
+  (...words: readonly string[]): Expectation =>
+  (value) =>
+    words.includes(value as string) ? undefined : words.map((word) => `'${word}'`).join(' or ');
+
+/** @throws FlowStoneError FLOWSTONE_REQUEST_INVALID for an option that `method` does not have, or a value it cannot have */
+export function requireOptions<T extends object>(method: string, given: T, expected: Expected<T>): void {
+  if (!isRecord(given)) throw invalid(`${method} takes its options as an object, not ${shown(given)}.`);
+  const names = Object.keys(expected);
+  const unknown = unknownName(given, names);
+  if (unknown !== undefined) throw invalid(`${method} has no option ${unknown}: it has ${names.join(', ')}.`);
+  for (const [name, expectation] of Object.entries<Expectation>(expected)) {
+    const value = given[name];
+    const problem = value === undefined ? undefined : expectation(value);
+    if (problem !== undefined) throw invalid(`${name} of ${method} must be ${problem}, not ${shown(value)}.`);
+  }
+}
+
+function invalid(message: string): FlowStoneError {
+  return new FlowStoneError('FLOWSTONE_REQUEST_INVALID', message);
+}
