@@ -472,7 +472,10 @@ export interface Ledger {
     },
     page: PageRequest,
   ): Promise<Page<MaterializationRecord>>;
-  /** What of a run did not succeed, as a plan: failed, upstream_failed, cancelled and open ones, with their edges. */
+  /**
+   * What of a run did not succeed, as a plan: failed, upstream_failed, cancelled and open ones, with their edges. Of a large
+   * open run, each row may be read at another moment.
+   */
   leftovers(run: number): Promise<PlanRows>;
   /** Undefined: no such materialization, or of no run. */
   waitFacts(materialization: number): Promise<WaitFacts | undefined>;

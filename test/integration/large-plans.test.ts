@@ -1,10 +1,11 @@
 // Large plans are copied into the ledger: all or nothing, and what they insert is what small ones insert.
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import fc from 'fast-check';
 import { DataSource } from 'typeorm';
 import { openEmbeddedDatabase } from '../../lib/ledger/embedded/embedded.database.js';
 import type { PlanRows } from '../../lib/ledger/ledger.port.js';
 import { ledgerDataSource } from '../../lib/ledger/sql/data-source.js';
+import { Database } from '../../lib/ledger/sql/database.js';
 import { by, error, planOf, runOf, World, type Entry } from '../conformance/ledger.fixture.js';
 import { sqlLedger } from '../conformance/ledger-sql.fixture.js';
 import { freshDatabase } from '../services/services.js';
@@ -212,6 +213,46 @@ describe.each(Object.keys(PLACES))('a large plan on %s', (name) => {
     expect(steps).toBeLessThan(8);
     expect(ended).toEqual([run.id]);
     expect(await ledger.run(run.id)).toMatchObject({ status: 'cancelled', counts: { cancelled: 12_000, pending: 0 } });
+  }, 60_000);
+
+  it('is read again as what is left of it, a bounded stretch at a time', async () => {
+    const world = await newWorld();
+    const { ledger } = world;
+    const all = Array.from({ length: 30_000 }, (_, index): Entry => {
+      const upstreams = [[], [index - 1], [0, index - 1]][index % 3]!;
+      return { asset: index % 2 === 0 ? 'p' : 'd', partition: `${index}`, priority: index % 7, upstreams };
+    });
+    // More edges of one row than one stretch has.
+    all.push({ asset: 'a', forced: true, upstreams: Array.from({ length: 10_000 }, (_, index) => 3 * index) });
+    const plan = ordered(planOf(all));
+    const { run } = await ledger.insertRun(runOf(), { plan });
+    const done = await world.claim();
+    for (const claim of done) await world.succeed(claim);
+    await ledger.cancelRun(run.id, { actor: null, reason: null, grace: 0 });
+    const asked = jest.spyOn(Database.prototype, 'rows');
+    const left = await ledger.leftovers(run.id);
+    const stretches = (await Promise.all(asked.mock.results.map(({ value }) => value))) as { rows?: unknown[] }[][];
+    asked.mockRestore();
+    for (const rows of stretches) expect(Math.max(rows.length, rows[0]?.rows?.length ?? 0)).toBeLessThanOrEqual(5000);
+
+    const rows = (of: PlanRows, keep = (_index: number) => true): unknown[] =>
+      Array.from({ length: of.size }, (_, index) => index)
+        .filter(keep)
+        .map((index) => {
+          const edges = Array.from(
+            { length: of.edges.starts[index + 1]! - of.edges.starts[index]! },
+            (_, edge) => of.edges.starts[index]! + edge,
+          ).filter((edge) => keep(of.edges.upstreams[edge]!));
+          return [
+            ...[of.assetAt(index), of.partitionAt(index), of.priorityAt(index), of.forcedAt(index)],
+            edges.map((edge) => [of.partitionAt(of.edges.upstreams[edge]!), of.edges.ordering![edge]]),
+          ];
+        });
+    const partitions = new Set(done.map(({ partition }) => partition));
+    expect(partitions.size).toBeGreaterThan(1);
+    expect(rows(left)).toEqual(rows(plan, (index) => !partitions.has(plan.partitionAt(index))));
+    const again = (await ledger.insertRun(runOf({ retryOf: run.id }), { plan: left })).run;
+    expect(again.counts).toMatchObject({ total: left.size, pending: left.size });
   }, 60_000);
 
   describe('of which more depends on a failure than one transaction should hold', () => {

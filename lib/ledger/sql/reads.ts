@@ -13,6 +13,7 @@ import type {
 } from '../records.js';
 import type { AssetNumbers } from './asset-numbers.js';
 import type { Database } from './database.js';
+import { readLeftovers } from './leftovers.js';
 import type { KeyedAsset } from './plan-lanes.js';
 import {
   eventRecord,
@@ -29,12 +30,10 @@ import type { Statement } from './statement.js';
 import {
   CONSUMED,
   DYNAMIC_PARTITIONS,
-  EDGES_OF,
   eventsWhere,
   HEADS_AT,
   HEADS_FROM,
   HEADS_OF,
-  LEFTOVERS,
   materializationsWhere,
   pageKey,
   PROGRESS,
@@ -232,41 +231,8 @@ export class Reads {
     return pageOf(rows, page, (row) => eventRecord(row, keyOf));
   }
 
-  /** See Ledger.leftovers. */
-  async leftovers(run: number): Promise<PlanRows> {
-    type Row = {
-      id: number;
-      head_id: number;
-      asset_id: number;
-      forced: boolean;
-      priority: number;
-      partition: string;
-    };
-    const rows = await this.database.rows<Row>(LEFTOVERS, [this.namespace, run]);
-    const keyOf = await this.#keys(rows);
-    const indexOf = new Map(rows.map(({ id }, index) => [id, index]));
-    const edges = await this.database.rows<{ downstream: number; upstream: number; ordering: boolean }>(EDGES_OF, [
-      rows.map(({ id }) => id),
-    ]);
-    const within = edges.filter(({ upstream }) => indexOf.has(upstream));
-    const starts = new Int32Array(rows.length + 1);
-    for (const { downstream } of within) starts[indexOf.get(downstream)! + 1]!++;
-    for (let i = 0; i < rows.length; i++) starts[i + 1]! += starts[i]!;
-    return {
-      size: rows.length,
-      assetAt: (index) => keyOf(rows[index]!.asset_id),
-      partitionAt: (index) => rows[index]!.partition,
-      headAt: (index) => rows[index]!.head_id,
-      forcedAt: (index) => rows[index]!.forced,
-      priorityAt: (index) => rows[index]!.priority,
-      hasBlocked: false,
-      blockedAt: () => undefined,
-      edges: {
-        starts,
-        upstreams: Int32Array.from(within, ({ upstream }) => indexOf.get(upstream)!),
-        ordering: Uint8Array.from(within, ({ ordering }) => Number(ordering)),
-      },
-    };
+  leftovers(run: number): Promise<PlanRows> {
+    return readLeftovers(this.database, this.namespace, this.assets, run);
   }
 
   /** See Ledger.waitFacts. */

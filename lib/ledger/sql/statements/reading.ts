@@ -112,19 +112,33 @@ export const CONSUMED = statement(
   WHERE l.downstream = ANY ($1::bigint[]) AND NOT l.ordering AND d.status = 'success' ORDER BY l.downstream, l.upstream`,
 );
 
-/** Purpose: what of a run did not succeed, in plan order. Plan: materializations_run. Values: namespace, run. */
+/**
+ * Purpose: a page of a run's rows in plan order, and what of it did not succeed. Plan: materializations_run, heads_pkey.
+ * Values: namespace, run, the id after which, limit.
+ */
 export const LEFTOVERS = statement(
   'leftovers',
-  `SELECT m.id, m.head_id, m.asset_id, m.forced, m.priority, h.partition FROM fs.materializations m
-  CROSS JOIN LATERAL (SELECT h.partition FROM fs.heads h WHERE h.id = m.head_id OFFSET 0) h
-  WHERE m.run_id = $2 AND m.namespace = $1 AND m.status NOT IN ('success', 'skipped') ORDER BY m.id + 0`,
+  `WITH page AS MATERIALIZED (
+    SELECT m.* FROM fs.materializations m
+    WHERE m.run_id = $2 AND (m.run_id, m.id + 0) > ($2, $3) ORDER BY m.run_id, m.id + 0 LIMIT $4
+  )
+  SELECT CASE WHEN (SELECT count(*) FROM page) = $4 THEN (SELECT max(p.id) FROM page p) END AS last,
+    COALESCE((SELECT json_agg(l) FROM (
+      SELECT p.id, p.head_id AS head, p.asset_id AS asset, p.forced, p.priority, h.partition FROM page p
+      CROSS JOIN LATERAL (SELECT h.partition FROM fs.heads h WHERE h.id = p.head_id OFFSET 0) h
+      WHERE p.namespace = $1 AND p.status NOT IN ('success', 'skipped') ORDER BY p.id) l), '[]') AS rows`,
 );
 
-/** Purpose: what some rows depend on. Plan: primary key of lineage. Values: ids. */
+/**
+ * Purpose: a page of what some rows depend on, in their order, then by upstream. Plan: primary key of lineage.
+ * Values: ids, the upstream of the first after which, limit.
+ */
 export const EDGES_OF = statement(
   'edges_of',
-  `SELECT l.downstream, l.upstream, l.ordering FROM fs.lineage l WHERE l.downstream = ANY ($1::bigint[])
-  ORDER BY l.downstream, l.upstream`,
+  `SELECT l.downstream, l.upstream, l.ordering FROM unnest($1::bigint[]) WITH ORDINALITY AS d (id, place)
+  CROSS JOIN LATERAL (SELECT l.* FROM fs.lineage l
+    WHERE l.downstream = d.id AND l.upstream > CASE WHEN d.place = 1 THEN $2::bigint ELSE 0 END ORDER BY l.upstream) l
+  LIMIT $3`,
 );
 
 /**
