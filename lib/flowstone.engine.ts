@@ -124,7 +124,6 @@ export class FlowStoneEngine {
       loggerOf,
       progress: ({ run, id, asset, partition }, done, total) =>
         this.signals.report(run, { id, asset, partition, done, total }),
-      failed: (failure) => this.#failed(failure),
       random: Math.random,
     };
     const runEnded = (run: number): void => this.#tellEnd(run);
@@ -226,8 +225,9 @@ export class FlowStoneEngine {
         else this.#logger.warn(`The heartbeat failed: ${messageOf(error)}`);
       },
       blocked: (milliseconds, executing) => this.#blocked(milliseconds, executing),
-      timedOut: ({ runs, endedRuns }) => {
-        for (const run of new Set(runs)) this.signals.changed(run);
+      timedOut: ({ failures, endedRuns }) => {
+        for (const failure of failures) this.#failed(failure);
+        for (const run of new Set(failures.map((failure) => failure.run))) this.signals.changed(run);
         for (const run of endedRuns) this.#tellEnd(run);
         this.coordinator.clockChanged();
       },

@@ -354,7 +354,8 @@ export const OPTION_CATALOGUE: { readonly [K in keyof ResolvedOptions]: OptionEn
     type: '(failure: Failure) => void',
     default: () => () => undefined,
     defaultText: 'none',
-    description: 'Sees every failed attempt, for an error tracker. What it throws is logged and ignored.',
+    description:
+      'Sees every failed attempt, once its failure is recorded and in the process that recorded it, for an error tracker. What it throws is logged and ignored.',
     read: (given) => (typeof given === 'function' ? (given as ResolvedOptions['onFailure']) : wrong('a function')),
   },
 };

@@ -4,7 +4,6 @@ import type { AssetDefinition } from '../assets/asset.definition.js';
 import type { StoredValue } from '../io/io-manager.port.js';
 import type { Claim, Ledger } from '../ledger/ledger.port.js';
 import type { PartitionSet } from '../partitions/partition-set.js';
-import type { Failure } from './failure.js';
 import type { Pulse } from './heartbeat/pulse.js';
 import type { PinLoader, PinnedDependency } from './input.loader.js';
 
@@ -31,7 +30,6 @@ export interface AttemptHost {
   resourcesOf(definition: AssetDefinition): Readonly<Record<string, unknown>>;
   loggerOf(name: string): ContextLogger;
   progress(claim: Claim, done: number, total: number | undefined): void;
-  failed(failure: Failure): void;
   random(): number;
 }
 

@@ -7,6 +7,7 @@ import { Aborted, type Abort } from './abort.js';
 import type { AttemptHost, Prepared } from './attempt.host.js';
 import { decideAfterFailure, NO_RETRY } from './attempt.machine.js';
 import { crashPoint } from './crash-points.js';
+import type { Finished } from './execution.port.js';
 import { errorRecord, wrapUserError, type FailurePlace } from './failure.js';
 import type { PinnedDependency } from './input.loader.js';
 import { timeoutError } from './timed-out.js';
@@ -23,7 +24,7 @@ export class AttemptResult {
   #columns: Record<string, unknown> | undefined;
 
   constructor(
-    private readonly host: Pick<AttemptHost, 'store' | 'failed' | 'random'>,
+    private readonly host: Pick<AttemptHost, 'store' | 'random'>,
     private readonly prepared: Prepared,
   ) {}
 
@@ -72,19 +73,19 @@ export class AttemptResult {
     };
   }
 
-  /** What becomes of it after `thrown`, or after the abort that came before. Tells the host of a failure. */
-  failure(thrown: unknown, abort: Abort): Outcome {
+  /** What becomes of it after `thrown`, or after the abort that came before. */
+  failure(thrown: unknown, abort: Abort): Pick<Finished, 'outcome' | 'failure'> {
     const { id, epoch, attempt, rescues } = this.prepared.claim;
     const kind = abort.reason?.kind ?? (thrown instanceof Aborted ? thrown.kind : undefined);
-    if (kind === 'cancelled') return { kind: 'cancelled', id, epoch };
-    if (kind === 'shutdown' || kind === 'lost') return { kind: 'handed_back', id, epoch };
+    if (kind === 'cancelled') return { outcome: { kind: 'cancelled', id, epoch } };
+    if (kind === 'shutdown' || kind === 'lost') return { outcome: { kind: 'handed_back', id, epoch } };
     const { timeout, retry: rule = NO_RETRY } = this.prepared.definition;
     const error = kind === 'timeout' ? timeoutError(this.place, timeout) : wrapUserError(thrown, this.place);
     const record = errorRecord(error);
     const decision = decideAfterFailure({ error: record, attempt, rescues, rule, random: this.host.random() });
-    this.host.failed({ ...this.place, error, retrying: decision.kind === 'retry' });
-    if (decision.kind === 'retry') return { ...decision, id, epoch, error: record };
-    return { kind: 'failed', id, epoch, error: record, startedAt: this.startedAt };
+    const failure = { ...this.place, error, retrying: decision.kind === 'retry' };
+    if (decision.kind === 'retry') return { failure, outcome: { ...decision, id, epoch, error: record } };
+    return { failure, outcome: { kind: 'failed', id, epoch, error: record, startedAt: this.startedAt } };
   }
 
   #told(): JsonObject | null {

@@ -8,6 +8,7 @@ import type { AttemptHost, Prepared } from './attempt.host.js';
 import { AttemptResult } from './attempt.result.js';
 import { crashPoint } from './crash-points.js';
 import type { Ended, Execution, ToExecute } from './execution.port.js';
+import type { Failure } from './failure.js';
 import { loadInputs } from './input.loader.js';
 
 const NOT_AT_ALL = (): number => 0;
@@ -36,6 +37,7 @@ export class Attempt implements Execution {
     /** How long code that was told to stop is waited for, ms: while inputs are loaded, not at all. */
     const grace = (): number => this.host.cancelGrace;
     let outcome: Outcome;
+    let failure: Failure | undefined;
     try {
       abort.throwIfAborted();
       const loading = dependencies.length > 0 ? loadInputs(dependencies, this.host.loader, abort) : undefined;
@@ -54,11 +56,11 @@ export class Attempt implements Execution {
       const storing = value === undefined ? undefined : runInContext(context, () => this.#result.store(value, abort));
       outcome = this.#result.success(storing && (await abort.over(storing, grace)));
     } catch (error) {
-      outcome = this.#result.failure(error, abort);
+      ({ outcome, failure } = this.#result.failure(error, abort));
     }
     this.#stopTimer?.();
     over();
-    ended(this.claim, outcome);
+    ended(this.claim, outcome, failure);
   }
 
   /** From now on it has so many ms, by the ledger's clock and by ours. */

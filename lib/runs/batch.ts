@@ -8,7 +8,7 @@ import type { AttemptHost, Prepared } from './attempt.host.js';
 import { AttemptResult } from './attempt.result.js';
 import { BatchKeys } from './batch.keys.js';
 import { crashPoint } from './crash-points.js';
-import type { Ended, Execution, ToExecute } from './execution.port.js';
+import type { Ended, Execution, Finished, ToExecute } from './execution.port.js';
 import { messageOf } from './failure.js';
 import { loadInputs, type PinLoader } from './input.loader.js';
 
@@ -33,7 +33,7 @@ export class BatchedAttempt implements Execution {
   run(abort: Abort, fellows: readonly ToExecute[], ended: Ended): Promise<void> {
     const batch = new Batch(this.host);
     const enter = (attempt: BatchedAttempt, itsAbort: Abort): Promise<void> =>
-      batch.enter(attempt.prepared, itsAbort).then((outcome) => ended(attempt.claim, outcome));
+      batch.enter(attempt.prepared, itsAbort).then(({ outcome, failure }) => ended(attempt.claim, outcome, failure));
     const own = enter(this, abort);
     return batch.run([own, ...fellows.map((fellow) => enter(fellow.execution as BatchedAttempt, fellow.abort))]);
   }
@@ -64,7 +64,7 @@ class Batch {
     this.#host = { ...host, random: () => random };
   }
 
-  enter(prepared: Prepared, abort: Abort): Promise<Outcome> {
+  enter(prepared: Prepared, abort: Abort): Promise<Pick<Finished, 'outcome' | 'failure'>> {
     const { partition } = prepared.claim;
     const result = new AttemptResult(this.#host, prepared);
     const older = this.#open.get(partition);
@@ -77,7 +77,10 @@ class Batch {
     abort.signal.addEventListener('abort', () => this.#stopIfNoneGoesOn());
     return abort
       .over(work, () => this.#grace)
-      .catch((thrown: unknown) => result.failure(thrown, abort))
+      .then(
+        (outcome) => ({ outcome }),
+        (thrown: unknown) => result.failure(thrown, abort),
+      )
       .finally(() => this.#leave(member));
   }
 

@@ -22,8 +22,8 @@ export interface ToExecute {
   readonly abort: Abort;
 }
 
-/** Hears how an execution ended. Does not throw. */
-export type Ended = (claim: Claim, outcome: Outcome) => void;
+/** Hears how an execution ended, and of the failure if that is how. Does not throw. */
+export type Ended = (claim: Claim, outcome: Outcome, failure?: Failure) => void;
 
 /** An outcome on its way to the ledger, and whose run is to be told of it. */
 export interface Finished {
@@ -31,8 +31,8 @@ export interface Finished {
   readonly run: number;
   /** What was executed, if it was here. */
   readonly claim?: Claim;
-  /** A failure that nobody has told yet: told once the outcome is committed. */
-  readonly failure?: Failure;
+  /** Told once the outcome is committed: where another one was, who committed that tells. */
+  readonly failure?: Failure | undefined;
 }
 
 /** What is done with claims: those to execute, and outcomes for those that need not be. */

@@ -233,10 +233,10 @@ export class Executor {
     this.#startWaiting();
   }
 
-  readonly #ended: Ended = (claim, outcome) => {
+  readonly #ended: Ended = (claim, outcome, failure) => {
     this.#letGo(claim);
     this.host.ended(claim);
-    this.host.finished([{ outcome, run: claim.run, claim }]);
+    this.host.finished([{ outcome, run: claim.run, claim, failure }]);
   };
 
   #handBack(claims: readonly Claim[]): void {

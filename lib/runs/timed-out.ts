@@ -19,18 +19,29 @@ export function limitsOf({ scheme, timeout, retry }: AssetDefinition): AttemptLi
 
 /** The outcome of an attempt whose timeout passed without a word from it, and how that is told. `random` is in [0, 1). */
 export function timedOut(
-  { id, epoch, run, asset, partition, attempt }: DueDeadline,
+  deadline: DueDeadline,
   limits: AttemptLimits | undefined,
   random: number,
 ): { readonly outcome: Outcome; readonly failure: Failure } {
-  const place = { run, asset, partition: limits?.partitioned ? partition : undefined, attempt };
-  const error = timeoutError(place, limits?.timeout);
-  const record = errorRecord(error);
+  const { id, epoch, attempt } = deadline;
+  const failure = timeoutFailure(deadline, limits, false);
+  const record = errorRecord(failure.error);
   const rule = limits?.retry ?? NO_RETRY;
   const decision = decideAfterFailure({ error: record, attempt, rescues: 0, rule, random });
-  const failure = { ...place, error, retrying: decision.kind === 'retry' };
-  if (decision.kind === 'retry') return { failure, outcome: { ...decision, id, epoch, error: record } };
+  if (decision.kind === 'retry') {
+    return { failure: { ...failure, retrying: true }, outcome: { ...decision, id, epoch, error: record } };
+  }
   return { failure, outcome: { kind: 'failed', id, epoch, error: record, startedAt: null } };
+}
+
+/** How it is told. */
+export function timeoutFailure(
+  { run, asset, partition, attempt }: DueDeadline,
+  limits: AttemptLimits | undefined,
+  retrying: boolean,
+): Failure {
+  const place = { run, asset, partition: limits?.partitioned ? partition : undefined, attempt };
+  return { ...place, error: timeoutError(place, limits?.timeout), retrying };
 }
 
 /** The error of an attempt whose timeout passed. */

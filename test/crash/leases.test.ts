@@ -4,7 +4,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/gl
 import type { TestingModule } from '@nestjs/testing';
 import type { DataSource } from 'typeorm';
 import { ledgerDataSource } from '../../lib/ledger/sql/data-source.js';
-import type { FlowStoneOptions, FlowStoneService, RunHandle } from '../../lib/index.js';
+import type { Failure, FlowStoneOptions, FlowStoneService, RunHandle } from '../../lib/index.js';
 import { startApp } from '../behaviour/graph.js';
 import { testStorage, type TestStorage } from '../behaviour/storages.js';
 import { Act, assets, Timed } from './lease-graph.mjs';
@@ -99,12 +99,30 @@ describe('a lease', () => {
     expect(journalOf(journal)).toHaveLength(1);
     await worker.end();
     expect(journalOf(journal)).toHaveLength(2);
+    expect(worker.output.match(/FLOWSTONE_EXECUTE_TIMEOUT/g)).toHaveLength(1);
     expect(await found('SELECT count(*)::integer AS n FROM flowstone.materializations')).toEqual({ n: 1 });
     expect(await found(`SELECT status, total, failed FROM flowstone.runs`)).toEqual({
       status: 'failed',
       total: 1,
       failed: 1,
     });
+  });
+
+  it('tells of a timeout in one process: the one that recorded it', async () => {
+    await app.close();
+    const failures: Failure[] = [];
+    const onFailure = (failure: Failure): void => void failures.push(failure);
+    ({ app, flowstone } = await startApp(assets, { ...options, role: 'api', onFailure }));
+    const stopped = await work();
+    const run = await ask(Timed, 'wait:1500:');
+    await journalWith(journal, ({ length }) => length === 1);
+    stopped.signal('SIGSTOP');
+    await expect(run.wait()).rejects.toMatchObject({ code: 'FLOWSTONE_RUN_FAILED' });
+    stopped.signal('SIGCONT');
+    await journalWith(journal, ({ length }) => length === 2);
+    await stopped.end();
+    expect(failures).toMatchObject([{ error: { code: 'FLOWSTONE_EXECUTE_TIMEOUT' }, retrying: false }]);
+    expect(stopped.output).not.toContain('FLOWSTONE_EXECUTE_TIMEOUT');
   });
 
   it('of a killed process gives its work to another within lease, sweep and a second', async () => {

@@ -1,6 +1,7 @@
 // The port of the heartbeat: what renews the lease of this process, from its event loop or from a thread beside it.
 import type { Renewal } from '../../ledger/ledger.port.js';
 import type { BlockedPlace } from '../../ledger/sql/lease-ledger.js';
+import type { Failure } from '../failure.js';
 
 /** What renewing tells. */
 export interface RenewalNews {
@@ -20,7 +21,7 @@ export interface HeartbeatNews extends RenewalNews {
 
 /** What came of fencing off attempts whose timeout has passed. */
 export interface TimedOut {
-  readonly runs: readonly number[];
+  readonly failures: readonly Failure[];
   readonly endedRuns: readonly number[];
 }
 

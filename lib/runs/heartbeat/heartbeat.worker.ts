@@ -31,9 +31,12 @@ async function fenceOverdue(process: string): Promise<void> {
   if (limits.size === 0) return;
   const due = await leases.overdue(process);
   if (due.length === 0) return;
-  const outcomes = due.map((deadline) => timedOut(deadline, limits.get(deadline.asset), Math.random()).outcome);
-  const { endedRuns } = await leases.settle(outcomes);
-  post({ kind: 'timedOut', settled: { runs: due.map(({ run }) => run), endedRuns } });
+  const ends = due.map((deadline) => ({ deadline, ...timedOut(deadline, limits.get(deadline.asset), Math.random()) }));
+  const { verdicts, endedRuns } = await leases.settle(ends.map(({ outcome }) => outcome));
+  // Of what another process, or the attempt itself, ended first, that one tells.
+  const committed = ends.filter((_, index) => verdicts[index] === 'committed');
+  const fenced = committed.map(({ deadline, failure: { retrying } }) => ({ deadline, retrying }));
+  post({ kind: 'timedOut', fenced, endedRuns });
 }
 
 async function report(process: string, { milliseconds, executing }: Block): Promise<void> {

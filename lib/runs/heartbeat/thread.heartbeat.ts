@@ -1,9 +1,9 @@
 // The heartbeat in a thread of its own (heartbeat.worker.ts), so that code that blocks the event loop keeps its lease.
 import { Worker } from 'node:worker_threads';
-import type { Renewal } from '../../ledger/ledger.port.js';
+import type { DueDeadline, Renewal } from '../../ledger/ledger.port.js';
 import type { BlockedPlace, LeaseLedgerOptions } from '../../ledger/sql/lease-ledger.js';
-import type { AttemptLimits } from '../timed-out.js';
-import type { Heartbeat, HeartbeatNews, TimedOut } from './heartbeat.port.js';
+import { timeoutFailure, type AttemptLimits } from '../timed-out.js';
+import type { Heartbeat, HeartbeatNews } from './heartbeat.port.js';
 import { Pulse } from './pulse.js';
 
 /** What the thread is started with; times in ms. */
@@ -23,7 +23,11 @@ export type ToThread = { readonly kind: 'keep'; readonly process: string } | { r
 export type FromThread =
   | { readonly kind: 'renewed'; readonly process: string; readonly renewal: Renewal }
   | { readonly kind: 'blocked'; readonly milliseconds: number; readonly executing: readonly BlockedPlace[] }
-  | { readonly kind: 'timedOut'; readonly settled: TimedOut }
+  | {
+      readonly kind: 'timedOut';
+      readonly fenced: readonly { readonly deadline: DueDeadline; readonly retrying: boolean }[];
+      readonly endedRuns: readonly number[];
+    }
   | { readonly kind: 'failed'; readonly message: string };
 
 /** How long a thread may take to close its connection before it is ended, and until a broken one is replaced, in ms. */
@@ -99,7 +103,13 @@ export class ThreadHeartbeat implements Heartbeat {
       case 'blocked':
         return this.news.blocked(message.milliseconds, message.executing);
       case 'timedOut':
-        return this.news.timedOut(message.settled);
+        return this.news.timedOut({
+          // An error does not pass between threads as it is.
+          failures: message.fenced.map(({ deadline, retrying }) =>
+            timeoutFailure(deadline, this.settings.limits.get(deadline.asset), retrying),
+          ),
+          endedRuns: message.endedRuns,
+        });
       case 'failed':
         return this.news.failed(new Error(message.message));
     }
