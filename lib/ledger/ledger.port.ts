@@ -397,8 +397,8 @@ export interface Ledger {
 
   // -- acts -------------------------------------------------------------------------------------------------------
   /**
-   * Cancels what is pending, flags what runs; those that ignore it are fenced after `grace` ms. Accepted at once; a run
-   * with very much pending takes several transactions until this returns (see stopPending).
+   * Cancels what is pending, flags what runs; those that ignore it are fenced after `grace` ms. `more`: too much is pending
+   * for one transaction; nothing of the run is claimed any more, and stopPending goes on.
    */
   cancelRun(
     run: number,
@@ -408,13 +408,14 @@ export interface Ledger {
     readonly running: readonly { id: number; epoch: number }[];
     readonly ended: boolean;
     readonly released: boolean;
+    readonly more: boolean;
   }>;
   /**
-   * Goes on with a run of which too much was pending for one transaction: to be cancelled (after a cancel whose process was
-   * lost, or where it fails fast; nothing of such a run is claimed meanwhile), or because it depends on what failed.
-   * One step; `more`: there may be another.
+   * Goes on with a run of which too much was pending for one transaction: to be cancelled (after a cancel, or where it fails
+   * fast; nothing of such a run is claimed meanwhile), or because it depends on what failed. One step; `more`: there may be
+   * another. Of one run that is being cancelled, it waits for others who do the same; else it leaves that to them.
    */
-  stopPending(): Promise<{
+  stopPending(run?: number): Promise<{
     readonly running: readonly { id: number; epoch: number }[];
     readonly ended: readonly number[];
     readonly released: boolean;

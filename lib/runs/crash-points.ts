@@ -15,6 +15,8 @@ export const CRASH_POINTS = [
   'before-timers',
   'before-rescue',
   'before-hand-back',
+  // Of who cancels a large run.
+  'amid-cancel',
   // Of the collector.
   'after-condemn',
   'after-delete',

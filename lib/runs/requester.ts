@@ -101,12 +101,18 @@ export class RunRequester {
   async cancel(id: number, actor: string | null, reason: string | null): Promise<void> {
     requireStorable('by and reason', [actor ?? undefined, reason ?? undefined]);
     const grace = this.options.cancelGrace;
-    const { accepted, running, ended, released } = await this.ledger.cancelRun(id, { actor, reason, grace });
+    const { accepted, ended, ...first } = await this.ledger.cancelRun(id, { actor, reason, grace });
     if (!accepted) await this.handle(id).view();
-    this.coordinator.cancel(running);
-    if (ended) this.hooks.runEnded(id);
-    else this.signals.changed(id);
-    if (released) this.coordinator.ring();
+    let step: Awaited<ReturnType<Ledger['stopPending']>> = { ...first, ended: ended ? [id] : [] };
+    for (;;) {
+      this.coordinator.cancel(step.running);
+      for (const run of step.ended) this.hooks.runEnded(run);
+      if (!step.ended.includes(id)) this.signals.changed(id);
+      if (step.released) this.coordinator.ring();
+      if (!step.more) return;
+      crashPoint('amid-cancel');
+      step = await this.ledger.stopPending(id);
+    }
   }
 
   /** @param request how the run was requested, if that was in a transaction. */

@@ -154,7 +154,10 @@ export function runBehaviours(world: () => World): void {
     const run = await world().run(many);
     const [first, second] = await world().claim('one', { limit: 2 });
     const running = [attempt(first!), attempt(second!)];
-    expect(await cancel(run.id, 5000)).toMatchObject({ accepted: true, ended: false });
+    const cancelled = await cancel(run.id, 5000);
+    expect(cancelled).toMatchObject({ accepted: true, ended: false });
+    expect(await world().claim()).toEqual([]);
+    for (let { more } = cancelled; more;) ({ more } = await world().ledger.stopPending(run.id));
     expect((await world().ledger.run(run.id))!.counts).toMatchObject({ cancelled: 11_998, pending: 0, running: 2 });
     expect(await world().claim()).toEqual([]);
     expect((await world().ledger.renew('one')).cancelled).toEqual(running);

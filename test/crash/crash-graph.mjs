@@ -1,5 +1,6 @@
 // The graph of the crash tests, for the processes that die and the test that goes on where they stopped: batches, streamed
 // rows, a retry, a fan-in, an asset without a value.
+import { once } from 'node:events';
 import { after, all, Asset, DependsOn, Partitions } from 'nestjs-flowstone';
 
 /** @typedef {import('nestjs-flowstone').AssetContext} AssetContext */
@@ -67,7 +68,16 @@ class Published {
 Asset()(Published);
 DependsOn({ total: after(Total) })(Published);
 
-export const assets = [Letters, Sums, Total, Published];
+/** As many as several transactions cancel. What has begun goes on until it is told to stop. */
+export class Many {
+  /** @param {AssetContext} context */
+  async execute({ signal }) {
+    await once(signal, 'abort');
+  }
+}
+Asset({ partitions: Partitions.hourly({ start: '2001-01-01', end: '2002-07-01' }) })(Many);
+
+export const assets = [Letters, Sums, Total, Published, Many];
 
 /**
  * The one request of the crash tests.

@@ -30,6 +30,8 @@ const DEATHS: Readonly<Record<CrashPoint, readonly Death[]>> = {
   // The second process dies when it is about to take over what the first one held.
   'before-rescue': [{ at: ['before-execute:6', 'before-rescue'] }],
   'before-hand-back': [{ at: ['before-hand-back'], shutdown: true }],
+  // Passed in cancels.test.ts.
+  'amid-cancel': [],
   // Those of the collector are passed in collection.test.ts.
   'after-condemn': [],
   'after-delete': [],

@@ -14,6 +14,8 @@ export interface CrashSettings {
   readonly shutdown: boolean;
   /** Die amid a batch, once the first of it is committed. */
   readonly amid?: boolean;
+  /** Cancel another run, a large one, once it is planned. */
+  readonly cancel?: boolean;
   /** Compute everything once more, then collect what is superseded. */
   readonly collect?: boolean;
 }

@@ -6,13 +6,13 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FlowStoneModule, FlowStoneService } from 'nestjs-flowstone';
-import { amidBatch, assets, hanging, Letters, request, Total } from './crash-graph.mjs';
+import { amidBatch, assets, hanging, Letters, Many, request, Total } from './crash-graph.mjs';
 
 /** How long a process that is to die stays when its work is done: some points are passed only now and then. */
 const WAIT_FOR_DEATH = 10_000;
 
 /** @type {import('./crash-process.js').CrashSettings} */
-const { options, later, shutdown, collect, amid } = JSON.parse(process.argv[2] ?? '');
+const { options, later, shutdown, collect, amid, cancel } = JSON.parse(process.argv[2] ?? '');
 /** At once, past every buffer: what the parent has read was done. Not on stdout, where the loggers are. */
 const say = (/** @type {import('./crash-process.js').Step} */ step) => writeSync(3, `${JSON.stringify(step)}\n`);
 const reached = new Promise((resolve) => (hanging.reached = () => resolve(undefined)));
@@ -30,6 +30,12 @@ if (amid) {
   };
 }
 say({ known: (await flowstone.runs()).items.map(({ id }) => id) });
+if (cancel) {
+  const large = await flowstone.materialize(Many, { partitions: 'all' });
+  while ((await large.view()).status === 'planning') await pause(10);
+  say({ acknowledged: large.id });
+  await large.cancel();
+}
 const run = await request(flowstone, later);
 say({ acknowledged: run.id });
 await (shutdown ? reached : run.wait());

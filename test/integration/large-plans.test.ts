@@ -196,11 +196,8 @@ describe.each(Object.keys(PLACES))('a large plan on %s', (name) => {
     const { ledger } = world;
     const all = Array.from({ length: 12_000 }, (_, index) => ({ asset: 'p', partition: `${index}` }));
     const { run } = await ledger.insertRun(runOf(), { plan: planOf(all) });
-    // The first step of a cancel, as it is left by a process that dies after it.
-    await place.dataSource.query(
-      `SELECT flowstone.cancel_run(r.namespace, r.id, NULL, NULL, 0) FROM flowstone.runs r WHERE r.id = $1`,
-      [run.id],
-    );
+    const act = { actor: null, reason: null, grace: 0 };
+    expect(await ledger.cancelRun(run.id, act)).toMatchObject({ accepted: true, ended: false, more: true });
     expect((await ledger.run(run.id))!.counts).toMatchObject({ cancelled: 5000, pending: 7000 });
     expect(await world.claim()).toEqual([]);
     let steps = 1;
@@ -228,6 +225,7 @@ describe.each(Object.keys(PLACES))('a large plan on %s', (name) => {
     const { run } = await ledger.insertRun(runOf(), { plan });
     const done = await world.claim();
     for (const claim of done) await world.succeed(claim);
+    // Some are cancelled, some still pending.
     await ledger.cancelRun(run.id, { actor: null, reason: null, grace: 0 });
     const asked = jest.spyOn(Database.prototype, 'rows');
     const left = await ledger.leftovers(run.id);

@@ -70,20 +70,23 @@ function rename(state: MemoryState, former: string, key: string): void {
   for (const row of state.rows.values()) if (row.asset === former) row.asset = key;
 }
 
+/** Whatever is to be cancelled is so at once. */
+const STOPPED = { running: [], ended: false, released: false, more: false };
+
 export async function cancelRun(
   state: MemoryState,
   id: number,
   act: Act & { grace: number },
 ): ReturnType<Ledger['cancelRun']> {
   const run = state.runs.get(id);
-  if (!run || run.completedAt !== null) return { accepted: false, running: [], ended: false, released: false };
+  if (!run || run.completedAt !== null) return { ...STOPPED, accepted: false };
   run.cancelRequested ??= { by: act.actor, reason: act.reason, at: new Date(state.clock()) };
   state.tell('run.cancel_requested', { run: id, actor: act.actor, detail: { reason: act.reason } });
   if (run.status === 'planning') {
     run.status = 'cancelled';
     run.completedAt = new Date(state.clock());
     state.tell('run.ended', { run: id, detail: { status: 'cancelled' } });
-    return { accepted: true, running: [], ended: true, released: false };
+    return { ...STOPPED, accepted: true, ended: true };
   }
   const running = run.rows.map((row) => state.rows.get(row)!).filter((row) => row.status === 'running');
   for (const row of running) {
@@ -91,7 +94,8 @@ export async function cancelRun(
     state.setTimer({ kind: 'cancel', owner: row.id, epoch: row.epoch, firesAt: state.clock() + act.grace });
   }
   const ended = state.cancelPending(run).length > 0 || state.endRunIfDone(run);
-  return { accepted: true, running: running.map(({ id: row, epoch }) => ({ id: row, epoch })), ended, released: true };
+  const asked = running.map(({ id: row, epoch }) => ({ id: row, epoch }));
+  return { ...STOPPED, accepted: true, running: asked, ended, released: true };
 }
 
 export function invalidate(state: MemoryState, targets: readonly AssetPartitions[], act: Act & Transactional): number {

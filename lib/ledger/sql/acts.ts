@@ -35,23 +35,14 @@ export class Acts {
   async cancelRun(run: number, { actor, reason, grace }: Act & { readonly grace: number }): Promise<Cancelled> {
     const by = [this.namespace, run, actor, reason];
     const planned = await this.database.rows(CANCEL_PLANNING, by);
-    if (planned.length > 0) return { accepted: true, running: [], ended: true, released: false };
-    const [first] = await this.database.rows<Cancelled & { readonly more: boolean }>(CANCEL_RUN, [...by, grace]);
-    const running = [...first!.running];
-    let { ended, released, more } = first!;
-    while (more) {
-      const next = await this.stopPending(run);
-      running.push(...next.running);
-      ended ||= next.ended.includes(run);
-      released ||= next.released;
-      more = next.more;
-    }
-    return { accepted: first!.accepted, running, ended, released };
+    if (planned.length > 0) return { accepted: true, running: [], ended: true, released: false, more: false };
+    const [cancelled] = await this.database.rows<Cancelled>(CANCEL_RUN, [...by, grace]);
+    return cancelled!;
   }
 
-  /** See Ledger.stopPending. Of one run, it waits for others who do the same. */
-  async stopPending(run: number | null): ReturnType<Ledger['stopPending']> {
-    const [step] = await this.database.rows<Stopped>(STOP_PENDING, [this.namespace, run]);
+  /** See Ledger.stopPending. */
+  async stopPending(run: number | undefined): ReturnType<Ledger['stopPending']> {
+    const [step] = await this.database.rows<Stopped>(STOP_PENDING, [this.namespace, run ?? null]);
     return step!;
   }
 

@@ -204,8 +204,8 @@ export class SqlLedger implements Ledger {
     return this.#open.acts.cancelRun(run, act);
   }
 
-  stopPending(): ReturnType<Ledger['stopPending']> {
-    return this.#open.acts.stopPending(null);
+  stopPending(run?: number): ReturnType<Ledger['stopPending']> {
+    return this.#open.acts.stopPending(run);
   }
 
   invalidate(...[targets, act]: Parameters<Ledger['invalidate']>): Promise<number> {
