@@ -183,7 +183,7 @@ export class FlowStoneEngine {
       policies: () => versionPolicies(this.membership.current.values(), options.retention.versions),
       news: {
         collected: (collected) => this.#collected(collected),
-        failed: (error) => this.#logger.warn(`Retention stumbled and tries again later: ${messageOf(error)}`),
+        failed: (error) => this.#stumbled('Retention stumbled and tries again later', error),
         notDeleted: (count, value, error) =>
           this.#logger.warn(
             `${count} values could not be removed, as that of ${placeName(value)}, and are tried again later: ${messageOf(error)}`,
@@ -220,10 +220,7 @@ export class FlowStoneEngine {
         this.#logger.warn(`Took over ${count} materializations of a process that was lost.`);
         this.coordinator.ring();
       },
-      failed: (error) => {
-        if (isOutage(error)) this.#outage.noticed(error);
-        else this.#logger.warn(`The heartbeat failed: ${messageOf(error)}`);
-      },
+      failed: (error) => this.#stumbled('The heartbeat failed', error),
       blocked: (milliseconds, executing) => this.#blocked(milliseconds, executing),
       timedOut: ({ failures, endedRuns }) => {
         for (const failure of failures) this.#failed(failure);
@@ -325,7 +322,14 @@ export class FlowStoneEngine {
     );
   }
 
+  /** What goes on by itself: of an outage, nothing is told but the outage. */
+  #stumbled(what: string, error: unknown): void {
+    if (isOutage(error)) this.#outage.noticed(error);
+    else this.#logger.warn(`${what}: ${messageOf(error)}`);
+  }
+
   #broken(error: unknown): void {
+    if (isOutage(error)) return this.#outage.noticed(error);
     const code = error instanceof FlowStoneError ? ` (${error.code})` : '';
     this.#logger.error(
       `The coordinator stumbled${code} and goes on: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,

@@ -75,6 +75,10 @@ describe('a restart of PostgreSQL under load', () => {
 
       await database.destroy();
       await Promise.all(workers.map((worker) => worker.end()));
+      for (const { output } of workers) {
+        expect(output.match(/WARN.*/g)).toEqual([expect.stringContaining('The ledger cannot be reached')]);
+        expect(output.match(/The ledger is back/g)).toHaveLength(1);
+      }
       await app.close();
     },
     60_000,

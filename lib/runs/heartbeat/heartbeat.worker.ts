@@ -3,6 +3,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { LeaseLedger } from '../../ledger/sql/lease-ledger.js';
 import { messageOf } from '../failure.js';
+import { isOutage } from '../patience.js';
 import { timedOut } from '../timed-out.js';
 import { BlockWatch, type Block } from './block.watch.js';
 import { LoopHeartbeat } from './loop.heartbeat.js';
@@ -15,7 +16,7 @@ const QUIET = 10_000;
 const { ledger, heartbeat, blockedAfter, pulse, limits } = workerData as ThreadSettings;
 const port = parentPort!;
 const post = (message: FromThread): void => port.postMessage(message);
-const failed = (error: unknown): void => post({ kind: 'failed', message: messageOf(error) });
+const failed = (error: unknown): void => post({ kind: 'failed', message: messageOf(error), outage: isOutage(error) });
 
 const leases = new LeaseLedger(ledger);
 const beating = new LoopHeartbeat(leases, heartbeat, {

@@ -1,5 +1,6 @@
 // The heartbeat in a thread of its own (heartbeat.worker.ts), so that code that blocks the event loop keeps its lease.
 import { Worker } from 'node:worker_threads';
+import { FlowStoneError } from '../../flowstone.errors.js';
 import type { DueDeadline, Renewal } from '../../ledger/ledger.port.js';
 import type { BlockedPlace, LeaseLedgerOptions } from '../../ledger/sql/lease-ledger.js';
 import { timeoutFailure, type AttemptLimits } from '../timed-out.js';
@@ -28,7 +29,7 @@ export type FromThread =
       readonly fenced: readonly { readonly deadline: DueDeadline; readonly retrying: boolean }[];
       readonly endedRuns: readonly number[];
     }
-  | { readonly kind: 'failed'; readonly message: string };
+  | { readonly kind: 'failed'; readonly message: string; readonly outage: boolean };
 
 /** How long a thread may take to close its connection before it is ended, and until a broken one is replaced, in ms. */
 const PATIENCE = 1000;
@@ -104,14 +105,18 @@ export class ThreadHeartbeat implements Heartbeat {
         return this.news.blocked(message.milliseconds, message.executing);
       case 'timedOut':
         return this.news.timedOut({
-          // An error does not pass between threads as it is.
           failures: message.fenced.map(({ deadline, retrying }) =>
             timeoutFailure(deadline, this.settings.limits.get(deadline.asset), retrying),
           ),
           endedRuns: message.endedRuns,
         });
       case 'failed':
-        return this.news.failed(new Error(message.message));
+        return this.news.failed(errorOf(message));
     }
   }
+}
+
+/** An error does not pass between threads as it is. */
+function errorOf({ message, outage }: Extract<FromThread, { kind: 'failed' }>): Error {
+  return outage ? new FlowStoneError('FLOWSTONE_LEDGER_UNAVAILABLE', message) : new Error(message);
 }
