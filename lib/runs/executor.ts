@@ -192,15 +192,12 @@ export class Executor {
   /** What was claimed ahead of executions that turn out to take long goes back: another process may have a place for it. */
   #giveBack(): void {
     const most = this.host.most();
-    const late: Claim[] = [];
     for (let at = this.#waiting.length - 1; at >= 0 && this.taken > most; at--) {
       const { claim } = this.#waiting[at]!;
       if (!this.host.mayGiveBack(claim.asset)) continue;
       this.#waiting.splice(at, 1);
-      this.#letGo(claim);
-      late.push(claim);
+      this.#handBack([claim]);
     }
-    this.#handBack(late);
     this.#startWaiting();
   }
 
