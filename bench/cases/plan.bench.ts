@@ -1,4 +1,5 @@
 // A plan of 100 assets with 10,000 partitions each, nothing materialized yet: a million entries, 2.4 million edges.
+import { setImmediate as breath } from 'node:timers/promises';
 import { Partitions } from '../../lib/partitions/partitions.js';
 import { makePlan } from '../../lib/planning/plan.js';
 import type { PlanningAsset, PlanningFacts } from '../../lib/planning/planning.port.js';
@@ -31,6 +32,7 @@ const nothingRecorded: PlanningFacts = {
   heads: (queries) => Promise.resolve(queries.map(() => new Map())),
   headsFrom: () => Promise.resolve({ heads: new Map(), next: null }),
   consumed: () => Promise.resolve(new Map()),
+  breath: () => breath(),
   waits: () => Promise.resolve([]),
 };
 

@@ -4,6 +4,7 @@ import { FlowStoneError } from '../flowstone.errors.js';
 import type { Inclusion } from './inclusion.js';
 import { MARK } from './inclusion.js';
 import type { NodeStates } from './node-states.js';
+import type { Pace } from './pace.js';
 import type { PlanningScope } from './planning-scope.js';
 import { MOST_LISTED, namePartitions } from './reasons.js';
 import { ROLE } from './scope-edges.js';
@@ -78,32 +79,37 @@ export class BlockedEntries {
  * Finds the blocked ones among the planned `nodes`. `upstreamNone`: what they need is not planned in, and may have no
  * value.
  */
-export function findBlocked(
+export async function findBlocked(
   scope: PlanningScope,
   states: NodeStates,
   inclusion: Inclusion,
   nodes: Int32Array,
   upstreamNone: boolean,
-): BlockedEntries {
+  pace: Pace,
+): Promise<BlockedEntries> {
   const lacks = (upstream: number, role: number): boolean =>
     role !== ROLE.optional && !states.hasValue(upstream) && !inclusion.has(upstream, MARK.external | MARK.planned);
   const blocked = new Set<number>();
   for (const block of scope.blocks) {
     const dependencies = scope.model.dependenciesOf(block.asset).filter(({ declared }) => !declared.optional);
     if (dependencies.length === 0) continue;
-    for (let position = 0; position < block.ranges.size; position++) {
-      const node = block.start + position;
-      if (!inclusion.has(node, MARK.planned)) continue;
-      const ordinal = block.ranges.ordinalAt(position);
-      if (dependencies.some(({ mapping }) => mapping.missingOf(ordinal).length > 0)) blocked.add(node);
-    }
+    await pace.through(block.ranges.size, (from, to) => {
+      for (let position = from; position < to; position++) {
+        const node = block.start + position;
+        if (!inclusion.has(node, MARK.planned)) continue;
+        const ordinal = block.ranges.ordinalAt(position);
+        if (dependencies.some(({ mapping }) => mapping.missingOf(ordinal).length > 0)) blocked.add(node);
+      }
+    });
   }
   if (upstreamNone) {
-    for (const node of nodes) {
-      scope.eachUpstream(node, (upstream, role) => {
-        if (lacks(upstream, role)) blocked.add(node);
-      });
-    }
+    await pace.through(nodes.length, (from, to) => {
+      for (const node of nodes.subarray(from, to)) {
+        scope.eachUpstream(node, (upstream, role) => {
+          if (lacks(upstream, role)) blocked.add(node);
+        });
+      }
+    });
   }
   return new BlockedEntries(scope, blocked, lacks);
 }

@@ -1,6 +1,7 @@
 // Which nodes of a scope are in a plan (semantics, Planning and running 1). Marks on nodes, nothing built yet.
 
 import type { NodeStates } from './node-states.js';
+import type { Pace } from './pace.js';
 import type { PlanRequest, ResolvedTarget } from './plan-request.js';
 import type { PlanningScope } from './planning-scope.js';
 import { ROLE } from './scope-edges.js';
@@ -29,16 +30,28 @@ const EFFECT = { consider: 0, plan: 1, force: 2 } as const;
 export class Inclusion {
   readonly marks: Uint8Array;
 
-  constructor(
+  private constructor(
     private readonly scope: PlanningScope,
     private readonly states: NodeStates,
     private readonly request: PlanRequest,
-    targets: readonly ResolvedTarget[],
+    private readonly pace: Pace,
   ) {
     this.marks = new Uint8Array(scope.size);
-    this.#markTargets(targets);
-    do this.#planUpstream();
-    while (this.#planDownstream());
+  }
+
+  /** Works out which nodes are in the plan of a request for these targets. */
+  static async of(
+    scope: PlanningScope,
+    states: NodeStates,
+    request: PlanRequest,
+    targets: readonly ResolvedTarget[],
+    pace: Pace,
+  ): Promise<Inclusion> {
+    const inclusion = new Inclusion(scope, states, request, pace);
+    await inclusion.#markTargets(targets);
+    do await inclusion.#planUpstream();
+    while (await inclusion.#planDownstream());
+    return inclusion;
   }
 
   has(node: number, mark: number): boolean {
@@ -46,43 +59,53 @@ export class Inclusion {
   }
 
   /** The planned nodes, each after its upstreams. */
-  plannedNodes(): Int32Array {
-    const nodes = new Int32Array(this.scope.size);
+  async plannedNodes(): Promise<Int32Array> {
+    const { order } = this.scope;
+    const nodes = new Int32Array(order.length);
     let count = 0;
-    for (const node of this.scope.order) if ((this.marks[node]! & MARK.planned) !== 0) nodes[count++] = node;
+    await this.pace.through(order.length, (from, to) => {
+      for (let at = from; at < to; at++) if (this.has(order[at]!, MARK.planned)) nodes[count++] = order[at]!;
+    });
     return nodes.slice(0, count);
   }
 
-  #markTargets(targets: readonly ResolvedTarget[]): void {
+  async #markTargets(targets: readonly ResolvedTarget[]): Promise<void> {
     for (const { asset, start, ranges } of this.scope.blocks) {
       if (this.scope.model.assets[asset]!.external) this.marks.fill(MARK.external, start, start + ranges.size);
     }
     for (const { asset, candidates, isMeant } of targets) {
-      this.scope.eachNodeIn(asset, candidates, (node) => {
+      const mark = (ordinal: number): void => {
+        const node = this.scope.nodeOf(asset, ordinal);
         if (!isMeant(this.states, node)) return;
         this.marks[node]! |= MARK.target;
         this.#need(node, this.request.force ? EFFECT.force : EFFECT.plan);
-      });
+      };
+      await this.pace.through(candidates.size, (from, to) => candidates.eachAt(from, to, mark));
     }
   }
 
   /** From downstream to upstream: marks what the nodes need. */
-  #planUpstream(): void {
+  async #planUpstream(): Promise<void> {
     if (this.request.upstream === 'none') return;
-    const { order, edges } = this.scope;
+    const { order } = this.scope;
     const seen = new LastRanges();
-    for (let at = order.length - 1; at >= 0; at--) {
-      const node = order[at]!;
-      if (!this.has(node, MARK.considered)) continue;
-      const effect = this.#effectOf(node);
-      const first = edges.starts[node]!;
-      for (let range = first; range < edges.starts[node + 1]!; range++) {
-        if (edges.role[range] === ROLE.optional) continue;
-        const from = edges.from[range]!;
-        const to = edges.to[range]!;
-        if (seen.isSame(range - first, from, to, effect)) continue;
-        for (let needed = from; needed < to; needed++) this.#need(needed, effect);
-      }
+    await this.pace.through(order.length, (from, to) => {
+      for (let behind = from; behind < to; behind++) this.#needAbove(order[order.length - 1 - behind]!, seen);
+    });
+  }
+
+  /** Marks what the node needs. */
+  #needAbove(node: number, seen: LastRanges): void {
+    if (!this.has(node, MARK.considered)) return;
+    const { edges } = this.scope;
+    const effect = this.#effectOf(node);
+    const first = edges.starts[node]!;
+    for (let range = first; range < edges.starts[node + 1]!; range++) {
+      if (edges.role[range] === ROLE.optional) continue;
+      const from = edges.from[range]!;
+      const to = edges.to[range]!;
+      if (seen.isSame(range - first, from, to, effect)) continue;
+      for (let needed = from; needed < to; needed++) this.#need(needed, effect);
     }
   }
 
@@ -101,22 +124,28 @@ export class Inclusion {
   }
 
   /** From upstream to downstream: plans what has something planned above it. Returns whether it planned anything. */
-  #planDownstream(): boolean {
+  async #planDownstream(): Promise<boolean> {
+    const { order } = this.scope;
     const seen = new LastRanges();
     let added = false;
-    for (const node of this.scope.order) {
-      if (this.has(node, MARK.external)) continue;
-      const before = this.marks[node]!;
-      const above = this.#marksAbove(node, seen);
-      let marks = before;
-      if ((above & MARK.planned) !== 0 && (before & MARK.considered) !== 0) marks |= MARK.planned;
-      if ((above & MARK.leads) !== 0) marks |= MARK.considered | MARK.planned | MARK.leads;
-      const isPlannedTarget = (marks & MARK.target) !== 0 && (marks & MARK.planned) !== 0;
-      if (this.request.downstream && isPlannedTarget) marks |= MARK.leads;
-      this.marks[node] = marks;
-      if ((marks & ~before & MARK.planned) !== 0) added = true;
-    }
+    await this.pace.through(order.length, (from, to) => {
+      for (let at = from; at < to; at++) if (this.#planBelow(order[at]!, seen)) added = true;
+    });
     return added;
+  }
+
+  /** Plans the node where something above it is planned. Returns whether it was not before. */
+  #planBelow(node: number, seen: LastRanges): boolean {
+    if (this.has(node, MARK.external)) return false;
+    const before = this.marks[node]!;
+    const above = this.#marksAbove(node, seen);
+    let marks = before;
+    if ((above & MARK.planned) !== 0 && (before & MARK.considered) !== 0) marks |= MARK.planned;
+    if ((above & MARK.leads) !== 0) marks |= MARK.considered | MARK.planned | MARK.leads;
+    const isPlannedTarget = (marks & MARK.target) !== 0 && (marks & MARK.planned) !== 0;
+    if (this.request.downstream && isPlannedTarget) marks |= MARK.leads;
+    this.marks[node] = marks;
+    return (marks & ~before & MARK.planned) !== 0;
   }
 
   /** All marks found on what the node consumes. */

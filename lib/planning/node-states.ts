@@ -3,6 +3,7 @@
 
 import { LANES, writeFingerprintLanes, writeVersionLanes } from './inputs-fingerprint.js';
 import { declarationDiffers, declaredUpstreams } from './must-run.js';
+import type { Pace } from './pace.js';
 import { hasValue } from './planning.port.js';
 import type { HeadFact, HeadQuery, PlanningFacts } from './planning.port.js';
 import type { PlanningScope } from './planning-scope.js';
@@ -55,13 +56,13 @@ export class NodeStates {
   }
 
   /** Reads the heads of all nodes, some at a time, keeping only what comparing needs, and works out the states. */
-  static async read(scope: PlanningScope, facts: PlanningFacts): Promise<NodeStates> {
+  static async read(scope: PlanningScope, facts: PlanningFacts, pace: Pace): Promise<NodeStates> {
     const states = new NodeStates(scope);
     for (const blocks of readAtOnce(scope.blocks)) {
       if (isLarge(blocks[0]!)) await states.#readLarge(blocks[0]!, facts);
       else await states.#readBlocks(blocks, facts);
     }
-    states.#evaluate();
+    await states.#evaluate(pace);
     return states;
   }
 
@@ -154,16 +155,19 @@ export class NodeStates {
     if (differs || !readable) this.#differs[node] = 1;
   }
 
-  #evaluate(): void {
+  async #evaluate(pace: Pace): Promise<void> {
     const external = new Uint8Array(this.scope.size);
     for (const { asset, start, ranges } of this.scope.blocks) {
       if (this.scope.model.assets[asset]!.external) external.fill(1, start, start + ranges.size);
     }
     const sum = new Uint32Array(LANES);
-    for (const node of this.scope.order) {
-      if (external[node] === 1) this.#states[node] = STATE.fresh;
-      else if (this.#hasValue[node] === 1) this.#states[node] = this.#compare(node, sum);
-    }
+    await pace.through(this.scope.size, (from, to) => {
+      for (let at = from; at < to; at++) {
+        const node = this.scope.order[at]!;
+        if (external[node] === 1) this.#states[node] = STATE.fresh;
+        else if (this.#hasValue[node] === 1) this.#states[node] = this.#compare(node, sum);
+      }
+    });
   }
 
   /** Stale or fresh, for a node that has a value and whose upstreams are worked out. */

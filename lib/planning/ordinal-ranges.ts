@@ -74,6 +74,17 @@ export class OrdinalRanges {
     return this.starts[range]! + position - this.#before[range]!;
   }
 
+  /** The ordinals at the positions from .. to (exclusive), in their order. */
+  eachAt(from: number, to: number, visit: (ordinal: number) => void): void {
+    let left = to - from;
+    for (let range = lastNotAbove(this.#before, from); left > 0; range++) {
+      const start = Math.max(this.starts[range]!, this.starts[range]! + from - this.#before[range]!);
+      const end = Math.min(this.ends[range]!, start + left);
+      for (let ordinal = start; ordinal < end; ordinal++) visit(ordinal);
+      left -= end - start;
+    }
+  }
+
   /** The ranges as `[from, to, from, to, ...]`. */
   pairs(): number[] {
     return this.starts.flatMap((start, range) => [start, this.ends[range]!]);

@@ -8,6 +8,7 @@ import { explainNode } from './explanation.js';
 import { GrowingInts } from './growing-ints.js';
 import { Inclusion, MARK } from './inclusion.js';
 import { NodeStates } from './node-states.js';
+import { Pace } from './pace.js';
 import type { PlanningFacts, PlanWait } from './planning.port.js';
 import type { PlanningModel } from './planning-model.js';
 import type { PlanningScope } from './planning-scope.js';
@@ -75,9 +76,22 @@ const OMISSION_MESSAGES = {
 export async function makePlan(model: PlanningModel, facts: PlanningFacts, request: PlanRequest): Promise<Plan> {
   const targets = resolveTargets(model, request.targets);
   const named = extentOf(targets);
-  const scope = openScope(model, request.downstream ? withDownstream(model, named) : named);
-  const states = await NodeStates.read(scope, facts);
-  return new Plan(scope, states, facts, new Inclusion(scope, states, request, targets), request);
+  const pace = new Pace(facts);
+  const scope = await openScope(model, request.downstream ? await withDownstream(model, named, pace) : named, pace);
+  const states = await NodeStates.read(scope, facts, pace);
+  const inclusion = await Inclusion.of(scope, states, request, targets, pace);
+  const nodes = await inclusion.plannedNodes();
+  const most = request.maxEntries ?? DEFAULT_MOST_ENTRIES;
+  if (nodes.length > most) throw tooLarge(`the plan has ${nodes.length} entries, at most ${most} are allowed`, most);
+  const edges = await connectEntries(scope, nodes, pace);
+  const blocked = await findBlocked(scope, states, inclusion, nodes, request.upstream === 'none', pace);
+  return new Plan(scope, states, facts, inclusion, { nodes, edges, blocked });
+}
+
+interface Entries {
+  readonly nodes: Int32Array;
+  readonly edges: Plan['edges'];
+  readonly blocked: BlockedEntries;
 }
 
 /** See {@link makePlan}. Entries are numbered in topological order, each (asset, partition) once. */
@@ -98,14 +112,12 @@ export class Plan {
     private readonly states: NodeStates,
     private readonly facts: PlanningFacts,
     private readonly inclusion: Inclusion,
-    request: PlanRequest,
+    { nodes, edges, blocked }: Entries,
   ) {
-    this.#nodes = inclusion.plannedNodes();
-    this.size = this.#nodes.length;
-    const most = request.maxEntries ?? DEFAULT_MOST_ENTRIES;
-    if (this.size > most) throw tooLarge(`the plan has ${this.size} entries, at most ${most} are allowed`, most);
-    this.edges = connectEntries(scope, this.#nodes);
-    this.#blocked = findBlocked(scope, states, inclusion, this.#nodes, request.upstream === 'none');
+    this.#nodes = nodes;
+    this.size = nodes.length;
+    this.edges = edges;
+    this.#blocked = blocked;
   }
 
   assetAt(index: number): string {
@@ -233,16 +245,18 @@ export class Plan {
   }
 }
 
-function connectEntries(scope: PlanningScope, nodes: Int32Array): Plan['edges'] {
+async function connectEntries(scope: PlanningScope, nodes: Int32Array, pace: Pace): Promise<Plan['edges']> {
   const entryOf = new Int32Array(scope.size).fill(-1);
-  for (let entry = 0; entry < nodes.length; entry++) entryOf[nodes[entry]!] = entry;
+  await pace.through(nodes.length, (from, to) => {
+    for (let entry = from; entry < to; entry++) entryOf[nodes[entry]!] = entry;
+  });
   const starts = new Int32Array(nodes.length + 1);
   const upstreams = new GrowingInts(nodes.length);
   // The last entry that named each one as upstream, and where: an upstream that binds in several ways counts once.
   const namedBy = new Int32Array(nodes.length).fill(-1);
   const namedAt = new Int32Array(nodes.length);
   const { edges } = scope;
-  for (let entry = 0; entry < nodes.length; entry++) {
+  const connect = (entry: number): void => {
     const node = nodes[entry]!;
     for (let range = edges.starts[node]!; range < edges.starts[node + 1]!; range++) {
       const orders = edges.role[range] === ROLE.ordering;
@@ -261,14 +275,19 @@ function connectEntries(scope: PlanningScope, nodes: Int32Array): Plan['edges'] 
       throw tooLarge(`the plan has more than ${MOST_EDGES} dependencies between its entries`, MOST_EDGES);
     }
     starts[entry + 1] = upstreams.length;
-  }
+  };
+  await pace.through(nodes.length, (from, to) => {
+    for (let entry = from; entry < to; entry++) connect(entry);
+  });
   const values = upstreams.values();
   const ordering = new Uint8Array(values.length);
-  for (let edge = 0; edge < values.length; edge++) {
-    if (values[edge]! >= 0) continue;
-    values[edge] = ~values[edge]!;
-    ordering[edge] = 1;
-  }
+  await pace.through(values.length, (from, to) => {
+    for (let edge = from; edge < to; edge++) {
+      if (values[edge]! >= 0) continue;
+      values[edge] = ~values[edge]!;
+      ordering[edge] = 1;
+    }
+  });
   return { starts, upstreams: values, ordering };
 }
 

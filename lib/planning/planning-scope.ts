@@ -2,7 +2,7 @@
 // No facts: what is recorded of the nodes stands in node-states.ts.
 
 import { orderKnot } from './knot-order.js';
-import type { OrdinalRanges } from './ordinal-ranges.js';
+import type { Pace } from './pace.js';
 import type { PlanningModel } from './planning-model.js';
 import type { ScopeBlock, ScopeEdges } from './scope-edges.js';
 import { connectBlocks } from './scope-edges.js';
@@ -62,14 +62,6 @@ export class PlanningScope {
     return this.model.setOf(block.asset).keyAt(block.ranges.ordinalAt(node - block.start));
   }
 
-  /** All nodes for the ordinals of an asset, which have to be in scope. */
-  eachNodeIn(asset: number, ordinals: OrdinalRanges, visit: (node: number) => void): void {
-    for (let range = 0; range < ordinals.starts.length; range++) {
-      const first = this.nodeOf(asset, ordinals.starts[range]!);
-      for (let at = 0; at < ordinals.ends[range]! - ordinals.starts[range]!; at++) visit(first + at);
-    }
-  }
-
   /** All upstreams of a node with their roles; one that binds in several ways comes once for each. */
   eachUpstream(node: number, visit: (upstream: number, role: number) => void): void {
     const { starts, from, to, role } = this.edges;
@@ -83,8 +75,8 @@ export class PlanningScope {
  * The scope of `extent` and all it depends on. Throws FLOWSTONE_PLAN_TOO_LARGE, and FLOWSTONE_GRAPH_CYCLE where
  * partitions depend on each other in a circle.
  */
-export function openScope(model: PlanningModel, extent: Extent): PlanningScope {
-  const complete = withUpstream(model, extent);
+export async function openScope(model: PlanningModel, extent: Extent, pace: Pace): Promise<PlanningScope> {
+  const complete = await withUpstream(model, extent, pace);
   const blocks: ScopeBlock[] = [];
   const blockOfAsset = new Map<number, ScopeBlock>();
   const knots: { start: number; end: number }[] = [];
@@ -101,7 +93,7 @@ export function openScope(model: PlanningModel, extent: Extent): PlanningScope {
     }
     if (size > start && model.isKnot(group)) knots.push({ start, end: size });
   }
-  const edges = connectBlocks(model, blocks, blockOfAsset);
+  const edges = await connectBlocks(model, blocks, blockOfAsset, pace);
   const order = new Int32Array(size);
   for (let node = 0; node < size; node++) order[node] = node;
   const scope = new PlanningScope(model, blocks, blockOfAsset, edges, order);

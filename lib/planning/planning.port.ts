@@ -89,6 +89,8 @@ export interface PlanningFacts {
   ): Promise<{ readonly heads: ReadonlyMap<string, HeadFact>; readonly next: string | null }>;
   /** What these materializations consumed, by materialization. */
   consumed(materializations: readonly number[]): Promise<ReadonlyMap<number, readonly InputVersion[]>>;
+  /** Lets others have the thread; awaited now and then amid long work. */
+  breath(): Promise<void>;
   /** What these would wait for, each reason once for each asset. */
   waits(entries: readonly { readonly asset: string; readonly partition: string }[]): Promise<readonly PlanWait[]>;
 }

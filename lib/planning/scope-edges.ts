@@ -2,6 +2,7 @@
 
 import { GrowingInts } from './growing-ints.js';
 import type { OrdinalRanges } from './ordinal-ranges.js';
+import type { Pace } from './pace.js';
 import type { PlanningModel } from './planning-model.js';
 
 /** How an edge binds: `required` and `optional` upstreams are consumed, an `ordering` one must only come first. */
@@ -26,11 +27,12 @@ export interface ScopeEdges {
 }
 
 /** The edges between all nodes of the blocks, which have to contain every upstream of every node. */
-export function connectBlocks(
+export async function connectBlocks(
   model: PlanningModel,
   blocks: readonly ScopeBlock[],
   blockOfAsset: ReadonlyMap<number, ScopeBlock>,
-): ScopeEdges {
+  pace: Pace,
+): Promise<ScopeEdges> {
   const size = blocks.reduce((sum, block) => sum + block.ranges.size, 0);
   const starts = new Int32Array(size + 1);
   const from = new GrowingInts(size);
@@ -50,12 +52,11 @@ export function connectBlocks(
       return { mapping, visit };
     });
     let node = block.start;
-    for (let range = 0; range < block.ranges.starts.length; range++) {
-      for (let ordinal = block.ranges.starts[range]!; ordinal < block.ranges.ends[range]!; ordinal++) {
-        for (const { mapping, visit } of visits) mapping.upstreamOf(ordinal, visit);
-        starts[++node] = from.length;
-      }
-    }
+    const connect = (ordinal: number): void => {
+      for (const { mapping, visit } of visits) mapping.upstreamOf(ordinal, visit);
+      starts[++node] = from.length;
+    };
+    await pace.through(block.ranges.size, (first, end) => block.ranges.eachAt(first, end, connect));
   }
   return { starts, from: from.values(), to: to.values(), role: new Uint8Array(roles.values()) };
 }

@@ -3,6 +3,7 @@
 
 import { FlowStoneError } from '../flowstone.errors.js';
 import { OrdinalRanges, RangeCollector } from './ordinal-ranges.js';
+import type { Pace } from './pace.js';
 import type { PlanningModel } from './planning-model.js';
 
 /** Partitions by the index of their asset. */
@@ -11,31 +12,39 @@ export type Extent = ReadonlyMap<number, OrdinalRanges>;
 /** The most partitions one question may be about, all upstream ones included. */
 const MOST_PARTITIONS_CONSIDERED = 10_000_000;
 
-type Step = (asset: number, ranges: OrdinalRanges, reach: (asset: number, from: number, to: number) => void) => void;
+/** Where the partitions of an asset lead, by each dependency: reaches what one of them does. */
+type Reach = (asset: number, from: number, to: number) => void;
+type Step = (asset: number, reach: Reach) => readonly ((ordinal: number) => void)[];
 
 /** `extent` and all it depends on, through dependencies of every kind. Throws FLOWSTONE_PLAN_TOO_LARGE. */
-export function withUpstream(model: PlanningModel, extent: Extent): Extent {
-  return extend(model, extent, model.groups().toReversed(), (asset, ranges, reach) => {
-    for (const { upstream, mapping } of model.dependenciesOf(asset)) {
+export function withUpstream(model: PlanningModel, extent: Extent, pace: Pace): Promise<Extent> {
+  return extend(model, extent, pace, model.groups().toReversed(), (asset, reach) =>
+    model.dependenciesOf(asset).map(({ upstream, mapping }) => {
       const visit = (from: number, to: number): void => reach(upstream, from, to);
-      eachOrdinal(ranges, (ordinal) => mapping.upstreamOf(ordinal, visit));
-    }
-  });
+      return (ordinal) => mapping.upstreamOf(ordinal, visit);
+    }),
+  );
 }
 
 /** `extent` and all that consumes it, directly or not. Throws FLOWSTONE_PLAN_TOO_LARGE. */
-export function withDownstream(model: PlanningModel, extent: Extent): Extent {
-  return extend(model, extent, model.groups(), (asset, ranges, reach) => {
-    for (const { downstream, dependency } of model.dependentsOf(asset)) {
-      if (dependency.declared.ordering) continue;
+export function withDownstream(model: PlanningModel, extent: Extent, pace: Pace): Promise<Extent> {
+  return extend(model, extent, pace, model.groups(), (asset, reach) => {
+    const consuming = model.dependentsOf(asset).filter(({ dependency }) => !dependency.declared.ordering);
+    return consuming.map(({ downstream, dependency }) => {
       const visit = (from: number, to: number): void => reach(downstream, from, to);
-      eachOrdinal(ranges, (ordinal) => dependency.mapping.downstreamOf(ordinal, visit));
-    }
+      return (ordinal) => dependency.mapping.downstreamOf(ordinal, visit);
+    });
   });
 }
 
 /** Takes the groups in the order of travel: when one is reached, all that leads into it has been followed. */
-function extend(model: PlanningModel, extent: Extent, groups: readonly Int32Array[], step: Step): Extent {
+async function extend(
+  model: PlanningModel,
+  extent: Extent,
+  pace: Pace,
+  groups: readonly Int32Array[],
+  step: Step,
+): Promise<Extent> {
   const reached = new Map<number, RangeCollector>();
   const reach = (asset: number, from: number, to: number): void => {
     let collector = reached.get(asset);
@@ -57,18 +66,14 @@ function extend(model: PlanningModel, extent: Extent, groups: readonly Int32Arra
         size += fresh.size;
         if (size > MOST_PARTITIONS_CONSIDERED) throw tooManyConsidered(model, asset);
         result.set(asset, known === undefined ? fresh : known.union(fresh));
-        step(asset, fresh, reach);
+        for (const follow of step(asset, reach)) {
+          await pace.through(fresh.size, (from, to) => fresh.eachAt(from, to, follow));
+        }
         again = model.isKnot(group);
       }
     }
   }
   return result;
-}
-
-function eachOrdinal(ranges: OrdinalRanges, visit: (ordinal: number) => void): void {
-  for (let range = 0; range < ranges.starts.length; range++) {
-    for (let ordinal = ranges.starts[range]!; ordinal < ranges.ends[range]!; ordinal++) visit(ordinal);
-  }
 }
 
 function tooManyConsidered(model: PlanningModel, asset: number): FlowStoneError {

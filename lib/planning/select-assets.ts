@@ -6,6 +6,7 @@ import { evaluateSelection } from '../graph/selection-evaluation.js';
 import { parseSelection } from '../graph/selection-parser.js';
 import { NodeStates } from './node-states.js';
 import { OrdinalRanges } from './ordinal-ranges.js';
+import { Pace } from './pace.js';
 import type { PlanningFacts } from './planning.port.js';
 import type { PlanningModel } from './planning-model.js';
 import { openScope } from './planning-scope.js';
@@ -35,8 +36,9 @@ async function statesByAsset(
   facts: PlanningFacts,
 ): Promise<ReadonlyMap<number, ReadonlySet<SelectableState>>> {
   const extent = new Map(model.assets.map((_, index) => [index, OrdinalRanges.of([0, model.setOf(index).size])]));
-  const scope = openScope(model, extent);
-  const states = await NodeStates.read(scope, facts);
+  const pace = new Pace(facts);
+  const scope = await openScope(model, extent, pace);
+  const states = await NodeStates.read(scope, facts, pace);
   const found = new Map<number, Set<SelectableState>>();
   for (const { asset, start, ranges } of scope.blocks) {
     const ofAsset = new Set<SelectableState>();

@@ -6,6 +6,7 @@ import { explainNode } from './explanation.js';
 import type { AssetState } from './node-states.js';
 import { NodeStates } from './node-states.js';
 import { OrdinalRanges } from './ordinal-ranges.js';
+import { Pace } from './pace.js';
 import type { PlanningFacts } from './planning.port.js';
 import type { PlanningModel } from './planning-model.js';
 import { openScope } from './planning-scope.js';
@@ -50,8 +51,9 @@ export async function readStatus(
 ): Promise<PartitionStatus> {
   const index = model.requireIndex(asset);
   const ordinal = inAsset(asset, () => requireOrdinal(model.setOf(index), model.assets[index]!.scheme, partition));
-  const scope = openScope(model, new Map([[index, OrdinalRanges.of([ordinal, ordinal + 1])]]));
-  const states = await NodeStates.read(scope, facts);
+  const pace = new Pace(facts);
+  const scope = await openScope(model, new Map([[index, OrdinalRanges.of([ordinal, ordinal + 1])]]), pace);
+  const states = await NodeStates.read(scope, facts, pace);
   const node = scope.nodeOf(index, ordinal);
   return { state: states.stateOf(node), reasons: await explainNode(scope, states, facts, node) };
 }
@@ -60,8 +62,9 @@ export async function readStatus(
 export async function summarizeStatus(model: PlanningModel, facts: PlanningFacts, asset: string): Promise<AssetStatus> {
   const index = model.requireIndex(asset);
   const set = model.setOf(index);
-  const scope = openScope(model, new Map([[index, OrdinalRanges.of([0, set.size])]]));
-  const states = await NodeStates.read(scope, facts);
+  const pace = new Pace(facts);
+  const scope = await openScope(model, new Map([[index, OrdinalRanges.of([0, set.size])]]), pace);
+  const states = await NodeStates.read(scope, facts, pace);
   const counts = { missing: 0, stale: 0, fresh: 0, failed: 0 };
   const ranges: StateRange[] = [];
   let from = 0;

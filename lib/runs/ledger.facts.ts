@@ -1,4 +1,5 @@
 // What planning asks about heads, answered from the ledger.
+import { setImmediate as breath } from 'node:timers/promises';
 import type { Ledger } from '../ledger/ledger.port.js';
 import type { HeadRecord, ValueRecord } from '../ledger/records.js';
 import type { HeadFact, HeadQuery, InputVersion, PlanningFacts } from '../planning/planning.port.js';
@@ -17,6 +18,10 @@ export class LedgerFacts implements PlanningFacts {
     private readonly lostValue: LostValue,
     readonly waits: PlanningFacts['waits'],
   ) {}
+
+  breath(): Promise<void> {
+    return breath();
+  }
 
   async heads(queries: readonly HeadQuery[]): Promise<readonly ReadonlyMap<string, HeadFact>[]> {
     const found = await this.ledger.heads(queries);

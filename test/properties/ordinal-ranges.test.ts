@@ -32,6 +32,19 @@ describe('ranges of ordinals', () => {
     );
   });
 
+  it('are gone through from any position to any other', () => {
+    fc.assert(
+      fc.property(pairs, fc.nat(60), fc.nat(60), (list, one, other) => {
+        const ranges = OrdinalRanges.of(list);
+        const [from, to] = [Math.min(one, other, ranges.size), Math.min(Math.max(one, other), ranges.size)];
+        const visited: number[] = [];
+        ranges.eachAt(from, to, (ordinal) => visited.push(ordinal));
+        expect(visited).toEqual(listed(ranges).slice(from, to));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
   it('come out of a collector whatever the order they went in, and only once', () => {
     fc.assert(
       fc.property(pairs, (list) => {

@@ -49,6 +49,22 @@ async function entries(...args: Parameters<typeof plan>): Promise<string[]> {
 }
 
 describe('a plan', () => {
+  it('lets others have the thread while it is made, if it is large', async () => {
+    await plan(all, [one('report')]);
+    expect(facts.breaths).toBe(0);
+    const scheme = Partitions.hourly({ start: '2000-01-01T00', end: '2002-11-07T16' });
+    const hours = [asset('hours', { scheme }), asset('derived', { scheme, dependencies: [on('hours')] })];
+    const later = { now: new Date('2010-01-01T00:00:00Z'), dynamicKeys: () => [], customKeys: () => [] };
+    const targets = hours.map(({ key }) => ({ asset: key, partitions: 'all' as const }));
+    const request = { upstream: 'stale', downstream: false, force: false, targets } as const;
+    const large = await makePlan(buildPlanningModel(hours, later), facts, request);
+    expect(facts.breaths).toBeGreaterThan(10);
+    expect(large.size).toBe(50_000);
+    expect([...large.edges.upstreams]).toEqual(Array.from({ length: 25_000 }, (_unused, index) => index));
+    expect([...large.edges.starts.subarray(25_000)]).toEqual(Array.from({ length: 25_001 }, (_unused, index) => index));
+    expect([large.partitionAt(0), large.partitionAt(49_999)]).toEqual(['2000-01-01T00', '2002-11-07T15']);
+  });
+
   it.each([
     ['all of them', 'all', 25_000, 3],
     ['a fifth of them', { from: '2000-01-01T00', to: '2000-12-31T23' }, 8784, 1],

@@ -17,6 +17,8 @@ export class RecordedFacts implements PlanningFacts {
   headsRead = 0;
   /** How often heads were asked for. */
   reads = 0;
+  /** How often others were given the thread. */
+  breaths = 0;
 
   async heads(queries: readonly HeadQuery[]): Promise<readonly ReadonlyMap<string, HeadFact>[]> {
     this.reads++;
@@ -44,6 +46,10 @@ export class RecordedFacts implements PlanningFacts {
 
   async consumed(materializations: readonly number[]): Promise<ReadonlyMap<number, readonly InputVersion[]>> {
     return new Map(materializations.map((id) => [id, this.#consumed.get(id) ?? []]));
+  }
+
+  async breath(): Promise<void> {
+    this.breaths++;
   }
 
   async waits(): Promise<[]> {
