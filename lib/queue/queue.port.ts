@@ -4,6 +4,8 @@
 /** News of work in one pool, handed to this process. */
 export interface Delivery {
   readonly pool: string;
+  /** How often processes that had no place for it have passed it on. */
+  readonly passed: number;
 }
 
 /** How the queue is, for people and for readiness. */
@@ -36,8 +38,9 @@ export interface WorkQueue {
   /**
    * There may be work in the pool, for this process or another. Called after the commit that made it ready; cheap,
    * coalesced, never throws, may be lost. Before start() it is kept, or handed to other processes.
+   * @param passed of news that is passed on: see Delivery. Of several that become one, the least counts.
    */
-  ring(pool: string): void;
+  ring(pool: string, passed?: number): void;
   /** Whether nothing of the pool is to be begun (a person paused its queue). */
   isPaused(pool: string): boolean;
   /** Never rejects. */

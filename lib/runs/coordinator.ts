@@ -28,11 +28,11 @@ const LONG_BEAT = 50;
 const LEAST_LOOK = 25;
 
 /**
- * News for which there is no place here is passed on after so long, ms. It comes back as long as nobody has one: then after
- * twice as long, up to the other, until there is more news.
+ * News for which there is no place here is passed on after so long, ms, by how often that was done: to each other process,
+ * one of which may have a place. After the last time it has been everywhere, or would come later than a poll: it is
+ * dropped. Nobody lacks it, since who gets a free place looks by itself.
  */
-const PASS_ON = 250;
-const PASS_ON_LATEST = 4000;
+const PASS_ON: readonly number[] = [250, 250, 500, 1000, 2000];
 
 /** What happens and someone may want to tell. */
 export interface CoordinatorNews {
@@ -87,10 +87,11 @@ export class Coordinator {
   readonly #pools: readonly string[];
   readonly #timers: TimerWatch;
   readonly #plans: PlanWatch;
-  /** Pools of which news came while there was no place here. */
-  readonly #unserved = new Set<string>();
+  /** Pools of which news came while there was no place here, and how often that was passed on. */
+  readonly #unserved = new Map<string, number>();
   readonly #passing = new Alarm(() => this.#passOn());
-  #passAfter = PASS_ON;
+  /** Pools of which others know that there is more than this process takes: nothing has become ready since. */
+  readonly #known = new Set<string>();
   /** When work is looked for that nobody rings for. */
   readonly #unrung = new Alarm(() => void this.#look());
 
@@ -239,13 +240,14 @@ export class Coordinator {
    * What a delivery asks for. The first of a pool lasts until nothing of the pool is in hand, so that the queue shows
    * that this process works for it; one that comes meanwhile only looks.
    */
-  async #work({ pool }: Delivery): Promise<void> {
+  async #work({ pool, passed }: Delivery): Promise<void> {
     // An idle process looks for runs to plan at once; a busy one every now and then, but nobody else has heard of this.
     if (!this.#lasting.has(pool)) this.#plans.expect();
     else if (this.#plans.dueIn > 0) this.#unrung.set(Math.max(this.#plans.dueIn, LEAST_LOOK));
-    if (this.#works && this.#wanted() === 0) {
-      this.#unserved.add(pool);
-      this.#passing.set(this.#passAfter);
+    const after = PASS_ON[passed];
+    if (after !== undefined && this.#works && this.#wanted() === 0) {
+      this.#unserved.set(pool, Math.min(passed, this.#unserved.get(pool) ?? passed));
+      this.#passing.set(after);
     }
     await this.#look();
     if (this.#lasting.has(pool) || this.#stopping.signal.aborted) return;
@@ -258,9 +260,8 @@ export class Coordinator {
 
   /** A ring wakes one process, which may be the very one that rang and has no place: another one may have. */
   #passOn(): void {
-    for (const pool of this.#unserved) this.queue.ring(pool);
+    for (const [pool, passed] of this.#unserved) this.queue.ring(pool, passed + 1);
     this.#unserved.clear();
-    this.#passAfter = Math.min(2 * this.#passAfter, PASS_ON_LATEST);
   }
 
   /** Ends the deliveries of the pools of which nothing is in hand. */
@@ -361,9 +362,8 @@ export class Coordinator {
     const { verdicts, endedRuns, released, claims, again, outdated, rings } = beat;
     const full = limit > 0 && claims.length >= limit;
     if (full || released) this.#more = true;
-    // There may be more than this process takes.
+    if (released || claims.length < limit) this.#known.clear();
     if (full) this.#ringFor(claims);
-    if (full || rings.length > 0) this.#passAfter = PASS_ON;
     for (const pool of rings) this.queue.ring(pool);
     if (again !== null) this.#unrung.set(Math.max(again, LEAST_LOOK));
     this.accept(claims);
@@ -415,8 +415,14 @@ export class Coordinator {
     if (this.#exchanging > 0 && this.#isMuch()) this.#beside ??= this.#settleBeside();
   }
 
+  /** There may be more than this process takes. */
   #ringFor(claims: readonly Claim[]): void {
-    for (const pool of new Set(claims.map(({ asset }) => this.#poolOf(asset)))) this.queue.ring(pool);
+    for (const { asset } of claims) {
+      const pool = this.#poolOf(asset);
+      if (this.#known.has(pool)) continue;
+      this.#known.add(pool);
+      this.queue.ring(pool);
+    }
   }
 
   #passed(deadline: DueDeadline): void {

@@ -84,6 +84,19 @@ export function queueSuite(create: () => Promise<QueueWorld>): void {
   });
 
   describe('delivering', () => {
+    it('says how often the news was passed on, of several rings that of the least', async () => {
+      await start();
+      queue.ring(POOL, 2);
+      await news.atLeast(1);
+      expect(news.all).toEqual([{ pool: POOL, passed: 2 }]);
+      news.endAll();
+      for (const passed of [4, 1, 3]) queue.ring(POOL, passed);
+      // The first may be on its way already.
+      while (news.all.at(-1)!.passed !== 1) await news.atLeast(news.all.length + 1);
+      await world.settled(queue, POOL);
+      expect(news.all.slice(1).map(({ passed }) => passed)).not.toContain(3);
+    });
+
     it('delivers news of a pool after a ring', async () => {
       await start();
       queue.ring(OTHER);

@@ -76,10 +76,10 @@ export class BullQueue implements WorkQueue {
     poll();
   }
 
-  ring(pool: string): void {
+  ring(pool: string, passed = 0): void {
     if (this.#closed) return;
     if (!this.#connections.up) return this.#lose(pool);
-    void this.#send(pool);
+    void this.#send(pool, passed);
   }
 
   isPaused(pool: string): boolean {
@@ -147,9 +147,9 @@ export class BullQueue implements WorkQueue {
     return queue;
   }
 
-  async #send(pool: string): Promise<void> {
+  async #send(pool: string, passed: number): Promise<void> {
     try {
-      await this.#poolOf(pool).ring();
+      await this.#poolOf(pool).ring(passed);
       this.#refused = undefined;
     } catch (error) {
       this.#refuse(error as Error);

@@ -36,7 +36,8 @@ export class PoolQueue {
   readonly bull: Bull.Queue;
   #paused = false;
   #adding: Promise<void> | undefined;
-  #again = false;
+  /** Of a ring that is to be added: how often it was passed on. */
+  #due: number | undefined;
   #crowded = false;
   #taking = false;
   #stopped = false;
@@ -78,9 +79,9 @@ export class PoolQueue {
     return ['paused', 'resumed'].map((event) => this.bull.toKey(event));
   }
 
-  /** Adds a ring, at most one at a time; rejects if Redis did not take it. */
-  ring(): Promise<void> {
-    this.#again = true;
+  /** Adds a ring, at most one at a time; rejects if Redis did not take it. @param passed see Delivery */
+  ring(passed: number): Promise<void> {
+    this.#due = Math.min(passed, this.#due ?? passed);
     return (this.#adding ??= this.#add().finally(() => {
       this.#adding = undefined;
     }));
@@ -91,7 +92,7 @@ export class PoolQueue {
     if (this.#taking) return;
     this.#taking = true;
     // Whatever its name: a job that a person added by hand rings as well.
-    this.bull.process('*', OVERLAP, () => this.#deliver(work)).catch(this.options.trouble);
+    this.bull.process('*', OVERLAP, ({ data }) => this.#deliver(work, data)).catch(this.options.trouble);
   }
 
   /** Asks whether the queue is paused; true if that changed. */
@@ -138,19 +139,22 @@ export class PoolQueue {
   }
 
   async #add(): Promise<void> {
-    while (this.#again) {
-      this.#again = false;
+    while (this.#due !== undefined) {
+      const passed = this.#due;
+      this.#due = undefined;
       if (this.#crowded) this.#crowded = (await this.bull.getWaitingCount()) >= PLENTY;
       if (this.#crowded) continue;
       // Fresh and prefixed: Bull ignores an id that it has, and one of its own words would break the queue.
-      const added = this.bull.add('ring', { from: this.options.sender }, { jobId: `ring-${randomUUID()}` });
+      const added = this.bull.add('ring', { from: this.options.sender, passed }, { jobId: `ring-${randomUUID()}` });
       const [waiting] = await Promise.all([this.bull.getWaitingCount(), added]);
       this.#crowded = waiting >= PLENTY;
     }
   }
 
-  #deliver(work: (delivery: Delivery) => Promise<void>): Promise<void> {
-    const delivery = work({ pool: this.options.pool }).finally(() => this.#deliveries.delete(delivery));
+  #deliver(work: (delivery: Delivery) => Promise<void>, { passed }: { passed?: unknown }): Promise<void> {
+    // What a person added by hand, or an older version, says nothing of it.
+    const times = Number.isInteger(passed) ? (passed as number) : 0;
+    const delivery = work({ pool: this.options.pool, passed: times }).finally(() => this.#deliveries.delete(delivery));
     this.#deliveries.add(delivery);
     return delivery;
   }

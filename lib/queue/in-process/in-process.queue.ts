@@ -5,7 +5,8 @@ import type { Delivery, QueueHealth, WorkQueue } from '../queue.port.js';
 const OVERLAP = 2;
 
 export class InProcessQueue implements WorkQueue {
-  readonly #rung = new Set<string>();
+  /** How often the news of each pool was passed on. */
+  readonly #rung = new Map<string, number>();
   readonly #delivering = new Map<string, number>();
   readonly #deliveries = new Set<Promise<void>>();
   #work: ((delivery: Delivery) => Promise<void>) | undefined;
@@ -24,8 +25,8 @@ export class InProcessQueue implements WorkQueue {
     this.#deliverSoon();
   }
 
-  ring(pool: string): void {
-    this.#rung.add(pool);
+  ring(pool: string, passed = 0): void {
+    this.#rung.set(pool, Math.min(passed, this.#rung.get(pool) ?? passed));
     this.#deliverSoon();
   }
 
@@ -53,16 +54,16 @@ export class InProcessQueue implements WorkQueue {
     this.#intended = true;
     queueMicrotask(() => {
       this.#intended = false;
-      for (const pool of this.#rung) this.#deliver(pool);
+      for (const [pool, passed] of this.#rung) this.#deliver(pool, passed);
     });
   }
 
-  #deliver(pool: string): void {
+  #deliver(pool: string, passed: number): void {
     const under = this.#delivering.get(pool) ?? 0;
     if (!this.#work || this.#stopped || under === OVERLAP) return;
     this.#rung.delete(pool);
     this.#delivering.set(pool, under + 1);
-    const delivery = this.#work({ pool }).finally(() => {
+    const delivery = this.#work({ pool, passed }).finally(() => {
       this.#deliveries.delete(delivery);
       this.#delivering.set(pool, this.#delivering.get(pool)! - 1);
       if (this.#rung.has(pool)) this.#deliverSoon();

@@ -16,8 +16,8 @@ const claimsOf = (count: number) => Array.from({ length: count }, (_, index) => 
 function coordinatorOf(
   execute: (claim: Claim) => Promise<void>,
   concurrency: number,
-  claims: (outcomes: readonly Outcome[]) => Promise<readonly Claim[]> = async () => [],
-  { alone = false, rated = [] as string[] } = {},
+  claims: (outcomes: readonly Outcome[], limit: number) => Promise<readonly Claim[]> = async () => [],
+  { alone = false, rated = [] as string[], released = (): boolean => false } = {},
 ) {
   const told: (readonly Outcome[])[] = [];
   const examined: { readonly id: number; readonly beats: number }[] = [];
@@ -29,12 +29,20 @@ function coordinatorOf(
     async stopPending() {
       return { running: [], ended: [], released: false, more: false };
     },
-    async beat(outcomes: readonly Outcome[], _request: ClaimRequest) {
+    async beat(outcomes: readonly Outcome[], { limit }: ClaimRequest) {
       if (outcomes.length > 0) told.push(outcomes);
       heard?.();
       const verdicts = outcomes.map(() => 'committed' as const);
-      const claimed = await claims(outcomes);
-      return { verdicts, endedRuns: [], released: false, claims: claimed, again: null, outdated: false, rings: [] };
+      const claimed = await claims(outcomes, limit);
+      return {
+        verdicts,
+        endedRuns: [],
+        released: released(),
+        claims: claimed,
+        again: null,
+        outdated: false,
+        rings: [],
+      };
     },
   } as Partial<Ledger> as Ledger;
   const executionOf = (claim: Claim): Execution => ({
@@ -56,7 +64,7 @@ function coordinatorOf(
   const rung: string[] = [];
   let deliver!: Parameters<WorkQueue['start']>[1];
   const queue = {
-    ring: (pool) => void rung.push(pool),
+    ring: (pool, passed = 0) => void rung.push(passed === 0 ? pool : `${pool} ${passed}`),
     isPaused: () => false,
     start: async (_pools, work) => {
       deliver = work;
@@ -76,7 +84,7 @@ function coordinatorOf(
   const settled = async (count: number): Promise<void> => {
     while (told.flat().length < count) await new Promise<void>((resolve) => (heard = resolve));
   };
-  const hear = (pool: string): void => void deliver({ pool });
+  const hear = (pool: string, passed = 0): void => void deliver({ pool, passed });
   return { coordinator, told, examined, settled, rung, hear };
 }
 
@@ -201,12 +209,47 @@ describe('the coordinator', () => {
     hear('default');
     expect(rung).toEqual([]);
     jest.advanceTimersByTime(1000);
-    expect(rung).toEqual(['default']);
+    expect(rung).toEqual(['default 1']);
     // It has come back: later.
+    hear('default', 3);
+    jest.advanceTimersByTime(900);
+    expect(rung).toEqual(['default 1']);
+    jest.advanceTimersByTime(100);
+    expect(rung).toEqual(['default 1', 'default 4']);
+    // It was everywhere.
+    hear('default', 5);
+    jest.advanceTimersByTime(10_000);
+    expect(rung).toHaveLength(2);
+    hear('default', 2);
     hear('default');
-    jest.advanceTimersByTime(400);
-    expect(rung).toEqual(['default']);
     coordinator.close();
+    expect(rung.slice(2)).toEqual(['default 1']);
+  });
+
+  it('tells once that there is more than it takes, and again when something became ready since', async () => {
+    let next = 0;
+    let releases = 0;
+    const ends: (() => void)[] = [];
+    const claims = async (_outcomes: readonly Outcome[], limit: number): Promise<readonly Claim[]> =>
+      Array.from({ length: limit }, () => claimOf(++next));
+    const { coordinator, rung, settled } = coordinatorOf(
+      () => new Promise((resolve) => ends.push(resolve)),
+      1,
+      claims,
+      { released: () => releases-- > 0 },
+    );
+    await coordinator.start();
+    coordinator.accept([claimOf(++next)]);
+    const endOne = async (count: number): Promise<void> => {
+      while (ends.length < count) await new Promise(setImmediate);
+      ends[count - 1]!();
+      await settled(count);
+      while (ends.length < count + 1) await new Promise(setImmediate);
+    };
+    for (let count = 1; count <= 4; count++) await endOne(count);
+    expect(rung).toEqual(['default']);
+    releases = 1;
+    for (let count = 5; count <= 8; count++) await endOne(count);
     expect(rung).toEqual(['default', 'default']);
   });
 });
