@@ -24,6 +24,9 @@ export async function prepareDataDirectory(directory: string, snapshot: string |
   if (existsSync(data)) {
     // PGlite would make a new database over the remains.
     if (!existsSync(join(data, 'PG_VERSION'))) throw corrupt(data, 'it has no file PG_VERSION');
+    // PostgreSQL's own lock, which says nothing here (each PGlite has the same pid): killed between its creation and its
+    // writing, it is empty, and PostgreSQL would refuse that for good.
+    await rm(join(data, 'postmaster.pid'), { force: true });
     return data;
   }
   if (snapshot === undefined) {

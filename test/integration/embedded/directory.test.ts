@@ -68,6 +68,15 @@ describe('the directory of an embedded database', () => {
     expect(existsSync(join(directory, 'postgres.unfinished'))).toBe(false);
   });
 
+  it.each([
+    ['created', ''],
+    ['written in part', '-'],
+  ])('is opened when a start was killed with the lock of PostgreSQL just %s', async (_when, lock) => {
+    const directory = await madeDirectory();
+    writeFileSync(join(directory, 'postgres/postmaster.pid'), lock);
+    expect(await query(directory, 'SELECT n FROM kept')).toEqual([{ n: 1 }]);
+  });
+
   it('is made by initdb where there is no snapshot to start from', async () => {
     const directory = temporaryDirectory();
     // The default is only looked for next to the module: a copy of the build without it has none.
