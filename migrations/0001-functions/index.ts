@@ -9,20 +9,13 @@
 // Every access to a large table is by `id = ANY(...)` or a LATERAL look-up that cannot be flattened (OFFSET 0), so that
 // no statistics, however wrong, make the planner scan it. `upstream + 0` is what the index on it is made of.
 import { BEAT, TAKE_BACK, HAND_BACK } from './beating.js';
-import {
-  CLAIM,
-  RAISE_HOLDERS,
-  CLAIM_READY,
-  CLAIM_RUN,
-  DESCRIBE_CLAIMS,
-  DESCRIBE_HELD,
-  POOLS_TO_RING,
-} from './claiming.js';
+import { RAISE_HOLDERS, CLAIM_READY, CLAIM_RUN } from './claiming.js';
 import { MOVED, FOLLOW, CONCLUDE, NOTE_LANES, TALLY, FINISH } from './ending.js';
 import { RELEASE } from './releasing.js';
 import { INSERT_RUNNING } from './requesting.js';
 import { TOKENS_LEFT, PLACES_LEFT, TOKEN_DUE, GATE_OPENS, BOUND_POOLS } from './limits.js';
 import { CANCEL_PENDING, ASK_TO_STOP, DOOM_PENDING, CANCEL_RUN, STOP_PENDING, FIRE_RETRIES } from './stopping.js';
+import { CLAIM, DESCRIBE_CLAIMS, DESCRIBE_HELD, POOLS_TO_RING } from './telling.js';
 
 /** In the order in which they are made: functions of SQL need what they call. */
 export const FUNCTIONS: readonly string[] = [

@@ -1,6 +1,6 @@
 // How a request for one materialization is recorded as already running, claimed by the process that asks.
-import { DESCRIPTION, toldBy } from './claiming.js';
 import { ENTER } from './lanes.js';
+import { DESCRIPTION, toldBy } from './telling.js';
 
 /**
  * A run of one materialization, with its claim, in one transaction. `run` null: nothing was written, since the process was
