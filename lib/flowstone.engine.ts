@@ -72,7 +72,7 @@ export class FlowStoneEngine {
   readonly membership: Membership;
   readonly waits: Waits;
   readonly coordinator: Coordinator;
-  readonly signals = new RunSignals();
+  readonly signals = new RunSignals(() => this.queue.hearEnds((run) => this.signals.ended(run)));
   readonly views: RunViews;
   readonly reader: RequestReader;
   readonly requester: RunRequester;
@@ -294,6 +294,7 @@ export class FlowStoneEngine {
 
   async #runEnded(id: number): Promise<void> {
     this.signals.ended(id);
+    this.queue.tellEnd(id);
     const run = await this.ledger.run(id);
     if (!run) return;
     const { success, skipped, failed, upstream_failed: unable, cancelled } = run.counts;

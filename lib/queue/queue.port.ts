@@ -41,6 +41,10 @@ export interface WorkQueue {
    * @param passed of news that is passed on: see Delivery. Of several that become one, the least counts.
    */
   ring(pool: string, passed?: number): void;
+  /** A run ended: other processes may wait for it. Called after the commit; cheap, coalesced, never throws, may be lost. */
+  tellEnd(run: number): void;
+  /** From now on `ended` hears of runs that ended, here or elsewhere, where the news leaves a process. Once. */
+  hearEnds(ended: (run: number) => void): void;
   /** Whether nothing of the pool is to be begun (a person paused its queue). */
   isPaused(pool: string): boolean;
   /** Never rejects. */

@@ -9,7 +9,7 @@ import type { ExecutionProgress, RunSignals } from './run.signals.js';
 import type { RunWait } from './waits.js';
 import { hasEnded, type RunResult, type RunView, type RunViews } from './run.view.js';
 
-/** How often a run is looked at that another process may end, or that may only wait, ms. */
+/** How often a run is looked at that another process may end, whose news may be lost, or that may only wait, ms. */
 const POLL = 500;
 /** The same where nobody but this process can end it, who is told. */
 const POLL_ALONE = 10_000;

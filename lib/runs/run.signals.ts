@@ -1,4 +1,4 @@
-// News about runs within this process, so that waiting for a run costs no polling. Other processes are heard by poll.
+// News about runs, so that waiting for a run costs no polling: of this process all, of others what the queue brings.
 import { EventEmitter } from 'node:events';
 import { FlowStoneError } from '../flowstone.errors.js';
 
@@ -24,7 +24,11 @@ export class RunSignals {
   readonly #emitter = new EventEmitter().setMaxListeners(0);
 
   #closed = false;
+  #watched = false;
   readonly #executing = new Map<number, Map<number, ExecutionProgress>>();
+
+  /** @param hear called when a run is watched for the first time: news of others is wanted from then on */
+  constructor(private readonly hear: () => void = () => undefined) {}
 
   /** Keeps how far a materialization of the run is; watchers see it at their next look. */
   report(run: number, progress: ExecutionProgress): void {
@@ -62,6 +66,8 @@ export class RunSignals {
 
   /** @param news `ended`: hears of nothing but the end, and costs a busy run no look at it. */
   watch(run: number, news: 'changed' | 'ended'): RunWatch {
+    if (!this.#watched) this.hear();
+    this.#watched = true;
     const event = `${news} ${run}`;
     let heard = false;
     let wake: (() => void) | undefined;

@@ -79,6 +79,25 @@ describe('work', () => {
     expect(await asker.flowstone.load(Total)).toBe(TOTAL);
   });
 
+  it('that ended elsewhere is told at once to who waits for it', async () => {
+    await start('worker', { role: 'worker', pollInterval: NEVER });
+    const { flowstone } = await start('asker', { role: 'api', pollInterval: NEVER });
+    let waited = 0;
+    for (let request = 1; request <= 8; request++) {
+      const holding = gate();
+      executions.hold = () => holding.opened;
+      const run = await flowstone.materialize(Parts, { partition: `p${request}` });
+      const waiting = run.wait();
+      await executions.atLeast(request);
+      const opened = performance.now();
+      holding.open();
+      await waiting;
+      waited += performance.now() - opened;
+    }
+    // Asking twice a second, it would wait for more than 400 ms each time.
+    expect(waited).toBeLessThan(8 * 200);
+  });
+
   it('that a busy worker hears of is begun by an idle one, on the news alone', async () => {
     const held = gate();
     executions.hold = ({ who }) => (who === 'idle' ? Promise.resolve() : held.opened);

@@ -29,6 +29,8 @@ export interface BullQueueOptions {
 export class BullQueue implements WorkQueue {
   readonly #connections: RedisConnections;
   readonly #pools = new Map<string, PoolQueue>();
+  /** Runs whose end others are about to be told. */
+  readonly #ended: number[] = [];
   /** Pools that Redis was not there to be told of. */
   readonly #unsent = new Set<string>();
   /** Resolves when Redis was first heard of, for better or worse. */
@@ -82,6 +84,19 @@ export class BullQueue implements WorkQueue {
     void this.#send(pool, passed);
   }
 
+  tellEnd(run: number): void {
+    if (this.#ended.push(run) > 1) return;
+    setImmediate(() => {
+      const runs = this.#ended.splice(0).join();
+      if (!this.#connections.up) return;
+      void this.#quietly(async () => void (await this.#connections.client.publish(this.#endsChannel, runs)));
+    });
+  }
+
+  hearEnds(ended: (run: number) => void): void {
+    this.#connections.listen([this.#endsChannel], (runs) => runs.split(',').forEach((run) => ended(Number(run))));
+  }
+
   isPaused(pool: string): boolean {
     return this.#pools.get(pool)?.paused ?? false;
   }
@@ -133,6 +148,10 @@ export class BullQueue implements WorkQueue {
     await this.stop();
     await Promise.all(Array.from(this.#pools.values(), (queue) => queue.close()));
     await this.#connections.close();
+  }
+
+  get #endsChannel(): string {
+    return `${this.options.prefix}:flowstone.${this.options.namespace}:ended`;
   }
 
   #poolOf(pool: string): PoolQueue {

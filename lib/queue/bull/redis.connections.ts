@@ -85,9 +85,9 @@ export class RedisConnections {
   }
 
   /** Hears the messages of `channels`, also after reconnecting. */
-  listen(channels: readonly string[], heard: (channel: string) => void): void {
-    this.#subscriber.on('message', (channel: string) => {
-      if (channels.includes(channel)) heard(channel);
+  listen(channels: readonly string[], heard: (message: string) => void): void {
+    this.#subscriber.on('message', (channel: string, message: string) => {
+      if (channels.includes(channel)) heard(message);
     });
     this.#subscriber.subscribe(...channels).catch((error: Error) => {
       if (!this.#closed) this.news.trouble(error);

@@ -30,6 +30,11 @@ export class InProcessQueue implements WorkQueue {
     this.#deliverSoon();
   }
 
+  /** Who waits in this process was told, and others are not reached. */
+  tellEnd(): void {}
+
+  hearEnds(): void {}
+
   isPaused(): boolean {
     return false;
   }
