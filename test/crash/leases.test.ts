@@ -1,53 +1,29 @@
 // Leases of worker processes on one PostgreSQL database: blocked event loops, kills, stops, cut connections.
-import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import type { TestingModule } from '@nestjs/testing';
 import type { DataSource } from 'typeorm';
-import { ledgerDataSource } from '../../lib/ledger/sql/data-source.js';
-import type { Failure, FlowStoneOptions, FlowStoneService, RunHandle } from '../../lib/index.js';
-import { startApp } from '../behaviour/graph.js';
-import { testStorage, type TestStorage } from '../behaviour/storages.js';
+import type { Failure, FlowStoneService, RunHandle } from '../../lib/index.js';
 import { Act, assets, Timed } from './lease-graph.mjs';
-import { journalOf, journalWith, LeaseProcess } from './lease-process.js';
+import { journalOf, journalWith } from './lease-process.js';
 import { build } from './survivor.js';
+import { Workplace } from './workplace.js';
 
 const LEASE = 2500;
 const SWEEP = 400;
 const TIMES = { lease: LEASE, heartbeat: 400, sweep: SWEEP, pollInterval: 200 };
 
-let storage: TestStorage;
-let options: FlowStoneOptions;
-let journal: string;
-/** Asks, and looks for lost processes, but executes nothing. */
-let app: TestingModule;
+let place: Workplace;
 let flowstone: FlowStoneService;
 let database: DataSource;
-let workers: LeaseProcess[];
+let journal: string;
 
 beforeAll(build, 120_000);
 
 beforeEach(async () => {
-  storage = await testStorage('postgres');
-  options = { ...storage.options, ...TIMES };
-  journal = join(options.directory!, 'journal');
-  workers = [];
-  database = await ledgerDataSource(options.storage as { url: string }, 'flowstone').initialize();
-  ({ app, flowstone } = await startApp(assets, { ...options, role: 'api' }));
+  place = await Workplace.open(assets, TIMES);
+  ({ flowstone, database, journal } = place);
 });
 
-afterEach(async () => {
-  for (const worker of workers) worker.signal('SIGCONT');
-  await Promise.all(workers.map((worker) => worker.end()));
-  await app.close();
-  await database.destroy();
-  await storage.remove();
-});
-
-async function work(more: FlowStoneOptions = {}): Promise<LeaseProcess> {
-  const worker = await LeaseProcess.start({ ...options, ...more }, journal);
-  workers.push(worker);
-  return worker;
-}
+afterEach(() => place.close());
 
 async function ask(asset: typeof Act, ...acts: string[]): Promise<RunHandle> {
   await flowstone.addPartitions('acts', acts);
@@ -66,7 +42,7 @@ const begun = () => journalOf(journal).filter(({ what }) => what === 'begins');
 
 describe('a lease', () => {
   it('outlives code that blocks the event loop for several leases', async () => {
-    await work();
+    await place.work();
     const run = await ask(Act, `block:${3 * LEASE}:`);
     await run.wait();
     expect(begun()).toHaveLength(1);
@@ -75,7 +51,7 @@ describe('a lease', () => {
   });
 
   it('reports a block with its length and what executed', async () => {
-    const worker = await work();
+    const worker = await place.work();
     await (await ask(Act, 'block:1600:slow')).wait();
     const event = await found(
       `SELECT a.key AS asset, e.partition, e.detail ->> 'milliseconds' AS ms
@@ -89,11 +65,11 @@ describe('a lease', () => {
   });
 
   it('does not keep an attempt past its timeout, though the event loop is blocked', async () => {
-    const worker = await work();
+    const worker = await place.work();
     await ask(Timed, 'block:4000:');
     await journalWith(journal, ({ length }) => length === 1);
     // Nobody else is there to count.
-    await app.close();
+    await place.app.close();
     const { error } = await found(`SELECT error FROM flowstone.materializations WHERE status = 'failed'`);
     expect(error).toMatchObject({ code: 'FLOWSTONE_EXECUTE_TIMEOUT' });
     expect(journalOf(journal)).toHaveLength(1);
@@ -109,11 +85,11 @@ describe('a lease', () => {
   });
 
   it('tells of a timeout in one process: the one that recorded it', async () => {
-    await app.close();
     const failures: Failure[] = [];
     const onFailure = (failure: Failure): void => void failures.push(failure);
-    ({ app, flowstone } = await startApp(assets, { ...options, role: 'api', onFailure }));
-    const stopped = await work();
+    await place.restart({ onFailure });
+    ({ flowstone } = place);
+    const stopped = await place.work();
     const run = await ask(Timed, 'wait:1500:');
     await journalWith(journal, ({ length }) => length === 1);
     stopped.signal('SIGSTOP');
@@ -126,11 +102,11 @@ describe('a lease', () => {
   });
 
   it('of a killed process gives its work to another within lease, sweep and a second', async () => {
-    await Promise.all([work(), work()]);
+    await Promise.all([place.work(), place.work()]);
     const run = await ask(Act, 'wait:1000:');
     const [first] = await journalWith(journal, ({ length }) => length === 1);
     const killed = Date.now();
-    workers.find(({ pid }) => pid === first!.pid)!.signal('SIGKILL');
+    place.workers.find(({ pid }) => pid === first!.pid)!.signal('SIGKILL');
     const lines = await journalWith(journal, (all) => all.length === 2);
     expect(lines[1]!.at - killed).toBeLessThan(LEASE + SWEEP + 1000);
     await run.wait();
@@ -142,11 +118,11 @@ describe('a lease', () => {
   });
 
   it('of a stopped process is given up; woken, it commits nothing of that and works on', async () => {
-    const stopped = await work();
+    const stopped = await place.work();
     const run = await ask(Act, 'wait:2500:');
     await journalWith(journal, ({ length }) => length === 1);
     stopped.signal('SIGSTOP');
-    const other = await work();
+    const other = await place.work();
     const lines = await journalWith(journal, (all) => all.length >= 2);
     expect(lines[1]!.pid).toBe(other.pid);
     stopped.signal('SIGCONT');

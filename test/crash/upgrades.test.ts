@@ -2,53 +2,32 @@
 // restart under load.
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import type { TestingModule } from '@nestjs/testing';
-import type { DataSource } from 'typeorm';
-import { ledgerDataSource } from '../../lib/ledger/sql/data-source.js';
 import type { FlowStoneOptions, FlowStoneService, RunHandle } from '../../lib/index.js';
-import { startApp } from '../behaviour/graph.js';
-import { testStorage, type TestStorage } from '../behaviour/storages.js';
 import { violations } from './invariants.js';
-import { journalOf, journalWith, LeaseProcess } from './lease-process.js';
+import { journalOf, journalWith, type LeaseProcess } from './lease-process.js';
 import { build } from './survivor.js';
 import { versions } from './upgrade-graph.mjs';
+import { Workplace } from './workplace.js';
 
 const LEASE = 1500;
 const TIMES = { lease: LEASE, heartbeat: 250, sweep: 250, pollInterval: 100 };
 
-let storage: TestStorage;
-let options: FlowStoneOptions;
-let journal: string;
-/** Asks and looks, but executes nothing; of the old version. */
-let app: TestingModule;
+/** Its application is of the old version. */
+let place: Workplace;
 let flowstone: FlowStoneService;
-let database: DataSource;
-let workers: LeaseProcess[];
+let journal: string;
 
 beforeAll(build, 120_000);
 
 beforeEach(async () => {
-  storage = await testStorage('postgres');
-  options = { ...storage.options, ...TIMES };
-  journal = join(options.directory!, 'journal');
-  workers = [];
-  database = await ledgerDataSource(options.storage as { url: string }, 'flowstone').initialize();
-  ({ app, flowstone } = await startApp(versions.v1, { ...options, role: 'api' }));
+  place = await Workplace.open(versions.v1, TIMES);
+  ({ flowstone, journal } = place);
 });
 
-afterEach(async () => {
-  await Promise.all(workers.map((worker) => worker.end()));
-  await app.close();
-  await database.destroy();
-  await storage.remove();
-});
+afterEach(() => place.close());
 
-async function work(version: keyof typeof versions, more: FlowStoneOptions = {}): Promise<LeaseProcess> {
-  const declares = { module: './upgrade-graph.mjs', version };
-  const worker = await LeaseProcess.start({ ...options, ...more }, journal, declares);
-  workers.push(worker);
-  return worker;
-}
+const work = (version: keyof typeof versions, more?: FlowStoneOptions): Promise<LeaseProcess> =>
+  place.work(more, { module: './upgrade-graph.mjs', version });
 
 async function kill(worker: LeaseProcess): Promise<void> {
   worker.signal('SIGKILL');
@@ -232,11 +211,11 @@ describe('a rolling restart of workers under load', () => {
       const lines = journalOf(journal);
       expect(lines.filter(({ what }) => what === 'aborted')).toEqual([]);
       expect(lines.filter(({ what }) => what === 'begins')).toHaveLength(300);
-      const [used] = await database.query(
+      const [used] = await place.database.query(
         'SELECT max(attempts) AS attempts, max(rescues) AS rescues, max(epoch) AS epoch FROM flowstone.materializations',
       );
       expect(used).toMatchObject({ attempts: 1, rescues: 0 });
-      expect(await violations(database, join(options.directory!, 'values'))).toEqual([]);
+      expect(await violations(place.database, join(place.options.directory!, 'values'))).toEqual([]);
     },
     60_000,
   );

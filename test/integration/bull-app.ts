@@ -1,21 +1,16 @@
 // Applications on PostgreSQL and Redis that tests of the Bull transport share: who executed what, and when.
 import { EventEmitter, once } from 'node:events';
-import { Inject, Logger, type LoggerService } from '@nestjs/common';
-import { Test, type TestingModule } from '@nestjs/testing';
-import type { Queue } from 'bull';
-import { getQueueToken } from '@nestjs/bull';
+import { Inject } from '@nestjs/common';
 import {
   all,
   Asset,
   DependsOn,
-  FlowStoneModule,
-  FlowStoneService,
   Partitions,
   type AssetContext,
   type FlowStoneOptions,
   type InputsOf,
 } from '../../lib/index.js';
-import { FlowStoneBullModule, flowstoneQueue } from '../../lib/queue/bull/index.js';
+import { startOnBull, type BullApp } from './start-on-bull.js';
 
 /** Which application an asset's instance belongs to. */
 const WHO = Symbol('who');
@@ -93,30 +88,12 @@ export class Heavy {
   }
 }
 
-export interface BullApp {
-  readonly app: TestingModule;
-  readonly flowstone: FlowStoneService;
-  /** The Bull queue of a pool (`default` or `heavy`), as Nest gives it to whoever injects it. */
-  bull(pool: string): Queue;
-}
-
 /** What all applications have logged. */
 export const log: string[] = [];
 
-/** Starts an application of the assets above. */
+/** Starts an application of the assets above, with the queues of the pools `default` and `heavy`. */
 export async function startBullApp(who: string, options: FlowStoneOptions): Promise<BullApp> {
-  const app = await Test.createTestingModule({
-    imports: [FlowStoneModule.forRoot(options), FlowStoneBullModule.forPools('default', 'heavy')],
-    providers: [{ provide: WHO, useValue: who }, Parts, Doubles, Total, Heavy],
-  }).compile();
   const note = (message: unknown): void => void log.push(String(message));
-  const logger: LoggerService = { log: note, warn: note, error: note };
-  // After compile(), which sets a logger of its own.
-  Logger.overrideLogger(logger);
-  await app.init();
-  return {
-    app,
-    flowstone: app.get(FlowStoneService),
-    bull: (pool) => app.get<Queue>(getQueueToken(flowstoneQueue(pool)), { strict: false }),
-  };
+  const providers = [{ provide: WHO, useValue: who }, Parts, Doubles, Total, Heavy];
+  return startOnBull(providers, ['default', 'heavy'], options, { log: note, warn: note, error: note });
 }

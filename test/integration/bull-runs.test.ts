@@ -9,7 +9,8 @@ import { Asset, type FlowStoneOptions, type RedisQueue } from '../../lib/index.j
 import { gate, startApp } from '../behaviour/graph.js';
 import { startPrivateRedis } from '../services/server.mjs';
 import { freshDatabase, redisUrl, type FreshDatabase } from '../services/services.js';
-import { executions, Heavy, log, Parts, startBullApp, Total, type BullApp } from './bull-app.js';
+import { executions, Heavy, log, Parts, startBullApp, Total } from './bull-app.js';
+import type { BullApp } from './start-on-bull.js';
 
 /** So rarely that nothing is found by polling: what happens is due to rings. */
 const NEVER = '1h';

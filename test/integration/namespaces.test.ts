@@ -2,24 +2,18 @@
 // one does, the other must not see, run, wait for, stop or remove.
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { Logger } from '@nestjs/common';
-import { Test, type TestingModule } from '@nestjs/testing';
-import { getQueueToken } from '@nestjs/bull';
-import type { Queue } from 'bull';
 import {
   Asset,
   DependsOn,
-  FlowStoneModule,
-  FlowStoneService,
   Partitions,
   type AssetContext,
   type FlowStoneOptions,
   type InputsOf,
 } from '../../lib/index.js';
-import { FlowStoneBullModule, flowstoneQueue } from '../../lib/queue/bull/index.js';
 import { gate } from '../behaviour/graph.js';
 import { testStorage, type TestStorage } from '../behaviour/storages.js';
 import { redisUrl } from '../services/services.js';
+import { startOnBull, type BullApp } from './start-on-bull.js';
 
 const POOL = 'narrow';
 
@@ -49,27 +43,13 @@ function assetsOf(namespace: string) {
   return [Counted, Part];
 }
 
-interface Side {
-  readonly app: TestingModule;
-  readonly flowstone: FlowStoneService;
-  readonly queue: Queue;
-}
-
-async function startSide(namespace: string, options: FlowStoneOptions): Promise<Side> {
-  const app = await Test.createTestingModule({
-    imports: [FlowStoneModule.forRoot({ ...options, namespace }), FlowStoneBullModule.forPools(POOL)],
-    providers: assetsOf(namespace),
-  }).compile();
-  Logger.overrideLogger(false);
-  await app.init();
-  const queue = app.get<Queue>(getQueueToken(flowstoneQueue(POOL)), { strict: false });
-  return { app, flowstone: app.get(FlowStoneService), queue };
-}
+const startSide = (namespace: string, options: FlowStoneOptions): Promise<BullApp> =>
+  startOnBull(assetsOf(namespace), [POOL], { ...options, namespace });
 
 describe('two applications in one database and one Redis', () => {
   let storage: TestStorage;
-  let one: Side;
-  let two: Side;
+  let one: BullApp;
+  let two: BullApp;
 
   beforeEach(async () => {
     storage = await testStorage('postgres');
@@ -144,8 +124,8 @@ describe('two applications in one database and one Redis', () => {
     expect(await (await two.flowstone.materialize('part', { partition: 'x' })).wait()).toMatchObject({
       counts: { success: 2 },
     });
-    await two.queue.pause();
-    expect(await one.queue.isPaused()).toBe(false);
+    await two.bull(POOL).pause();
+    expect(await one.bull(POOL).isPaused()).toBe(false);
     await expect(two.flowstone.cancel(held.id)).rejects.toMatchObject({ code: 'FLOWSTONE_RUN_NOT_FOUND' });
     go.open();
     expect((await held.wait()).counts).toMatchObject({ success: 2 });
@@ -154,7 +134,7 @@ describe('two applications in one database and one Redis', () => {
   });
 
   it('collect and delete only their own', async () => {
-    const versions = new Map<Side, number[]>();
+    const versions = new Map<BullApp, number[]>();
     for (const side of [one, two]) {
       for (let n = 0; n < 3; n++) await (await side.flowstone.materialize('number', { force: true })).wait();
       versions.set(
@@ -163,7 +143,7 @@ describe('two applications in one database and one Redis', () => {
       );
     }
     expect(await two.flowstone.collect()).toMatchObject({ values: 2 });
-    const load = ({ flowstone }: Side, version: number) => flowstone.load('number', { version });
+    const load = ({ flowstone }: BullApp, version: number) => flowstone.load('number', { version });
     for (const version of versions.get(one)!) expect(await load(one, version)).toMatch(/^a \d/);
     await expect(load(two, versions.get(two)![2]!)).rejects.toMatchObject({ code: 'FLOWSTONE_IO_VERSION_NOT_KEPT' });
     await two.flowstone.delete('number');
