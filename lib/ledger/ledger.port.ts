@@ -204,6 +204,8 @@ export interface Settled {
 
 /** What one beat brought about: settled outcomes, and claims. */
 export interface Beat extends Settled {
+  /** Whether what became ready by the outcomes, or a place that they gave back, may be left to others. */
+  readonly fresh: boolean;
   readonly claims: readonly Claim[];
   /** In how many ms there may be more to claim without anybody ringing for it (a rate); null: nothing is known. */
   readonly again: number | null;

@@ -359,10 +359,10 @@ export class Coordinator {
 
   /** What a beat answered. An attempt that is `expired` is left to its timer, one that is `fenced` has nothing to say any more. */
   async #takeUp(batch: readonly Finished[], limit: number, beat: Beat): Promise<void> {
-    const { verdicts, endedRuns, released, claims, again, outdated, rings } = beat;
+    const { verdicts, endedRuns, released, fresh, claims, again, outdated, rings } = beat;
     const full = limit > 0 && claims.length >= limit;
     if (full || released) this.#more = true;
-    if (released || claims.length < limit) this.#known.clear();
+    if (fresh || claims.length < limit) this.#known.clear();
     if (full) this.#ringFor(claims);
     for (const pool of rings) this.queue.ring(pool);
     if (again !== null) this.#unrung.set(Math.max(again, LEAST_LOOK));

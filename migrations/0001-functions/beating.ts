@@ -6,12 +6,12 @@ import { ENTER } from './lanes.js';
  * claimed. Either half may be empty. Guard of the first: running at this epoch; a success also before its deadline. A
  * row whose cancel was asked for does not go back: it ends cancelled. Plan: primary keys.
  * Returns how those stand that did not move, the runs that ended, whether work was released that the claim did not see,
- * the claims, and where others may find something.
+ * or that it may have left to others (`fresh`), the claims, and where others may find something.
  */
 export const BEAT = `CREATE FUNCTION beat(p_namespace integer, p_ids bigint[], p_outcomes json, p_consumers bigint[],
   p_consumed bigint[], p_process text, p_limit integer, p_assets bytea, p_batched integer[],
   p_sizes integer[],
-  OUT standing json, OUT ended bigint[], OUT released boolean, OUT claims json, OUT again float8, OUT outdated boolean,
+  OUT standing json, OUT ended bigint[], OUT released boolean, OUT fresh boolean, OUT claims json, OUT again float8, OUT outdated boolean,
   OUT rings text[])
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
@@ -29,7 +29,7 @@ DECLARE
   v_gates bigint[];
   v_left integer := p_limit;
 BEGIN
-  ended := '{}'; released := false;
+  ended := '{}'; released := false; fresh := false;
   IF p_limit > 0 THEN
     ${ENTER}
     IF outdated IS NOT false THEN v_left := 0; END IF;
@@ -104,8 +104,10 @@ BEGIN
       FROM conclude(p_namespace, v_moved, p_process, v_left, p_assets, p_batched) c;
       v_left := v_left - COALESCE(cardinality(v_claimed), 0);
     END IF;
+    -- Beside what was taken at once.
+    fresh := v_lanes IS NOT NULL OR v_gave;
     -- A claim below sees what was released.
-    released := p_limit = 0 AND (v_lanes IS NOT NULL OR v_gave);
+    released := p_limit = 0 AND fresh;
   END IF;
   -- Where something was taken at once nothing else was ready before.
   IF v_left > 0 AND (v_claimed IS NULL OR v_lanes IS NOT NULL) THEN

@@ -49,6 +49,7 @@ export function workBehaviours(world: () => World): void {
     const { claims, released } = await world().ledger.beat([success(a)], request);
     expect(claims).toMatchObject([{ asset: 'b' }]);
     expect(released).toBe(false);
+    expect(await world().ledger.beat([success(claims[0]!)], request)).toMatchObject({ claims: [], fresh: false });
   });
 
   it('claims of what a beat releases the most urgent that are its own, and offers the rest', async () => {
@@ -62,6 +63,7 @@ export function workBehaviours(world: () => World): void {
     ]);
     const a = await world().claimOne();
     const first = await world().ledger.beat([success(a)], { ...by('one', ['a', 'b', 'c', 'd']), limit: 2 });
+    expect(first.fresh).toBe(true);
     expect(first.claims).toMatchObject([
       {
         asset: 'd',

@@ -125,7 +125,7 @@ export class MemoryLedger implements Ledger {
     // A claim sees all that was released.
     const released = settled.released && request.limit === 0;
     // There are no others.
-    return { ...settled, released, ...work.claim(this.#state, request), rings: [] };
+    return { ...settled, released, fresh: settled.released, ...work.claim(this.#state, request), rings: [] };
   }
 
   async fireTimers(): ReturnType<Ledger['fireTimers']> {

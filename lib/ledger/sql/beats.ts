@@ -21,6 +21,7 @@ interface BeatRow {
   readonly standing: readonly Standing[] | null;
   readonly ended: readonly number[];
   readonly released: boolean;
+  readonly fresh: boolean;
   readonly claims: ClaimColumns | null;
   readonly again: number | null;
   /** Null: the process is gone, or nothing was asked for. */
@@ -30,7 +31,7 @@ interface BeatRow {
 
 const NOTHING: Beat = {
   ...{ verdicts: [], endedRuns: [], released: false, claims: [] },
-  ...{ again: null, outdated: false, rings: [] },
+  ...{ fresh: false, again: null, outdated: false, rings: [] },
 };
 
 const NO_ASSETS = Buffer.alloc(0);
@@ -107,7 +108,7 @@ export class Beats {
       released ||= settled.released;
       for (const pool of settled.rings) rings.add(pool);
     }
-    return { ...NOTHING, verdicts, endedRuns, released, rings: [...rings] };
+    return { ...NOTHING, verdicts, endedRuns, released, fresh: released, rings: [...rings] };
   }
 
   /** The outcome was not written, and never can be: the materialization fails and says why, so that its run ends. */
@@ -147,13 +148,13 @@ export class Beats {
       ...[this.namespace, numbers(ids), json(rows), numbers(consumers), numbers(consumed)],
       ...[request?.process ?? '', request?.limit ?? 0, assets, batched?.assets ?? null, batched?.sizes ?? null],
     ]);
-    const { standing, ended: endedRuns, released, claims: claimed, again, outdated, rings } = row!;
+    const { standing, ended: endedRuns, released, fresh, claims: claimed, again, outdated, rings } = row!;
     const verdictOf = this.#verdicts(first, standing ?? []);
     const verdicts = outcomes.map((outcome) =>
       first.get(outcome.id) === outcome ? (verdictOf.get(outcome.id) ?? 'committed') : 'fenced',
     );
     const claims = await this.claims.records(this.database, claimed);
-    return { verdicts, endedRuns, released, claims, again, outdated: outdated === true, rings };
+    return { verdicts, endedRuns, released, fresh, claims, again, outdated: outdated === true, rings };
   }
 
   /** What was not written is fenced; or past its deadline; or was written by a commit that lost its answer. */

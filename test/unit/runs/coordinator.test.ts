@@ -17,7 +17,7 @@ function coordinatorOf(
   execute: (claim: Claim) => Promise<void>,
   concurrency: number,
   claims: (outcomes: readonly Outcome[], limit: number) => Promise<readonly Claim[]> = async () => [],
-  { alone = false, rated = [] as string[], released = (): boolean => false } = {},
+  { alone = false, rated = [] as string[], fresh = (): boolean => false } = {},
 ) {
   const told: (readonly Outcome[])[] = [];
   const examined: { readonly id: number; readonly beats: number }[] = [];
@@ -37,7 +37,8 @@ function coordinatorOf(
       return {
         verdicts,
         endedRuns: [],
-        released: released(),
+        released: false,
+        fresh: fresh(),
         claims: claimed,
         again: null,
         outdated: false,
@@ -236,7 +237,7 @@ describe('the coordinator', () => {
       () => new Promise((resolve) => ends.push(resolve)),
       1,
       claims,
-      { released: () => releases-- > 0 },
+      { fresh: () => releases-- > 0 },
     );
     await coordinator.start();
     coordinator.accept([claimOf(++next)]);

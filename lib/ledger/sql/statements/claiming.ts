@@ -9,7 +9,7 @@ import { statement } from '../statement.js';
  */
 export const BEAT = statement(
   'beat',
-  `SELECT b.standing, b.ended, b.released, b.claims, b.again, b.outdated, array_to_json(b.rings) AS rings FROM fs.beat($1, $2::bigint[], $3::json, $4::bigint[], $5::bigint[],
+  `SELECT b.standing, b.ended, b.released, b.fresh, b.claims, b.again, b.outdated, array_to_json(b.rings) AS rings FROM fs.beat($1, $2::bigint[], $3::json, $4::bigint[], $5::bigint[],
     $6, $7, $8::bytea, $9::integer[], $10::integer[]) b`,
 );
 
