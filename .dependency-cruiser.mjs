@@ -17,17 +17,12 @@ const upwards = FLOORS.slice(0, -1).map((floor, level) => ({
 const PURE = [
   '^lib/(partitions|graph|planning)/',
   '^lib/assets/(asset\\.(definition|key|options|value)|batch\\.failure|definition\\.hash|duration|dependency[^/]*)\\.ts$',
-  '^lib/ledger/(records|transitions)\\.ts$',
+  '^lib/ledger/(records|registrations|transitions|work)\\.ts$',
   '\\.machine\\.ts$',
 ];
 
 /** Plain code and types that no room owns alone. */
-const PURE_MAY_ALSO_USE = [
-  '^lib/flowstone\\.errors\\.ts$',
-  '^lib/io/rows\\.ts$',
-  '^lib/assets/asset\\.context\\.ts$',
-  '^lib/ledger/ledger\\.port\\.ts$',
-];
+const PURE_MAY_ALSO_USE = ['^lib/flowstone\\.errors\\.ts$', '^lib/io/rows\\.ts$', '^lib/assets/asset\\.context\\.ts$'];
 
 /** In the asset room, Nest is for what declares and what discovers. */
 const NEST_IN_ASSETS = '^lib/assets/[^/]+\\.(decorator|metadata|explorer)\\.ts$';

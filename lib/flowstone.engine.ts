@@ -1,7 +1,8 @@
 // The parts of one process put together: what runs between start and stop, without Nest. The module makes one of a
 // Nest application, nestjs-flowstone/testing one of a few classes.
 import type { VersionPolicies } from './ledger/collection.port.js';
-import type { AssetRegistration, CurrentDefinition, Ledger } from './ledger/ledger.port.js';
+import type { Ledger } from './ledger/ledger.port.js';
+import type { AssetRegistration, CurrentDefinition } from './ledger/registrations.js';
 import type { AssetDefinition } from './assets/asset.definition.js';
 import type { ContextLogger } from './assets/asset.context.js';
 import { AssetRegistry, type RegisteredAsset } from './assets/asset.registry.js';

@@ -4,7 +4,8 @@ import { EXPECTED_DURATION, readDuration, type Duration } from './assets/duratio
 import { FlowStoneError } from './flowstone.errors.js';
 import { closest, unknownName } from './graph/did-you-mean.js';
 import type { IoManager } from './io/io-manager.port.js';
-import type { DataSource, PoolRegistration } from './ledger/ledger.port.js';
+import type { DataSource } from './ledger/ledger.port.js';
+import type { PoolRegistration } from './ledger/registrations.js';
 import {
   DEFAULT_RETENTION,
   readRetention,

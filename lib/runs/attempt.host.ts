@@ -2,7 +2,8 @@
 import type { AssetContext, BatchContext, BatchItem, BatchResults, ContextLogger } from '../assets/asset.context.js';
 import type { AssetDefinition } from '../assets/asset.definition.js';
 import type { StoredValue } from '../io/io-manager.port.js';
-import type { Claim, Ledger } from '../ledger/ledger.port.js';
+import type { Ledger } from '../ledger/ledger.port.js';
+import type { Claim } from '../ledger/work.js';
 import type { PartitionSet } from '../partitions/partition-set.js';
 import type { Pulse } from './heartbeat/pulse.js';
 import type { PinLoader, PinnedDependency } from './input.loader.js';

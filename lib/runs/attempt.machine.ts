@@ -1,6 +1,6 @@
 // What becomes of a claimed materialization and of a failed attempt, as pure decisions. No clock, no randomness:
 // the caller passes them in and carries the decision out.
-import type { Claim, Outcome } from '../ledger/ledger.port.js';
+import type { Claim, Outcome } from '../ledger/work.js';
 import type { ErrorRecord } from '../ledger/records.js';
 import { RESCUE_CAP } from '../ledger/transitions.js';
 

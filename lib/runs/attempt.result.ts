@@ -1,7 +1,7 @@
 // What one attempt tells the ledger: what its code reported, and the outcome that follows from its value or its failure.
 import type { ContextReport } from '../assets/asset.context.js';
 import type { StoredValue } from '../io/io-manager.port.js';
-import type { Outcome } from '../ledger/ledger.port.js';
+import type { Outcome } from '../ledger/work.js';
 import type { JsonObject, ValueRecord } from '../ledger/records.js';
 import { Aborted, type Abort } from './abort.js';
 import type { AttemptHost, Prepared } from './attempt.host.js';

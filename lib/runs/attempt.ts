@@ -1,7 +1,7 @@
 // One attempt at one materialization: load, execute, store. It never touches the record itself.
 // What its code is given stands in attempt.context.ts, what is told of it in attempt.result.ts; several at once in batch.ts.
 import { runInContext } from '../assets/asset.context.js';
-import type { Claim, Outcome } from '../ledger/ledger.port.js';
+import type { Claim, Outcome } from '../ledger/work.js';
 import { abortAfter, Aborted, type Abort } from './abort.js';
 import { AttemptContext } from './attempt.context.js';
 import type { AttemptHost, Prepared } from './attempt.host.js';

@@ -1,7 +1,7 @@
 // Materializations of one asset that one call of executeMany computes. Each ends by itself, as soon as its key was yielded,
 // failed or told to stop; what is left when the call ends, fails. It never touches the record itself.
 import { runInContext, type BatchContext, type BatchItem, type ContextLogger } from '../assets/asset.context.js';
-import type { Claim, Outcome } from '../ledger/ledger.port.js';
+import type { Claim, Outcome } from '../ledger/work.js';
 import { Abort, abortAfter } from './abort.js';
 import { partitionOf } from './attempt.context.js';
 import type { AttemptHost, Prepared } from './attempt.host.js';

@@ -3,7 +3,7 @@
 import type { AssetClass, DeclaredAsset } from '../assets/asset.definition.js';
 import type { AssetRegistry } from '../assets/asset.registry.js';
 import { readStored, type KnownCode } from '../assets/stored.definition.js';
-import type { CurrentDefinition } from '../ledger/ledger.port.js';
+import type { CurrentDefinition } from '../ledger/registrations.js';
 import { schemeLeaves, type CustomScheme } from '../partitions/partition-scheme.js';
 
 type Current = ReadonlyMap<string, CurrentDefinition>;

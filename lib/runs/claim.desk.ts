@@ -2,7 +2,8 @@
 import type { AssetDefinition } from '../assets/asset.definition.js';
 import type { AssetRegistry } from '../assets/asset.registry.js';
 import { FlowStoneError } from '../flowstone.errors.js';
-import type { AssetPartitions, Claim, DueDeadline, Ledger } from '../ledger/ledger.port.js';
+import type { AssetPartitions, Ledger } from '../ledger/ledger.port.js';
+import type { Claim, DueDeadline } from '../ledger/work.js';
 import type { HeadRecord } from '../ledger/records.js';
 import { inputsFingerprint } from '../planning/inputs-fingerprint.js';
 import { mustRun } from '../planning/must-run.js';

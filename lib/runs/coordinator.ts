@@ -1,6 +1,7 @@
 // The beat of one process: when outcomes go to the ledger and claims come back. What becomes of claims stands in
 // executor.ts, runs to plan in plan.watch.ts, what is due in timer.watch.ts; this file only keeps the loop fed.
-import type { Beat, Claim, ClaimRequest, DueDeadline, Ledger, Verdict } from '../ledger/ledger.port.js';
+import type { Ledger } from '../ledger/ledger.port.js';
+import type { Beat, Claim, ClaimRequest, DueDeadline, Verdict } from '../ledger/work.js';
 import type { Delivery, WorkQueue } from '../queue/queue.port.js';
 import type { AbortKind } from './abort.js';
 import { Alarm } from './alarm.js';

@@ -1,6 +1,6 @@
 // What the coordinator knows of claims: who looks at them, what is executed of them, and what came of it.
 // Implementations: claim.desk.ts; attempt.ts and batch.ts.
-import type { Claim, DueDeadline, Outcome } from '../ledger/ledger.port.js';
+import type { Claim, DueDeadline, Outcome } from '../ledger/work.js';
 import type { Abort } from './abort.js';
 import type { Failure } from './failure.js';
 

@@ -1,6 +1,6 @@
 // What this process has in hand: claims, each until its outcome is known. They are looked at, wait for a free place and
 // are executed. What is claimed, and when outcomes go to the ledger, is decided in coordinator.ts.
-import type { Claim } from '../ledger/ledger.port.js';
+import type { Claim } from '../ledger/work.js';
 import { Abort, type AbortKind } from './abort.js';
 import { Alarm } from './alarm.js';
 import { AttemptMap } from './attempt.map.js';

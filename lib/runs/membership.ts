@@ -2,14 +2,9 @@
 // What renews the lease stands in heartbeat/.
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import type {
-  AssetRegistration,
-  Claimant,
-  CurrentDefinition,
-  Ledger,
-  PoolRegistration,
-  Renewal,
-} from '../ledger/ledger.port.js';
+import type { Ledger } from '../ledger/ledger.port.js';
+import type { AssetRegistration, CurrentDefinition, PoolRegistration, Renewal } from '../ledger/registrations.js';
+import type { Claimant } from '../ledger/work.js';
 import { crashPoint } from './crash-points.js';
 import type { Heartbeat, HeartbeatNews, MakeHeartbeat } from './heartbeat/heartbeat.port.js';
 import { withPatience } from './patience.js';

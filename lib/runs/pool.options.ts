@@ -2,7 +2,7 @@
 import type { AssetDefinition } from '../assets/asset.definition.js';
 import { readDuration } from '../assets/duration.js';
 import { didYouMean, unknownName } from '../graph/did-you-mean.js';
-import type { PoolBounds, PoolRegistration } from '../ledger/ledger.port.js';
+import type { PoolBounds, PoolRegistration } from '../ledger/registrations.js';
 import { dimensionsOf } from '../partitions/partition-dimensions.js';
 
 /** What bounds a pool, over all processes. `{}`: nothing. */

@@ -1,6 +1,6 @@
 // Where a plan has something to do as soon as it is recorded, so that those who work there are told.
 import { setImmediate as breath } from 'node:timers/promises';
-import type { PlanRows } from '../ledger/ledger.port.js';
+import type { PlanRows } from '../ledger/work.js';
 import type { Catalogue } from './catalogue.js';
 
 /** Entries looked at in one turn of the event loop. */

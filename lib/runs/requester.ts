@@ -1,7 +1,8 @@
 // From a validated request to a recorded run and its handle; cancelling and retrying runs.
 import { currentContext } from '../assets/asset.context.js';
 import { FlowStoneError } from '../flowstone.errors.js';
-import type { ClaimRequest, EntityManager, Ledger } from '../ledger/ledger.port.js';
+import type { EntityManager, Ledger } from '../ledger/ledger.port.js';
+import type { ClaimRequest } from '../ledger/work.js';
 import type { NewRun, RunRequest } from '../ledger/records.js';
 import type { PlanningModel } from '../planning/planning-model.js';
 import type { Coordinator } from './coordinator.js';

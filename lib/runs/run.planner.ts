@@ -1,6 +1,7 @@
 // From a request to a plan, and from a plan to the rows the ledger inserts.
 import { FlowStoneError } from '../flowstone.errors.js';
-import type { Claimant, Ledger, PlanRows, PlanningClaim } from '../ledger/ledger.port.js';
+import type { Ledger } from '../ledger/ledger.port.js';
+import type { Claimant, PlanRows, PlanningClaim } from '../ledger/work.js';
 import type { RunRequest } from '../ledger/records.js';
 import { makePlan, type Plan } from '../planning/plan.js';
 import type { PlanningModel } from '../planning/planning-model.js';

@@ -1,5 +1,6 @@
 // A run as it is shown: the stored record, and `waiting` derived from what is left of it.
-import type { CurrentDefinition, Ledger } from '../ledger/ledger.port.js';
+import type { Ledger } from '../ledger/ledger.port.js';
+import type { CurrentDefinition } from '../ledger/registrations.js';
 import type { MaterializationRecord, RunRecord, RunStatus } from '../ledger/records.js';
 
 /** Failures that a result carries; the rest is a query away. */

@@ -1,7 +1,7 @@
 // What becomes of an attempt whose timeout has passed. No ledger, no thread: who finds it out carries it out.
 import type { AssetDefinition } from '../assets/asset.definition.js';
 import { FlowStoneError } from '../flowstone.errors.js';
-import type { DueDeadline, Outcome } from '../ledger/ledger.port.js';
+import type { DueDeadline, Outcome } from '../ledger/work.js';
 import { decideAfterFailure, NO_RETRY, type RetryRule } from './attempt.machine.js';
 import { errorRecord, placeName, type Failure, type FailurePlace } from './failure.js';
 

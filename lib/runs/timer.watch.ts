@@ -1,5 +1,6 @@
 // What is due by the ledger's clock: retries, deadlines, and the next step of ending a large run early.
-import type { DueDeadline, Ledger } from '../ledger/ledger.port.js';
+import type { Ledger } from '../ledger/ledger.port.js';
+import type { DueDeadline } from '../ledger/work.js';
 import { Alarm } from './alarm.js';
 import { crashPoint } from './crash-points.js';
 

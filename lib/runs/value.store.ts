@@ -5,7 +5,7 @@ import type { AssetRegistry } from '../assets/asset.registry.js';
 import { FlowStoneError } from '../flowstone.errors.js';
 import type { LoadContext, StoredValue } from '../io/io-manager.port.js';
 import type { IoRegistry } from '../io/io.registry.js';
-import type { Claim } from '../ledger/ledger.port.js';
+import type { Claim } from '../ledger/work.js';
 import type { ValueRecord } from '../ledger/records.js';
 import type { Catalogue } from './catalogue.js';
 import { placeName } from './failure.js';

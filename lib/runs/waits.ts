@@ -1,5 +1,6 @@
 // What materializations wait for: the ledger's facts, with what this process knows of workers and queues. Nothing is stored.
-import type { CurrentDefinition, Ledger, StartFacts, WaitFacts } from '../ledger/ledger.port.js';
+import type { Ledger, StartFacts, WaitFacts } from '../ledger/ledger.port.js';
+import type { CurrentDefinition } from '../ledger/registrations.js';
 import type { PlanningFacts, PlanWait } from '../planning/planning.port.js';
 import type { WorkQueue } from '../queue/queue.port.js';
 import { waitReason, type Wait } from './wait.reason.js';

@@ -1,6 +1,7 @@
 // Batches: claims that share a place, and when that is free again.
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import type { Claim, ClaimRequest, PoolRegistration } from '../../lib/ledger/ledger.port.js';
+import type { PoolRegistration } from '../../lib/ledger/registrations.js';
+import type { Claim, ClaimRequest } from '../../lib/ledger/work.js';
 import { attempt, LEASE, planOf, runOf, success, type World } from './ledger.fixture.js';
 
 const ASSETS = ['g', 'h', 'free'];

@@ -1,7 +1,7 @@
 // Retention: turns, condemned values, removed records, and all that must not be.
 import { expect, it } from '@jest/globals';
 import type { VersionPolicies } from '../../lib/ledger/collection.port.js';
-import type { Claim } from '../../lib/ledger/ledger.port.js';
+import type { Claim } from '../../lib/ledger/work.js';
 import type { VersionPolicy } from '../../lib/ledger/records.js';
 import { attempt, success, type World } from './ledger.fixture.js';
 

@@ -1,6 +1,7 @@
 // Pools: how much of one runs at once, and how much may begin in a time.
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import type { Beat, Claim, PoolRegistration } from '../../lib/ledger/ledger.port.js';
+import type { PoolRegistration } from '../../lib/ledger/registrations.js';
+import type { Beat, Claim } from '../../lib/ledger/work.js';
 import { attempt, LEASE, planOf, runOf, success, type World } from './ledger.fixture.js';
 
 const ASSETS = ['g', 'h', 'free'];

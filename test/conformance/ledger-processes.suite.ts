@@ -1,7 +1,7 @@
 // Processes: registration, leases, rescue, definitions that count.
 import { expect, it } from '@jest/globals';
 import { RESCUE_CAP } from '../../lib/ledger/transitions.js';
-import type { AssetRegistration } from '../../lib/ledger/ledger.port.js';
+import type { AssetRegistration } from '../../lib/ledger/registrations.js';
 import { attempt, LEASE, planOf, runOf, type World } from './ledger.fixture.js';
 
 const asset = (fields: Partial<AssetRegistration> = {}): AssetRegistration => ({

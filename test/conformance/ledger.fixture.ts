@@ -1,13 +1,6 @@
 // What the conformance suites of ledgers share: a world with a ledger in it, and short words for what happens there.
-import type {
-  Claim,
-  Claimant,
-  ClaimRequest,
-  Ledger,
-  Outcome,
-  PlanRows,
-  Settled,
-} from '../../lib/ledger/ledger.port.js';
+import type { Ledger } from '../../lib/ledger/ledger.port.js';
+import type { Claim, Claimant, ClaimRequest, Outcome, PlanRows, Settled } from '../../lib/ledger/work.js';
 import type { ErrorRecord, NewRun, RunRecord } from '../../lib/ledger/records.js';
 
 /** A fresh, open ledger and the one thing a test cannot wait for. */

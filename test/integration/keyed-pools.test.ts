@@ -3,7 +3,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import fc from 'fast-check';
 import type { DataSource, EntityManager } from 'typeorm';
 import type { RemovalStep } from '../../lib/ledger/collection.port.js';
-import type { Claim, PoolRegistration } from '../../lib/ledger/ledger.port.js';
+import type { PoolRegistration } from '../../lib/ledger/registrations.js';
+import type { Claim } from '../../lib/ledger/work.js';
 import { ledgerDataSource } from '../../lib/ledger/sql/data-source.js';
 import { planOf, runOf, success, World, LEASE } from '../conformance/ledger.fixture.js';
 import { sqlLedger } from '../conformance/ledger-sql.fixture.js';

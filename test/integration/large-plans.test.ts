@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import fc from 'fast-check';
 import { DataSource } from 'typeorm';
 import { openEmbeddedDatabase } from '../../lib/ledger/embedded/embedded.database.js';
-import type { PlanRows } from '../../lib/ledger/ledger.port.js';
+import type { PlanRows } from '../../lib/ledger/work.js';
 import { ledgerDataSource } from '../../lib/ledger/sql/data-source.js';
 import { Database } from '../../lib/ledger/sql/database.js';
 import { by, error, planOf, runOf, World, type Entry } from '../conformance/ledger.fixture.js';

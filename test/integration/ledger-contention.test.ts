@@ -2,7 +2,8 @@
 import { setImmediate as breath } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import type { DataSource } from 'typeorm';
-import type { Claim, Ledger, Outcome } from '../../lib/ledger/ledger.port.js';
+import type { Ledger } from '../../lib/ledger/ledger.port.js';
+import type { Claim, Outcome } from '../../lib/ledger/work.js';
 import { ledgerDataSource } from '../../lib/ledger/sql/data-source.js';
 import { SqlLedger } from '../../lib/ledger/sql/sql-ledger.js';
 import { planOf, runOf, success, World } from '../conformance/ledger.fixture.js';

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest 
 import type { PoolClient } from 'pg';
 import type { DataSource, QueryRunner } from 'typeorm';
 import { ledgerDataSource } from '../../lib/ledger/sql/data-source.js';
-import type { Claim } from '../../lib/ledger/ledger.port.js';
+import type { Claim } from '../../lib/ledger/work.js';
 import { SqlLedger } from '../../lib/ledger/sql/sql-ledger.js';
 import { attempt, planOf, runOf, success, World } from '../conformance/ledger.fixture.js';
 import { freshDatabase, type FreshDatabase } from '../services/services.js';

@@ -2,7 +2,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { DataSource } from 'typeorm';
-import type { Claim, Outcome, PoolRegistration } from '../../lib/ledger/ledger.port.js';
+import type { PoolRegistration } from '../../lib/ledger/registrations.js';
+import type { Claim, Outcome } from '../../lib/ledger/work.js';
 import { ledgerDataSource } from '../../lib/ledger/sql/data-source.js';
 import { error, planOf, runOf, success, World, LEASE } from '../conformance/ledger.fixture.js';
 import { sqlLedger } from '../conformance/ledger-sql.fixture.js';

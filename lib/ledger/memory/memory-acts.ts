@@ -1,14 +1,7 @@
 // Acts of people and processes on the in-memory ledger: registration, cancelling, invalidation, partitions.
 import { FlowStoneError } from '../../flowstone.errors.js';
-import type {
-  Act,
-  AssetPartitions,
-  AssetRegistration,
-  Ledger,
-  PoolRegistration,
-  ProcessRegistration,
-  Transactional,
-} from '../ledger.port.js';
+import type { Act, AssetPartitions, Ledger, Transactional } from '../ledger.port.js';
+import type { AssetRegistration, PoolRegistration, ProcessRegistration } from '../registrations.js';
 import type { MemoryState } from './memory-state.js';
 import { names } from './memory-state.js';
 

@@ -1,5 +1,5 @@
 // The batches of one claim in memory: of one run, one asset and one key of its pool each, open until they are full.
-import type { ClaimRequest } from '../ledger.port.js';
+import type { ClaimRequest } from '../work.js';
 import type { Row } from './memory-state.js';
 
 export class MemoryBatches {

@@ -1,27 +1,14 @@
 // The ledger in memory: the behaviours of the SQL ledger without a database, for tests and `storage: 'memory'`.
 // What each operation does stands by kind in memory-requests.ts, memory-work.ts, memory-acts.ts and memory-reads.ts.
+import type { Act, AssetPartitions, EntityManager, Ledger, Page, PageRequest, Transactional } from '../ledger.port.js';
 import type {
-  Act,
   AssetRegistration,
-  AssetPartitions,
-  Beat,
-  Claim,
-  Claimant,
-  ClaimRequest,
   CurrentDefinition,
-  EntityManager,
-  Ledger,
-  Outcome,
-  Page,
-  PageRequest,
-  PlanningClaim,
-  PlanRows,
   PoolRegistration,
   ProcessRegistration,
   Renewal,
-  Settled,
-  Transactional,
-} from '../ledger.port.js';
+} from '../registrations.js';
+import type { Beat, Claim, Claimant, ClaimRequest, Outcome, PlanningClaim, PlanRows, Settled } from '../work.js';
 import type { ErrorRecord, EventRecord, HeadRecord, MaterializationRecord, NewRun, RunRecord } from '../records.js';
 import * as acts from './memory-acts.js';
 import { MemoryCollection } from './memory-collection.js';

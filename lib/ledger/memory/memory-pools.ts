@@ -1,6 +1,7 @@
 // What bounds pools and their keys in memory: places that are taken, and tokens of rates counted up to now.
 import { dimensionValue, type Dimensions } from '../../partitions/partition-dimensions.js';
-import type { PlaceFacts, PoolBounds, PoolRegistration } from '../ledger.port.js';
+import type { PlaceFacts } from '../ledger.port.js';
+import type { PoolBounds, PoolRegistration } from '../registrations.js';
 
 const UNBOUNDED: PoolBounds = { concurrency: null, rate: null };
 

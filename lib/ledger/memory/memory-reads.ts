@@ -1,15 +1,7 @@
 // Reads of the in-memory ledger: records are copied out, so that no caller holds a live row.
-import type {
-  AssetPartitions,
-  HeadPage,
-  CurrentDefinition,
-  Ledger,
-  Page,
-  PageRequest,
-  PlanRows,
-  StartFacts,
-  WaitFacts,
-} from '../ledger.port.js';
+import type { AssetPartitions, HeadPage, Ledger, Page, PageRequest, StartFacts, WaitFacts } from '../ledger.port.js';
+import type { CurrentDefinition } from '../registrations.js';
+import type { PlanRows } from '../work.js';
 import type {
   ConsumedInput,
   EventRecord,

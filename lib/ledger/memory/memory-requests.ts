@@ -1,7 +1,8 @@
 // Requests for runs in memory: recording them, once per run key or open retry, and their plans.
 import canonicalize from 'canonicalize';
 import { FlowStoneError } from '../../flowstone.errors.js';
-import type { Claim, Claimant, ClaimRequest, PlanningClaim, PlanRows, Transactional } from '../ledger.port.js';
+import type { Transactional } from '../ledger.port.js';
+import type { Claim, Claimant, ClaimRequest, PlanningClaim, PlanRows } from '../work.js';
 import type { ErrorRecord, NewRun, RunRecord } from '../records.js';
 import { isTerminal } from '../transitions.js';
 import { refuseTransaction } from './memory-acts.js';

@@ -1,6 +1,7 @@
 // The rows of the in-memory ledger and the one way a row ends. Everything is synchronous, hence atomic.
 import { isTerminal, mayBecome, NO_COUNTS, openCount, plannedRunStatus } from '../transitions.js';
-import type { AssetRegistration, Claim, ProcessRegistration } from '../ledger.port.js';
+import type { AssetRegistration, ProcessRegistration } from '../registrations.js';
+import type { Claim } from '../work.js';
 import type {
   ErrorRecord,
   EventKind,

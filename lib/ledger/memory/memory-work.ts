@@ -1,5 +1,5 @@
 // Work in memory: what is claimed, how attempts begin and end, timers, and the work of lost processes.
-import type { Beat, Claim, ClaimRequest, DueDeadline, Outcome, Settled, Verdict } from '../ledger.port.js';
+import type { Beat, Claim, ClaimRequest, DueDeadline, Outcome, Settled, Verdict } from '../work.js';
 import { RESCUE_CAP } from '../transitions.js';
 import { MemoryBatches } from './memory-batches.js';
 import type { MemoryState, Row } from './memory-state.js';

@@ -1,7 +1,7 @@
 // Beats: the outcomes of attempts are committed, many in one transaction, each fenced by its epoch, and in the same
 // round trip ready work is claimed.
 import { FlowStoneError } from '../../flowstone.errors.js';
-import type { Beat, Claim, ClaimRequest, Outcome, Verdict } from '../ledger.port.js';
+import type { Beat, Claim, ClaimRequest, Outcome, Verdict } from '../work.js';
 import type { ErrorRecord } from '../records.js';
 import type { Claims } from './claims.js';
 import type { Database } from './database.js';

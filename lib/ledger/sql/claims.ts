@@ -1,5 +1,5 @@
 // Giving work to processes: claims, the beginning of user code, timers.
-import type { Claim, ClaimRequest, DueDeadline } from '../ledger.port.js';
+import type { Claim, ClaimRequest, DueDeadline } from '../work.js';
 import type { AssetNumbers } from './asset-numbers.js';
 import type { Database, Sql } from './database.js';
 import { claimRecords, type ClaimColumns } from './rows.js';

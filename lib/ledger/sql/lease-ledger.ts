@@ -1,7 +1,8 @@
 // What the heartbeat needs of the ledger, on a connection of its own and without the rest of the ledger: it runs in a
 // thread, where TypeORM and the shared pool are not.
 import type { DataSource } from 'typeorm';
-import type { DueDeadline, Outcome, Renewal, Settled } from '../ledger.port.js';
+import type { Renewal } from '../registrations.js';
+import type { DueDeadline, Outcome, Settled } from '../work.js';
 import { AssetNumbers } from './asset-numbers.js';
 import { Beats } from './beats.js';
 import { Claims } from './claims.js';

@@ -1,5 +1,5 @@
 // What of a run did not succeed, read as a plan: page after page, so that a run of a million holds nothing up for long.
-import type { PlanRows } from '../ledger.port.js';
+import type { PlanRows } from '../work.js';
 import type { AssetNumbers } from './asset-numbers.js';
 import type { Database } from './database.js';
 import { EDGES_OF, LEFTOVERS } from './statements/reading.js';

@@ -1,5 +1,5 @@
 // The stretches in which the rows of a plan are worked on.
-import type { PlanRows } from '../ledger.port.js';
+import type { PlanRows } from '../work.js';
 
 /** Rows that are worked on without a pause, so that the host's requests wait for milliseconds only. */
 export const ROWS_AT_ONCE = 10_000;

@@ -1,6 +1,6 @@
 // Large plans on their way into the ledger: by COPY, in one transaction, with little of it in memory at a time.
 // What their rows refer to stands in plan-numbers.ts, what they look like in plan-text.ts.
-import type { PlanRows } from '../ledger.port.js';
+import type { PlanRows } from '../work.js';
 import type { Transaction } from './database.js';
 import { PlanLanes, type PlanPlace } from './plan-lanes.js';
 import type { PlanNumbers } from './plan-numbers.js';

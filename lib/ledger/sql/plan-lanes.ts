@@ -1,6 +1,6 @@
 // The lanes of a plan's rows: which pool each runs in, and for which key of it.
 import { dimensionValue, type Dimensions } from '../../partitions/partition-dimensions.js';
-import type { PlanRows } from '../ledger.port.js';
+import type { PlanRows } from '../work.js';
 import type { Sql } from './database.js';
 import { type Batch, batchesOf } from './plan-batches.js';
 import { ADD_KEYS, KEYED_ASSETS, MAKE_KEY_LANES, MAKE_LANES } from './statements/requesting.js';

@@ -2,7 +2,7 @@
 // missing. All of it stands ahead of the plan's transaction or comes beside it; the rows themselves: plan-copy.ts.
 import { setImmediate as breath } from 'node:timers/promises';
 import { FlowStoneError } from '../../flowstone.errors.js';
-import type { PlanRows } from '../ledger.port.js';
+import type { PlanRows } from '../work.js';
 import type { AssetNumbers } from './asset-numbers.js';
 import type { Database } from './database.js';
 import { isDuplicate } from './failures.js';

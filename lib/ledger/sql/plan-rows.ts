@@ -1,7 +1,7 @@
 // The rows of a plan on their way into the ledger: how each begins, and their insertion. Large plans: plan-copy.ts.
 import { setImmediate as breath } from 'node:timers/promises';
 import { plannedRunStatus, NO_COUNTS } from '../transitions.js';
-import type { PlanRows } from '../ledger.port.js';
+import type { PlanRows } from '../work.js';
 import type { RunRecord } from '../records.js';
 import type { AssetNumbers } from './asset-numbers.js';
 import type { Sql } from './database.js';

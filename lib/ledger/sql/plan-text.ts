@@ -1,5 +1,5 @@
 // The rows of a large plan in the text format of COPY, some kilobytes at a time. What is sent where: plan-copy.ts.
-import type { PlanRows } from '../ledger.port.js';
+import type { PlanRows } from '../work.js';
 import type { Batch } from './plan-batches.js';
 import type { PlanAssets, PlanLanes, PlanPlace } from './plan-lanes.js';
 import { FAILED, PENDING, STATUSES, type PlanStart } from './plan-rows.js';

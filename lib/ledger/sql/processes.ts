@@ -6,7 +6,7 @@ import type {
   PoolRegistration,
   ProcessRegistration,
   Renewal,
-} from '../ledger.port.js';
+} from '../registrations.js';
 import type { JsonObject } from '../records.js';
 import { RESCUE_CAP } from '../transitions.js';
 import type { AssetNumbers } from './asset-numbers.js';

@@ -1,6 +1,7 @@
 // Reads of the ledger, as records of the port. Nothing here writes or locks.
 import { dimensionValue } from '../../partitions/partition-dimensions.js';
-import type { AssetPartitions, HeadPage, Ledger, Page, PageRequest, PlanRows, WaitFacts } from '../ledger.port.js';
+import type { AssetPartitions, HeadPage, Ledger, Page, PageRequest, WaitFacts } from '../ledger.port.js';
+import type { PlanRows } from '../work.js';
 import type {
   ConsumedInput,
   EventRecord,

@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto';
 import canonicalize from 'canonicalize';
 import { FlowStoneError } from '../../flowstone.errors.js';
-import type { Claim, Claimant, ClaimRequest, PlanningClaim, PlanRows, Transactional } from '../ledger.port.js';
+import type { Transactional } from '../ledger.port.js';
+import type { Claim, Claimant, ClaimRequest, PlanningClaim, PlanRows } from '../work.js';
 import type { ErrorRecord, JsonValue, NewRun, RunRecord } from '../records.js';
 import type { Claims } from './claims.js';
 import type { Database, Sql, Transaction } from './database.js';

@@ -1,5 +1,5 @@
 // Rows as our statements return them, and the records of the port made from them.
-import type { Claim } from '../ledger.port.js';
+import type { Claim } from '../work.js';
 import type {
   ErrorRecord,
   EventKind,

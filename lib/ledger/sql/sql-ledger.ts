@@ -3,20 +3,9 @@ import type { Pool } from 'pg';
 import type { DataSource, EntityManager } from 'typeorm';
 import { FlowStoneError } from '../../flowstone.errors.js';
 import type { CollectionLedger } from '../collection.port.js';
-import type {
-  Beat,
-  Claim,
-  Claimant,
-  ClaimRequest,
-  Ledger,
-  Outcome,
-  PageRequest,
-  PlanningClaim,
-  PlanRows,
-  Renewal,
-  Settled,
-  Transactional,
-} from '../ledger.port.js';
+import type { Ledger, PageRequest, Transactional } from '../ledger.port.js';
+import type { Renewal } from '../registrations.js';
+import type { Beat, Claim, Claimant, ClaimRequest, Outcome, PlanningClaim, PlanRows, Settled } from '../work.js';
 import type { ErrorRecord } from '../records.js';
 import { Acts } from './acts.js';
 import { AssetNumbers } from './asset-numbers.js';

@@ -1,5 +1,5 @@
 // The port of the heartbeat: what renews the lease of this process, from its event loop or from a thread beside it.
-import type { Renewal } from '../../ledger/ledger.port.js';
+import type { Renewal } from '../../ledger/registrations.js';
 import type { BlockedPlace } from '../../ledger/sql/lease-ledger.js';
 import type { Failure } from '../failure.js';
 

@@ -1,7 +1,8 @@
 // The heartbeat in a thread of its own (heartbeat.worker.ts), so that code that blocks the event loop keeps its lease.
 import { Worker } from 'node:worker_threads';
 import { FlowStoneError } from '../../flowstone.errors.js';
-import type { DueDeadline, Renewal } from '../../ledger/ledger.port.js';
+import type { Renewal } from '../../ledger/registrations.js';
+import type { DueDeadline } from '../../ledger/work.js';
 import type { BlockedPlace, LeaseLedgerOptions } from '../../ledger/sql/lease-ledger.js';
 import { timeoutFailure, type AttemptLimits } from '../timed-out.js';
 import type { Heartbeat, HeartbeatNews } from './heartbeat.port.js';

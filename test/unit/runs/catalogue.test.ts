@@ -6,7 +6,7 @@ import { checkDeclarations } from '../../../lib/assets/declaration.check.js';
 import { DependsOn } from '../../../lib/assets/depends-on.decorator.js';
 import { all } from '../../../lib/assets/dependency.wrappers.js';
 import { storedDefinition } from '../../../lib/assets/stored.definition.js';
-import type { CurrentDefinition } from '../../../lib/ledger/ledger.port.js';
+import type { CurrentDefinition } from '../../../lib/ledger/registrations.js';
 import type { JsonObject } from '../../../lib/ledger/records.js';
 import { Partitions } from '../../../lib/partitions/partitions.js';
 import { Catalogue } from '../../../lib/runs/catalogue.js';

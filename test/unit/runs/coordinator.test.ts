@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import type { Claim, ClaimRequest, Ledger, Outcome } from '../../../lib/ledger/ledger.port.js';
+import type { Ledger } from '../../../lib/ledger/ledger.port.js';
+import type { Claim, ClaimRequest, Outcome } from '../../../lib/ledger/work.js';
 import type { WorkQueue } from '../../../lib/queue/queue.port.js';
 import { Coordinator } from '../../../lib/runs/coordinator.js';
 import type { ClaimDesk, Execution } from '../../../lib/runs/execution.port.js';
