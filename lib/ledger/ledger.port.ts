@@ -188,9 +188,12 @@ export interface Ledger {
    * something was asked for (limit > 0): the claim saw all that was released.
    */
   beat(outcomes: readonly Outcome[], request: ClaimRequest): Promise<Beat>;
-  /** Makes due retries ready, and returns what else is due. `next`: when to come again, null if nothing waits. */
+  /**
+   * Makes due retries ready (`released`: the pools of which some were), and returns what else is due. `next`: when to come
+   * again, null if nothing waits.
+   */
   fireTimers(): Promise<{
-    readonly released: number;
+    readonly released: readonly string[];
     readonly due: readonly DueDeadline[];
     readonly next: Date | null;
   }>;

@@ -12,8 +12,8 @@ export interface DueNews {
   passed(deadline: DueDeadline): void;
   /** Attempts that are to stop, since their run is ended early. */
   cancelled(attempts: readonly { readonly id: number; readonly epoch: number }[]): void;
-  /** Something became ready. */
-  released(): void;
+  /** Something became ready in these pools; undefined: it is not known where. */
+  released(pools: readonly string[] | undefined): void;
   runEnded(run: number): void;
   /** The ledger cannot be reached, or a bug; looked again soon. */
   failed(error: unknown): void;
@@ -52,7 +52,7 @@ export class TimerWatch {
     const { released, due, next } = await this.ledger.fireTimers();
     this.news.answered();
     for (const deadline of due) this.news.passed(deadline);
-    if (released > 0) this.news.released();
+    if (released.length > 0) this.news.released(released);
     if (await this.#stopPending()) return 0;
     if (next === null) return LONGEST_SLEEP;
     return Math.min(LONGEST_SLEEP, Math.max(0, next.getTime() - (await this.ledger.now()).getTime()));
@@ -63,7 +63,7 @@ export class TimerWatch {
     const { running, ended, released, more } = await this.ledger.stopPending();
     this.news.cancelled(running);
     for (const run of ended) this.news.runEnded(run);
-    if (released) this.news.released();
+    if (released) this.news.released(undefined);
     return more;
   }
 }

@@ -197,14 +197,14 @@ BEGIN
 END $$`;
 
 /**
- * Due retries become ready, each once: its timer goes in the same transaction. Plan: timers_due, then primary keys.
+ * Due retries become ready, each once: its timer goes in the same transaction. Returns the pools in which that was.
+ * Plan: timers_due, then primary keys.
  * Guard: pending at the epoch of the timer.
  */
-export const FIRE_RETRIES = `CREATE FUNCTION fire_retries(p_namespace integer, p_most integer) RETURNS integer LANGUAGE plpgsql
+export const FIRE_RETRIES = `CREATE FUNCTION fire_retries(p_namespace integer, p_most integer) RETURNS text[] LANGUAGE plpgsql
 SET search_path FROM CURRENT AS $$
 DECLARE
   v_lanes bigint[];
-  v_released integer;
 BEGIN
   WITH due AS MATERIALIZED (
     SELECT t.owner FROM timers t
@@ -222,7 +222,9 @@ BEGIN
     WHERE l.epoch = g.generation AND l.status = 'pending'
     RETURNING lane_id
   )
-  SELECT array_agg(DISTINCT o.lane_id), count(*) INTO v_lanes, v_released FROM offered o;
+  SELECT array_agg(DISTINCT o.lane_id) INTO v_lanes FROM offered o;
+  IF v_lanes IS NULL THEN RETURN '{}'; END IF;
   PERFORM note_lanes(v_lanes);
-  RETURN v_released;
+  RETURN ARRAY(SELECT p.name FROM pools p
+    WHERE p.id = ANY (ARRAY(SELECT l.pool_id FROM lanes l WHERE l.id = ANY (v_lanes))) ORDER BY p.name);
 END $$`;

@@ -203,10 +203,16 @@ export class MemoryState {
     return removed.size;
   }
 
-  /** By the newest definition. */
   placesOf(asset: string, partition: string): ReturnType<MemoryPools['placesOf']> {
-    const { pool = 'default', dimensions = [] } = [...(this.definitions.get(asset)?.values() ?? [])].at(-1) ?? {};
-    return this.pools.placesOf(pool, dimensions, partition);
+    return this.pools.placesOf(this.poolOf(asset), this.#newestOf(asset)?.dimensions ?? [], partition);
+  }
+
+  poolOf(asset: string): string {
+    return this.#newestOf(asset)?.pool ?? 'default';
+  }
+
+  #newestOf(asset: string) {
+    return [...(this.definitions.get(asset)?.values() ?? [])].at(-1);
   }
 
   isPartitioned(asset: string): boolean {

@@ -1,4 +1,5 @@
 // Work in memory: what is claimed, how attempts begin and end, timers, and the work of lost processes.
+import type { Ledger } from '../ledger.port.js';
 import type { Beat, Claim, ClaimRequest, DueDeadline, Outcome, Settled, Verdict } from '../work.js';
 import { RESCUE_CAP } from '../transitions.js';
 import { MemoryBatches } from './memory-batches.js';
@@ -129,10 +130,10 @@ function attempt(state: MemoryState, id: number, epoch: number): Row | undefined
   return row?.status === 'running' && row.epoch === epoch ? row : undefined;
 }
 
-export function fireTimers(state: MemoryState): { released: number; due: readonly DueDeadline[]; next: Date | null } {
+export function fireTimers(state: MemoryState): Awaited<ReturnType<Ledger['fireTimers']>> {
   const now = state.clock();
   const due: DueDeadline[] = [];
-  let released = 0;
+  const released = new Set<string>();
   let next: number | null = null;
   for (const [name, timer] of [...state.timers]) {
     if (timer.firesAt > now) next = Math.min(next ?? timer.firesAt, timer.firesAt);
@@ -141,7 +142,7 @@ export function fireTimers(state: MemoryState): { released: number; due: readonl
     if (timer.kind === 'retry') {
       state.timers.delete(name);
       state.setReady(row, true);
-      released++;
+      released.add(state.poolOf(row.asset));
     } else {
       due.push({
         kind: timer.kind,
@@ -154,7 +155,7 @@ export function fireTimers(state: MemoryState): { released: number; due: readonl
       });
     }
   }
-  return { released, due, next: next === null ? null : new Date(next) };
+  return { released: [...released], due, next: next === null ? null : new Date(next) };
 }
 
 export function heldBy(state: MemoryState, process: string): Row[] {

@@ -1,5 +1,6 @@
 // Giving work to processes: claims, the beginning of user code, timers.
-import type { Claim, ClaimRequest, DueDeadline } from '../work.js';
+import type { Ledger } from '../ledger.port.js';
+import type { Claim, ClaimRequest } from '../work.js';
 import type { AssetNumbers } from './asset-numbers.js';
 import type { Database, Sql } from './database.js';
 import { claimRecords, type ClaimColumns } from './rows.js';
@@ -155,9 +156,9 @@ export class Claims {
   }
 
   /** See Ledger.fireTimers. */
-  async fireTimers(): Promise<{ released: number; due: readonly DueDeadline[]; next: Date | null }> {
+  async fireTimers(): ReturnType<Ledger['fireTimers']> {
     const batch = [this.namespace, TIMER_BATCH];
-    const [fired] = await this.database.rows<{ released: number }>(FIRE_RETRIES, batch);
+    const [fired] = await this.database.rows<{ released: readonly string[] }>(FIRE_RETRIES, batch);
     const due = await this.database.rows<DueRow>(DUE_DEADLINES, batch);
     const [{ next } = { next: null }] = await this.database.rows<{ next: Date | null }>(NEXT_TIMER, [this.namespace]);
     const keyOf = await this.assets.keys(

@@ -25,7 +25,7 @@ function coordinatorOf(
   let heard: (() => void) | undefined;
   const ledger = {
     async fireTimers() {
-      return { released: 0, due: [], next: null };
+      return { released: [], due: [], next: null };
     },
     async stopPending() {
       return { running: [], ended: [], released: false, more: false };
