@@ -67,21 +67,18 @@ const wholeFrom =
   };
 const list: Expectation = (value) => (Array.isArray(value) ? undefined : 'a list');
 const record: Expectation = (value) => (isRecord(value) ? undefined : 'an object');
+const namedPartitions = oneOf('all', 'missing', 'stale', 'failed');
+const somePartitions: Expectation = (value) => {
+  const isRange = isRecord(value) && Object.keys(value).sort().join() === 'from,to';
+  const problem = isRange || Array.isArray(value) ? undefined : namedPartitions(value);
+  return problem && `${problem} or a list or { from, to }`;
+};
 const STATUSES: readonly RunRecord['status'][] = ['planning', 'running', 'success', 'failed', 'cancelled'];
 
 /** What materialize() takes serves plan() as well, but for a transaction: it does not read in that. */
 export const PLAN: Expected<PlanOptions & Omit<RunOptions, 'manager'>> = {
   partition: elsewhere,
-  partitions: (value) => {
-    const names = isRecord(value) ? Object.keys(value) : undefined;
-    const fits = names
-      ? names.length === 2 && names.every((name) => name === 'from' || name === 'to')
-      : Array.isArray(value);
-    return fits
-      ? undefined
-      : oneOf('all', 'missing', 'stale', 'failed')(value) &&
-          "'all', 'missing', 'stale', 'failed', a list or { from, to }";
-  },
+  partitions: somePartitions,
   upstream: oneOf('stale', 'all', 'none'),
   downstream: flag,
   force: flag,

@@ -22,7 +22,7 @@ const UNSTORABLE = /[\0\p{Surrogate}]/u;
 export interface RunOptions {
   /** The same key and request return the same run, whatever became of it. */
   readonly runKey?: string;
-  /** Higher goes first; default 0. */
+  /** Higher goes first; default 0. Each minute in which nothing of the run was begun in a pool counts as one more there. */
   readonly priority?: number;
   readonly tags?: Readonly<Record<string, string>>;
   readonly requestedBy?: string;
