@@ -1,4 +1,5 @@
 // From a request to a plan, and from a plan to the rows the ledger inserts.
+import { setImmediate as breath } from 'node:timers/promises';
 import { FlowStoneError } from '../flowstone.errors.js';
 import type { Ledger } from '../ledger/ledger.port.js';
 import type { Claimant, PlanRows, PlanningClaim } from '../ledger/work.js';
@@ -19,6 +20,9 @@ export interface PlannedRun {
   /** The pools in which there is something to do now. */
   readonly readyIn: ReadonlySet<string>;
 }
+
+/** Entries of which it is told in one turn of the event loop, if they cannot run. */
+const TOLD_AT_ONCE = 1000;
 
 const NOWHERE: ReadonlySet<string> = new Set();
 
@@ -71,9 +75,10 @@ export class RunPlanner {
   }
 
   /** Tells of each entry of a recorded plan that failed with its recording, since it cannot run. */
-  tellBlocked(run: number, plan: Plan): void {
+  async tellBlocked(run: number, plan: Plan): Promise<void> {
     if (!plan.hasBlocked) return;
     for (let index = 0; index < plan.size; index++) {
+      if (index % TOLD_AT_ONCE === TOLD_AT_ONCE - 1) await breath();
       const error = plan.blockedAt(index);
       if (!error) continue;
       const asset = plan.assetAt(index);
@@ -98,7 +103,7 @@ export class RunPlanner {
       const committed = await this.ledger.commitPlan(claim, this.#mortal(rows));
       crashPoint('after-plan-commit');
       if (!committed) return { run, readyIn: NOWHERE };
-      this.tellBlocked(run, plan);
+      await this.tellBlocked(run, plan);
       return { run, readyIn };
     } catch (error) {
       if (isOutage(error)) throw error;
