@@ -41,7 +41,7 @@ import { messageOf } from './runs/failure.js';
 import { PartitionMoments } from './runs/partition.moments.js';
 import type { RecordedPlace } from './runs/value.reader.js';
 import { requireOptions } from './runs/request.options.js';
-import type { PlanOptions, Target } from './runs/request.reader.js';
+import { bothGiven, type PlanOptions, type Target } from './runs/request.reader.js';
 import { refuseNested, requireStorable } from './runs/requester.js';
 import type { RunHandle } from './runs/run.handle.js';
 import type { Wait } from './runs/wait.reason.js';
@@ -219,15 +219,15 @@ export class FlowStoneService {
     requireOptions('delete()', options, DELETE);
     const engine = this.#engine();
     const { key, scheme } = engine.catalogue.resolve(asset);
-    const all = options.partitions === 'all' || !scheme;
-    const partitions = all ? 'all' : await this.#named(engine, asset, options as PartitionsOfAct);
-    if (!partitions) {
+    const named = await this.#named(engine, asset, options);
+    if (!named && scheme) {
       throw new FlowStoneError(
         'FLOWSTONE_PARTITION_REQUIRED',
         `${key} is partitioned. Say which to delete: { partition }, { partitions: [...] } or { partitions: 'all' }.`,
         { context: { asset: key } },
       );
     }
+    const partitions = named ?? 'all';
     const { heads, collection } = await engine.ledger.deleteHeads([{ asset: key, partitions }], actOf(options));
     engine.presence.forget();
     if (collection !== null) await engine.collector.deleteCollection(collection);
@@ -357,9 +357,11 @@ export class FlowStoneService {
   async #named(
     engine: FlowStoneEngine,
     asset: AssetClass | string,
-    { partition, partitions }: PartitionsOfAct,
+    { partition, partitions }: DeleteOptions,
     moments = engine.moments,
-  ): Promise<readonly string[] | undefined> {
+  ): Promise<readonly string[] | 'all' | undefined> {
+    if (partition !== undefined && partitions !== undefined) throw bothGiven();
+    if (partitions === 'all') return partitions;
     const inputs = partitions ?? (partition === undefined ? undefined : [partition]);
     return inputs && Promise.all(inputs.map(async (input) => (await this.#place(engine, asset, input, moments)).key));
   }

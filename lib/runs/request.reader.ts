@@ -48,7 +48,7 @@ export class RequestReader {
   /** @throws FlowStoneError of the family `request`; nothing has been recorded then. */
   async read(model: PlanningModel, target: Target, options: PlanOptions): Promise<RunRequest> {
     if (options.partition !== undefined && options.partitions !== undefined) {
-      throw invalid('Pass either `partition` or `partitions`, not both.');
+      throw bothGiven();
     }
     const { definitions, sole } = await this.resolve(model, target);
     const partitions = options.partition === undefined ? options.partitions : [options.partition];
@@ -185,6 +185,10 @@ function noneTakes(
 function describe(target: Target): string {
   if (typeof target === 'string') return `"${target}"`;
   return typeof target === 'function' ? target.name : `[${target.map(describe).join(', ')}]`;
+}
+
+export function bothGiven(): FlowStoneError {
+  return invalid('Pass either `partition` or `partitions`, not both.');
 }
 
 function invalid(message: string, context: Record<string, unknown> = {}): FlowStoneError {

@@ -153,6 +153,8 @@ describe('the service', () => {
 
   it.each([
     ['both partition and partitions', () => flowstone.plan(Letters, { partition: 'a', partitions: 'all' })],
+    ['both in a deletion', () => flowstone.delete(Letters, { partition: 'a', partitions: 'all' })],
+    ['both in an invalidation', () => flowstone.invalidate(Letters, { partition: 'a', partitions: ['a'] })],
     ['a partition of what has none', () => flowstone.plan(Base, { partition: 'a' })],
     ['a version of what is computed here', () => flowstone.reportVersion(Base, { dataVersion: '1' })],
     ['keys of an unknown dynamic scheme', () => flowstone.addPartitions('tenants', ['t'])],
@@ -163,6 +165,12 @@ describe('the service', () => {
     ['a priority that is no number', () => flowstone.materialize(Base, { priority: Number.NaN })],
   ])('refuses %s with FLOWSTONE_REQUEST_INVALID', async (_what, ask) => {
     await expect(ask()).rejects.toMatchObject({ code: 'FLOWSTONE_REQUEST_INVALID' });
+  });
+
+  it('deletes nothing of an asset without partitions of which one is named', async () => {
+    await (await flowstone.materialize(Base)).wait();
+    await expect(flowstone.delete(Base, { partition: 'a' })).rejects.toMatchObject({ family: 'request' });
+    expect(await flowstone.load(Base)).toBe(1);
   });
 
   const wrong = (options: object): never => options as never;
