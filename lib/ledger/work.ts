@@ -16,7 +16,11 @@ export interface PlanRows {
   priorityAt(index: number): number;
   /** Whether any entry cannot run. */
   readonly hasBlocked: boolean;
-  /** Why this entry cannot run: it is recorded as failed, and what depends on it as upstream_failed. */
+  isBlockedAt(index: number): boolean;
+  /**
+   * Why this entry cannot run: it is recorded as failed, and what depends on it as upstream_failed. Made when asked for,
+   * which takes a while for many.
+   */
   blockedAt(index: number): ErrorRecord | undefined;
   readonly edges: {
     readonly starts: Int32Array;

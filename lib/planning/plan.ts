@@ -147,6 +147,11 @@ export class Plan {
     return !this.#blocked.isEmpty;
   }
 
+  /** Whether the entry cannot run. */
+  isBlockedAt(index: number): boolean {
+    return this.#blocked.has(this.#nodeAt(index));
+  }
+
   /** Why the entry cannot run: FLOWSTONE_PLAN_UPSTREAM_MISSING or FLOWSTONE_PLAN_UPSTREAM_PARTITION_MISSING. */
   blockedAt(index: number): FlowStoneError | undefined {
     return this.#blocked.errorOf(this.#nodeAt(index));
@@ -200,7 +205,7 @@ export class Plan {
     const looked = new Map<string, number>();
     const entries: { asset: string; partition: string }[] = [];
     for (let index = 0; index < this.size; index++) {
-      if (this.#blocked.has(this.#nodeAt(index))) continue;
+      if (this.isBlockedAt(index)) continue;
       const asset = this.assetAt(index);
       const before = looked.get(asset) ?? 0;
       if (before === most) continue;
@@ -219,7 +224,7 @@ export class Plan {
       if (count === undefined) counts.set(asset, (count = { certain: 0, conditional: 0, forced: 0, blocked: 0 }));
       count[this.inclusionAt(index)]++;
       if (this.forcedAt(index)) count.forced++;
-      if (this.#blocked.has(this.#nodeAt(index))) count.blocked++;
+      if (this.isBlockedAt(index)) count.blocked++;
     }
     return counts;
   }

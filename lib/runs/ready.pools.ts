@@ -14,7 +14,7 @@ export async function readyPools(plan: PlanRows, catalogue: Catalogue): Promise<
   // Mostly the first entry has the only pool there is.
   for (let index = 0; index < plan.size && pools.size < all.size; index++) {
     if (index % AT_ONCE === AT_ONCE - 1) await breath();
-    if (starts[index] !== starts[index + 1] || plan.blockedAt(index)) continue;
+    if (starts[index] !== starts[index + 1] || plan.isBlockedAt(index)) continue;
     const pool = catalogue.find(plan.assetAt(index))?.pool;
     if (pool !== undefined) pools.add(pool);
   }

@@ -21,8 +21,8 @@ export interface PlannedRun {
   readonly readyIn: ReadonlySet<string>;
 }
 
-/** Entries of which it is told in one turn of the event loop, if they cannot run. */
-const TOLD_AT_ONCE = 1000;
+/** Entries of which it is told in one turn of the event loop, if they cannot run: their errors are made for it. */
+const TOLD_AT_ONCE = 500;
 
 const NOWHERE: ReadonlySet<string> = new Set();
 
@@ -51,6 +51,7 @@ export class RunPlanner {
       partitionAt: (index) => plan.partitionAt(index),
       headAt: (index) => plan.headAt(index),
       forcedAt: (index) => plan.forcedAt(index),
+      isBlockedAt: (index) => plan.isBlockedAt(index),
       blockedAt: (index) => {
         const blocked = plan.blockedAt(index);
         return blocked && errorRecord(blocked);

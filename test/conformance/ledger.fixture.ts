@@ -41,6 +41,7 @@ export function planOf(entries: readonly Entry[]): PlanRows {
     forcedAt: (index) => entries[index]!.forced ?? false,
     priorityAt: (index) => entries[index]!.priority ?? 0,
     hasBlocked: entries.some(({ blocked }) => blocked !== undefined),
+    isBlockedAt: (index) => entries[index]!.blocked !== undefined,
     blockedAt: (index) => entries[index]!.blocked,
     edges: { starts, upstreams: Int32Array.from(entries.flatMap(({ upstreams = [] }) => upstreams)) },
   };

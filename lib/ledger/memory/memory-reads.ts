@@ -144,6 +144,7 @@ export function leftovers(state: MemoryState, id: number): PlanRows {
     forcedAt: (index) => left[index]!.forced,
     priorityAt: (index) => left[index]!.priority,
     hasBlocked: false,
+    isBlockedAt: () => false,
     blockedAt: () => undefined,
     edges: { starts, upstreams: Int32Array.from(upstreams) },
   };

@@ -110,6 +110,7 @@ class Leftovers {
       forcedAt: (index) => this.#forced[index]!,
       priorityAt: (index) => this.#priorities[index]!,
       hasBlocked: false,
+      isBlockedAt: () => false,
       blockedAt: () => undefined,
       edges: {
         starts: Int32Array.from(this.#starts),

@@ -43,7 +43,7 @@ export async function beginPlan(plan: PlanRows, failFast: boolean): Promise<Plan
       if (statuses[upstream] === FAILED || statuses[upstream] === UPSTREAM_FAILED) doomed = true;
     }
     if (doomed) statuses[i] = UPSTREAM_FAILED;
-    else if (!failing && plan.blockedAt(i)) statuses[i] = FAILED;
+    else if (!failing && plan.isBlockedAt(i)) statuses[i] = FAILED;
     failing ||= failFast && statuses[i] === FAILED;
   }
   for (let i = 0; i < plan.size; i++) {

@@ -99,7 +99,7 @@ export class Requests {
   /** What asks for one materialization that can begin at once is one statement; undefined where it is not that. */
   async #insertRunning(run: NewRun, { plan, claim }: InsertOptions): Promise<Recorded | undefined> {
     if (run.runKey !== null || run.retryOf !== null || run.maxConcurrency !== null) return undefined;
-    if (plan?.size !== 1 || plan.blockedAt(0)) return undefined;
+    if (plan?.size !== 1 || plan.isBlockedAt(0)) return undefined;
     const asset = plan.assetAt(0);
     if (!claim || claim.limit < 1 || !claim.assets.includes(asset)) return undefined;
     const number = (await this.claims.assets.require(this.database, [asset]))(asset);
