@@ -1,13 +1,13 @@
 // Assets that do nothing on the embedded database, beside the same on PostgreSQL in process.
 import type { BenchCase } from '../bench.case.js';
 import { measureEmbedded, measureOnPostgres } from '../measured-run.js';
-import { independent, layered, LAYERED_RUN, type Work } from '../no-op.assets.js';
+import { independent, layered, type Work } from '../no-op.assets.js';
 
-const independentOf = (smoke: boolean): Work => independent(smoke ? 1_000 : LAYERED_RUN);
-const layeredOf = (smoke: boolean): Work => (smoke ? layered(1, 10) : layered());
+const independentOf = (smoke: boolean): Work => independent(smoke ? 1_000 : 30_000);
+const layeredOf = (smoke: boolean): Work => (smoke ? layered(1, 10) : layered(3));
 
 const bench: BenchCase = {
-  title: '10,000 assets that do nothing, embedded / PostgreSQL in process',
+  title: '30,000 assets that do nothing, embedded / PostgreSQL in process',
   parts: {
     embeddedIndependent: ({ directory, smoke }) =>
       measureEmbedded('embeddedIndependent', independentOf(smoke), directory),

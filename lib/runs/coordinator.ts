@@ -17,7 +17,7 @@ import type { RunSignals } from './run.signals.js';
 import { TimerWatch } from './timer.watch.js';
 
 /** Outcomes settled in one transaction at most. */
-const SETTLE_AT_MOST = 256;
+const SETTLE_AT_MOST = 512;
 /** Claims beyond those that are executed at most. */
 const MOST_AHEAD = 2 * SETTLE_AT_MOST;
 /** So many outcomes do not wait for the exchange under way to end, unless that settles more than twice as many. */
@@ -56,7 +56,7 @@ export interface CoordinatorOptions {
   readonly pools: ReadonlyMap<string, string>;
   /** Of those that are computed in batches. */
   readonly batchSizes: ReadonlyMap<string, number>;
-  /** Whether no other process can use the ledger. */
+  /** Whether no other process can use the ledger, which then works on one exchange at a time. */
   readonly alone: boolean;
   /** Pools with a rate: each claim takes a token, which nobody gets back. */
   readonly rated: ReadonlySet<string>;
@@ -325,9 +325,13 @@ export class Coordinator {
     else this.#endDeliveries();
   }
 
-  /** Whether it is worth an exchange beside the one under way. */
+  /**
+   * Whether it is worth an exchange beside the one under way. A ledger that works on one at a time would only have to do
+   * with smaller ones; a full one waits for it, so that it need not wait for us.
+   */
   #isMuch(): boolean {
-    return this.#finished.length >= Math.max(SETTLE_BESIDE, this.#settling / 2);
+    const least = this.options.alone ? SETTLE_AT_MOST : Math.max(SETTLE_BESIDE, this.#settling / 2);
+    return this.#finished.length >= least;
   }
 
   /** One exchange with the ledger: outcomes for claims. */

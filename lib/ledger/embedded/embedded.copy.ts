@@ -3,8 +3,11 @@
 import type { EmbeddedEngine } from './embedded.engine.js';
 import { frontendMessage, readMessages } from './wire.js';
 
-/** A larger value goes in several COPY statements of this size, so that no more of it is held. */
-const PART_BYTES = 8 * 1024 * 1024;
+/**
+ * A larger value goes in several COPY statements of this size: the thread works on one while the next is made, and no
+ * more is held. A statement costs what some ten rows do.
+ */
+const PART_BYTES = 128 * 1024;
 const NEWLINE = 0x0a;
 const BACKSLASH = 0x5c;
 
@@ -24,6 +27,8 @@ export class HeldCopy {
   #size = 0;
   #rows = 0;
   #refusal: Buffer | undefined;
+  /** The part that the thread works on. */
+  #executed: Promise<void> = Promise.resolve();
 
   /** @param inTransaction only there may a value go in several statements and still be written as a whole */
   constructor(engine: EmbeddedEngine, query: Buffer, sql: string, inTransaction: boolean) {
@@ -39,33 +44,49 @@ export class HeldCopy {
   /** Takes the payload of a CopyData message. Where the promise is pending, no more should be sent. */
   async add(payload: Buffer): Promise<void> {
     if (this.#refusal !== undefined) return;
-    this.#data.push(payload);
     this.#size += payload.length;
-    if (!this.#divisible || this.#size < PART_BYTES) return;
-    const held = Buffer.concat(this.#data);
-    const end = endOfRows(held);
-    if (end === 0) return;
-    this.#data = end < held.length ? [held.subarray(end)] : [];
-    this.#size = held.length - end;
-    const answer = await this.#run(held.subarray(0, end), frontendMessage('c'));
-    this.#refusal = answer.refusal;
-    this.#rows += answer.rows;
+    const end = this.#divisible && this.#size >= PART_BYTES ? endOfRows(payload) : 0;
+    if (end === 0) {
+      this.#data.push(payload);
+      return;
+    }
+    const part = [...this.#data, payload.subarray(0, end)];
+    this.#data = [payload.subarray(end)];
+    this.#size = payload.length - end;
+    await this.#executed;
+    this.#executed = this.#take(part);
+    // Whoever adds or ends next hears of it.
+    this.#executed.catch(() => undefined);
   }
 
   /** Takes CopyDone or CopyFail, and gives the answer of the whole. */
   async end(last: Buffer): Promise<Buffer> {
+    await this.#executed;
     if (this.#refusal !== undefined) return this.#refusal;
     const failed = last[0] === 0x66;
-    const answer = await this.#run(failed ? Buffer.alloc(0) : Buffer.concat(this.#data), last);
+    const answer = await this.#run(failed ? [] : this.#data, last);
     if (answer.refusal !== undefined) return answer.refusal;
     return Buffer.concat([frontendMessage('C', `COPY ${this.#rows + answer.rows}\0`), answer.ready]);
   }
 
-  async #run(data: Buffer, last: Buffer): Promise<{ refusal: Buffer | undefined; rows: number; ready: Buffer }> {
+  async #take(part: readonly Buffer[]): Promise<void> {
+    if (this.#refusal !== undefined) return;
+    const { refusal, rows } = await this.#run(part, frontendMessage('c'));
+    this.#refusal = refusal;
+    this.#rows += rows;
+  }
+
+  async #run(
+    data: readonly Buffer[],
+    last: Buffer,
+  ): Promise<{ refusal: Buffer | undefined; rows: number; ready: Buffer }> {
     const head = Buffer.alloc(5);
     head[0] = 0x64;
-    head.writeUInt32BE(data.length + 4, 1);
-    const bytes = data.length > 0 ? [this.#query, head, data, last] : [this.#query, last];
+    head.writeUInt32BE(
+      data.reduce((size, { length }) => size + length, 4),
+      1,
+    );
+    const bytes = data.length > 0 ? [this.#query, head, ...data, last] : [this.#query, last];
     const parts: Uint8Array[] = [];
     await this.#engine.execute(joined(bytes), (part) => parts.push(part));
     const answer = Buffer.concat(parts);
@@ -95,9 +116,12 @@ export function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** Where the last whole row ends, 0 if there is none. A newline behind a backslash is taken for data. */
-function endOfRows(text: Buffer): number {
-  let at = text.lastIndexOf(NEWLINE);
-  while (at > 0 && text[at - 1] === BACKSLASH) at = text.lastIndexOf(NEWLINE, at - 1);
-  return at + 1;
+/**
+ * Behind the last row that ends in the chunk, 0 if none does. A newline behind a backslash is taken for data, and so is one
+ * that begins the chunk, since what is before it is not seen.
+ */
+function endOfRows(chunk: Buffer): number {
+  let at = chunk.lastIndexOf(NEWLINE);
+  while (at > 0 && chunk[at - 1] === BACKSLASH) at = chunk.lastIndexOf(NEWLINE, at - 1);
+  return at > 0 ? at + 1 : 0;
 }

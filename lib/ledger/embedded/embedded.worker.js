@@ -22,6 +22,9 @@ const SIGN_OF_LIFE_MS = 5_000;
 /** How PGlite's WASM leaves a statement that PostgreSQL refused; any other exception has left it in ruins. */
 const ORDINARY_ERROR = 100;
 
+// PostgreSQL looks for many files that are not there, and for each of them PGlite's file system throws: no stacks for that.
+Error.stackTraceLimit = 0;
+
 /** @type {EngineSettings} */
 const settings = workerData;
 const port = /** @type {import('node:worker_threads').MessagePort} */ (parentPort);
@@ -44,8 +47,8 @@ async function open() {
   database = await PGlite.create({
     dataDir: settings.directory ?? 'memory://',
     loadDataDir: settings.loadSnapshot === undefined ? undefined : await openAsBlob(settings.loadSnapshot),
-    // One megabyte segments keep the snapshot and a young directory small.
-    initDbStartParams: ['--wal-segsize=1'],
+    // A new segment costs a file; small ones keep the snapshot and a young directory small.
+    initDbStartParams: ['--wal-segsize=4'],
     startParams: [
       ...PGlite.defaultStartParams,
       // 128 MB by default: half of it halves the growth of the process and costs nothing measurable.
@@ -206,7 +209,8 @@ async function serve(message) {
   }
   if (message.kind === 'dump') {
     await database.exec('VACUUM FREEZE');
-    await database.exec('CHECKPOINT');
+    // What is in the log by now is in the tables, and would be most of the archive.
+    await database.exec('SET wal_recycle = off; SELECT pg_catalog.pg_switch_wal(); CHECKPOINT');
     const bytes = new Uint8Array(await (await database.dumpDataDir('none')).arrayBuffer());
     post({ kind: 'dumped', bytes }, [bytes.buffer]);
     return;

@@ -211,6 +211,22 @@ describe('COPY', () => {
     expect(sizes).toEqual([{ count: 9_000, min: 3_003, max: 3_003 }]);
   });
 
+  it('takes rows that are cut anywhere, also between a backslash and what it escapes', async () => {
+    const row = (n: number): string => `${n}\t${'\\\n'.repeat(n % 50)}${'\\\\'.repeat(n % 7)}\n`;
+    const text = Buffer.from(Array.from({ length: 20_000 }, (_, n) => row(n)).join(''));
+    const pieces = Array.from({ length: Math.ceil(text.length / 997) }, (_, at) =>
+      text.subarray(at * 997, (at + 1) * 997),
+    );
+    await withClient(async (client) => {
+      await client.query('BEGIN');
+      await pipeline(Readable.from(pieces), client.query(copyFrom('COPY item (n, name) FROM STDIN')));
+      await client.query('COMMIT');
+    });
+    expect(await dataSource.query('SELECT count(*)::int, sum(length(name))::int AS length FROM item')).toEqual([
+      { count: 20_000, length: Array.from({ length: 20_000 }, (_, n) => (n % 50) + (n % 7)).reduce((a, b) => a + b) },
+    ]);
+  });
+
   it('takes CSV and nothing at all', async () => {
     expect(await copy('COPY item FROM STDIN WITH (FORMAT csv)', [Buffer.from('1,"two\nlines"\n2,\n')])).toBe(2);
     expect(await copy('COPY item FROM STDIN', [])).toBe(0);
@@ -220,10 +236,10 @@ describe('COPY', () => {
     ]);
   });
 
-  it('gives back all of it on an error in the first part, in the last, and in the statement', async () => {
+  it('gives back all of it on an error in the first part, in one between, in the last, and in the statement', async () => {
     const wrongAt = (wrong: number): Generator<Buffer> =>
       copyChunks(100_000, (n) => `${n === wrong ? 'x' : n}\t${'y'.repeat(150)}\n`);
-    for (const wrong of [5, 99_999]) {
+    for (const wrong of [5, 50_000, 99_999]) {
       await withClient(async (client) => {
         await client.query('BEGIN');
         const stream = client.query(copyFrom('COPY item FROM STDIN'));
