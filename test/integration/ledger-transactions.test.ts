@@ -5,7 +5,7 @@ import { DataSource } from 'typeorm';
 import { markTransactions } from '../../lib/ledger/embedded/host-transactions.js';
 import { ledgerDataSource } from '../../lib/ledger/sql/data-source.js';
 import { SqlLedger } from '../../lib/ledger/sql/sql-ledger.js';
-import { by, planOf, runOf, World } from '../conformance/ledger.fixture.js';
+import { by, planOf, runOf, success, World } from '../conformance/ledger.fixture.js';
 import { freshDatabase, type FreshDatabase } from '../services/services.js';
 
 const ACT = { actor: null, reason: null };
@@ -197,5 +197,39 @@ describe('a plan of assets nobody registered', () => {
       context: { assets: ['mystery'] },
     });
     expect(await ledger.runByKey('unknown')).toBeUndefined();
+  });
+});
+
+describe('a connection that a host gave back amid a transaction', () => {
+  const leave = async (dataSource: DataSource, sql: string): Promise<void> => {
+    const runner = dataSource.createQueryRunner();
+    await runner.startTransaction();
+    await runner.query(sql).catch(() => undefined);
+    await runner.release();
+  };
+
+  it.each([
+    ['of the ledger itself', true],
+    ['of a DataSource of its own', false],
+  ])('does not take what the ledger does into it: %s', async (_, own) => {
+    const options = { url: database.url, poolSize: 1 };
+    const dataSource = own ? ledgerDataSource(options, 'flowstone') : new DataSource({ type: 'postgres', ...options });
+    const other = new SqlLedger({ dataSource, own, migrate: false });
+    await other.open();
+    await new World(other, async () => undefined).register('two');
+    for (const sql of ['INSERT INTO orders VALUES (77)', 'SELECT 1 / 0']) {
+      const { run } = await ledger.insertRun(runOf(), { plan: planOf([{ asset: 'b', forced: true }]) });
+      await leave(dataSource, sql);
+      const [claim] = await other.claim({ ...by('two'), limit: 1 });
+      expect(claim?.run).toBe(run.id);
+      // Seen by others, so that nobody claims it again.
+      expect(await world.statuses(run.id)).toEqual(['b: running']);
+      await other.settle([success(claim!)]);
+      expect(await world.statuses(run.id)).toEqual(['b: success']);
+    }
+    expect(await host.query('SELECT id FROM orders WHERE id = 77')).toEqual([]);
+    await other.unregister('two');
+    await other.close();
+    if (dataSource.isInitialized) await dataSource.destroy();
   });
 });

@@ -23,7 +23,8 @@ CREATE TABLE torture.transitions (
   alike integer,
   cancelled boolean,
   overdue boolean,
-  failure text
+  failure text,
+  process text
 );
 
 CREATE FUNCTION torture.note_transition() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -45,13 +46,13 @@ BEGIN
   END IF;
   IF TG_OP = 'INSERT' THEN
     INSERT INTO torture.transitions (materialization, head, run, became, epoch, holder, beside, at_most, alike,
-      cancelled)
-    VALUES (NEW.id, NEW.head_id, NEW.run_id, NEW.status, NEW.epoch, held, running, most, same, stopped);
+      cancelled, process)
+    VALUES (NEW.id, NEW.head_id, NEW.run_id, NEW.status, NEW.epoch, held, running, most, same, stopped, NEW.process);
   ELSE
     INSERT INTO torture.transitions (materialization, head, run, was, became, epoch_was, epoch, holder, beside, at_most,
-      alike, cancelled, overdue, failure)
+      alike, cancelled, overdue, failure, process)
     VALUES (NEW.id, NEW.head_id, NEW.run_id, OLD.status, NEW.status, OLD.epoch, NEW.epoch, held, running, most, same, stopped,
-      NEW.status = 'success' AND OLD.deadline < statement_timestamp(), NEW.error ->> 'code');
+      NEW.status = 'success' AND OLD.deadline < statement_timestamp(), NEW.error ->> 'code', NEW.process);
   END IF;
   RETURN NULL;
 END $$;

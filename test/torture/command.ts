@@ -15,12 +15,12 @@ export type MaterializeRequest = Omit<MaterializeOptions, 'manager'>;
 
 export type Command =
   | { readonly act: 'materialize'; readonly asset: AssetKey; readonly options: MaterializeRequest }
-  /** The same inside a transaction that is then committed or rolled back. */
+  /** The same inside a transaction, which is then committed, rolled back, or forgotten: its connection is given back amid it. */
   | {
       readonly act: 'transact';
       readonly asset: AssetKey;
       readonly options: MaterializeRequest;
-      readonly commit: boolean;
+      readonly end: 'commit' | 'rollback' | 'forget';
     }
   | {
       readonly act: 'ensure';

@@ -17,7 +17,7 @@ const TWELVE = Array.from({ length: 12 }, (_, index) => `p${index}`);
 const DAYS = Array.from({ length: 21 }, (_, index) => `2024-01-${String(index + 1).padStart(2, '0')}`);
 const SITES = Array.from({ length: 15 }, (_, index) => `site ${index}`);
 
-/** Who asks for what is then rolled back. */
+/** Who asks for what is then rolled back, or forgotten. */
 export const ROLLED_BACK = 'rolled back';
 
 /** Which single partitions may be asked for; none: it has no partitions, or only all of them are asked for. */
@@ -80,7 +80,7 @@ export class Demands {
     if (reply.kind === 'refused' && !reply.expected) this.complaints.push(`${JSON.stringify(command)}: ${reply.error}`);
     if (reply.kind !== 'done' || reply.run === undefined) return;
     const { run } = reply;
-    if (command.act === 'transact' && !command.commit) return;
+    if (command.act === 'transact' && command.end !== 'commit') return;
     this.acknowledged.add(run);
     const key = command.act === 'materialize' ? command.options.runKey : undefined;
     const promise = key === undefined ? undefined : this.#keys.get(key);
@@ -110,8 +110,9 @@ export class Demands {
     const keyed = random.chance(0.15) ? this.#keyedRequest() : undefined;
     const { asset, options } = keyed ?? this.#request();
     if (keyed || random.chance(0.9)) return { act: 'materialize', asset, options };
-    const commit = random.chance(0.6);
-    return { act: 'transact', asset, options: { ...options, ...(!commit && { requestedBy: ROLLED_BACK }) }, commit };
+    if (random.chance(0.6)) return { act: 'transact', asset, options, end: 'commit' };
+    const end = random.chance(0.7) ? 'rollback' : 'forget';
+    return { act: 'transact', asset, options: { ...options, requestedBy: ROLLED_BACK }, end };
   }
 
   /** One that was asked for under the same key already, or will be. */

@@ -26,16 +26,21 @@ export function materializationOf({ idempotencyKey }: Pick<AssetContext, 'idempo
 
 /** Writes that an attempt has begun to execute. Synchronous: it is there though the process is killed next. */
 export function testify(directory: string, context: Pick<AssetContext, 'idempotencyKey' | 'epoch'>): void {
-  appendFileSync(join(directory, `${process.pid}.executions`), `${materializationOf(context)}:${context.epoch}\n`);
+  const attempt = `${materializationOf(context)}:${context.epoch}`;
+  appendFileSync(join(directory, `${process.pid}.executions`), `${attempt} at ${new Date().toISOString()}\n`);
 }
 
-/** How often each attempt (`id:epoch`) began to execute. */
-export function executions(directory: string): ReadonlyMap<string, number> {
-  const counts = new Map<string, number>();
+/** When each attempt (`id:epoch`) began to execute, and in which process: once, as it should be. */
+export function executions(directory: string): ReadonlyMap<string, readonly string[]> {
+  const begun = new Map<string, string[]>();
   for (const file of readdirSync(directory).filter((name) => name.endsWith('.executions'))) {
-    for (const attempt of readFileSync(join(directory, file), 'utf8').split('\n')) {
-      if (attempt !== '') counts.set(attempt, (counts.get(attempt) ?? 0) + 1);
+    for (const line of readFileSync(join(directory, file), 'utf8').split('\n')) {
+      const [attempt = '', , at = ''] = line.split(' ');
+      if (attempt === '') continue;
+      const times = begun.get(attempt) ?? [];
+      begun.set(attempt, times);
+      times.push(`at ${at} by ${file.replace('.executions', '')}`);
     }
   }
-  return counts;
+  return begun;
 }

@@ -238,6 +238,13 @@ export const MUTANTS: readonly Mutant[] = [
     replace: 'runKey: null',
   },
   {
+    name: 'left-open',
+    without: 'the end of a transaction that a host left open: what is done in it is answered, and lost',
+    file: 'lib/ledger/sql/database.ts',
+    find: 'await this.#leaveTransaction(client);',
+    replace: '',
+  },
+  {
     name: 'lost-commit',
     without: 'the look whether a commit that lost its answer was made',
     file: 'lib/ledger/sql/beats.ts',

@@ -109,6 +109,11 @@ const EXECUTED = `
   SELECT m.id || ':' || m.epoch AS attempt FROM flowstone.materializations m
   WHERE m.status = 'success' AND m.run_id IS NOT NULL`;
 
+/** What became of the materialization of an attempt (`id:epoch`), for who has to find out why. */
+const historyOf = (attempt: string): string => `
+  SELECT t.at, t.xid, t.was, t.became, t.epoch, t.process, t.failure FROM torture.transitions t
+  WHERE t.materialization = ${Number(attempt.split(':')[0])} ORDER BY t.seq`;
+
 /** What the torture's records convict the ledger of. */
 export async function convictions(database: Queryable): Promise<string[]> {
   const found: string[] = [];
@@ -123,11 +128,18 @@ export async function convictions(database: Queryable): Promise<string[]> {
 export async function contradictions(
   database: Queryable,
   manager: FilesystemIoManager,
-  begun: ReadonlyMap<string, number>,
+  begun: ReadonlyMap<string, readonly string[]>,
 ): Promise<string[]> {
   const found: string[] = [];
   for (const [attempt, times] of begun) {
-    if (times > 1) found.push(`Fence: attempt ${attempt} was executed ${times} times`);
+    if (times.length === 1) continue;
+    const history = await database.query<readonly unknown[]>(historyOf(attempt));
+    found.push(
+      [
+        `Fence: attempt ${attempt} was executed ${times.join(' and ')}`,
+        ...history.map((row) => JSON.stringify(row)),
+      ].join('\n  '),
+    );
   }
   for (const { attempt } of await database.query<{ readonly attempt: string }[]>(EXECUTED)) {
     if (!begun.has(attempt)) found.push(`Fence: attempt ${attempt} was committed and never executed`);

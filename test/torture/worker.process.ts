@@ -74,15 +74,19 @@ async function carryOut(command: Command): Promise<number | undefined> {
 async function inTransaction({
   asset,
   options: request,
-  commit,
+  end,
 }: Extract<Command, { act: 'transact' }>): Promise<number | undefined> {
   const runner = dataSource.createQueryRunner();
   try {
+    // What was forgotten before, if this connection is the first to be lent again, is not to become a part of it.
+    await runner.query('ROLLBACK');
     await runner.startTransaction();
     const { id } = await flowstone.materialize(asset, { ...request, manager: runner.manager });
-    await (commit ? runner.commitTransaction() : runner.rollbackTransaction());
+    if (end === 'commit') await runner.commitTransaction();
+    if (end === 'rollback') await runner.rollbackTransaction();
     return id;
   } finally {
+    // Also amid the transaction, where the request was refused: a host may be as careless.
     await runner.release();
   }
 }

@@ -37,6 +37,10 @@ export interface Connections {
 
 const MOST_REPETITIONS = 10;
 
+const LEFT_OPEN =
+  'A connection to the database of FlowStone was given back to its pool amid a transaction, which is rolled back now. ' +
+  'End it by commitTransaction() or rollbackTransaction() before you release its query runner.';
+
 // The plans of our statements are right whatever the statistics say (see statement.ts): indexes in their order, hash or
 // merge joins of what these return, nothing replanned or compiled. LATERAL look-ups remain nested loops.
 const SETTINGS: Readonly<Record<string, string>> = {
@@ -69,6 +73,7 @@ const joined = new AsyncLocalStorage<{ readonly database: Database; readonly sql
 export class Database implements Sql {
   readonly #prepared = new Map<Statement, Statement>();
   readonly #tuned = new WeakSet<PoolClient>();
+  #warned = false;
 
   /** @param own whether the connections are only ours, so that their sessions may be tuned. */
   constructor(
@@ -145,6 +150,7 @@ export class Database implements Sql {
     let client: PoolClient | undefined;
     try {
       client = (await runner.connect()) as PoolClient;
+      await this.#leaveTransaction(client);
       if (this.own && !this.#tuned.has(client)) {
         await client.query(settings(false));
         this.#tuned.add(client);
@@ -158,6 +164,20 @@ export class Database implements Sql {
     } finally {
       await runner.release();
     }
+  }
+
+  /**
+   * A host may give a connection back amid a transaction. What we did in that would be seen by nobody, and be gone when it
+   * ends some day by a rollback, though whoever asked for it was answered.
+   */
+  async #leaveTransaction(client: PoolClient): Promise<void> {
+    // Older versions of `pg`, which a host may have, do not say.
+    const status = (client as Partial<PoolClient>).getTransactionStatus?.();
+    if (status !== 'T' && status !== 'E') return;
+    await client.query('ROLLBACK');
+    if (!this.#warned)
+      process.emitWarning(LEFT_OPEN, { type: 'FlowStoneWarning', code: 'FLOWSTONE_TRANSACTION_LEFT_OPEN' });
+    this.#warned = true;
   }
 
   #on(client: PoolClient): Transaction {
