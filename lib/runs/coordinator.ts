@@ -29,9 +29,9 @@ const LONG_BEAT = 50;
 const LEAST_LOOK = 25;
 
 /**
- * News for which there is no place here is passed on after so long, ms, by how often that was done: to each other process,
- * one of which may have a place. After the last time it has been everywhere, or would come later than a poll: it is
- * dropped. Nobody lacks it, since who gets a free place looks by itself.
+ * News for which there is no place here is passed on after so long, ms, by how often that was done: it goes to one process,
+ * perhaps this one again. After the last time others have most likely heard of it, and it would come later than a poll: it
+ * is dropped. Who gets a free place looks by itself.
  */
 const PASS_ON: readonly number[] = [250, 250, 500, 1000, 2000];
 
@@ -91,7 +91,7 @@ export class Coordinator {
   /** Pools of which news came while there was no place here, and how often that was passed on. */
   readonly #unserved = new Map<string, number>();
   readonly #passing = new Alarm(() => this.#passOn());
-  /** Pools of which others know that there is more than this process takes: nothing has become ready since. */
+  /** Pools of which it was told that there is more than this process takes: nothing has become ready since. */
   readonly #known = new Set<string>();
   /** When work is looked for that nobody rings for. */
   readonly #unrung = new Alarm(() => void this.#look());
@@ -246,7 +246,8 @@ export class Coordinator {
     if (!this.#lasting.has(pool)) this.#plans.expect();
     else if (this.#plans.dueIn > 0) this.#unrung.set(Math.max(this.#plans.dueIn, LEAST_LOOK));
     const after = PASS_ON[passed];
-    if (after !== undefined && this.#works && this.#wanted() === 0) {
+    // What it told itself may have come back to it.
+    if (after !== undefined && this.#works && (this.#wanted() === 0 || this.#known.has(pool))) {
       this.#unserved.set(pool, Math.min(passed, this.#unserved.get(pool) ?? passed));
       this.#passing.set(after);
     }
@@ -368,8 +369,8 @@ export class Coordinator {
     const full = limit > 0 && claims.length >= limit;
     if (full || released) this.#more = true;
     if (fresh || claims.length < limit) this.#known.clear();
+    for (const pool of rings) this.#ring(pool);
     if (full) this.#ringFor(claims);
-    for (const pool of rings) this.queue.ring(pool);
     if (again !== null) this.#unrung.set(Math.max(again, LEAST_LOOK));
     this.accept(claims);
     this.#tell(batch, verdicts, endedRuns);
@@ -424,10 +425,13 @@ export class Coordinator {
   #ringFor(claims: readonly Claim[]): void {
     for (const { asset } of claims) {
       const pool = this.#poolOf(asset);
-      if (this.#known.has(pool)) continue;
-      this.#known.add(pool);
-      this.queue.ring(pool);
+      if (!this.#known.has(pool)) this.#ring(pool);
     }
+  }
+
+  #ring(pool: string): void {
+    this.#known.add(pool);
+    this.queue.ring(pool);
   }
 
   #passed(deadline: DueDeadline): void {

@@ -71,12 +71,12 @@ export class RunRequester {
     const claim = this.#claim();
     const inserted = await this.ledger.insertRun(run, rows ? { plan: rows, ...(claim && { claim }) } : {});
     crashPoint('after-request');
-    if (inserted.created && plan) await this.planner.tellBlocked(inserted.run.id, plan);
     // Nothing to do, or nothing that can be done.
     if (inserted.created && inserted.run.completedAt) this.hooks.runEnded(inserted.run.id);
     this.coordinator.accept(inserted.claims);
     if (inserted.created && rows) this.coordinator.offer(await this.planner.readyPools(rows));
     else if (inserted.created) awaitPlan();
+    if (inserted.created && plan) await this.planner.tellBlocked(inserted.run.id, plan);
     return this.handle(inserted.run.id);
   }
 

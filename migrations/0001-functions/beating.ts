@@ -122,9 +122,7 @@ BEGIN
   END IF;
   -- Before the locks that every beat of a run takes, which last until the commit.
   IF cardinality(v_claimed) > 0 THEN claims := describe_claims(v_claimed); END IF;
-  -- Of what a process has more than it takes, it rings itself.
-  rings := CASE WHEN (v_lanes IS NOT NULL OR v_gave) AND (p_limit = 0 OR COALESCE(cardinality(v_claimed), 0) < p_limit)
-    THEN pools_to_ring(v_moved, v_lanes) ELSE '{}' END;
+  rings := CASE WHEN v_lanes IS NOT NULL OR v_gave THEN pools_to_ring(v_moved, v_lanes) ELSE '{}' END;
   PERFORM note_lanes(v_lanes, v_served, v_empty, v_empty_at, v_shut, v_gates);
   IF cardinality(v_moved) > 0 OR cardinality(v_claimed) > 0 THEN
     ended := COALESCE(tally(p_namespace, v_moved, v_claimed, p_cut => v_cut), '{}');

@@ -252,6 +252,16 @@ describe('a beat says where others may find something', () => {
     expect(await beat(['p'], success(claims[0]!))).toMatchObject({ claims: [{ asset: 'p' }], rings: ['narrow'] });
   });
 
+  it('also where it has filled itself with other work', async () => {
+    await world.run([{ asset: 'a' }, { asset: 'b', upstreams: [0] }]);
+    const { claims } = await beat(['a']);
+    await world.run([{ asset: 'p', partition: 'x' }]);
+    const request = { process: 'one', assets: ['a', 'p'], limit: 1 };
+    expect(await world.ledger.beat([success(claims[0]!)], request)).toMatchObject({
+      ...{ claims: [{ asset: 'p' }], rings: ['narrow'] },
+    });
+  });
+
   it('in all of them where newer definitions count than the process knows', async () => {
     await world.run([{ asset: 'a' }, { asset: 'b', upstreams: [0] }, { asset: 'p', upstreams: [0] }]);
     const { claims } = await beat(['a']);
