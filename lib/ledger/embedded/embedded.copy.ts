@@ -34,8 +34,9 @@ export class HeldCopy {
   constructor(engine: EmbeddedEngine, query: Buffer, sql: string, inTransaction: boolean) {
     this.#engine = engine;
     this.#query = query;
-    // Rows of the text format end in a newline that no backslash escapes; CSV and binary cannot be cut blindly.
-    this.#divisible = inTransaction && !/\b(?:csv|binary)\b/i.test(sql) && !/;\s*\S/.test(sql);
+    // Rows of the text format end in a newline that no backslash escapes; CSV and binary cannot be cut blindly. A header
+    // is in the first part only.
+    this.#divisible = inTransaction && !/\b(?:csv|binary|header)\b/i.test(sql) && !/;\s*\S/.test(sql);
   }
 
   /** What PostgreSQL would answer to the statement: it is ready for data (text format, columns unsaid). */

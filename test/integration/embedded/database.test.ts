@@ -227,6 +227,18 @@ describe('COPY', () => {
     ]);
   });
 
+  it('takes a header once, however much follows', async () => {
+    const rows = Array.from({ length: 20_000 }, (_, n) => `${n}\tname ${n}\n`).join('');
+    await withClient(async (client) => {
+      await client.query('BEGIN');
+      const stream = client.query(copyFrom('COPY item (n, name) FROM STDIN WITH (HEADER)'));
+      await pipeline(Readable.from(['n\tname\n', rows.slice(0, 150_000), rows.slice(150_000)]), stream);
+      await client.query('COMMIT');
+      expect(stream.rowCount).toBe(20_000);
+    });
+    expect(await count()).toBe(20_000);
+  });
+
   it('takes CSV and nothing at all', async () => {
     expect(await copy('COPY item FROM STDIN WITH (FORMAT csv)', [Buffer.from('1,"two\nlines"\n2,\n')])).toBe(2);
     expect(await copy('COPY item FROM STDIN', [])).toBe(0);
