@@ -232,4 +232,23 @@ describe('a connection that a host gave back amid a transaction', () => {
     await other.close();
     if (dataSource.isInitialized) await dataSource.destroy();
   });
+
+  it('leaves a transaction alone that goes on, where a host lends the query runner of that to everybody', async () => {
+    const dataSource = await new DataSource({ type: 'postgres', url: database.url }).initialize();
+    const other = new SqlLedger({ dataSource, own: false, migrate: false });
+    await other.open();
+    const runner = dataSource.createQueryRunner();
+    await runner.startTransaction();
+    jest.spyOn(dataSource, 'createQueryRunner').mockReturnValue(runner);
+    jest.spyOn(runner, 'release').mockResolvedValue(undefined);
+    const { run } = await other.insertRun(runOf());
+    expect(await other.run(run.id)).toMatchObject({ id: run.id });
+    expect(await ledger.run(run.id)).toBeUndefined();
+    jest.restoreAllMocks();
+    await runner.rollbackTransaction();
+    await runner.release();
+    expect(await ledger.run(run.id)).toBeUndefined();
+    await other.close();
+    await dataSource.destroy();
+  });
 });

@@ -28,7 +28,8 @@ export interface Transaction extends Sql {
 export type Connection = Pick<
   QueryRunner,
   'connect' | 'startTransaction' | 'commitTransaction' | 'rollbackTransaction' | 'release'
->;
+> &
+  Partial<Pick<QueryRunner, 'isTransactionActive'>>;
 
 /** Lends connections, as a TypeORM DataSource does. */
 export interface Connections {
@@ -150,7 +151,8 @@ export class Database implements Sql {
     let client: PoolClient | undefined;
     try {
       client = (await runner.connect()) as PoolClient;
-      await this.#leaveTransaction(client);
+      // A host may lend one that is in use, on purpose: we go into its transaction then.
+      if (runner.isTransactionActive !== true) await this.#leaveTransaction(client);
       if (this.own && !this.#tuned.has(client)) {
         await client.query(settings(false));
         this.#tuned.add(client);
