@@ -244,7 +244,7 @@ export class FlowStoneService {
 
   /** Tells that an external asset has a new version; what consumed another one is stale then. */
   async reportVersion(asset: AssetClass | string, version: ReportedVersion, options: ActOptions = {}): Promise<number> {
-    requireOptions('The version of reportVersion()', version, REPORT);
+    requireOptions('The version of reportVersion()', version, REPORT, ['dataVersion']);
     requireOptions('reportVersion()', options, ACT);
     const engine = this.#engine(options.manager);
     const { key, external } = engine.catalogue.resolve(asset);

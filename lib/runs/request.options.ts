@@ -15,15 +15,24 @@ export const oneOf =
   (value) =>
     words.includes(value as string) ? undefined : words.map((word) => `'${word}'`).join(' or ');
 
-/** @throws FlowStoneError FLOWSTONE_REQUEST_INVALID for an option that `method` does not have, or a value it cannot have */
-export function requireOptions<T extends object>(method: string, given: T, expected: Expected<T>): void {
+/**
+ * @throws FlowStoneError FLOWSTONE_REQUEST_INVALID for an option that `method` does not have, a value it cannot have, or
+ * one of `required` that is missing
+ */
+export function requireOptions<T extends object>(
+  method: string,
+  given: T,
+  expected: Expected<T>,
+  required: readonly (keyof T)[] = [],
+): void {
   if (!isRecord(given)) throw invalid(`${method} takes its options as an object, not ${shown(given)}.`);
   const names = Object.keys(expected);
   const unknown = unknownName(given, names);
   if (unknown !== undefined) throw invalid(`${method} has no option ${unknown}: it has ${names.join(', ')}.`);
   for (const [name, expectation] of Object.entries<Expectation>(expected)) {
     const value = given[name];
-    const problem = value === undefined ? undefined : expectation(value);
+    const isAbsent = value === undefined && !required.includes(name as keyof T);
+    const problem = isAbsent ? undefined : expectation(value);
     if (problem !== undefined) throw invalid(`${name} of ${method} must be ${problem}, not ${shown(value)}.`);
   }
 }

@@ -200,6 +200,7 @@ describe('the service', () => {
       () => flowstone.reportVersion(Base, { dataVersion: '1' }, wrong({ reson: 1 })),
     ],
     ['The version of reportVersion() has no option key', () => flowstone.reportVersion(Base, wrong({ key: 'a' }))],
+    ['dataVersion of The version of reportVersion() must be', () => flowstone.reportVersion(Base, wrong({}))],
     ['addPartitions() has no option from', () => flowstone.addPartitions('tenants', ['a'], wrong({ from: 1 }))],
     ['removePartitions() has no option from', () => flowstone.removePartitions('tenants', ['a'], wrong({ from: 1 }))],
     [
