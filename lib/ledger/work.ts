@@ -1,4 +1,5 @@
 // Work on its way through the ledger: planned, claimed, ended. The operations stand in ledger.port.ts.
+import type { FlowStoneError } from '../flowstone.errors.js';
 import type { ErrorRecord, HeadRecord, JsonObject, MaterializationStatus, RunRecord, ValueRecord } from './records.js';
 
 /**
@@ -109,8 +110,11 @@ export type Outcome =
   | (Fenced & { readonly kind: 'handed_back' })
   | (Fenced & { readonly kind: 'cancelled' });
 
-/** `committed`; `fenced`: another attempt or a cancel won, nothing was written; `expired`: past its deadline. */
-export type Verdict = 'committed' | 'fenced' | 'expired';
+/**
+ * `committed`; `fenced`: another attempt or a cancel won, nothing was written; `expired`: past its deadline; `refused`: it
+ * can never be written, so that it was recorded as failed with this error instead.
+ */
+export type Verdict = 'committed' | 'fenced' | 'expired' | { readonly refused: FlowStoneError };
 
 /** What settling outcomes brought about. */
 export interface Settled {

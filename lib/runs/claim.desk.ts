@@ -15,7 +15,7 @@ import { Attempt } from './attempt.js';
 import type { AttemptHost, Executable } from './attempt.host.js';
 import { BatchedAttempt } from './batch.js';
 import type { ClaimDesk, Examined, Execution, Finished } from './execution.port.js';
-import { errorRecord, placeName, wrapUserError, type FailurePlace } from './failure.js';
+import { errorRecord, placeName, wrapUserError, type Failure, type FailurePlace } from './failure.js';
 import type { Pin, PinnedDependency } from './input.loader.js';
 import { headFact, type LostValue } from './ledger.facts.js';
 import { isOutage } from './patience.js';
@@ -82,6 +82,11 @@ export class LookAgainDesk implements ClaimDesk {
 
   succeeded({ asset, partition }: Claim): void {
     if (this.#awaited.has(asset)) this.presence.saw(asset, partition);
+  }
+
+  refused({ claim, failure }: Finished, error: FlowStoneError): Failure | undefined {
+    const place = failure ?? (claim && placeOf(claim, this.registry.require(claim.asset).definition));
+    return place && { ...place, error, retrying: false };
   }
 
   afterTimeout(due: DueDeadline): Finished {

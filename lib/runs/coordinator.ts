@@ -385,10 +385,14 @@ export class Coordinator {
   }
 
   #tell(batch: readonly Finished[], verdicts: readonly Verdict[], endedRuns: readonly number[]): void {
-    batch.forEach(({ outcome, claim, failure }, index) => {
-      if (verdicts[index] !== 'committed') return;
+    batch.forEach((finished, index) => {
+      const { outcome, claim } = finished;
+      const verdict = verdicts[index]!;
+      const isRefused = typeof verdict === 'object';
+      if (!isRefused && verdict !== 'committed') return;
+      const failure = isRefused ? this.desk.refused(finished, verdict.refused) : finished.failure;
       if (failure) this.news.failed(failure);
-      if (claim && outcome.kind === 'success') this.desk.succeeded(claim);
+      if (claim && outcome.kind === 'success' && !isRefused) this.desk.succeeded(claim);
     });
     for (const { outcome } of batch) if (outcome.kind === 'retry') this.#timers.look(outcome.delay);
     for (const run of new Set(batch.map((finished) => finished.run))) this.signals.changed(run);

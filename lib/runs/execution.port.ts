@@ -1,5 +1,6 @@
 // What the coordinator knows of claims: who looks at them, what is executed of them, and what came of it.
 // Implementations: claim.desk.ts; attempt.ts and batch.ts.
+import type { FlowStoneError } from '../flowstone.errors.js';
 import type { Claim, DueDeadline, Outcome } from '../ledger/work.js';
 import type { Abort } from './abort.js';
 import type { Failure } from './failure.js';
@@ -45,6 +46,8 @@ export interface ClaimDesk {
   examine(claims: readonly Claim[]): Promise<Examined>;
   /** Its outcome is recorded: it has a value now. */
   succeeded(claim: Claim): void;
+  /** How it is told that the ledger cannot record what came of it; undefined: where it was is not known. */
+  refused(finished: Finished, error: FlowStoneError): Failure | undefined;
   /** What becomes of an attempt whose timeout passed without a word from it. */
   afterTimeout(due: DueDeadline): Finished;
 }

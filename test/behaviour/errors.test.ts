@@ -12,11 +12,12 @@ import {
   FlowStoneService,
   Partitions,
   type AssetContext,
+  type Failure,
   type InputsOf,
   type IoManager,
 } from '../../lib/index.js';
 import { gate, startApp } from './graph.js';
-import { testStorage } from './storages.js';
+import { DURABLE_STORAGES, testStorage } from './storages.js';
 
 let held: Promise<void> | undefined;
 let customCalls = 0;
@@ -289,5 +290,27 @@ it('tells who ensures that only a worker is missing with FLOWSTONE_WAITING_APPRO
   expect(await asked).toMatchObject({ code: 'FLOWSTONE_WAITING_APPROVAL' });
   holding.open();
   await asker.app.close();
+  await storage.remove();
+});
+
+it.each(DURABLE_STORAGES)('tells of an outcome that %s refuses with FLOWSTONE_LEDGER_OUTCOME_REFUSED', async (kind) => {
+  const storage = await testStorage(kind);
+  const halves: IoManager = {
+    versions: 'kept',
+    store: async () => ({ location: 'somewhere', size: 1.5, hash: null, rows: null }),
+    load: async () => undefined,
+    delete: async () => undefined,
+  };
+  const failures: Failure[] = [];
+  const onFailure = (failure: Failure): void => void failures.push(failure);
+  const options = { ...storage.options, managers: { halves }, io: 'halves', onFailure };
+  const { app, flowstone } = await startApp([Letters], options);
+  const run = await flowstone.materialize(Letters, { partition: 'a' });
+  await expect(run.wait()).rejects.toMatchObject({ code: 'FLOWSTONE_RUN_FAILED' });
+  const error = { code: 'FLOWSTONE_LEDGER_OUTCOME_REFUSED', message: expect.stringContaining('1.5') };
+  expect(failures).toMatchObject([
+    { run: run.id, asset: 'letters', partition: 'a', attempt: 1, retrying: false, error },
+  ]);
+  await app.close();
   await storage.remove();
 });

@@ -301,7 +301,9 @@ describe('an outcome the database refuses', () => {
     const run = await world.run([{ asset: 'a' }, { asset: 'b' }, { asset: 'c', upstreams: [0] }]);
     const [a, b] = await world.claim();
     const impossible = success(a!, { value: { io: 'x', location: null, size: Number.MAX_VALUE, rows: 0, hash: null } });
-    expect(await world.settle(impossible, success(b!))).toMatchObject({ verdicts: ['fenced', 'committed'] });
+    expect(await world.settle(impossible, success(b!))).toMatchObject({
+      verdicts: [{ refused: { code: 'FLOWSTONE_LEDGER_OUTCOME_REFUSED' } }, 'committed'],
+    });
     expect(await world.statuses(run.id)).toEqual(['a: failed', 'b: success', 'c: upstream_failed']);
     expect(await ledger.materialization(a!.id)).toMatchObject({ error: { code: 'FLOWSTONE_LEDGER_OUTCOME_REFUSED' } });
     expect(await world.runStatus(run.id)).toBe('failed');

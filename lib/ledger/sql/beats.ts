@@ -48,7 +48,7 @@ export class Beats {
 
   /**
    * See Ledger.beat. A group in which one member cannot be written (a value the database refuses) is committed one by
-   * one; that member ends failed, its outcome is `fenced`. FLOWSTONE_LEDGER_UNAVAILABLE: repeat the call with the same
+   * one; that member ends failed, its outcome is `refused`. FLOWSTONE_LEDGER_UNAVAILABLE: repeat the call with the same
    * outcomes; what was committed is recognised.
    */
   async beat(outcomes: readonly Outcome[], request: ClaimRequest | undefined): Promise<Beat> {
@@ -113,9 +113,13 @@ export class Beats {
 
   /** The outcome was not written, and never can be: the materialization fails and says why, so that its run ends. */
   async #refuse(outcome: Outcome, cause: unknown): Promise<Beat> {
-    const settled = await this.#beat([refusal(outcome, cause)], undefined);
+    const refused = refusal(outcome, cause);
+    const { id, epoch } = outcome;
+    const { code, family, message, retryable } = refused;
+    const error: ErrorRecord = { code, family, message, retryable };
+    const settled = await this.#beat([{ kind: 'failed', id, epoch, error, startedAt: null }], undefined);
     this.claims.forget(outcome);
-    return { ...settled, verdicts: ['fenced'] };
+    return settled.verdicts[0] === 'committed' ? { ...settled, verdicts: [{ refused }] } : settled;
   }
 
   #isInDoubt({ id, epoch }: Outcome): boolean {
@@ -225,13 +229,11 @@ function columnsOf(outcome: Outcome): OutcomeColumns {
   }
 }
 
-function refusal(outcome: Outcome, cause: unknown): Outcome {
-  const message = storable(cause instanceof Error ? cause.message : String(cause));
-  const error: ErrorRecord = {
-    code: 'FLOWSTONE_LEDGER_OUTCOME_REFUSED',
-    family: 'infrastructure',
-    message: `The outcome of materialization ${outcome.id} could not be recorded (${message}). Look at its metadata and location.`,
-    retryable: false,
-  };
-  return { kind: 'failed', id: outcome.id, epoch: outcome.epoch, error, startedAt: null };
+function refusal({ id }: Outcome, cause: unknown): FlowStoneError {
+  const reason = storable(cause instanceof Error ? cause.message : String(cause));
+  return new FlowStoneError(
+    'FLOWSTONE_LEDGER_OUTCOME_REFUSED',
+    `The outcome of materialization ${id} could not be recorded (${reason}). Look at its metadata and location.`,
+    { cause, context: { materialization: id } },
+  );
 }
