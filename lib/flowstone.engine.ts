@@ -132,7 +132,7 @@ export class FlowStoneEngine {
       ledger,
       this.membership,
       queue,
-      new LookAgainDesk(ledger, this.registry, this.moments, this.presence, host, lostValue),
+      new LookAgainDesk(ledger, this.registry, this.catalogue, this.moments, this.presence, host, lostValue),
       () => this.#planNext(),
       this.signals,
       {

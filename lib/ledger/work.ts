@@ -148,7 +148,7 @@ export interface PlanningClaim {
   readonly epoch: number;
 }
 
-/** An attempt whose deadline (timeout, or grace after a cancel) has passed: the caller settles it. */
+/** An attempt whose deadline (timeout, or grace after a cancel) has passed: the caller settles it, or leaves it to another process. */
 export interface DueDeadline {
   readonly kind: 'timeout' | 'cancel';
   readonly id: number;

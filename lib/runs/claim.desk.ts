@@ -14,6 +14,7 @@ import { decideAfterClaim, decideAfterFailure, NO_RETRY, type RetryRule } from '
 import { Attempt } from './attempt.js';
 import type { AttemptHost, Executable } from './attempt.host.js';
 import { BatchedAttempt } from './batch.js';
+import type { Catalogue } from './catalogue.js';
 import type { ClaimDesk, Examined, Execution, Finished } from './execution.port.js';
 import { errorRecord, placeName, wrapUserError, type Failure, type FailurePlace } from './failure.js';
 import type { Pin, PinnedDependency } from './input.loader.js';
@@ -34,6 +35,7 @@ export class LookAgainDesk implements ClaimDesk {
   constructor(
     private readonly ledger: Pick<Ledger, 'heads'>,
     private readonly registry: AssetRegistry,
+    private readonly catalogue: Pick<Catalogue, 'find'>,
     private readonly moments: PartitionMoments,
     private readonly presence: Presence,
     private readonly host: AttemptHost,
@@ -89,9 +91,10 @@ export class LookAgainDesk implements ClaimDesk {
     return place && { ...place, error, retrying: false };
   }
 
-  afterTimeout(due: DueDeadline): Finished {
-    const definition = this.registry.find(due.asset)?.definition;
-    return { run: due.run, ...timedOut(due, definition && limitsOf(definition), this.host.random()) };
+  // By the definition that counts, since it may be another process's attempt, of an asset that this one has not.
+  afterTimeout(due: DueDeadline): Finished | undefined {
+    const declared = this.catalogue.find(due.asset);
+    return declared && { run: due.run, ...timedOut(due, limitsOf(declared), this.host.random()) };
   }
 
   #unexamined(claim: Claim, thrown: unknown): Finished {

@@ -444,7 +444,10 @@ export class Coordinator {
     this.#executor.abort([deadline], kind === 'cancel' ? 'cancelled' : 'timeout');
     if (kind === 'cancel') this.#finish([{ run, outcome: { kind: 'cancelled', id, epoch } }]);
     // An attempt of this process ends by its own abort; one of another process may never answer.
-    else if (!ours) this.#finish([this.desk.afterTimeout(deadline)]);
+    else if (!ours) {
+      const finished = this.desk.afterTimeout(deadline);
+      if (finished) this.#finish([finished]);
+    }
   }
 
   /** An outage is a reason to give up only once it closes: then drain() finds it as well, and tells whoever closes. */

@@ -48,6 +48,9 @@ export interface ClaimDesk {
   succeeded(claim: Claim): void;
   /** How it is told that the ledger cannot record what came of it; undefined: where it was is not known. */
   refused(finished: Finished, error: FlowStoneError): Failure | undefined;
-  /** What becomes of an attempt whose timeout passed without a word from it. */
-  afterTimeout(due: DueDeadline): Finished;
+  /**
+   * What becomes of an attempt whose timeout passed without a word from it. Undefined: no definition of its asset is known
+   * here, by which to decide. That is left to others: the process that holds it has one, and is live or will be rescued.
+   */
+  afterTimeout(due: DueDeadline): Finished | undefined;
 }

@@ -1,5 +1,5 @@
 // What becomes of an attempt whose timeout has passed. No ledger, no thread: who finds it out carries it out.
-import type { AssetDefinition } from '../assets/asset.definition.js';
+import type { DeclaredAsset } from '../assets/asset.definition.js';
 import { FlowStoneError } from '../flowstone.errors.js';
 import type { DueDeadline, Outcome } from '../ledger/work.js';
 import { decideAfterFailure, NO_RETRY, type RetryRule } from './attempt.machine.js';
@@ -13,7 +13,7 @@ export interface AttemptLimits {
   readonly retry: RetryRule | undefined;
 }
 
-export function limitsOf({ scheme, timeout, retry }: AssetDefinition): AttemptLimits {
+export function limitsOf({ scheme, timeout, retry }: DeclaredAsset): AttemptLimits {
   return { partitioned: scheme !== undefined, timeout, retry };
 }
 

@@ -30,12 +30,13 @@ function computedBy(version) {
 }
 
 /**
- * What both versions have: `source`, whose code changes; `derived`, which does not and consumes it; and one asset that
- * only this version has.
+ * What both versions have: `source`, whose code changes; `derived`, which does not and consumes it; `timed`, whose options
+ * change; and one asset that only this version has.
  * @param {string} version
  * @param {string} only
+ * @param {import('nestjs-flowstone').AssetOptions} limits
  */
-function versionOf(version, only) {
+function versionOf(version, only, limits) {
   const Source = computedBy(version);
   Asset({ name: 'source', partitions, codeVersion: version })(Source);
   const Derived = computedBy(version);
@@ -44,7 +45,17 @@ function versionOf(version, only) {
   const Only = computedBy(version);
   Asset({ name: only, partitions })(Only);
   DependsOn({ source: Source })(Only);
-  return [Source, Derived, Only];
+  const Timed = computedBy(version);
+  Asset({ name: 'timed', partitions, ...limits })(Timed);
+  return [Source, Derived, Only, Timed];
 }
 
-export const versions = { v1: versionOf('1', 'old_only'), v2: versionOf('2', 'new_only') };
+/** @type {import('nestjs-flowstone').AssetOptions} */
+const tried = { timeout: '1s', retry: { attempts: 2, delay: '1h' } };
+const OnlyTimed = computedBy('2');
+Asset({ name: 'new_timed', partitions, ...tried })(OnlyTimed);
+
+export const versions = {
+  v1: versionOf('1', 'old_only', { timeout: '1s' }),
+  v2: [...versionOf('2', 'new_only', tried), OnlyTimed],
+};

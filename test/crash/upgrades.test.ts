@@ -2,7 +2,8 @@
 // restart under load.
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import type { FlowStoneOptions, FlowStoneService, RunHandle } from '../../lib/index.js';
+import type { Failure, FlowStoneOptions, FlowStoneService, RunHandle } from '../../lib/index.js';
+import { startApp } from '../behaviour/graph.js';
 import { violations } from './invariants.js';
 import { journalOf, journalWith, type LeaseProcess } from './lease-process.js';
 import { build } from './survivor.js';
@@ -76,7 +77,7 @@ describe('with workers of an old and a new version', () => {
     expect(whoDid('source', during)).toEqual([renewed.pid]);
 
     await old.end();
-    expect(old.output).toContain('A newer definition is current of source:');
+    expect(old.output).toContain('A newer definition is current of source, timed:');
     await work('v1');
     const after = keys(40);
     await (await ask('derived', after)).wait();
@@ -149,7 +150,7 @@ describe('with workers of an old and a new version', () => {
       async () => flowstone.graph().nodes.map((node) => node.key),
       (nodes) => nodes.includes('new_only'),
     );
-    expect(known).toEqual(['derived', 'new_only', 'old_only', 'source']);
+    expect(known).toEqual(['derived', 'new_only', 'new_timed', 'old_only', 'source', 'timed']);
     expect(await flowstone.status('new_only', partitions[0]!)).toMatchObject({ state: 'missing' });
     const plan = await flowstone.plan('new_only', { partitions });
     expect(Array.from({ length: plan.size }, (_, index) => plan.assetAt(index)).sort()).toEqual([
@@ -160,6 +161,65 @@ describe('with workers of an old and a new version', () => {
     await (await flowstone.materialize('old_only', { partitions })).wait();
     expect([whoDid('new_only', partitions), whoDid('old_only', partitions)]).toEqual([[renewed.pid], [old.pid]]);
     expect(await flowstone.load('new_only', { partition: partitions[0]! })).toBe('2');
+  });
+
+  it.each([
+    ['has an older definition', 'timed'],
+    ['has none', 'new_timed'],
+  ])('a timeout seen by a process that %s is tried again by the current one', async (_what, asset) => {
+    const failures: Failure[] = [];
+    await place.restart({ onFailure: (failure) => void failures.push(failure) });
+    ({ flowstone } = place);
+    // Held still, it neither tells of the timeout itself nor loses its lease.
+    const renewed = await work('v2', { lease: 60_000, heartbeat: 20_000 });
+    await eventually(
+      async () => flowstone.graph().nodes.map((node) => node.key),
+      (nodes) => nodes.includes('new_timed'),
+    );
+    const [partition] = keys(1, 60_000);
+    const run = await ask(asset, [partition!]);
+    await journalWith(journal, ({ length }) => length === 1);
+    renewed.signal('SIGSTOP');
+    const { items } = await eventually(
+      () => flowstone.materializations(run.id),
+      ({ items: [item] }) => item!.status !== 'running',
+    );
+    expect(items).toMatchObject([{ asset, status: 'pending', attempts: 1 }]);
+    await eventually(
+      async () => failures.length,
+      (length) => length > 0,
+    );
+    const error = { code: 'FLOWSTONE_EXECUTE_TIMEOUT' };
+    expect(failures).toMatchObject([{ asset, partition, attempt: 1, retrying: true, error }]);
+  });
+
+  it('a timeout seen by a process that does not know the asset yet is left to one that does', async () => {
+    const restful = { lease: 60_000, heartbeat: 20_000 };
+    await place.restart(restful);
+    const renewed = await work('v2', restful);
+    const knowing = (): ReturnType<typeof startApp> => startApp(versions.v1, { ...place.options, role: 'api' });
+    const asker = await knowing();
+    ({ flowstone } = asker);
+    const run = await ask('new_timed', keys(1, 60_000));
+    await journalWith(journal, ({ length }) => length === 1);
+    renewed.signal('SIGSTOP');
+    await asker.app.close();
+    // Who does not know it has looked once more by then.
+    await eventually(
+      () =>
+        place.database.query<unknown[]>(
+          `SELECT FROM flowstone.materializations
+           WHERE status <> 'running' OR deadline < clock_timestamp() - interval '1500 ms'`,
+        ),
+      ({ length }) => length > 0,
+    );
+    const late = await knowing();
+    const { items } = await eventually(
+      () => late.flowstone.materializations(run.id),
+      ({ items: [item] }) => item!.status !== 'running',
+    );
+    await late.app.close();
+    expect(items).toMatchObject([{ status: 'pending', attempts: 1 }]);
   });
 
   it('what no live worker declares waits, and runs when one comes that does', async () => {
