@@ -2,7 +2,7 @@
 // Nest application, nestjs-flowstone/testing one of a few classes.
 import type { VersionPolicies } from './ledger/collection.port.js';
 import type { Ledger } from './ledger/ledger.port.js';
-import type { AssetRegistration, CurrentDefinition } from './ledger/registrations.js';
+import type { AssetRegistration, CurrentDefinition, TakenBack } from './ledger/registrations.js';
 import type { AssetDefinition } from './assets/asset.definition.js';
 import type { ContextLogger } from './assets/asset.context.js';
 import { AssetRegistry, type RegisteredAsset } from './assets/asset.registry.js';
@@ -217,16 +217,16 @@ export class FlowStoneEngine {
         this.#logger.warn('The lease was lost: other processes took over what ran here, it is aborted.');
         this.coordinator.abortAll('lost');
       },
-      rescued: (count) => {
-        this.#logger.warn(`Took over ${count} materializations of a process that was lost.`);
-        this.coordinator.ring();
+      rescued: (taken) => {
+        if (taken.count > 0) this.#logger.warn(`Took over ${taken.count} materializations of a process that was lost.`);
+        this.#passOn(taken);
       },
       failed: (error) => this.#stumbled('The heartbeat failed', error),
       blocked: (milliseconds, executing) => this.#blocked(milliseconds, executing),
-      timedOut: ({ failures, endedRuns }) => {
+      timedOut: ({ failures, endedRuns, rings }) => {
         for (const failure of failures) this.#failed(failure);
         for (const run of new Set(failures.map((failure) => failure.run))) this.signals.changed(run);
-        for (const run of endedRuns) this.#tellEnd(run);
+        this.#passOn({ endedRuns, rings });
         this.coordinator.clockChanged();
       },
     });
@@ -251,11 +251,17 @@ export class FlowStoneEngine {
       outages.push(error);
     };
     await this.coordinator.drain(this.options.drainDeadline).catch(unlessAway);
-    await this.membership.leave().catch(unlessAway);
+    await this.#leave().catch(unlessAway);
     if (outages.length === 0) return;
     this.#logger.warn(
       `The ledger cannot be reached (${messageOf(outages[0])}): what ran here is taken over when its lease ends.`,
     );
+  }
+
+  async #leave(): Promise<void> {
+    const { endedRuns, rings } = await this.membership.leave();
+    this.coordinator.offer(rings);
+    for (const run of endedRuns) await this.#runEnded(run);
   }
 
   async close(): Promise<void> {
@@ -271,6 +277,12 @@ export class FlowStoneEngine {
     const run = await this.ledger.run(planned.run);
     if (run?.completedAt) await this.#runEnded(run.id);
     return planned.readyIn;
+  }
+
+  /** What the membership brought about is news for others. */
+  #passOn({ endedRuns, rings }: Pick<TakenBack, 'endedRuns' | 'rings'>): void {
+    for (const run of endedRuns) this.#tellEnd(run);
+    this.coordinator.offer(rings);
   }
 
   #tellEnd(run: number): void {

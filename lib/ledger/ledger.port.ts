@@ -20,6 +20,7 @@ import type {
   PoolRegistration,
   ProcessRegistration,
   Renewal,
+  TakenBack,
 } from './registrations.js';
 import type {
   Beat,
@@ -136,12 +137,12 @@ export interface Ledger {
    */
   recall(process: string, held: Renewal['held']): void;
   /** Leaves: hands back whatever the process still holds. */
-  unregister(process: string): Promise<void>;
+  unregister(process: string): Promise<TakenBack>;
   /**
    * Gives the work of processes whose lease has expired to others, unless an outage may have kept them from renewing:
-   * the rescuer must have been in contact for as long as a lease. Returns how many materializations.
+   * the rescuer must have been in contact for as long as a lease.
    */
-  rescue(rescuer: string): Promise<number>;
+  rescue(rescuer: string): Promise<TakenBack>;
   /** With the process that asks: from now on it may claim what it declares as it counts now (see Beat.outdated). */
   currentDefinitions(process?: string): Promise<readonly CurrentDefinition[]>;
 
@@ -189,11 +190,11 @@ export interface Ledger {
    */
   beat(outcomes: readonly Outcome[], request: ClaimRequest): Promise<Beat>;
   /**
-   * Makes due retries ready (`released`: the pools of which some were), and returns what else is due. `next`: when to come
-   * again, null if nothing waits.
+   * Makes due retries ready (`rings`: in these pools), and returns what else is due. `next`: when to come again, null if
+   * nothing waits.
    */
   fireTimers(): Promise<{
-    readonly released: readonly string[];
+    readonly rings: readonly string[];
     readonly due: readonly DueDeadline[];
     readonly next: Date | null;
   }>;
@@ -212,7 +213,8 @@ export interface Ledger {
     readonly accepted: boolean;
     readonly running: readonly { id: number; epoch: number }[];
     readonly ended: boolean;
-    readonly released: boolean;
+    /** Pools in which there may be work now. */
+    readonly rings: readonly string[];
     readonly more: boolean;
   }>;
   /**
@@ -223,7 +225,8 @@ export interface Ledger {
   stopPending(run?: number): Promise<{
     readonly running: readonly { id: number; epoch: number }[];
     readonly ended: readonly number[];
-    readonly released: boolean;
+    /** Pools in which there may be work now. */
+    readonly rings: readonly string[];
     readonly more: boolean;
   }>;
   /** Marks heads as invalidated; returns how many. */

@@ -24,6 +24,16 @@ export interface Renewal {
   readonly cancelled: readonly { readonly id: number; readonly epoch: number }[];
 }
 
+/** What was taken from processes that left or were lost. */
+export interface TakenBack {
+  /** How many materializations. */
+  readonly count: number;
+  /** Runs that ended with it. */
+  readonly endedRuns: readonly number[];
+  /** Pools in which there is something to do now, or to plan. */
+  readonly rings: readonly string[];
+}
+
 /** An asset as one process declares it. */
 export interface AssetRegistration {
   readonly key: string;

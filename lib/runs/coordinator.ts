@@ -132,7 +132,7 @@ export class Coordinator {
     this.#timers = new TimerWatch(ledger, {
       passed: (deadline) => this.#passed(deadline),
       cancelled: (attempts) => this.cancel(attempts),
-      released: (pools) => (pools ? this.offer(pools) : this.ring()),
+      released: (pools) => this.offer(pools),
       runEnded: (run) => news.runEnded(run),
       failed: (error) => (isOutage(error) ? news.outage(error) : this.#stumble(error)),
       answered: () => news.answered(),

@@ -3,7 +3,13 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Ledger } from '../ledger/ledger.port.js';
-import type { AssetRegistration, CurrentDefinition, PoolRegistration, Renewal } from '../ledger/registrations.js';
+import type {
+  AssetRegistration,
+  CurrentDefinition,
+  PoolRegistration,
+  Renewal,
+  TakenBack,
+} from '../ledger/registrations.js';
 import type { Claimant } from '../ledger/work.js';
 import { crashPoint } from './crash-points.js';
 import type { Heartbeat, HeartbeatNews, MakeHeartbeat } from './heartbeat/heartbeat.port.js';
@@ -29,7 +35,8 @@ export interface MembershipNews {
   cancelled(attempts: readonly { id: number; epoch: number }[]): void;
   /** The lease was given up: whatever runs here is lost, and the process has entered anew. */
   lost(): void;
-  rescued(count: number): void;
+  /** Processes were lost, and what they held was taken from them. */
+  rescued(taken: TakenBack): void;
   failed(error: unknown): void;
   /** See HeartbeatNews. */
   blocked: HeartbeatNews['blocked'];
@@ -109,13 +116,14 @@ export class Membership {
     return { process: this.#id, assets: this.#claimable };
   }
 
-  async leave(): Promise<void> {
+  /** What it still held is given back to others. */
+  async leave(): Promise<TakenBack> {
     clearInterval(this.#sweeper);
     this.#leaving.abort();
     await this.#heartbeat?.stop();
     await Promise.all(this.#busy.values());
     crashPoint('before-hand-back');
-    await this.ledger.unregister(this.#id);
+    return this.ledger.unregister(this.#id);
   }
 
   #renewed(process: string, { alive, held, cancelled }: Renewal, news: MembershipNews): void {
@@ -143,8 +151,7 @@ export class Membership {
       'sweep',
       async () => {
         crashPoint('before-rescue');
-        const count = await this.ledger.rescue(this.#id);
-        if (count > 0) news.rescued(count);
+        news.rescued(await this.ledger.rescue(this.#id));
       },
       news,
     );

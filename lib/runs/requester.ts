@@ -109,7 +109,7 @@ export class RunRequester {
       this.coordinator.cancel(step.running);
       for (const run of step.ended) this.hooks.runEnded(run);
       if (!step.ended.includes(id)) this.signals.changed(id);
-      if (step.released) this.coordinator.ring();
+      this.coordinator.offer(step.rings);
       if (!step.more) return;
       crashPoint('amid-cancel');
       step = await this.ledger.stopPending(id);

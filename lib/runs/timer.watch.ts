@@ -12,8 +12,8 @@ export interface DueNews {
   passed(deadline: DueDeadline): void;
   /** Attempts that are to stop, since their run is ended early. */
   cancelled(attempts: readonly { readonly id: number; readonly epoch: number }[]): void;
-  /** Something became ready in these pools; undefined: it is not known where. */
-  released(pools: readonly string[] | undefined): void;
+  /** There may be work now in these pools. */
+  released(pools: readonly string[]): void;
   runEnded(run: number): void;
   /** The ledger cannot be reached, or a bug; looked again soon. */
   failed(error: unknown): void;
@@ -49,10 +49,10 @@ export class TimerWatch {
   /** Answers with the ms until the next look. */
   async #fire(): Promise<number> {
     crashPoint('before-timers');
-    const { released, due, next } = await this.ledger.fireTimers();
+    const { rings, due, next } = await this.ledger.fireTimers();
     this.news.answered();
     for (const deadline of due) this.news.passed(deadline);
-    if (released.length > 0) this.news.released(released);
+    this.news.released(rings);
     if (await this.#stopPending()) return 0;
     if (next === null) return LONGEST_SLEEP;
     return Math.min(LONGEST_SLEEP, Math.max(0, next.getTime() - (await this.ledger.now()).getTime()));
@@ -60,10 +60,10 @@ export class TimerWatch {
 
   /** A step of what a large run that ends early still has to cancel. Whether there may be another. */
   async #stopPending(): Promise<boolean> {
-    const { running, ended, released, more } = await this.ledger.stopPending();
+    const { running, ended, rings, more } = await this.ledger.stopPending();
     this.news.cancelled(running);
     for (const run of ended) this.news.runEnded(run);
-    if (released) this.news.released(undefined);
+    this.news.released(rings);
     return more;
   }
 }

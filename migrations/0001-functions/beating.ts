@@ -131,11 +131,12 @@ END $$`;
 
 /**
  * The work of lost processes goes back with the epoch raised, or ends: cancelled where that was asked for, failed where
- * workers were lost more than `p_cap` times. The caller holds the rows of the processes.
- * Plan: claims_pkey, then primary keys. Guard: running by one of these processes.
+ * workers were lost more than `p_cap` times. The caller holds the rows of the processes. Returns how many, the runs that
+ * ended, and the pools in which there is something to do or to plan now.
+ * Plan: claims_pkey, runs_planning, assets_key, then primary keys. Guard: running by one of these processes.
  */
 export const TAKE_BACK = `CREATE FUNCTION take_back(p_namespace integer, p_processes text[], p_cap integer, p_error jsonb,
-  OUT taken integer, OUT ended bigint[]) LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+  OUT taken integer, OUT ended bigint[], OUT rings text[]) LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
   v_moved moved[];
 BEGIN
@@ -163,15 +164,24 @@ BEGIN
     'materialization.rescued')::moved) INTO v_moved FROM changed c;
   v_moved := COALESCE(v_moved, '{}');
   taken := cardinality(v_moved);
-  ended := (finish(p_namespace, v_moved, NULL)).ended;
+  SELECT f.ended, f.rings INTO ended, rings FROM finish(p_namespace, v_moved, NULL) f;
+  -- What they were planning is planned by whoever works for one of its targets.
+  rings := rings || ARRAY(SELECT DISTINCT p.name
+    FROM (SELECT r.request FROM runs r WHERE r.namespace = p_namespace AND r.status = 'planning'
+      AND r.planner = ANY (p_processes) OFFSET 0) r
+    CROSS JOIN LATERAL json_array_elements(r.request -> 'targets') t
+    CROSS JOIN LATERAL (SELECT a.pool_id FROM assets a
+      WHERE a.namespace = p_namespace AND a.key = t ->> 'asset' OFFSET 0) a
+    CROSS JOIN LATERAL (SELECT p.name FROM pools p WHERE p.id = a.pool_id OFFSET 0) p);
 END $$`;
 
 /**
- * Attempts are given back by the process that holds them: no attempt used up, the epoch kept. `p_ids` null: all.
+ * Attempts are given back by the process that holds them: no attempt used up, the epoch kept. `p_ids` null: all. Returns
+ * how many, the runs that ended, and the pools in which there is something to do now.
  * Plan: claims_pkey, then primary keys. Guard: running by this process.
  */
 export const HAND_BACK = `CREATE FUNCTION hand_back(p_namespace integer, p_process text, p_ids bigint[], OUT given integer,
-  OUT ended bigint[]) LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+  OUT ended bigint[], OUT rings text[]) LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
   v_moved moved[];
 BEGIN
@@ -194,5 +204,5 @@ BEGIN
     NULL)::moved) INTO v_moved FROM changed c;
   v_moved := COALESCE(v_moved, '{}');
   given := cardinality(v_moved);
-  ended := (finish(p_namespace, v_moved, NULL)).ended;
+  SELECT f.ended, f.rings INTO ended, rings FROM finish(p_namespace, v_moved, NULL) f;
 END $$`;

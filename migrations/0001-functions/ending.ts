@@ -287,9 +287,9 @@ BEGIN
   RETURN v_ended;
 END $$`;
 
-/** All that follows when something moved outside a beat. Returns the runs that ended, and whether work was released. */
+/** All that follows when something moved outside a beat. Returns the runs that ended, and where there may be work now. */
 export const FINISH = `CREATE FUNCTION finish(p_namespace integer, p_moved moved[], p_touched bigint[], OUT ended bigint[],
-  OUT released boolean) LANGUAGE plpgsql AS $$
+  OUT rings text[]) LANGUAGE plpgsql AS $$
 DECLARE
   v_all moved[];
   v_cut boolean;
@@ -297,7 +297,7 @@ DECLARE
 BEGIN
   SELECT p_moved || f.doomed, f.cut INTO v_all, v_cut FROM follow(p_moved) f;
   v_lanes := (conclude(p_namespace, v_all)).released;
+  rings := pools_to_ring(v_all, v_lanes);
   PERFORM note_lanes(v_lanes);
   ended := COALESCE(tally(p_namespace, v_all, p_touched => p_touched, p_cut => v_cut), '{}');
-  released := v_lanes IS NOT NULL OR EXISTS (SELECT FROM unnest(v_all) m WHERE m.process IS NOT NULL);
 END $$`;

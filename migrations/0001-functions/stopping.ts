@@ -57,11 +57,12 @@ END $$`;
 /**
  * The next of a run in which too much depends on failures for one transaction cannot run: one look at so many of its rows,
  * by id, in which upstreams come before what depends on them. By one process at a time. A failure that comes meanwhile
- * (`dooms`) sends it back to where it began, or further. Returns the runs that ended, and whether there is more; null:
- * nothing was to be done here. Plan: runs_dooming, materializations_run, then primary keys, lineage_upstream.
+ * (`dooms`) sends it back to where it began, or further. Returns the runs that ended, where there may be work now, and
+ * whether there is more; null: nothing was to be done here. Plan: runs_dooming, materializations_run, then primary keys, lineage_upstream.
  * Guard: pending.
  */
-export const DOOM_PENDING = `CREATE FUNCTION doom_pending(p_namespace integer, OUT ended bigint[], OUT more boolean)
+export const DOOM_PENDING = `CREATE FUNCTION doom_pending(p_namespace integer, OUT ended bigint[], OUT rings text[],
+  OUT more boolean)
 LANGUAGE plpgsql AS $$
 DECLARE
   v_run bigint;
@@ -71,6 +72,7 @@ DECLARE
   v_to bigint;
   v_ids bigint[];
   v_doomed moved[];
+  v_lanes bigint[];
 BEGIN
   SELECT r.id INTO v_run FROM runs r WHERE r.namespace = p_namespace AND r.doomed_to IS NOT NULL ORDER BY r.id LIMIT 1;
   -- Before all rows, which nobody locks who waits for this.
@@ -96,7 +98,9 @@ BEGIN
     SELECT d.id FROM reached d);
   ${doom('v_ids')}
   v_doomed := COALESCE(v_doomed, '{}');
-  PERFORM note_lanes((conclude(p_namespace, v_doomed)).released);
+  v_lanes := (conclude(p_namespace, v_doomed)).released;
+  rings := pools_to_ring(v_doomed, v_lanes);
+  PERFORM note_lanes(v_lanes);
   ended := COALESCE(tally(p_namespace, v_doomed, p_touched => ARRAY[v_run]), '{}');
   UPDATE runs r SET doomed_to = CASE WHEN r.dooms <> v_dooms THEN LEAST(r.doomed_to, v_from)
     WHEN cardinality(v_looked) = ${MOST_STOPPED} THEN v_to END WHERE r.id = v_run;
@@ -109,14 +113,14 @@ END $$`;
  * counts. Plan: materializations_run, then primary keys. Guard: the run is running.
  */
 export const CANCEL_RUN = `CREATE FUNCTION cancel_run(p_namespace integer, p_run bigint, p_actor text, p_reason text,
-  p_grace float8, OUT accepted boolean, OUT running json, OUT is_ended boolean, OUT released boolean, OUT more boolean)
+  p_grace float8, OUT accepted boolean, OUT running json, OUT is_ended boolean, OUT rings text[], OUT more boolean)
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
   v_open integer;
   v_moved moved[];
   v_lanes bigint[];
 BEGIN
-  accepted := false; running := '[]'; is_ended := false; released := false; more := false;
+  accepted := false; running := '[]'; is_ended := false; rings := '{}'; more := false;
   PERFORM FROM runs r WHERE r.id = p_run AND r.namespace = p_namespace AND r.status = 'running';
   IF NOT FOUND THEN RETURN; END IF;
   -- All that is open, at once: what goes back to pending between the next two steps would escape both.
@@ -138,21 +142,22 @@ BEGIN
   INSERT INTO events (namespace, kind, run_id, actor, detail)
   SELECT p_namespace, 'run.cancel_requested', r.id, p_actor, jsonb_build_object('reason', p_reason) FROM run r;
   accepted := FOUND;
+  rings := pools_to_ring(v_moved, v_lanes);
   PERFORM note_lanes(v_lanes);
   is_ended := tally(p_namespace, v_moved, p_touched => ARRAY[p_run]) IS NOT NULL;
-  released := v_lanes IS NOT NULL;
 END $$`;
 
 /**
  * The next of what is pending in a run that is being stopped is cancelled, by one process at a time. `p_run` null: of
  * any run. When the end of it is reached, once more from the beginning, with all that is open locked, so that nothing
  * escapes that was claimed or went back meanwhile; then the run is stopped. First what depends on failures of it, so that
- * it ends as such. Returns what was asked to stop now, the runs that ended, and whether there is more.
+ * it ends as such. Returns what was asked to stop now, the runs that ended, where there may be work now, and whether there is
+ * more.
  * Plan: runs_stopping, materializations_run, then primary keys.
  * Guard: the run is being stopped.
  */
 export const STOP_PENDING = `CREATE FUNCTION stop_pending(p_namespace integer, p_run bigint, OUT running json,
-  OUT ended bigint[], OUT released boolean, OUT more boolean)
+  OUT ended bigint[], OUT rings text[], OUT more boolean)
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
   v_run bigint;
@@ -161,12 +166,12 @@ DECLARE
   v_moved moved[];
   v_lanes bigint[];
 BEGIN
-  running := '[]'; released := false;
+  running := '[]';
   IF p_run IS NULL THEN
-    SELECT d.ended, d.more INTO ended, more FROM doom_pending(p_namespace) d;
+    SELECT d.ended, d.rings, d.more INTO ended, rings, more FROM doom_pending(p_namespace) d;
     IF more THEN RETURN; END IF;
   END IF;
-  ended := '{}'; more := false;
+  ended := '{}'; rings := '{}'; more := false;
   SELECT r.id INTO v_run FROM runs r
   WHERE r.namespace = p_namespace AND r.stopping AND (r.id = p_run OR (p_run IS NULL AND r.doomed_to IS NULL))
   ORDER BY r.id LIMIT 1;
@@ -185,7 +190,7 @@ BEGIN
   more := v_to > 0 OR cardinality(v_moved) = ${MOST_STOPPED};
   IF NOT more AND v_grace IS NOT NULL THEN running := ask_to_stop(p_namespace, v_run, v_grace); END IF;
   v_lanes := (conclude(p_namespace, v_moved)).released;
-  released := v_lanes IS NOT NULL;
+  rings := pools_to_ring(v_moved, v_lanes);
   -- What becomes ready again of a stopped run may have been taken for nothing until now.
   IF NOT more THEN v_lanes := v_lanes || ARRAY(SELECT l.id FROM lanes l WHERE l.run_id = v_run); END IF;
   PERFORM note_lanes(v_lanes);

@@ -96,8 +96,8 @@ BEGIN
 END $$`;
 
 /**
- * Pools in which others may find something, now that these moved and lanes were released and the process itself took what it
- * could: work of assets it has no part in, and places that somebody waits for. Plan: primary keys, lanes_gated.
+ * Pools in which somebody may find something, now that these moved and lanes were released, and whoever did that took what
+ * it could: work of assets it has no part in, and places that somebody waits for. Plan: primary keys, lanes_gated.
  */
 export const POOLS_TO_RING = `CREATE FUNCTION pools_to_ring(p_moved moved[], p_released bigint[]) RETURNS text[] LANGUAGE plpgsql
 AS $$

@@ -25,10 +25,10 @@ export function processBehaviours(world: () => World): void {
     const run = await world().run([{ asset: 'a' }, { asset: 'b', upstreams: [0] }]);
     const claim = await world().claimOne('one');
     await world().ledger.start([{ ...attempt(claim), timeout: 1000 }]);
-    expect(await world().ledger.rescue('two')).toBe(0);
+    expect(await world().ledger.rescue('two')).toMatchObject({ count: 0 });
     await world().outlive('two');
-    expect(await world().ledger.rescue('two')).toBe(1);
-    expect(await world().ledger.rescue('two')).toBe(0);
+    expect(await world().ledger.rescue('two')).toMatchObject({ count: 1 });
+    expect(await world().ledger.rescue('two')).toMatchObject({ count: 0 });
     expect(await world().ledger.renew('one')).toEqual({ alive: false, held: [], cancelled: [] });
     expect(await world().claim('one')).toEqual([]);
     const again = await world().claimOne('two');
@@ -56,7 +56,7 @@ export function processBehaviours(world: () => World): void {
       await world().register(`lost ${round}`);
       expect(await world().claimOne(`lost ${round}`)).toMatchObject({ rescues: round, attempt: 1 });
       await world().outlive('two');
-      expect(await world().ledger.rescue('two')).toBe(1);
+      expect(await world().ledger.rescue('two')).toMatchObject({ count: 1 });
     }
     expect(await world().statuses(run.id)).toEqual(['a: failed', 'b: upstream_failed']);
     const [failed] = (await world().ledger.materializations({ run: run.id, asset: 'a' }, { limit: 1 })).items;
@@ -64,12 +64,24 @@ export function processBehaviours(world: () => World): void {
     expect(await world().runStatus(run.id)).toBe('failed');
   });
 
+  it('says in which pools there is something to do, or to plan, without a lost process', async () => {
+    await enter('three', [asset({ key: 'c', pool: 'heavy' }), asset({ key: 'd', pool: 'slow' })]);
+    await world().run([{ asset: 'c' }]);
+    expect(await world().claim('three', { assets: ['c'] })).toHaveLength(1);
+    const targets = [{ asset: 'd', partitions: 'all' as const }];
+    await world().ledger.insertRun(runOf({ request: { ...runOf().request, targets } }));
+    expect(await world().ledger.claimPlanning({ process: 'three', assets: ['d'] })).toBeDefined();
+    await world().outlive('two');
+    const taken = await world().ledger.rescue('two');
+    expect({ ...taken, rings: [...taken.rings].sort() }).toEqual({ count: 1, endedRuns: [], rings: ['heavy', 'slow'] });
+  });
+
   it('cancels, rather than gives to others, what was asked to stop when its worker was lost', async () => {
     const run = await world().run([{ asset: 'a' }]);
     await world().claimOne('one');
     await world().ledger.cancelRun(run.id, { actor: null, reason: null, grace: 60_000 });
     await world().outlive('two');
-    expect(await world().ledger.rescue('two')).toBe(1);
+    expect(await world().ledger.rescue('two')).toEqual({ count: 1, endedRuns: [run.id], rings: [] });
     expect(await world().statuses(run.id)).toEqual(['a: cancelled']);
     expect(await world().runStatus(run.id)).toBe('cancelled');
   });
@@ -77,8 +89,8 @@ export function processBehaviours(world: () => World): void {
   it('hands back what a leaving process holds, at once and without counting', async () => {
     await world().run([{ asset: 'a' }], { maxConcurrency: 1 });
     const claim = await world().claimOne('one');
-    await world().ledger.unregister('one');
-    await world().ledger.unregister('one');
+    expect(await world().ledger.unregister('one')).toEqual({ count: 1, endedRuns: [], rings: ['default'] });
+    expect(await world().ledger.unregister('one')).toEqual({ count: 0, endedRuns: [], rings: [] });
     expect(await world().ledger.renew('one')).toMatchObject({ alive: false });
     expect(await world().succeed(claim)).toMatchObject({ verdicts: ['fenced'] });
     expect(await world().claimOne('two')).toMatchObject({ id: claim.id, attempt: 1, rescues: 0 });

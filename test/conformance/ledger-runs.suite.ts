@@ -118,7 +118,7 @@ export function runBehaviours(world: () => World): void {
     expect((await world().ledger.fireTimers()).due).toMatchObject([{ kind: 'cancel', ...attempt(claim), run: run.id }]);
     expect(await world().settle({ ...attempt(claim), kind: 'cancelled' })).toMatchObject({ endedRuns: [run.id] });
     expect(await world().succeed(claim)).toMatchObject({ verdicts: ['fenced'] });
-    expect(await world().ledger.fireTimers()).toEqual({ released: [], due: [], next: null });
+    expect(await world().ledger.fireTimers()).toEqual({ rings: [], due: [], next: null });
   });
 
   it('does not begin a cancelled materialization again: neither a retry nor a hand-back', async () => {
@@ -144,9 +144,9 @@ export function runBehaviours(world: () => World): void {
     await world().retry(holder, 60_000);
     await world().run([{ asset: 'a' }]);
     expect(await world().claim('two')).toEqual([]);
-    expect(await cancel(run.id)).toMatchObject({ ended: true, released: true });
+    expect(await cancel(run.id)).toMatchObject({ ended: true, rings: ['default'] });
     expect(await world().claimOne('two')).toMatchObject({ joined: { id: holder.id, status: 'cancelled' } });
-    expect(await world().ledger.fireTimers()).toMatchObject({ released: [], next: null });
+    expect(await world().ledger.fireTimers()).toMatchObject({ rings: [], next: null });
   });
 
   it('cancels a run with very much pending, and asks what runs of it to stop', async () => {

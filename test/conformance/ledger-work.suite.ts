@@ -214,7 +214,7 @@ export function workBehaviours(world: () => World): void {
     const claim = await world().claimOne();
     expect(await world().ledger.start([{ ...attempt(claim), timeout: 60_000 }])).toEqual(new Set([claim.id]));
     const before = await world().ledger.fireTimers();
-    expect(before).toMatchObject({ released: [], due: [] });
+    expect(before).toMatchObject({ rings: [], due: [] });
     expect(before.next!.getTime()).toBeGreaterThan((await world().ledger.now()).getTime());
     await world().pass(61_000);
     expect((await world().ledger.fireTimers()).due).toEqual([
@@ -222,7 +222,7 @@ export function workBehaviours(world: () => World): void {
     ]);
     expect(await world().succeed(claim)).toMatchObject({ verdicts: ['expired'] });
     expect(await world().fail(claim, 'too slow')).toMatchObject({ verdicts: ['committed'] });
-    expect(await world().ledger.fireTimers()).toEqual({ released: [], due: [], next: null });
+    expect(await world().ledger.fireTimers()).toEqual({ rings: [], due: [], next: null });
   });
 
   it('begins only attempts that are still held', async () => {
@@ -242,10 +242,10 @@ export function workBehaviours(world: () => World): void {
     expect(await world().retry(claim, 30_000)).toEqual({ verdicts: ['committed'], endedRuns: [], released: false });
     expect(await world().claim()).toEqual([]);
     expect(await world().ledger.progressOf(run.id)).toEqual({ readyAssets: [], waitsFor: [], timers: 1 });
-    expect(await world().ledger.fireTimers()).toMatchObject({ released: [], due: [], next: expect.any(Date) });
+    expect(await world().ledger.fireTimers()).toMatchObject({ rings: [], due: [], next: expect.any(Date) });
     await world().pass(31_000);
     const fired = await Promise.all([world().ledger.fireTimers(), world().ledger.fireTimers()]);
-    expect(fired.flatMap(({ released }) => released)).toEqual(['default']);
+    expect(fired.flatMap(({ rings }) => rings)).toEqual(['default']);
     expect(await world().claimOne('two')).toMatchObject({ id: claim.id, epoch: 2, attempt: 2, rescues: 0 });
     expect(await world().eventKinds(run.id)).toContain('materialization.retrying');
   });

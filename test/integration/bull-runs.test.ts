@@ -5,12 +5,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { DataSource } from 'typeorm';
 import { Asset, type FlowStoneOptions, type RedisQueue } from '../../lib/index.js';
 import { gate, startApp } from '../behaviour/graph.js';
 import { startPrivateRedis } from '../services/server.mjs';
 import { freshDatabase, redisUrl, type FreshDatabase } from '../services/services.js';
 import { executions, Heavy, log, Parts, startBullApp, Total } from './bull-app.js';
-import type { BullApp } from './start-on-bull.js';
+import { startOnBull, type BullApp } from './start-on-bull.js';
 
 /** So rarely that nothing is found by polling: what happens is due to rings. */
 const NEVER = '1h';
@@ -51,6 +52,13 @@ async function start(who: string, more: FlowStoneOptions = {}): Promise<BullApp>
 async function known(pool: string, paused: boolean): Promise<void> {
   for (const { flowstone } of apps) {
     while ((await flowstone.health()).queue.pools[pool]?.paused !== paused) await new Promise(setImmediate);
+  }
+}
+
+@Asset()
+class Elsewhere {
+  execute(): number {
+    return 1;
   }
 }
 
@@ -143,6 +151,34 @@ describe('work', () => {
     held.open();
     await closed;
     expect(await flowstone.run(run.id).wait()).toMatchObject({ status: 'success' });
+  });
+
+  it('that a lost process held is done by another, on the news alone, though one of other assets finds the loss', async () => {
+    const held = gate();
+    executions.hold = ({ who }) => (who === 'lost' ? held.opened : Promise.resolve());
+    const worker = { pollInterval: NEVER, sweep: 3_600_000 } as const;
+    const { flowstone, bull } = await start('lost', {
+      ...worker,
+      concurrency: 1,
+      lease: 7_200_000,
+      heartbeat: 3_600_000,
+    });
+    const run = await flowstone.materialize(Heavy, { partition: 'p1' });
+    await executions.atLeast(1);
+    // As one that is dead, it hears of nothing.
+    await bull('heavy').pause(true, true);
+    await start('other', worker);
+    apps.push(
+      await startOnBull([Elsewhere], [], { ...options, pollInterval: NEVER, lease: 1000, heartbeat: 200, sweep: 100 }),
+    );
+    const ledger = await new DataSource({ type: 'postgres', url: database.url }).initialize();
+    await ledger.query(
+      `UPDATE flowstone.processes SET lease = 1000, lease_until = now() - interval '1 second' WHERE lease > 3600000`,
+    );
+    await ledger.destroy();
+    expect(await run.wait()).toMatchObject({ status: 'success' });
+    expect(executions.begun.map(({ who }) => who)).toEqual(['lost', 'other']);
+    held.open();
   });
 
   it('is a job of its pool that lasts as long as the process works for it', async () => {

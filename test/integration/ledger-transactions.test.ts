@@ -163,7 +163,7 @@ describe('a database shared by namespaces', () => {
     expect(await other.run(here.id)).toBeUndefined();
     expect(await other.dynamicPartitions('orders')).toEqual([]);
     const cancelled = await other.cancelRun(here.id, { ...ACT, grace: 0 });
-    expect(cancelled).toEqual({ accepted: false, running: [], ended: false, released: false, more: false });
+    expect(cancelled).toEqual({ accepted: false, running: [], ended: false, rings: [], more: false });
     expect((await other.leftovers(here.id)).size).toBe(0);
     await other.unregister('one');
     expect(await ledger.renew('one')).toMatchObject({ alive: true });

@@ -64,7 +64,7 @@ function rename(state: MemoryState, former: string, key: string): void {
 }
 
 /** Whatever is to be cancelled is so at once. */
-const STOPPED = { running: [], ended: false, released: false, more: false };
+const STOPPED = { running: [], ended: false, rings: [], more: false };
 
 export async function cancelRun(
   state: MemoryState,
@@ -88,7 +88,7 @@ export async function cancelRun(
   }
   const ended = state.cancelPending(run).length > 0 || state.endRunIfDone(run);
   const asked = running.map(({ id: row, epoch }) => ({ id: row, epoch }));
-  return { ...STOPPED, accepted: true, running: asked, ended, released: true };
+  return { ...STOPPED, accepted: true, running: asked, ended, rings: state.readyPools() };
 }
 
 export function invalidate(state: MemoryState, targets: readonly AssetPartitions[], act: Act & Transactional): number {

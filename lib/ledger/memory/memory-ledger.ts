@@ -7,6 +7,7 @@ import type {
   PoolRegistration,
   ProcessRegistration,
   Renewal,
+  TakenBack,
 } from '../registrations.js';
 import type { Beat, Claim, Claimant, ClaimRequest, Outcome, PlanningClaim, PlanRows, Settled } from '../work.js';
 import type { ErrorRecord, EventRecord, HeadRecord, MaterializationRecord, NewRun, RunRecord } from '../records.js';
@@ -64,12 +65,14 @@ export class MemoryLedger implements Ledger {
   /** No answer is ever lost. */
   recall(): void {}
 
-  async unregister(id: string): Promise<void> {
-    for (const row of work.heldBy(this.#state, id)) this.#state.handBack(row);
+  async unregister(id: string): Promise<TakenBack> {
+    const held = work.heldBy(this.#state, id);
+    const endedRuns = held.flatMap((row) => this.#state.handBack(row));
     this.#state.processes.delete(id);
+    return { count: held.length, endedRuns, rings: held.length > 0 ? this.#state.readyPools() : [] };
   }
 
-  async rescue(): Promise<number> {
+  async rescue(): Promise<TakenBack> {
     return work.rescue(this.#state);
   }
 
@@ -130,7 +133,7 @@ export class MemoryLedger implements Ledger {
 
   /** Whatever is to be cancelled is so at once. */
   async stopPending(): ReturnType<Ledger['stopPending']> {
-    return { running: [], ended: [], released: false, more: false };
+    return { running: [], ended: [], rings: [], more: false };
   }
 
   async invalidate(targets: readonly AssetPartitions[], act: Act & Transactional): Promise<number> {

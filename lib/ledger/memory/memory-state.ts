@@ -295,6 +295,10 @@ export class MemoryState {
     }
   }
 
+  readyPools(): string[] {
+    return [...new Set(Array.from(this.ready(), (row) => this.poolOf(row.asset)))];
+  }
+
   /** The row waits for the holder of its (asset, partition), which inherits a higher priority. */
   waitFor(row: Row, holder: Row): void {
     this.setReady(row, false);

@@ -1,4 +1,5 @@
 // Work in memory: what is claimed, how attempts begin and end, timers, and the work of lost processes.
+import type { TakenBack } from '../registrations.js';
 import type { Ledger } from '../ledger.port.js';
 import type { Beat, Claim, ClaimRequest, DueDeadline, Outcome, Settled, Verdict } from '../work.js';
 import { RESCUE_CAP } from '../transitions.js';
@@ -133,7 +134,7 @@ function attempt(state: MemoryState, id: number, epoch: number): Row | undefined
 export function fireTimers(state: MemoryState): Awaited<ReturnType<Ledger['fireTimers']>> {
   const now = state.clock();
   const due: DueDeadline[] = [];
-  const released = new Set<string>();
+  const rings = new Set<string>();
   let next: number | null = null;
   for (const [name, timer] of [...state.timers]) {
     if (timer.firesAt > now) next = Math.min(next ?? timer.firesAt, timer.firesAt);
@@ -142,7 +143,7 @@ export function fireTimers(state: MemoryState): Awaited<ReturnType<Ledger['fireT
     if (timer.kind === 'retry') {
       state.timers.delete(name);
       state.setReady(row, true);
-      released.add(state.poolOf(row.asset));
+      rings.add(state.poolOf(row.asset));
     } else {
       due.push({
         kind: timer.kind,
@@ -155,27 +156,34 @@ export function fireTimers(state: MemoryState): Awaited<ReturnType<Ledger['fireT
       });
     }
   }
-  return { released: [...released], due, next: next === null ? null : new Date(next) };
+  return { rings: [...rings], due, next: next === null ? null : new Date(next) };
 }
 
 export function heldBy(state: MemoryState, process: string): Row[] {
   return [...state.rows.values()].filter((row) => row.status === 'running' && row.process === process);
 }
 
-export function rescue(state: MemoryState): number {
-  let rescued = 0;
-  for (const process of [...state.processes.values()]) {
-    if (process.leaseUntil > state.clock()) continue;
+export function rescue(state: MemoryState): TakenBack {
+  const lost = [...state.processes.values()].filter(({ leaseUntil }) => leaseUntil <= state.clock());
+  if (lost.length === 0) return { count: 0, endedRuns: [], rings: [] };
+  let count = 0;
+  const endedRuns: number[] = [];
+  const toPlan = new Set<string>();
+  for (const process of lost) {
     for (const row of heldBy(state, process.id)) {
-      rescued++;
-      rescueRow(state, row, process.id);
+      count++;
+      endedRuns.push(...rescueRow(state, row, process.id));
+    }
+    for (const run of state.runs.values()) {
+      if (run.status !== 'planning' || run.planner !== process.id) continue;
+      for (const { asset } of run.request.targets) toPlan.add(state.poolOf(asset));
     }
     state.processes.delete(process.id);
   }
-  return rescued;
+  return { count, endedRuns, rings: [...new Set([...state.readyPools(), ...toPlan])] };
 }
 
-function rescueRow(state: MemoryState, row: Row, lost: string): void {
+function rescueRow(state: MemoryState, row: Row, lost: string): number[] {
   row.rescues++;
   row.epoch++;
   state.tell('materialization.rescued', {
@@ -184,9 +192,9 @@ function rescueRow(state: MemoryState, row: Row, lost: string): void {
     asset: row.asset,
     partition: row.partition,
   });
-  if (row.rescues <= RESCUE_CAP) return void state.handBack(row);
+  if (row.rescues <= RESCUE_CAP) return state.handBack(row);
   const message = `${row.asset} lost its worker ${row.rescues} times, the last time ${lost}. Look for what kills the process.`;
-  state.end(row, 'failed', {
+  return state.end(row, 'failed', {
     code: 'FLOWSTONE_WORKER_LOST',
     family: 'infrastructure',
     message,

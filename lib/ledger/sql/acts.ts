@@ -35,7 +35,7 @@ export class Acts {
   async cancelRun(run: number, { actor, reason, grace }: Act & { readonly grace: number }): Promise<Cancelled> {
     const by = [this.namespace, run, actor, reason];
     const planned = await this.database.rows(CANCEL_PLANNING, by);
-    if (planned.length > 0) return { accepted: true, running: [], ended: true, released: false, more: false };
+    if (planned.length > 0) return { accepted: true, running: [], ended: true, rings: [], more: false };
     const [cancelled] = await this.database.rows<Cancelled>(CANCEL_RUN, [...by, grace]);
     return cancelled!;
   }

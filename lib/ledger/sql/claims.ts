@@ -158,7 +158,7 @@ export class Claims {
   /** See Ledger.fireTimers. */
   async fireTimers(): ReturnType<Ledger['fireTimers']> {
     const batch = [this.namespace, TIMER_BATCH];
-    const [fired] = await this.database.rows<{ released: readonly string[] }>(FIRE_RETRIES, batch);
+    const [fired] = await this.database.rows<{ rings: readonly string[] }>(FIRE_RETRIES, batch);
     const due = await this.database.rows<DueRow>(DUE_DEADLINES, batch);
     const [{ next } = { next: null }] = await this.database.rows<{ next: Date | null }>(NEXT_TIMER, [this.namespace]);
     const keyOf = await this.assets.keys(
@@ -166,7 +166,7 @@ export class Claims {
       due.map((row) => row.asset_id),
     );
     return {
-      released: fired!.released,
+      rings: fired!.rings,
       next,
       due: due.map(({ run_id: run, asset_id, attempts, kind, id, epoch, partition }) => ({
         ...{ kind, id, epoch, run, partition },

@@ -2,7 +2,7 @@
 // thread, where TypeORM and the shared pool are not.
 import type { DataSource } from 'typeorm';
 import type { Renewal } from '../registrations.js';
-import type { DueDeadline, Outcome, Settled } from '../work.js';
+import type { Beat, DueDeadline, Outcome, Settled } from '../work.js';
 import { AssetNumbers } from './asset-numbers.js';
 import { Beats } from './beats.js';
 import { Claims } from './claims.js';
@@ -59,8 +59,8 @@ export class LeaseLedger {
     return rows.map(({ attempts, ...row }) => ({ ...row, kind: 'timeout', attempt: attempts + 1 }));
   }
 
-  /** See Ledger.settle. */
-  async settle(outcomes: readonly Outcome[]): Promise<Settled> {
+  /** See Ledger.settle; with the pools in which there may be work now. */
+  async settle(outcomes: readonly Outcome[]): Promise<Settled & Pick<Beat, 'rings'>> {
     const number = await this.#number();
     this.#beats ??= new Beats(this.#database, number, new Claims(this.#database, number, new AssetNumbers(number)));
     return this.#beats.beat(outcomes, undefined);

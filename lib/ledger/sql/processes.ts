@@ -6,6 +6,7 @@ import type {
   PoolRegistration,
   ProcessRegistration,
   Renewal,
+  TakenBack,
 } from '../registrations.js';
 import type { JsonObject } from '../records.js';
 import { RESCUE_CAP } from '../transitions.js';
@@ -47,6 +48,8 @@ interface HeldRow {
   readonly epoch: number;
   readonly cancel_requested: boolean;
 }
+
+const NOTHING: TakenBack = { count: 0, endedRuns: [], rings: [] };
 
 /** Renews the lease of a process: see Ledger.renew. */
 export async function renewLease(database: Sql, namespace: number, process: string, cutOff: boolean): Promise<Renewal> {
@@ -155,17 +158,18 @@ export class Processes {
   }
 
   /** See Ledger.unregister. */
-  async unregister(process: string): Promise<void> {
-    await this.database.transaction(async (sql) => {
+  async unregister(process: string): Promise<TakenBack> {
+    return this.database.transaction(async (sql) => {
       const own = await sql.rows<{ id: string }>(LOCK_PROCESS, [this.namespace, process]);
-      if (own.length === 0) return;
-      await sql.rows(HAND_BACK, [this.namespace, process]);
+      if (own.length === 0) return NOTHING;
+      const [handed] = await sql.rows<TakenBack>(HAND_BACK, [this.namespace, process]);
       await sql.rows(DELETE_PROCESSES, [this.namespace, [process]]);
+      return handed!;
     });
   }
 
   /** See Ledger.rescue. */
-  async rescue(rescuer: string): Promise<number> {
+  async rescue(rescuer: string): Promise<TakenBack> {
     return this.database.transaction(async (sql) =>
       this.#rescueOf(sql, await sql.rows(EXPIRED, [this.namespace, rescuer])),
     );
@@ -179,9 +183,9 @@ export class Processes {
     return this.database.rows<Row>(CURRENT_DEFINITIONS, [this.namespace]);
   }
 
-  async #rescueOf(sql: Sql, lost: readonly { id?: string }[]): Promise<number> {
+  async #rescueOf(sql: Sql, lost: readonly { id?: string }[]): Promise<TakenBack> {
     const processes = lost.map(({ id }) => id!);
-    if (processes.length === 0) return 0;
+    if (processes.length === 0) return NOTHING;
     const error = {
       code: 'FLOWSTONE_WORKER_LOST',
       family: 'infrastructure',
@@ -189,9 +193,9 @@ export class Processes {
       retryable: true,
     };
     const values = [this.namespace, processes, RESCUE_CAP, json(error)];
-    const [{ taken } = { taken: 0 }] = await sql.rows<{ taken: number }>(TAKE_BACK, values);
+    const [taken] = await sql.rows<TakenBack>(TAKE_BACK, values);
     await sql.rows(DELETE_PROCESSES, [this.namespace, processes]);
-    return taken;
+    return taken!;
   }
 }
 

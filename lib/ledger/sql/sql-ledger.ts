@@ -4,7 +4,7 @@ import type { DataSource, EntityManager } from 'typeorm';
 import { FlowStoneError } from '../../flowstone.errors.js';
 import type { CollectionLedger } from '../collection.port.js';
 import type { Ledger, PageRequest, Transactional } from '../ledger.port.js';
-import type { Renewal } from '../registrations.js';
+import type { Renewal, TakenBack } from '../registrations.js';
 import type { Beat, Claim, Claimant, ClaimRequest, Outcome, PlanningClaim, PlanRows, Settled } from '../work.js';
 import type { ErrorRecord } from '../records.js';
 import { Acts } from './acts.js';
@@ -132,12 +132,13 @@ export class SqlLedger implements Ledger {
     this.#open.claims.recall(process, held);
   }
 
-  async unregister(process: string): Promise<void> {
-    await this.#open.processes.unregister(process);
+  async unregister(process: string): Promise<TakenBack> {
+    const left = await this.#open.processes.unregister(process);
     this.#open.claims.forgetProcess(process);
+    return left;
   }
 
-  rescue(rescuer: string): Promise<number> {
+  rescue(rescuer: string): Promise<TakenBack> {
     return this.#open.processes.rescue(rescuer);
   }
 

@@ -23,6 +23,8 @@ export interface HeartbeatNews extends RenewalNews {
 export interface TimedOut {
   readonly failures: readonly Failure[];
   readonly endedRuns: readonly number[];
+  /** Pools in which there may be work now. */
+  readonly rings: readonly string[];
 }
 
 export interface Heartbeat {

@@ -33,11 +33,11 @@ async function fenceOverdue(process: string): Promise<void> {
   const due = await leases.overdue(process);
   if (due.length === 0) return;
   const ends = due.map((deadline) => ({ deadline, ...timedOut(deadline, limits.get(deadline.asset), Math.random()) }));
-  const { verdicts, endedRuns } = await leases.settle(ends.map(({ outcome }) => outcome));
+  const { verdicts, endedRuns, rings } = await leases.settle(ends.map(({ outcome }) => outcome));
   // Of what another process, or the attempt itself, ended first, that one tells.
   const committed = ends.filter((_, index) => verdicts[index] === 'committed');
   const fenced = committed.map(({ deadline, failure: { retrying } }) => ({ deadline, retrying }));
-  post({ kind: 'timedOut', fenced, endedRuns });
+  post({ kind: 'timedOut', fenced, endedRuns, rings });
 }
 
 async function report(process: string, { milliseconds, executing }: Block): Promise<void> {

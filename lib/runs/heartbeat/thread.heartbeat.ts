@@ -29,6 +29,7 @@ export type FromThread =
       readonly kind: 'timedOut';
       readonly fenced: readonly { readonly deadline: DueDeadline; readonly retrying: boolean }[];
       readonly endedRuns: readonly number[];
+      readonly rings: readonly string[];
     }
   | { readonly kind: 'failed'; readonly message: string; readonly outage: boolean };
 
@@ -110,6 +111,7 @@ export class ThreadHeartbeat implements Heartbeat {
             timeoutFailure(deadline, this.settings.limits.get(deadline.asset), retrying),
           ),
           endedRuns: message.endedRuns,
+          rings: message.rings,
         });
       case 'failed':
         return this.news.failed(errorOf(message));

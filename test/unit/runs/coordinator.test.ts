@@ -25,10 +25,10 @@ function coordinatorOf(
   let heard: (() => void) | undefined;
   const ledger = {
     async fireTimers() {
-      return { released: [], due: [], next: null };
+      return { rings: [], due: [], next: null };
     },
     async stopPending() {
-      return { running: [], ended: [], released: false, more: false };
+      return { running: [], ended: [], rings: [], more: false };
     },
     async beat(outcomes: readonly Outcome[], { limit }: ClaimRequest) {
       if (outcomes.length > 0) told.push(outcomes);

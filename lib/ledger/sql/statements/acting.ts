@@ -19,7 +19,7 @@ export const CANCEL_PLANNING = statement(
 /** Purpose: a planned run is cancelled (function `cancel_run`). Values: namespace, run, actor, reason, grace in ms. */
 export const CANCEL_RUN = statement(
   'cancel_run',
-  `SELECT c.accepted, c.running, c.is_ended AS ended, c.released, c.more
+  `SELECT c.accepted, c.running, c.is_ended AS ended, array_to_json(c.rings) AS rings, c.more
   FROM fs.cancel_run($1, $2, $3, $4, $5::float8) c`,
 );
 
@@ -29,7 +29,7 @@ export const CANCEL_RUN = statement(
  */
 export const STOP_PENDING = statement(
   'stop_pending',
-  `SELECT s.running, s.ended, s.released, s.more FROM fs.stop_pending($1, $2) s`,
+  `SELECT s.running, s.ended, array_to_json(s.rings) AS rings, s.more FROM fs.stop_pending($1, $2) s`,
 );
 
 const CHOSEN_HEADS = `chosen AS MATERIALIZED (

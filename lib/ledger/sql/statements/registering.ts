@@ -201,13 +201,19 @@ export const LOCK_PROCESS = statement(
 );
 
 /** Purpose: a process that leaves gives back what it holds (function `hand_back`). Values: namespace, process. */
-export const HAND_BACK = statement('hand_back', `SELECT h.given FROM fs.hand_back($1, $2, NULL) h`);
+export const HAND_BACK = statement(
+  'hand_back',
+  `SELECT h.given AS count, h.ended AS "endedRuns", array_to_json(h.rings) AS rings FROM fs.hand_back($1, $2, NULL) h`,
+);
 
 /**
  * Purpose: the work of lost processes goes to others (function `take_back`).
  * Values: namespace, processes, cap of rescues, error (json) of what is past it.
  */
-export const TAKE_BACK = statement('take_back', `SELECT t.taken FROM fs.take_back($1, $2::text[], $3, $4::jsonb) t`);
+export const TAKE_BACK = statement(
+  'take_back',
+  `SELECT t.taken AS count, t.ended AS "endedRuns", array_to_json(t.rings) AS rings FROM fs.take_back($1, $2::text[], $3, $4::jsonb) t`,
+);
 
 /** Purpose: every other process of a ledger that only one can have open: they are gone. Values: namespace, process. */
 export const LOCK_OTHERS = statement(

@@ -3,7 +3,7 @@
 import { statement } from '../statement.js';
 
 /** Purpose: due retries become ready (function `fire_retries`). Values: namespace, limit. */
-export const FIRE_RETRIES = statement('fire_retries', `SELECT array_to_json(fs.fire_retries($1, $2)) AS released`);
+export const FIRE_RETRIES = statement('fire_retries', `SELECT array_to_json(fs.fire_retries($1, $2)) AS rings`);
 
 /** Purpose: attempts past their deadline or grace. Plan: timers_due, then primary keys. Values: namespace, limit. */
 export const DUE_DEADLINES = statement(
