@@ -2,7 +2,12 @@
 // Nest application, nestjs-flowstone/testing one of a few classes.
 import type { VersionPolicies } from './ledger/collection.port.js';
 import type { Ledger } from './ledger/ledger.port.js';
-import type { AssetRegistration, CurrentDefinition, TakenBack } from './ledger/registrations.js';
+import {
+  NOTHING_TAKEN,
+  type AssetRegistration,
+  type CurrentDefinition,
+  type TakenBack,
+} from './ledger/registrations.js';
 import type { AssetDefinition } from './assets/asset.definition.js';
 import type { ContextLogger } from './assets/asset.context.js';
 import { AssetRegistry, type RegisteredAsset } from './assets/asset.registry.js';
@@ -84,6 +89,8 @@ export class FlowStoneEngine {
   readonly #io: IoRegistry;
   readonly #logger: ContextLogger;
   readonly #outage: LedgerOutage;
+  /** From predecessors, as it entered. */
+  #taken = NOTHING_TAKEN;
 
   constructor({ options, assets, ledger, queue, leases, io, insideTransaction, loggerOf }: EngineParts) {
     this.options = options;
@@ -206,7 +213,7 @@ export class FlowStoneEngine {
   async open(): Promise<void> {
     await this.ledger.open();
     await this.#io.open();
-    await this.membership.enter();
+    this.#taken = await this.membership.enter();
   }
 
   /** Begins to work. */
@@ -217,10 +224,7 @@ export class FlowStoneEngine {
         this.#logger.warn('The lease was lost: other processes took over what ran here, it is aborted.');
         this.coordinator.abortAll('lost');
       },
-      rescued: (taken) => {
-        if (taken.count > 0) this.#logger.warn(`Took over ${taken.count} materializations of a process that was lost.`);
-        this.#passOn(taken);
-      },
+      rescued: (taken) => this.#rescued(taken),
       failed: (error) => this.#stumbled('The heartbeat failed', error),
       blocked: (milliseconds, executing) => this.#blocked(milliseconds, executing),
       timedOut: ({ failures, endedRuns, rings }) => {
@@ -232,6 +236,7 @@ export class FlowStoneEngine {
     });
     if (this.options.role !== 'api') this.collector.start();
     await this.coordinator.start();
+    this.#rescued(this.#taken);
   }
 
   /** Claims nothing more; what runs goes on. */
@@ -277,6 +282,17 @@ export class FlowStoneEngine {
     const run = await this.ledger.run(planned.run);
     if (run?.completedAt) await this.#runEnded(run.id);
     return planned.readyIn;
+  }
+
+  #rescued(taken: TakenBack): void {
+    const { count, failed } = taken;
+    if (count > 0) this.#logger.warn(`Took over ${count} materializations of a process that was lost.`);
+    for (const { message, ...place } of failed) {
+      const error = new FlowStoneError('FLOWSTONE_WORKER_LOST', message, { context: { ...place } });
+      this.#failed({ ...place, error, retrying: false });
+    }
+    for (const { run } of failed) this.signals.changed(run);
+    this.#passOn(taken);
   }
 
   /** What the membership brought about is news for others. */

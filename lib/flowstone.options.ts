@@ -356,7 +356,7 @@ export const OPTION_CATALOGUE: { readonly [K in keyof ResolvedOptions]: OptionEn
     default: () => () => undefined,
     defaultText: 'none',
     description:
-      'Sees every failed attempt, once its failure is recorded and in the process that recorded it, for an error tracker; but not what a lost worker was at, which is taken over. What it throws is logged and ignored.',
+      'Sees every failed attempt, once its failure is recorded and in the process that recorded it, for an error tracker; of what a lost worker was at, only that it is given up (`FLOWSTONE_WORKER_LOST`). What it throws is logged and ignored.',
     read: (given) => (typeof given === 'function' ? (given as ResolvedOptions['onFailure']) : wrong('a function')),
   },
 };

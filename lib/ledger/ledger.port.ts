@@ -128,7 +128,7 @@ export interface Ledger {
     process: ProcessRegistration,
     assets: readonly AssetRegistration[],
     pools?: readonly PoolRegistration[],
-  ): Promise<void>;
+  ): Promise<TakenBack>;
   /** Renews the lease. `cutOff`: the ledger could not be reached since the renewal before. */
   renew(process: string, cutOff?: boolean): Promise<Renewal>;
   /**

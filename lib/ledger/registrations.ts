@@ -32,6 +32,22 @@ export interface TakenBack {
   readonly endedRuns: readonly number[];
   /** Pools in which there is something to do now, or to plan. */
   readonly rings: readonly string[];
+  /** Those that failed, since workers were lost with them too often. */
+  readonly failed: readonly LostMaterialization[];
+}
+
+export const NOTHING_TAKEN: TakenBack = { count: 0, endedRuns: [], rings: [], failed: [] };
+
+/** A materialization that is given up with FLOWSTONE_WORKER_LOST. */
+export interface LostMaterialization {
+  readonly run: number;
+  readonly asset: string;
+  /** Undefined: of an asset without partitions. */
+  readonly partition: string | undefined;
+  /** That was lost; 1 for the first, which losing workers does not change. */
+  readonly attempt: number;
+  /** Of the error. */
+  readonly message: string;
 }
 
 /** An asset as one process declares it. */

@@ -1,6 +1,6 @@
 // The rules of statuses as pure functions: which are terminal, which transition is allowed, how a run ends.
 // Both ledgers follow them; the SQL ledger restates them as guards and constraints.
-import type { MaterializationStatus, RunCounts, RunStatus } from './records.js';
+import type { ErrorRecord, MaterializationStatus, RunCounts, RunStatus } from './records.js';
 
 const OPEN: ReadonlySet<MaterializationStatus> = new Set(['pending', 'running', 'waiting_approval']);
 
@@ -18,6 +18,16 @@ const NEXT: Readonly<Record<MaterializationStatus, readonly MaterializationStatu
 
 /** Infrastructure failures of one materialization that are forgiven before it fails for good. */
 export const RESCUE_CAP = 20;
+
+/** The error of what more workers were lost with than are forgiven, the last time these. */
+export function workerLost(processes: readonly string[]): ErrorRecord {
+  return {
+    code: 'FLOWSTONE_WORKER_LOST',
+    family: 'infrastructure',
+    message: `Its worker was lost more than ${RESCUE_CAP} times, the last time ${processes.join(', ')}. Look for what kills the process.`,
+    retryable: true,
+  };
+}
 
 /** A terminal status absorbs: nothing leaves it. */
 export function isTerminal(status: MaterializationStatus): boolean {

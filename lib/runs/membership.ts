@@ -35,7 +35,7 @@ export interface MembershipNews {
   cancelled(attempts: readonly { id: number; epoch: number }[]): void;
   /** The lease was given up: whatever runs here is lost, and the process has entered anew. */
   lost(): void;
-  /** Processes were lost, and what they held was taken from them. */
+  /** What processes that were lost held was taken from them. */
   rescued(taken: TakenBack): void;
   failed(error: unknown): void;
   /** See HeartbeatNews. */
@@ -66,15 +66,16 @@ export class Membership {
     return this.#id;
   }
 
-  /** Enters the ledger; work may be claimed from now on. */
-  async enter(): Promise<void> {
+  /** Enters the ledger; work may be claimed from now on. What its predecessors held is taken back, where it is alone. */
+  async enter(): Promise<TakenBack> {
     const { worker, alone } = this.options;
     const lease = alone ? LEASE_ALONE : this.options.lease;
     // Who is alone takes over what its predecessor held as it enters, and sweeps nothing later.
     if (alone) crashPoint('before-rescue');
     const registration = { id: this.#id, host: hostname(), pid: process.pid, worker, lease };
-    await this.ledger.register(registration, this.assets, this.pools);
+    const taken = await this.ledger.register(registration, this.assets, this.pools);
     await this.refresh();
+    return taken;
   }
 
   keepAlive(news: MembershipNews): void {

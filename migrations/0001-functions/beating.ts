@@ -132,11 +132,11 @@ END $$`;
 /**
  * The work of lost processes goes back with the epoch raised, or ends: cancelled where that was asked for, failed where
  * workers were lost more than `p_cap` times. The caller holds the rows of the processes. Returns how many, the runs that
- * ended, and the pools in which there is something to do or to plan now.
+ * ended, the pools in which there is something to do or to plan now, and what failed.
  * Plan: claims_pkey, runs_planning, assets_key, then primary keys. Guard: running by one of these processes.
  */
 export const TAKE_BACK = `CREATE FUNCTION take_back(p_namespace integer, p_processes text[], p_cap integer, p_error jsonb,
-  OUT taken integer, OUT ended bigint[], OUT rings text[]) LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+  OUT taken integer, OUT ended bigint[], OUT rings text[], OUT failed json) LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
   v_moved moved[];
 BEGIN
@@ -164,6 +164,13 @@ BEGIN
     'materialization.rescued')::moved) INTO v_moved FROM changed c;
   v_moved := COALESCE(v_moved, '{}');
   taken := cardinality(v_moved);
+  SELECT COALESCE(json_agg(json_build_object('run', m.run_id, 'asset', a.key, 'attempt', x.attempts + 1,
+    'partition', CASE WHEN a.partitioned THEN h.partition END) ORDER BY m.id), '[]') INTO failed
+  FROM unnest(v_moved) m
+  CROSS JOIN LATERAL (SELECT x.attempts FROM materializations x WHERE x.id = m.id OFFSET 0) x
+  CROSS JOIN LATERAL (SELECT h.partition FROM heads h WHERE h.id = m.head_id OFFSET 0) h
+  CROSS JOIN LATERAL (SELECT a.key, a.partitioned FROM assets a WHERE a.id = m.asset_id OFFSET 0) a
+  WHERE m.status = 'failed';
   SELECT f.ended, f.rings INTO ended, rings FROM finish(p_namespace, v_moved, NULL) f;
   -- What they were planning is planned by whoever works for one of its targets.
   rings := rings || ARRAY(SELECT DISTINCT p.name

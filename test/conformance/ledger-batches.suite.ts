@@ -7,7 +7,7 @@ import { attempt, LEASE, planOf, runOf, success, type World } from './ledger.fix
 const ASSETS = ['g', 'h', 'free'];
 
 export function batchBehaviours(world: () => World): void {
-  const enter = (id: string, bounds: Partial<PoolRegistration> = {}): Promise<void> =>
+  const enter = (id: string, bounds: Partial<PoolRegistration> = {}): Promise<unknown> =>
     world().ledger.register(
       { id, host: 'here', pid: 1, worker: true, lease: LEASE },
       ASSETS.map((key) => ({

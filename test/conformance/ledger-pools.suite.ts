@@ -8,7 +8,7 @@ const ASSETS = ['g', 'h', 'free'];
 const UNBOUNDED = { concurrency: null, rate: null };
 
 export function poolBehaviours(world: () => World): void {
-  const enter = (id: string, ...pools: readonly PoolRegistration[]): Promise<void> =>
+  const enter = (id: string, ...pools: readonly PoolRegistration[]): Promise<unknown> =>
     world().ledger.register(
       { id, host: 'here', pid: 1, worker: true, lease: LEASE },
       ASSETS.map((key) => ({
@@ -19,7 +19,7 @@ export function poolBehaviours(world: () => World): void {
     );
   let entered = 0;
   /** By a process of which nothing else is wanted. */
-  const bound = (...pools: readonly PoolRegistration[]): Promise<void> => enter(`entrant ${++entered}`, ...pools);
+  const bound = (...pools: readonly PoolRegistration[]): Promise<unknown> => enter(`entrant ${++entered}`, ...pools);
   const claim = (process: string, limit = 100): Promise<readonly Claim[]> =>
     world().claim(process, { assets: ASSETS, limit });
   const beat = (limit = 100): Promise<Beat> => world().ledger.beat([], { process: 'one', assets: ASSETS, limit });

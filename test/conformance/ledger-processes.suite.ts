@@ -56,7 +56,10 @@ export function processBehaviours(world: () => World): void {
       await world().register(`lost ${round}`);
       expect(await world().claimOne(`lost ${round}`)).toMatchObject({ rescues: round, attempt: 1 });
       await world().outlive('two');
-      expect(await world().ledger.rescue('two')).toMatchObject({ count: 1 });
+      const taken = await world().ledger.rescue('two');
+      expect(taken).toMatchObject({ count: 1, endedRuns: round < RESCUE_CAP ? [] : [run.id] });
+      const given = { run: run.id, asset: 'a', attempt: 1, message: expect.stringContaining('lost more than') };
+      expect(taken.failed).toEqual(round < RESCUE_CAP ? [] : [{ ...given, partition: undefined }]);
     }
     expect(await world().statuses(run.id)).toEqual(['a: failed', 'b: upstream_failed']);
     const [failed] = (await world().ledger.materializations({ run: run.id, asset: 'a' }, { limit: 1 })).items;
@@ -73,7 +76,12 @@ export function processBehaviours(world: () => World): void {
     expect(await world().ledger.claimPlanning({ process: 'three', assets: ['d'] })).toBeDefined();
     await world().outlive('two');
     const taken = await world().ledger.rescue('two');
-    expect({ ...taken, rings: [...taken.rings].sort() }).toEqual({ count: 1, endedRuns: [], rings: ['heavy', 'slow'] });
+    expect({ ...taken, rings: [...taken.rings].sort() }).toEqual({
+      count: 1,
+      endedRuns: [],
+      rings: ['heavy', 'slow'],
+      failed: [],
+    });
   });
 
   it('cancels, rather than gives to others, what was asked to stop when its worker was lost', async () => {
@@ -81,7 +89,7 @@ export function processBehaviours(world: () => World): void {
     await world().claimOne('one');
     await world().ledger.cancelRun(run.id, { actor: null, reason: null, grace: 60_000 });
     await world().outlive('two');
-    expect(await world().ledger.rescue('two')).toEqual({ count: 1, endedRuns: [run.id], rings: [] });
+    expect(await world().ledger.rescue('two')).toEqual({ count: 1, endedRuns: [run.id], rings: [], failed: [] });
     expect(await world().statuses(run.id)).toEqual(['a: cancelled']);
     expect(await world().runStatus(run.id)).toBe('cancelled');
   });
@@ -89,8 +97,8 @@ export function processBehaviours(world: () => World): void {
   it('hands back what a leaving process holds, at once and without counting', async () => {
     await world().run([{ asset: 'a' }], { maxConcurrency: 1 });
     const claim = await world().claimOne('one');
-    expect(await world().ledger.unregister('one')).toEqual({ count: 1, endedRuns: [], rings: ['default'] });
-    expect(await world().ledger.unregister('one')).toEqual({ count: 0, endedRuns: [], rings: [] });
+    expect(await world().ledger.unregister('one')).toEqual({ count: 1, endedRuns: [], rings: ['default'], failed: [] });
+    expect(await world().ledger.unregister('one')).toEqual({ count: 0, endedRuns: [], rings: [], failed: [] });
     expect(await world().ledger.renew('one')).toMatchObject({ alive: false });
     expect(await world().succeed(claim)).toMatchObject({ verdicts: ['fenced'] });
     expect(await world().claimOne('two')).toMatchObject({ id: claim.id, attempt: 1, rescues: 0 });

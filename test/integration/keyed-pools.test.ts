@@ -33,7 +33,7 @@ const HERE = (alias: string): string => `${alias}.namespace = (SELECT max(id) FR
 type Bounds = Pick<PoolRegistration, 'concurrency'> & { readonly perKey: number };
 
 /** The assets p and q have a key for each tenant, the asset other none; a process that asks for nothing bounds them. */
-const enter = (id: string, bounds?: Bounds): Promise<void> =>
+const enter = (id: string, bounds?: Bounds): Promise<unknown> =>
   world.ledger.register(
     { id, host: 'here', pid: 1, worker: true, lease: LEASE },
     ['p', 'q', 'other'].map((key) => ({

@@ -1,8 +1,16 @@
 // The connection and the thread by which an application on PostgreSQL keeps its lease.
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { DataSource } from 'typeorm';
-import { Asset, FLOWSTONE_DATA_SOURCE, type AssetContext, type FlowStoneOptions } from '../../lib/index.js';
+import {
+  Asset,
+  FLOWSTONE_DATA_SOURCE,
+  RunFailed,
+  type AssetContext,
+  type Failure,
+  type FlowStoneOptions,
+} from '../../lib/index.js';
 import { ledgerDataSource } from '../../lib/ledger/sql/data-source.js';
+import { RESCUE_CAP } from '../../lib/ledger/transitions.js';
 import { gate, startApp } from '../behaviour/graph.js';
 import { testStorage, type TestStorage } from '../behaviour/storages.js';
 
@@ -71,6 +79,30 @@ describe('a lease', () => {
     await app.close();
     expect(await heartbeats(host)).toEqual([]);
     await host.destroy();
+  });
+
+  it('that was lost with the same materialization too often is told of as its failure, by who finds the loss', async () => {
+    const started = gate();
+    execute = () => {
+      started.open();
+      return gate().opened;
+    };
+    const lost = await start({ lease: 7_200_000, heartbeat: 3_600_000, sweep: 3_600_000, drainDeadline: 1 });
+    const run = await lost.flowstone.materialize(Work);
+    await started.opened;
+    await lost.dataSource.query(`UPDATE flowstone.materializations SET rescues = $1`, [RESCUE_CAP]);
+    await lost.dataSource.query(
+      `UPDATE flowstone.processes SET lease = 1000, lease_until = now() - interval '1 minute'`,
+    );
+    const failures: Failure[] = [];
+    const finder = await start({ onFailure: (failure) => void failures.push(failure) });
+    await expect(finder.flowstone.run(run.id).wait()).rejects.toThrow(RunFailed);
+    const error = expect.objectContaining({ code: 'FLOWSTONE_WORKER_LOST' });
+    expect(failures).toEqual([
+      { run: run.id, asset: 'work', partition: undefined, attempt: 1, retrying: false, error },
+    ]);
+    await lost.app.close();
+    await finder.app.close();
   });
 
   it('leaves no connection and no thread behind', async () => {

@@ -36,7 +36,7 @@ const unserved = (run: number, minutes: number): Promise<unknown> =>
     [run, minutes],
   );
 
-const bounded = (pools: readonly PoolRegistration[]): Promise<void> =>
+const bounded = (pools: readonly PoolRegistration[]): Promise<unknown> =>
   world.ledger.register(
     { id: 'one', host: 'here', pid: 1, worker: true, lease: LEASE },
     [
@@ -231,7 +231,7 @@ describe('a pool that is bounded while it is used', () => {
 
 describe('a beat says where others may find something', () => {
   const assets = ['a', 'b', 'p'];
-  const enter = (id: string, version = ''): Promise<void> =>
+  const enter = (id: string, version = ''): Promise<unknown> =>
     world.ledger.register(
       { id, host: 'here', pid: 1, worker: true, lease: LEASE },
       assets.map((key) => ({

@@ -1,13 +1,14 @@
 // The ledger in memory: the behaviours of the SQL ledger without a database, for tests and `storage: 'memory'`.
 // What each operation does stands by kind in memory-requests.ts, memory-work.ts, memory-acts.ts and memory-reads.ts.
 import type { Act, AssetPartitions, EntityManager, Ledger, Page, PageRequest, Transactional } from '../ledger.port.js';
-import type {
-  AssetRegistration,
-  CurrentDefinition,
-  PoolRegistration,
-  ProcessRegistration,
-  Renewal,
-  TakenBack,
+import {
+  NOTHING_TAKEN,
+  type AssetRegistration,
+  type CurrentDefinition,
+  type PoolRegistration,
+  type ProcessRegistration,
+  type Renewal,
+  type TakenBack,
 } from '../registrations.js';
 import type { Beat, Claim, Claimant, ClaimRequest, Outcome, PlanningClaim, PlanRows, Settled } from '../work.js';
 import type { ErrorRecord, EventRecord, HeadRecord, MaterializationRecord, NewRun, RunRecord } from '../records.js';
@@ -45,8 +46,9 @@ export class MemoryLedger implements Ledger {
     process: ProcessRegistration,
     assets: readonly AssetRegistration[],
     pools: readonly PoolRegistration[] = [],
-  ): Promise<void> {
+  ): Promise<TakenBack> {
     acts.register(this.#state, process, assets, pools);
+    return NOTHING_TAKEN;
   }
 
   async renew(id: string): Promise<Renewal> {
@@ -69,7 +71,7 @@ export class MemoryLedger implements Ledger {
     const held = work.heldBy(this.#state, id);
     const endedRuns = held.flatMap((row) => this.#state.handBack(row));
     this.#state.processes.delete(id);
-    return { count: held.length, endedRuns, rings: held.length > 0 ? this.#state.readyPools() : [] };
+    return { ...NOTHING_TAKEN, count: held.length, endedRuns, rings: held.length > 0 ? this.#state.readyPools() : [] };
   }
 
   async rescue(): Promise<TakenBack> {

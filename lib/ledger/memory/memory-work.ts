@@ -1,8 +1,9 @@
 // Work in memory: what is claimed, how attempts begin and end, timers, and the work of lost processes.
-import type { TakenBack } from '../registrations.js';
+import { NOTHING_TAKEN, type LostMaterialization, type TakenBack } from '../registrations.js';
+import type { ErrorRecord } from '../records.js';
 import type { Ledger } from '../ledger.port.js';
 import type { Beat, Claim, ClaimRequest, DueDeadline, Outcome, Settled, Verdict } from '../work.js';
-import { RESCUE_CAP } from '../transitions.js';
+import { RESCUE_CAP, workerLost } from '../transitions.js';
 import { MemoryBatches } from './memory-batches.js';
 import type { MemoryState, Row } from './memory-state.js';
 
@@ -165,14 +166,17 @@ export function heldBy(state: MemoryState, process: string): Row[] {
 
 export function rescue(state: MemoryState): TakenBack {
   const lost = [...state.processes.values()].filter(({ leaseUntil }) => leaseUntil <= state.clock());
-  if (lost.length === 0) return { count: 0, endedRuns: [], rings: [] };
+  if (lost.length === 0) return NOTHING_TAKEN;
+  const error = workerLost(lost.map(({ id }) => id));
+  const failed: LostMaterialization[] = [];
   let count = 0;
   const endedRuns: number[] = [];
   const toPlan = new Set<string>();
   for (const process of lost) {
     for (const row of heldBy(state, process.id)) {
       count++;
-      endedRuns.push(...rescueRow(state, row, process.id));
+      endedRuns.push(...rescueRow(state, row, error));
+      if (row.status === 'failed') failed.push(lostMaterialization(state, row, error.message));
     }
     for (const run of state.runs.values()) {
       if (run.status !== 'planning' || run.planner !== process.id) continue;
@@ -180,10 +184,10 @@ export function rescue(state: MemoryState): TakenBack {
     }
     state.processes.delete(process.id);
   }
-  return { count, endedRuns, rings: [...new Set([...state.readyPools(), ...toPlan])] };
+  return { count, endedRuns, rings: [...new Set([...state.readyPools(), ...toPlan])], failed };
 }
 
-function rescueRow(state: MemoryState, row: Row, lost: string): number[] {
+function rescueRow(state: MemoryState, row: Row, error: ErrorRecord): number[] {
   row.rescues++;
   row.epoch++;
   state.tell('materialization.rescued', {
@@ -193,11 +197,13 @@ function rescueRow(state: MemoryState, row: Row, lost: string): number[] {
     partition: row.partition,
   });
   if (row.rescues <= RESCUE_CAP) return state.handBack(row);
-  const message = `${row.asset} lost its worker ${row.rescues} times, the last time ${lost}. Look for what kills the process.`;
-  return state.end(row, 'failed', {
-    code: 'FLOWSTONE_WORKER_LOST',
-    family: 'infrastructure',
-    message,
-    retryable: true,
-  });
+  return state.end(row, 'failed', error);
+}
+
+function lostMaterialization(state: MemoryState, row: Row, message: string): LostMaterialization {
+  const { asset, partition, attempts } = row;
+  return {
+    ...{ run: row.run!, asset, attempt: attempts + 1, message },
+    partition: state.isPartitioned(asset) ? partition : undefined,
+  };
 }

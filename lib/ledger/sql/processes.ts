@@ -1,15 +1,17 @@
 // Processes and what they declare: registration, leases, rescue, the definitions that count.
 import { FlowStoneError } from '../../flowstone.errors.js';
-import type {
-  AssetRegistration,
-  CurrentDefinition,
-  PoolRegistration,
-  ProcessRegistration,
-  Renewal,
-  TakenBack,
+import {
+  NOTHING_TAKEN,
+  type AssetRegistration,
+  type CurrentDefinition,
+  type LostMaterialization,
+  type PoolRegistration,
+  type ProcessRegistration,
+  type Renewal,
+  type TakenBack,
 } from '../registrations.js';
 import type { JsonObject } from '../records.js';
-import { RESCUE_CAP } from '../transitions.js';
+import { RESCUE_CAP, workerLost } from '../transitions.js';
 import type { AssetNumbers } from './asset-numbers.js';
 import type { Database, Sql } from './database.js';
 import { HELD } from './statements/claiming.js';
@@ -43,13 +45,17 @@ interface AssetRow {
   readonly partitioned: boolean;
 }
 
+interface TakenRow extends Omit<TakenBack, 'failed'> {
+  readonly failed: readonly (Omit<LostMaterialization, 'partition' | 'message'> & {
+    readonly partition: string | null;
+  })[];
+}
+
 interface HeldRow {
   readonly id: number;
   readonly epoch: number;
   readonly cancel_requested: boolean;
 }
-
-const NOTHING: TakenBack = { count: 0, endedRuns: [], rings: [] };
 
 /** Renews the lease of a process: see Ledger.renew. */
 export async function renewLease(database: Sql, namespace: number, process: string, cutOff: boolean): Promise<Renewal> {
@@ -78,10 +84,11 @@ export class Processes {
     process: ProcessRegistration,
     declared: readonly AssetRegistration[],
     pools: readonly PoolRegistration[],
-  ): Promise<void> {
-    const numbered = await this.database.transaction(async (sql) => {
+  ): Promise<TakenBack> {
+    const entered = await this.database.transaction(async (sql) => {
       await sql.rows(LOCK_NAMESPACE, [this.namespace]);
-      if (this.exclusive) await this.#rescueOf(sql, await sql.rows(LOCK_OTHERS, [this.namespace, process.id]));
+      const gone = this.exclusive ? await sql.rows<{ id: string }>(LOCK_OTHERS, [this.namespace, process.id]) : [];
+      const taken = await this.#rescueOf(sql, gone);
       await this.#enterPools(sql, declared, pools);
       const rows = await this.#enterAssets(sql, declared);
       const idOf = new Map(rows.map(({ id, key }) => [key, id]));
@@ -104,9 +111,10 @@ export class Processes {
       ]);
       // Last, since heartbeats of those processes wait for the end of this.
       if (worker) await sql.rows(OUTDATE_OTHERS, [this.namespace, id]);
-      return rows;
+      return { rows, taken };
     });
-    for (const { id, key } of numbered) this.assets.remember(key, id);
+    for (const { id, key } of entered.rows) this.assets.remember(key, id);
+    return entered.taken;
   }
 
   async #enterPools(
@@ -161,17 +169,17 @@ export class Processes {
   async unregister(process: string): Promise<TakenBack> {
     return this.database.transaction(async (sql) => {
       const own = await sql.rows<{ id: string }>(LOCK_PROCESS, [this.namespace, process]);
-      if (own.length === 0) return NOTHING;
-      const [handed] = await sql.rows<TakenBack>(HAND_BACK, [this.namespace, process]);
+      if (own.length === 0) return NOTHING_TAKEN;
+      const [handed] = await sql.rows<Omit<TakenBack, 'failed'>>(HAND_BACK, [this.namespace, process]);
       await sql.rows(DELETE_PROCESSES, [this.namespace, [process]]);
-      return handed!;
+      return { ...NOTHING_TAKEN, ...handed };
     });
   }
 
   /** See Ledger.rescue. */
   async rescue(rescuer: string): Promise<TakenBack> {
     return this.database.transaction(async (sql) =>
-      this.#rescueOf(sql, await sql.rows(EXPIRED, [this.namespace, rescuer])),
+      this.#rescueOf(sql, await sql.rows<{ id: string }>(EXPIRED, [this.namespace, rescuer])),
     );
   }
 
@@ -183,19 +191,19 @@ export class Processes {
     return this.database.rows<Row>(CURRENT_DEFINITIONS, [this.namespace]);
   }
 
-  async #rescueOf(sql: Sql, lost: readonly { id?: string }[]): Promise<TakenBack> {
-    const processes = lost.map(({ id }) => id!);
-    if (processes.length === 0) return NOTHING;
-    const error = {
-      code: 'FLOWSTONE_WORKER_LOST',
-      family: 'infrastructure',
-      message: `Its worker was lost more than ${RESCUE_CAP} times, the last time ${processes.join(', ')}. Look for what kills the process.`,
-      retryable: true,
-    };
+  async #rescueOf(sql: Sql, lost: readonly { id: string }[]): Promise<TakenBack> {
+    const processes = lost.map(({ id }) => id);
+    if (processes.length === 0) return NOTHING_TAKEN;
+    const error = workerLost(processes);
     const values = [this.namespace, processes, RESCUE_CAP, json(error)];
-    const [taken] = await sql.rows<TakenBack>(TAKE_BACK, values);
+    const [taken] = await sql.rows<TakenRow>(TAKE_BACK, values);
     await sql.rows(DELETE_PROCESSES, [this.namespace, processes]);
-    return taken!;
+    const { failed, ...rest } = taken!;
+    const { message } = error;
+    return {
+      ...rest,
+      failed: failed.map(({ partition, ...place }) => ({ ...place, message, partition: partition ?? undefined })),
+    };
   }
 }
 

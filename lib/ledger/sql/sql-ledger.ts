@@ -120,7 +120,7 @@ export class SqlLedger implements Ledger {
     return row!.now;
   }
 
-  register(...[process, assets, pools = []]: Parameters<Ledger['register']>): Promise<void> {
+  register(...[process, assets, pools = []]: Parameters<Ledger['register']>): Promise<TakenBack> {
     return this.#open.processes.register(process, assets, pools);
   }
 

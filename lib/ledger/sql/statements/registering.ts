@@ -212,7 +212,7 @@ export const HAND_BACK = statement(
  */
 export const TAKE_BACK = statement(
   'take_back',
-  `SELECT t.taken AS count, t.ended AS "endedRuns", array_to_json(t.rings) AS rings FROM fs.take_back($1, $2::text[], $3, $4::jsonb) t`,
+  `SELECT t.taken AS count, t.ended AS "endedRuns", array_to_json(t.rings) AS rings, t.failed FROM fs.take_back($1, $2::text[], $3, $4::jsonb) t`,
 );
 
 /** Purpose: every other process of a ledger that only one can have open: they are gone. Values: namespace, process. */
