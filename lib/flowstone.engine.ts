@@ -306,6 +306,8 @@ export class FlowStoneEngine {
   }
 
   #superseded(assets: readonly string[]): void {
+    // Of what counts again there may be work, of which nobody could tell it before.
+    this.coordinator.ring();
     if (assets.length === 0) return this.#logger.log('The definitions of this process are the current ones again.');
     const more = assets.length > NAMED_AT_MOST ? ` and ${assets.length - NAMED_AT_MOST} more` : '';
     this.#logger.log(

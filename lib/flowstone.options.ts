@@ -320,7 +320,7 @@ export const OPTION_CATALOGUE: { readonly [K in keyof ResolvedOptions]: OptionEn
     type: 'duration',
     default: 5000,
     environment: 'FLOWSTONE_HEARTBEAT',
-    description: 'How often a process renews its lease.',
+    description: 'How often a process renews its lease: every half `lease` at least.',
     read: duration(1),
   },
   sweep: {

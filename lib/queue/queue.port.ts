@@ -8,6 +8,9 @@ export interface Delivery {
   readonly passed: number;
 }
 
+/** What is done with a delivery: see WorkQueue.start. */
+export type Work = (delivery: Delivery) => Promise<void>;
+
 /** How the queue is, for people and for readiness. */
 export interface QueueHealth {
   readonly transport: 'in-process' | 'bull';
@@ -32,9 +35,9 @@ export interface WorkQueue {
    * has ended and nothing was left; it never rejects. Deliveries of one pool may overlap, two at a time (news must get
    * through while something long runs): the later one may leave it to the earlier to last as long as the work.
    * `poll` asks for a look at the ledger whatever was delivered: at the start, at intervals, and at once when messages
-   * may have been lost.
+   * may have been lost. Without `work` nothing is delivered here, but it is known from now on which pools are paused.
    */
-  start(pools: readonly string[], work: (delivery: Delivery) => Promise<void>, poll: () => void): Promise<void>;
+  start(pools: readonly string[], work: Work | undefined, poll: () => void): Promise<void>;
   /**
    * There may be work in the pool, for this process or another. Called after the commit that made it ready; cheap,
    * coalesced, never throws, may be lost. Before start() it is kept, or handed to other processes.

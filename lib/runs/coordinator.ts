@@ -141,10 +141,10 @@ export class Coordinator {
 
   async start(): Promise<void> {
     this.#timers.look(0);
-    if (!this.options.worker) return;
+    const { worker } = this.options;
     await this.queue.start(
       this.#pools,
-      (delivery) => this.#work(delivery),
+      worker ? (delivery) => this.#work(delivery) : undefined,
       () => void this.#look(),
     );
     this.#started = true;

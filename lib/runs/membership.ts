@@ -22,7 +22,7 @@ export interface MembershipOptions {
   readonly sweep: number;
   /** Whether no other process can use the ledger: nobody could take over, so no silence costs the lease. */
   readonly alone: boolean;
-  /** Told when it changes of which assets this worker has a definition that does not count. */
+  /** Told when it changes of which assets this worker has a definition that does not count: it may claim less, or more. */
   superseded(assets: readonly string[]): void;
 }
 

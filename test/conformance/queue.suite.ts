@@ -150,6 +150,17 @@ export function queueSuite(create: () => Promise<QueueWorld>): void {
       expect(news.all[2]!.pool).toBe(POOL);
     });
 
+    it('delivers nothing to a process that only rings', async () => {
+      await start();
+      const ringing = world.queue();
+      await ringing.start([POOL, OTHER], undefined, () => undefined);
+      ringing.ring(POOL);
+      queue.ring(POOL);
+      await news.atLeast(1);
+      expect(news.all[0]!.pool).toBe(POOL);
+      await ringing.close();
+    });
+
     it('lets pools that are busy not hold up others', async () => {
       await start();
       queue.ring(POOL);

@@ -181,6 +181,33 @@ describe('work', () => {
     held.open();
   });
 
+  it('of a definition that counts again is begun on the news alone', async () => {
+    const held = gate();
+    const begun: string[] = [];
+    const versioned = (codeVersion: string, hold: Promise<unknown>) => {
+      @Asset({ name: 'versioned', codeVersion })
+      class Versioned {
+        async execute(): Promise<number> {
+          begun.push(codeVersion);
+          await hold;
+          return 1;
+        }
+      }
+      return Versioned;
+    };
+    const more: FlowStoneOptions = { ...options, pollInterval: NEVER, heartbeat: 200 };
+    const old = await startOnBull([versioned('old', Promise.resolve())], [], more);
+    apps.push(old);
+    const Newer = versioned('new', held.opened);
+    const newer = await startOnBull([Newer], [], { ...more, drainDeadline: 1 });
+    const run = await newer.flowstone.materialize(Newer);
+    while (begun.length === 0) await new Promise(setImmediate);
+    await newer.app.close();
+    expect(await old.flowstone.run(run.id).wait()).toMatchObject({ status: 'success' });
+    expect(begun).toEqual(['new', 'old']);
+    held.open();
+  });
+
   it('is a job of its pool that lasts as long as the process works for it', async () => {
     const { flowstone, bull } = await start('one', { pollInterval: NEVER, concurrency: 1 });
     const held = gate();

@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import type Bull from 'bull';
-import type { Delivery, QueueHealth, WorkQueue } from '../queue.port.js';
+import type { QueueHealth, Work, WorkQueue } from '../queue.port.js';
 import { PoolQueue } from './pool.queue.js';
 import { RedisConnections, renewIfDeaf, type RedisAddress } from './redis.connections.js';
 
@@ -36,7 +36,9 @@ export class BullQueue implements WorkQueue {
   /** Resolves when Redis was first heard of, for better or worse. */
   readonly #heard: Promise<void>;
   #hear: () => void = () => undefined;
-  #work: ((delivery: Delivery) => Promise<void>) | undefined;
+  /** Whose deliveries this process takes. It rings others as well. */
+  #served: readonly string[] = [];
+  #work: Work | undefined;
   #poll: (() => void) | undefined;
   #timer: NodeJS.Timeout | undefined;
   #ticks = 0;
@@ -63,9 +65,10 @@ export class BullQueue implements WorkQueue {
     });
   }
 
-  async start(pools: readonly string[], work: (delivery: Delivery) => Promise<void>, poll: () => void): Promise<void> {
+  async start(pools: readonly string[], work: Work | undefined, poll: () => void): Promise<void> {
     if (this.#stopped) return;
     for (const pool of pools) this.#poolOf(pool);
+    if (work) this.#served = pools;
     this.#work = work;
     // Before anything begins, it should be known which pools are paused.
     const patience = new AbortController();
@@ -201,7 +204,7 @@ export class BullQueue implements WorkQueue {
     await this.#quietly(async () => {
       await this.#seeCanary();
       for (const queue of this.#pools.values()) await this.#refresh(queue);
-      if (this.#work && !this.#stopped) for (const queue of this.#pools.values()) queue.take(this.#work);
+      if (this.#work && !this.#stopped) for (const pool of this.#served) this.#poolOf(pool).take(this.#work);
       const unsent = [...this.#unsent];
       this.#unsent.clear();
       for (const pool of unsent) this.ring(pool);

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import Bull from 'bull';
-import type { Delivery } from '../queue.port.js';
+import type { Work } from '../queue.port.js';
 import { FAREWELL, renewIfDeaf, type Redis, type RedisConnections } from './redis.connections.js';
 
 /** Deliveries at a time: one lasts as long as the work does, the other takes the news. */
@@ -88,7 +88,7 @@ export class PoolQueue {
   }
 
   /** Takes jobs from now on; `work` never rejects. Once, with Redis there. */
-  take(work: (delivery: Delivery) => Promise<void>): void {
+  take(work: Work): void {
     if (this.#taking) return;
     this.#taking = true;
     // Whatever its name: a job that a person added by hand rings as well.
@@ -151,7 +151,7 @@ export class PoolQueue {
     }
   }
 
-  #deliver(work: (delivery: Delivery) => Promise<void>, { passed }: { passed?: unknown }): Promise<void> {
+  #deliver(work: Work, { passed }: { passed?: unknown }): Promise<void> {
     // What a person added by hand, or an older version, says nothing of it.
     const times = Number.isInteger(passed) ? (passed as number) : 0;
     const delivery = work({ pool: this.options.pool, passed: times }).finally(() => this.#deliveries.delete(delivery));

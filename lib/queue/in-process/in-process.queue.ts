@@ -1,5 +1,5 @@
 // The queue within one process: a coalescing doorbell for each pool, and a slow poll as its recovery.
-import type { Delivery, QueueHealth, WorkQueue } from '../queue.port.js';
+import type { QueueHealth, Work, WorkQueue } from '../queue.port.js';
 
 /** Deliveries of one pool at a time: one lasts as long as the work does, the other takes the news. */
 const OVERLAP = 2;
@@ -9,7 +9,7 @@ export class InProcessQueue implements WorkQueue {
   readonly #rung = new Map<string, number>();
   readonly #delivering = new Map<string, number>();
   readonly #deliveries = new Set<Promise<void>>();
-  #work: ((delivery: Delivery) => Promise<void>) | undefined;
+  #work: Work | undefined;
   #poll: NodeJS.Timeout | undefined;
   #intended = false;
   #stopped = false;
@@ -17,7 +17,7 @@ export class InProcessQueue implements WorkQueue {
   /** @param pollInterval ms between polls, for work that other processes made ready. */
   constructor(private readonly pollInterval: number) {}
 
-  async start(_pools: readonly string[], work: (delivery: Delivery) => Promise<void>, poll: () => void): Promise<void> {
+  async start(_pools: readonly string[], work: Work | undefined, poll: () => void): Promise<void> {
     if (this.#stopped) return;
     this.#work = work;
     this.#poll = setInterval(poll, this.pollInterval).unref();

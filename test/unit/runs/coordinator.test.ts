@@ -86,7 +86,7 @@ function coordinatorOf(
   const settled = async (count: number): Promise<void> => {
     while (told.flat().length < count) await new Promise<void>((resolve) => (heard = resolve));
   };
-  const hear = (pool: string, passed = 0): void => void deliver({ pool, passed });
+  const hear = (pool: string, passed = 0): void => void deliver!({ pool, passed });
   return { coordinator, told, examined, settled, rung, hear };
 }
 
