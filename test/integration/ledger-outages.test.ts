@@ -2,9 +2,10 @@
 import { once } from 'node:events';
 import { createConnection, createServer, type AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import type { PoolClient } from 'pg';
+import { Client, type PoolClient } from 'pg';
 import type { DataSource, QueryRunner } from 'typeorm';
 import { ledgerDataSource } from '../../lib/ledger/sql/data-source.js';
+import { isOutage } from '../../lib/ledger/sql/failures.js';
 import type { Claim } from '../../lib/ledger/work.js';
 import { SqlLedger } from '../../lib/ledger/sql/sql-ledger.js';
 import { attempt, planOf, runOf, success, World } from '../conformance/ledger.fixture.js';
@@ -248,6 +249,69 @@ describe('an outage of the ledger\u2019s database', () => {
     await expect(ledger.insertRun(request, options)).rejects.toMatchObject(UNAVAILABLE);
     expect(await ledger.insertRun(request, options)).toMatchObject({ created: false, claims: [] });
     expect(await world.claimOne()).toMatchObject({ asset: 'a', epoch: 1 });
+  });
+});
+
+/** Runs statements on a connection of its own that may write, whatever the database says of others. */
+async function administer(...statements: string[]): Promise<void> {
+  const client = new Client({ connectionString: database.url, options: '-c default_transaction_read_only=off' });
+  await client.connect();
+  for (const sql of statements) await client.query(sql);
+  await client.end();
+}
+
+const CUT_ALL = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+  WHERE datname = current_database() AND pid <> pg_backend_pid()`;
+
+describe('a server in trouble', () => {
+  it('is told from what it refuses by the state it reports', () => {
+    const troubles = [
+      ...['08006', '57P01', '57P02', '57P03', '53000', '53100', '53200', '53300', '53400'],
+      ...['58000', '58030', '58P01', '25006', '57014', '55P03', '25P03', '25P04'],
+    ];
+    const refusals = ['22003', '23505', '23514', '40001', '42P01', '54000', '25P02', 'XX000'];
+    const taken = [...troubles, ...refusals].filter((code) => isOutage({ code, message: 'told by the server' }));
+    expect(taken).toEqual(troubles);
+  });
+
+  it('commits what it could not write while its disk was full', async () => {
+    const run = await world.run([{ asset: 'a' }, { asset: 'b' }]);
+    const [a, b] = await world.claim();
+    await administer(
+      `CREATE FUNCTION disk_full() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100'; END $$`,
+      `CREATE TRIGGER disk_full BEFORE UPDATE ON flowstone.materializations EXECUTE FUNCTION disk_full()`,
+    );
+    try {
+      await expect(world.settle(success(a!), success(b!))).rejects.toMatchObject({
+        ...UNAVAILABLE,
+        message: expect.stringContaining('No space left'),
+      });
+    } finally {
+      await administer(`DROP FUNCTION disk_full CASCADE`);
+    }
+    expect(await world.statuses(run.id)).toEqual(['a: running', 'b: running']);
+    expect(await world.settle(success(a!), success(b!))).toMatchObject({ verdicts: ['committed', 'committed'] });
+    expect(await world.runStatus(run.id)).toBe('success');
+  });
+
+  it('is left for the one that took its place, and commits there what it could not write', async () => {
+    await world.run([{ asset: 'a' }]);
+    const claim = await world.claimOne();
+    const name = new URL(database.url).pathname.slice(1);
+    await administer(`ALTER DATABASE ${name} SET default_transaction_read_only = on`, CUT_ALL);
+    try {
+      // The first may only hear that its connection was cut.
+      await world.succeed(claim).catch(() => undefined);
+      await expect(world.succeed(claim)).rejects.toMatchObject({
+        ...UNAVAILABLE,
+        message: expect.stringContaining('read-only transaction'),
+      });
+    } finally {
+      await administer(`ALTER DATABASE ${name} RESET default_transaction_read_only`);
+    }
+    expect(await world.succeed(claim)).toMatchObject({ verdicts: ['committed'] });
+    expect(await world.runStatus(claim.run)).toBe('success');
   });
 });
 

@@ -2,8 +2,9 @@
 import { FlowStoneError } from '../../flowstone.errors.js';
 
 const REPEATABLE = new Set(['40001', '40P01']);
-// Class 08, shutdowns, too many connections, and statements cut by a timeout.
-const OUTAGE_STATES = /^(08...|57P0.|53300|57014|25P03)$/;
+// A lost connection (08) and a shutdown; a server that lacks disk, memory or connections (53), or whose system fails it
+// (58), that only reads (25006: a primary that has been replaced), or cut a statement, a wait or a transaction short.
+const OUTAGE_STATES = /^(08...|57P0.|53...|58...|25006|57014|55P03|25P0[34])$/;
 const OUTAGE_CODES = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
@@ -38,7 +39,7 @@ export function isDuplicate(error: unknown): boolean {
   return codeOf(error) === '23505';
 }
 
-/** Whether the database could not be reached, was lost, or did not answer in time. */
+/** Whether the database could not be reached, was lost, did not answer in time, or cannot do its work for now. */
 export function isOutage(error: unknown): boolean {
   if (typeof error !== 'object' || error === null) return false;
   const code = codeOf(error);
@@ -54,7 +55,7 @@ export function unavailable(cause: unknown, inDoubt: boolean): FlowStoneError {
   const why = cause instanceof Error ? cause.message : String(cause);
   return new FlowStoneError(
     'FLOWSTONE_LEDGER_UNAVAILABLE',
-    `The ledger's database did not answer (${why}). Work goes on when it is back; check the server and its address.`,
+    `The ledger's database cannot be used now (${why}). Work goes on when it can; check the server and its address.`,
     { cause, context: { inDoubt } },
   );
 }
