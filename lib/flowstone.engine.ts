@@ -170,7 +170,7 @@ export class FlowStoneEngine {
       coordinator,
       views,
       signals,
-      { ...options, worker, alone },
+      { ...options, alone },
       {
         beforeRead: () => this.refuseInTransaction(),
         waits: (run) => this.waits.ofRun(run),
@@ -238,6 +238,9 @@ export class FlowStoneEngine {
     await this.coordinator.start();
     this.#rescued(this.#taken);
   }
+
+  /** Whether the application is being shut down: what routes to it should not any more. */
+  closing = false;
 
   /** Claims nothing more; what runs goes on. */
   stopClaiming(): void {

@@ -100,6 +100,7 @@ export class FlowStoneLifecycle
 
   async onModuleDestroy(): Promise<void> {
     if (!this.#engine) return;
+    this.#engine.closing = true;
     await pause(this.options.shutdownGrace);
     this.#engine.stopClaiming();
   }

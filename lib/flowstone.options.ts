@@ -341,7 +341,8 @@ export const OPTION_CATALOGUE: { readonly [K in keyof ResolvedOptions]: OptionEn
     type: 'duration',
     default: 0,
     environment: 'FLOWSTONE_SHUTDOWN_GRACE',
-    description: 'How long readiness is refused before the process stops to claim work, for load balancers.',
+    description:
+      'How long a shutdown goes on as before while `health()` says `closing`, so that load balancers send nothing more here.',
     read: duration(0),
   },
   drainDeadline: {

@@ -71,6 +71,8 @@ export interface GraphView {
 
 /** How what FlowStone stands on is. */
 export interface FlowStoneHealth {
+  /** The application is being shut down: refuse readiness (see `shutdownGrace`). */
+  readonly closing: boolean;
   readonly database: { readonly status: 'up' | 'down'; readonly error?: string };
   readonly queue: QueueHealth;
 }
@@ -306,7 +308,7 @@ export class FlowStoneService {
 
   /** How the database and the queue are, asked now. What is down is told, not thrown. */
   async health(): Promise<FlowStoneHealth> {
-    const { ledger, queue } = this.source.require();
+    const { ledger, queue, closing } = this.source.require();
     const [database, news] = await Promise.all([
       ledger.now().then(
         () => ({ status: 'up' as const }),
@@ -314,7 +316,7 @@ export class FlowStoneService {
       ),
       queue.health(),
     ]);
-    return { database, queue: news };
+    return { closing, database, queue: news };
   }
 
   /** @throws FlowStoneError FLOWSTONE_TRANSACTION_OPEN for what would wait for the caller's own transaction to end */

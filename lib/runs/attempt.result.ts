@@ -18,7 +18,9 @@ type Stored = StoredValue & { readonly io: string };
 
 export class AttemptResult {
   /** When user code began; null: it has not. */
-  startedAt: Date | null = null;
+  #startedAt: Date | null = null;
+  /** The same by a clock that only goes forward, ms. */
+  #began = 0;
   #dataVersion: string | undefined;
   #metadata: Record<string, unknown> | undefined;
   #columns: Record<string, unknown> | undefined;
@@ -32,6 +34,12 @@ export class AttemptResult {
     const { claim, definition } = this.prepared;
     const { run, asset, partition, attempt } = claim;
     return { run, asset, partition: definition.scheme ? partition : undefined, attempt };
+  }
+
+  /** User code begins. */
+  begin(): void {
+    this.#startedAt = new Date();
+    this.#began = performance.now();
   }
 
   /** Later reports add to earlier ones. */
@@ -51,7 +59,7 @@ export class AttemptResult {
   success(stored: Stored | undefined): Outcome {
     const { claim, definition, dependencies, inputs, upstreams } = this.prepared;
     // No timer fires while code blocks the event loop, but the ledger has counted on.
-    if (definition.timeout !== undefined && Date.now() - this.startedAt!.getTime() > definition.timeout) {
+    if (definition.timeout !== undefined && performance.now() - this.#began > definition.timeout) {
       throw new Aborted('timeout');
     }
     crashPoint('after-value');
@@ -69,7 +77,7 @@ export class AttemptResult {
       upstreams,
       consumed: dependencies.length === 0 ? NOTHING : consumedBy(dependencies),
       metadata: this.#told(),
-      startedAt: this.startedAt!,
+      startedAt: this.#startedAt!,
     };
   }
 
@@ -85,7 +93,7 @@ export class AttemptResult {
     const decision = decideAfterFailure({ error: record, attempt, rescues, rule, random: this.host.random() });
     const failure = { ...this.place, error, retrying: decision.kind === 'retry' };
     if (decision.kind === 'retry') return { failure, outcome: { ...decision, id, epoch, error: record } };
-    return { failure, outcome: { kind: 'failed', id, epoch, error: record, startedAt: this.startedAt } };
+    return { failure, outcome: { kind: 'failed', id, epoch, error: record, startedAt: this.#startedAt } };
   }
 
   #told(): JsonObject | null {

@@ -45,7 +45,7 @@ export class Attempt implements Execution {
       abort.throwIfAborted();
       if (definition.timeout !== undefined) await abort.over(this.#limit(definition.timeout, abort), NOT_AT_ALL);
       abort.throwIfAborted();
-      this.#result.startedAt = new Date();
+      this.#result.begin();
       const context = new AttemptContext(this.host, this.prepared, this.#result, abort);
       crashPoint('before-execute');
       const computing = runInContext(context, () => awaitable(executable.execute(context, inputs)));

@@ -162,8 +162,7 @@ class Batch {
       const held = await this.#host.ledger.start(attempts);
       for (const { abort, prepared } of members) if (!held.has(prepared.claim.id)) abort.abort('lost');
     }
-    const startedAt = new Date();
-    for (const { result } of members) result.startedAt = startedAt;
+    for (const { result } of members) result.begin();
     if (limit === undefined || this.#abort.reason) return;
     this.#stopTimer = abortAfter(limit, () => {
       for (const { abort } of [...this.#open.values()]) abort.abort('timeout');

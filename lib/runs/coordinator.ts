@@ -189,7 +189,7 @@ export class Coordinator {
 
   /** Places a requester may claim for what it inserts. */
   get free(): number {
-    return this.#stopping.signal.aborted ? 0 : Math.max(0, this.options.concurrency - this.#executor.taken);
+    return this.#works ? Math.max(0, this.options.concurrency - this.#executor.taken) : 0;
   }
 
   /** Takes claims: those of the beat, and those made with the insertion of their run. */

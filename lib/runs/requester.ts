@@ -51,7 +51,7 @@ export class RunRequester {
     private readonly coordinator: Coordinator,
     private readonly views: RunViews,
     private readonly signals: RunSignals,
-    private readonly options: { readonly worker: boolean; readonly cancelGrace: number; readonly alone: boolean },
+    private readonly options: { readonly cancelGrace: number; readonly alone: boolean },
     private readonly hooks: RequesterHooks,
   ) {}
 
@@ -65,8 +65,8 @@ export class RunRequester {
       const { id } = (await this.ledger.insertRun(run, { manager, committed: awaitPlan })).run;
       return this.handle(id, { manager, awaitPlan });
     }
-    const atOnce = this.options.worker && isSmall(request) && here;
-    const plan = atOnce ? await this.planner.plan(request, model) : undefined;
+    // By whoever asks, also where it executes nothing: it is not to wait until larger ones are planned.
+    const plan = isSmall(request) && here ? await this.planner.plan(request, model) : undefined;
     const rows = plan && this.planner.rows(plan, run.priority);
     const claim = this.#claim();
     const inserted = await this.ledger.insertRun(run, rows ? { plan: rows, ...(claim && { claim }) } : {});

@@ -302,6 +302,19 @@ describe.each(STORAGES)('edges on %s', (kind) => {
     expect(await (await flowstone.retry(handle.id)).wait()).toMatchObject({ status: 'success' });
   });
 
+  it('says that it closes, and works on, for the grace of a shutdown', async () => {
+    await app.close();
+    await start({ shutdownGrace: 300 });
+    act = () => 1;
+    expect(await flowstone.health()).toMatchObject({ closing: false });
+    const closed = app.close();
+    while (!(await flowstone.health()).closing) await new Promise(setImmediate);
+    expect(await (await flowstone.materialize(Source)).wait()).toMatchObject({ status: 'success' });
+    await closed;
+    await expect(flowstone.health()).rejects.toMatchObject({ code: 'FLOWSTONE_NOT_STARTED' });
+    await start();
+  });
+
   it('tells those who wait that the application was closed', async () => {
     await app.close();
     await start({ drainDeadline: 50 });

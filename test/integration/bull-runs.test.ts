@@ -245,6 +245,25 @@ describe('a paused queue', () => {
     expect(executions.repeated).toEqual([]);
   });
 
+  it('in one process alone holds its pool there alone', async () => {
+    const one = await start('one', { pollInterval: 50 });
+    await one.bull('heavy').pause(true, true);
+    while (!(await one.flowstone.health()).queue.pools['heavy']?.paused) await new Promise(setImmediate);
+    const run = await one.flowstone.materialize(Heavy, { partitions: ['p1', 'p2', 'p3'] });
+    // Over several polls.
+    await (await one.flowstone.materialize(Total)).wait();
+    expect(await run.view()).toMatchObject({ counts: { success: 0, pending: 3 } });
+    await start('two', { pollInterval: 50 });
+    await run.wait();
+    expect(executions.begun.filter(({ asset }) => asset === 'heavy').map(({ who }) => who)).toEqual([
+      'two',
+      'two',
+      'two',
+    ]);
+    await one.bull('heavy').resume(true);
+    while ((await one.flowstone.health()).queue.pools['heavy']?.paused) await new Promise(setImmediate);
+  });
+
   it('is known to be paused by a process that starts later', async () => {
     const { bull } = await start('one', { pollInterval: 50 });
     await bull('heavy').pause();
@@ -387,6 +406,14 @@ describe('the roles of processes', () => {
     }
     const { app } = await startApp([Local], { ...options, role: 'all' });
     await app.close();
+  });
+
+  it('without workers plan a small request themselves, whatever else is to be planned', async () => {
+    const { flowstone } = await start('asker', { role: 'api', pollInterval: NEVER });
+    const large = await flowstone.materialize(Heavy, { partitions: 'all' });
+    const small = await flowstone.materialize(Parts, { partition: 'p1' });
+    expect(await large.view()).toMatchObject({ status: 'planning' });
+    expect(await small.view()).toMatchObject({ status: 'waiting', counts: { total: 1, pending: 1 } });
   });
 
   it('without workers leave the jobs to others', async () => {

@@ -165,7 +165,10 @@ export class BullQueue implements WorkQueue {
     const trouble = (error: Error): void => this.#trouble(error);
     const queue = new PoolQueue(this.#connections, { pool, name, prefix, sender, trouble });
     this.#pools.set(pool, queue);
-    this.#connections.listen(queue.channels, () => void this.#quietly(() => this.#refresh(queue)));
+    const refresh = (): void => void this.#quietly(() => this.#refresh(queue));
+    this.#connections.listen(queue.channels, refresh);
+    // What is paused for this process alone, Bull tells it alone.
+    for (const event of ['paused', 'resumed']) queue.bull.on(event, () => this.#stopped ?? refresh());
     return queue;
   }
 

@@ -95,9 +95,10 @@ export class PoolQueue {
     this.bull.process('*', OVERLAP, ({ data }) => this.#deliver(work, data)).catch(this.options.trouble);
   }
 
-  /** Asks whether the queue is paused; true if that changed. */
+  /** Asks whether the queue is paused, everywhere or here; true if that changed. */
   async refresh(): Promise<boolean> {
-    const paused = await this.bull.isPaused();
+    const here = !this.#stopped && (await this.bull.isPaused(true));
+    const paused = (await this.bull.isPaused()) || here;
     if (paused === this.#paused) return false;
     this.#paused = paused;
     return true;
