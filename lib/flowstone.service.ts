@@ -264,8 +264,9 @@ export class FlowStoneService {
   /** The partitions of an asset that exist now; lazily numbered, none is listed. */
   async partitions(asset: AssetClass | string): Promise<PartitionSet> {
     const engine = this.#engine();
-    const model = await engine.moments.fresh();
-    return model.setOf(model.requireIndex(engine.catalogue.resolve(asset).key));
+    const { key } = engine.catalogue.resolve(asset);
+    const model = await engine.moments.fresh({ assets: [key] });
+    return model.setOf(model.requireIndex(key));
   }
 
   /** Adds keys to the dynamic scheme `name`; returns those that are new or came back. */

@@ -20,11 +20,19 @@ export function canonicalKey(scheme: PartitionScheme | undefined, input: Partiti
 
 /**
  * The canonical keys a custom scheme's function returns now, for `PartitionMoment.customKeys`. Rejects with
- * FLOWSTONE_PARTITION_KEY_INVALID for what cannot be a key, and with what the function throws.
+ * FLOWSTONE_PARTITION_KEY_INVALID for what cannot be a key, and with what the function throws. Once nobody waits for them
+ * any more (`signal`) it takes no more.
  */
-export async function customKeys(scheme: CustomScheme, context: CustomKeysContext): Promise<readonly string[]> {
+export async function customKeys(
+  scheme: CustomScheme,
+  context: CustomKeysContext,
+  signal?: AbortSignal,
+): Promise<readonly string[]> {
   const keys: string[] = [];
-  for await (const item of await scheme.compute(context)) keys.push(customKey(scheme, item));
+  for await (const item of await scheme.compute(context)) {
+    if (signal?.aborted) break;
+    keys.push(customKey(scheme, item));
+  }
   return keys;
 }
 

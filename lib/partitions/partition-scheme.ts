@@ -64,7 +64,7 @@ export type CustomKey = string | readonly string[] | Readonly<Record<string, str
 
 type CustomKeys = Iterable<CustomKey> | AsyncIterable<CustomKey>;
 
-/** Computes the keys of a custom scheme; called once per plan. */
+/** Computes the keys of a custom scheme: for each plan, and again as work on it begins. It is waited for 30 s. */
 export type CustomKeysFunction = (context: CustomKeysContext) => CustomKeys | Promise<CustomKeys>;
 
 /** Keys computed by a function. */

@@ -49,8 +49,8 @@ export const Partitions = {
   multi: (dimensions: Readonly<Record<string, SingleScheme>>): MultiScheme =>
     Object.freeze({ kind: 'multi', dimensions: Object.freeze({ ...dimensions }) }),
   /**
-   * Keys computed by `compute` once per plan. With `dimensions`, it returns for each partition its parts, as an array in
-   * that order or as a record. `name` tells two custom schemes apart in the definition of an asset, since code cannot
+   * Keys computed by `compute`, which is asked for each plan, and again as work on it begins; it has 30 s to answer. With
+   * `dimensions`, it returns for each partition its parts, as an array in that order or as a record. `name` tells two custom schemes apart in the definition of an asset, since code cannot
    * be compared; it is the function's own name unless told.
    */
   custom: (

@@ -46,6 +46,14 @@ export class LookAgainDesk implements ClaimDesk {
     this.#awaited = new Set(all.filter(({ ordering }) => ordering).map(({ upstream }) => upstream));
   }
 
+  apart(claims: readonly Claim[]): readonly (readonly Claim[])[] {
+    const waiting = this.moments.withCustomKeys(claims.map(({ asset }) => asset));
+    if (waiting.size === 0) return [claims];
+    const groups = [...waiting].map((asset) => claims.filter((claim) => claim.asset === asset));
+    const others = claims.filter(({ asset }) => !waiting.has(asset));
+    return others.length > 0 ? [others, ...groups] : groups;
+  }
+
   async examine(claims: readonly Claim[]): Promise<Examined> {
     try {
       return await this.#examine(claims);
@@ -118,9 +126,10 @@ export class LookAgainDesk implements ClaimDesk {
 
   /** A claim may name a partition that appeared, or a definition that counts, after the model was made. */
   async #place(claims: readonly Claim[]): Promise<readonly PlacedClaim[]> {
-    const placed = this.#placeIn(await this.moments.recent(), claims);
+    const assets = new Set(claims.map(({ asset }) => asset));
+    const placed = this.#placeIn(await this.moments.recent(assets), claims);
     const known = placed.every(({ view, ordinal }) => view.counts && ordinal >= 0);
-    return known ? placed : this.#placeIn(await this.moments.fresh(), claims);
+    return known ? placed : this.#placeIn(await this.moments.fresh({ assets }), claims);
   }
 
   #placeIn(model: PlanningModel, claims: readonly Claim[]): PlacedClaim[] {

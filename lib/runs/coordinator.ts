@@ -109,6 +109,7 @@ export class Coordinator {
     this.#pools = [...new Set(options.pools.values())];
     this.#executor = new Executor(
       {
+        apart: (claims) => desk.apart(claims),
         examine: (claims) => this.#patiently(() => desk.examine(claims)),
         isPaused: (asset) => queue.isPaused(this.#poolOf(asset)),
         mayGiveBack: (asset) => !options.alone && !options.rated.has(this.#poolOf(asset)),

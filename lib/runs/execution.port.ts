@@ -43,6 +43,8 @@ export interface Examined {
 }
 
 export interface ClaimDesk {
+  /** The claims in groups that are to be examined each by itself: one may have to wait for what does not concern others. */
+  apart(claims: readonly Claim[]): readonly (readonly Claim[])[];
   examine(claims: readonly Claim[]): Promise<Examined>;
   /** Its outcome is recorded: it has a value now. */
   succeeded(claim: Claim): void;

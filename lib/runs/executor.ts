@@ -36,6 +36,8 @@ type Waiting = InHand & ToExecute;
 
 /** What the executor is part of. */
 export interface ExecutorHost {
+  /** The claims in groups that are to be examined each by itself. */
+  apart(claims: readonly Claim[]): readonly (readonly Claim[])[];
   examine(claims: readonly Claim[]): Promise<Examined>;
   /** Whether nothing of the asset is to be begun. */
   isPaused(asset: string): boolean;
@@ -118,7 +120,7 @@ export class Executor {
       this.#inHand.add({ claim, abort: new Abort(), place, execution: undefined });
       this.#places.enter(place);
     }
-    void this.#examine(claims, later);
+    for (const group of this.host.apart(claims)) void this.#examine(group, later);
   }
 
   abort(attempts: readonly AttemptName[], kind: AbortKind): void {

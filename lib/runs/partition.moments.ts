@@ -1,59 +1,91 @@
-// The planning model of now: which partitions exist at this moment, by the ledger's clock and its dynamic keys.
+// The planning model of now: which partitions exist at this moment, by the ledger's clock, its dynamic keys and the
+// functions of custom schemes.
 import type { DeclaredAsset } from '../assets/asset.definition.js';
 import type { AssetRegistry } from '../assets/asset.registry.js';
 import { FlowStoneError } from '../flowstone.errors.js';
 import type { Ledger } from '../ledger/ledger.port.js';
 import { buildPlanningModel, type PlanningModel } from '../planning/planning-model.js';
+import type { PlanningAsset } from '../planning/planning.port.js';
 import { schemeLeaves, type CustomScheme } from '../partitions/partition-scheme.js';
-import { customKeys } from '../partitions/canonical-key.js';
 import type { Catalogue } from './catalogue.js';
-import { messageOf } from './failure.js';
+import { CustomSchemes, type SchemeAnswer } from './custom.schemes.js';
 
 /** How long a model serves for looking again at claims, ms. Requests always get a new one. */
 const MODEL_AGE = 1000;
 
+/** What a model is for. */
+interface MomentOptions {
+  /** By default those that count now. */
+  readonly definitions?: readonly DeclaredAsset[];
+  /** It is asked about these and their upstreams only: no other custom scheme is waited for. By default about all. */
+  readonly assets?: Iterable<string>;
+}
+
+/** A model, which is not asked about partitions of custom schemes before their answers are here. */
+interface Moment {
+  readonly at: number;
+  readonly model: Promise<PlanningModel>;
+  /** Each is asked once; one that failed, again. */
+  readonly asked: Map<CustomScheme, Promise<void>>;
+  readonly answers: Map<CustomScheme, SchemeAnswer>;
+}
+
 export class PartitionMoments {
-  #model: { readonly at: number; readonly model: Promise<PlanningModel> } | undefined;
+  #moment: Moment | undefined;
+  readonly #customs: CustomSchemes;
 
   constructor(
     private readonly ledger: Ledger,
     private readonly registry: AssetRegistry,
     private readonly catalogue: Catalogue,
-    private readonly config: Readonly<Record<string, unknown>>,
-  ) {}
+    config: Readonly<Record<string, unknown>>,
+  ) {
+    this.#customs = new CustomSchemes((scheme) => ({ config, resources: this.#resourcesOf(scheme) }));
+  }
 
   /** The model of this moment. */
-  fresh(definitions = this.catalogue.definitions): Promise<PlanningModel> {
-    const model = this.#build(definitions);
-    this.#model = { at: performance.now(), model };
-    return model;
+  fresh({ definitions = this.catalogue.definitions, assets }: MomentOptions = {}): Promise<PlanningModel> {
+    return this.#answered((this.#moment = this.#begin(definitions)), assets);
   }
 
   /** A model that is at most a second old, and not older than the last change of dynamic keys by this process. */
-  recent(): Promise<PlanningModel> {
-    if (this.#model && performance.now() - this.#model.at < MODEL_AGE) return this.#model.model;
-    return this.fresh();
+  recent(assets: Iterable<string>): Promise<PlanningModel> {
+    if (!this.#moment || performance.now() - this.#moment.at >= MODEL_AGE) return this.fresh({ assets });
+    return this.#answered(this.#moment, assets);
   }
 
   /** Dynamic keys changed. */
   forget(): void {
-    this.#model = undefined;
+    this.#moment = undefined;
   }
 
-  async #build(definitions: readonly DeclaredAsset[]): Promise<PlanningModel> {
+  /** Of these assets, those for which functions of the user's own have to be asked. */
+  withCustomKeys(assets: Iterable<string>): ReadonlySet<string> {
+    const { definitions } = this.catalogue;
+    return new Set([...new Set(assets)].filter((asset) => customsOf(definitions, [asset]).size > 0));
+  }
+
+  #begin(definitions: readonly DeclaredAsset[]): Moment {
+    const answers = new Map<CustomScheme, SchemeAnswer>();
+    return { at: performance.now(), model: this.#build(definitions, answers), asked: new Map(), answers };
+  }
+
+  async #build(
+    definitions: readonly DeclaredAsset[],
+    answers: ReadonlyMap<CustomScheme, SchemeAnswer>,
+  ): Promise<PlanningModel> {
     const leaves = definitions.flatMap(({ scheme }) => (scheme ? schemeLeaves(scheme) : []));
     const names = new Set(leaves.flatMap((leaf) => (leaf.kind === 'dynamic' ? leaf.name : [])));
-    const customs = new Set(leaves.filter((leaf): leaf is CustomScheme => leaf.kind === 'custom'));
-    const [now, dynamic, custom] = await Promise.all([
+    const [now, dynamic] = await Promise.all([
       this.ledger.now(),
       mapOf(names, (name) => this.ledger.dynamicPartitions(name)),
-      mapOf(customs, (scheme) => this.#customKeys(scheme)),
     ]);
     const moment = {
       now,
       dynamicKeys: (name: string) => dynamic.get(name) ?? [],
       customKeys: (scheme: CustomScheme) => {
-        const keys = custom.get(scheme) ?? [];
+        const keys = answers.get(scheme);
+        if (keys === undefined) throw new Error(`The model was not made for the custom scheme "${scheme.name}".`);
         if (keys instanceof FlowStoneError) throw keys;
         return keys;
       },
@@ -66,20 +98,23 @@ export class PartitionMoments {
     }
   }
 
-  /** Its failure is an answer as well: it concerns only those who ask for these keys. */
-  async #customKeys(scheme: CustomScheme): Promise<readonly string[] | FlowStoneError> {
-    try {
-      return await customKeys(scheme, { config: this.config, resources: this.#resourcesOf(scheme) });
-    } catch (thrown) {
+  /** The model of a moment once it can be asked about these assets. */
+  async #answered({ model: made, asked, answers }: Moment, assets?: Iterable<string>): Promise<PlanningModel> {
+    const model = await made;
+    const ask = async (scheme: CustomScheme): Promise<void> => {
+      const answer = await this.#customs.ask(scheme);
+      answers.set(scheme, answer);
       // Whoever asks next shall not get this failure for as long as a model serves.
-      this.forget();
-      if (thrown instanceof FlowStoneError) return thrown;
-      const message = `The function of the custom scheme "${scheme.name}" failed: ${messageOf(thrown)}. Until it answers, nothing that needs its partitions can be planned or run.`;
-      return new FlowStoneError('FLOWSTONE_PARTITION_SCHEME_FAILED', message, {
-        cause: thrown,
-        context: { scheme: scheme.name },
-      });
+      if (answer instanceof FlowStoneError) asked.delete(scheme);
+    };
+    const answering: Promise<void>[] = [];
+    for (const scheme of customsOf(model.assets, assets)) {
+      let answer = asked.get(scheme);
+      if (!answer) asked.set(scheme, (answer = ask(scheme)));
+      answering.push(answer);
     }
+    if (answering.length > 0) await Promise.all(answering);
+    return model;
   }
 
   /** What the assets that are partitioned by it require. */
@@ -92,6 +127,39 @@ export class PartitionMoments {
       unknown
     >;
   }
+}
+
+/** The custom schemes of declared assets, by asset: its own and those of its upstreams. Worked out once per declaration. */
+const customSchemes = new WeakMap<readonly PlanningAsset[], ReadonlyMap<string, ReadonlySet<CustomScheme>>>();
+
+/** Those of these assets; undefined: of all. */
+function customsOf(
+  declared: readonly PlanningAsset[],
+  assets: Iterable<string> | undefined,
+): ReadonlySet<CustomScheme> {
+  let byAsset = customSchemes.get(declared);
+  if (!byAsset) customSchemes.set(declared, (byAsset = customsByAsset(declared)));
+  if (byAsset.size === 0) return NO_SCHEMES;
+  const found = new Set<CustomScheme>();
+  for (const asset of new Set(assets ?? byAsset.keys()))
+    for (const scheme of byAsset.get(asset) ?? []) found.add(scheme);
+  return found;
+}
+
+const NO_SCHEMES: ReadonlySet<CustomScheme> = new Set();
+
+function customsByAsset(declared: readonly PlanningAsset[]): ReadonlyMap<string, ReadonlySet<CustomScheme>> {
+  const own = new Map<string, readonly CustomScheme[]>();
+  for (const { key, scheme } of declared) {
+    const customs = scheme ? schemeLeaves(scheme).filter((leaf) => leaf.kind === 'custom') : [];
+    if (customs.length > 0) own.set(key, customs);
+  }
+  const byAsset = new Map<string, ReadonlySet<CustomScheme>>();
+  for (const { key, dependencies } of own.size > 0 ? declared : []) {
+    const all = [key, ...dependencies.map(({ upstream }) => upstream)].flatMap((asset) => own.get(asset) ?? []);
+    if (all.length > 0) byAsset.set(key, new Set(all));
+  }
+  return byAsset;
 }
 
 async function mapOf<K, V>(keys: Iterable<K>, value: (key: K) => Promise<V>): Promise<Map<K, V>> {

@@ -95,11 +95,11 @@ export class RequestReader {
   /** The same at this moment. */
   async partition(moments: PartitionMoments, asset: string, input: PartitionKeyInput | undefined): Promise<string> {
     try {
-      return this.partitionIn(await moments.recent(), asset, input);
+      return this.partitionIn(await moments.recent([asset]), asset, input);
     } catch (error) {
       // A window may have ended, or a key have been added elsewhere, since the model was made.
       if (!(error instanceof FlowStoneError) || error.code !== 'FLOWSTONE_PARTITION_UNKNOWN') throw error;
-      return this.partitionIn(await moments.fresh(), asset, input);
+      return this.partitionIn(await moments.fresh({ assets: [asset] }), asset, input);
     }
   }
 

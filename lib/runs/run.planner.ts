@@ -97,7 +97,7 @@ export class RunPlanner {
     if (!claim) return undefined;
     const run = claim.run.id;
     try {
-      const plan = await this.plan(claim.run.request, await this.moments.fresh(definitions));
+      const plan = await this.plan(claim.run.request, await this.moments.fresh({ definitions }));
       const rows = this.rows(plan, claim.run.priority);
       const readyIn = await this.readyPools(rows);
       crashPoint('before-plan-commit');

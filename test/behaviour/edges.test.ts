@@ -22,6 +22,8 @@ import { STORAGES, testStorage, type TestStorage } from './storages.js';
 let act: (context: AssetContext) => unknown;
 let begun: ReturnType<typeof gate<void>>;
 let schemeFails = false;
+let schemeHangs: Promise<void> | undefined;
+let schemeCalls = 0;
 
 @Asset()
 class Source {
@@ -79,6 +81,8 @@ class Later {
   }
 }
 const asked = async (): Promise<string[]> => {
+  schemeCalls++;
+  await schemeHangs;
   if (schemeFails) throw new Error('the shop list cannot be reached');
   return ['north', 'south'];
 };
@@ -108,6 +112,7 @@ describe.each(STORAGES)('edges on %s', (kind) => {
     act = () => 1;
     begun = gate();
     schemeFails = false;
+    schemeHangs = undefined;
     failures = [];
     storage = await testStorage(kind);
     await start();
@@ -313,6 +318,26 @@ describe.each(STORAGES)('edges on %s', (kind) => {
     await closed;
     await expect(flowstone.health()).rejects.toMatchObject({ code: 'FLOWSTONE_NOT_STARTED' });
     await start();
+  });
+
+  it('begins work of others while the function of a custom scheme hangs', async () => {
+    const holding = gate();
+    act = () => holding.opened.then(() => 1);
+    const shops = await flowstone.materialize(Shop, { partition: 'north' });
+    const handle = await flowstone.materialize(Sink);
+    await begun.opened;
+    const hanging = gate();
+    schemeHangs = hanging.opened;
+    const calls = schemeCalls;
+    await flowstone.addPartitions('tenants', ['a']);
+    holding.open();
+    // Released together, by the end of what both come after.
+    expect(await handle.wait({ timeout: '10s' })).toMatchObject({ status: 'success' });
+    expect(await flowstone.load(Sink)).toEqual({ source: 1 });
+    expect((await flowstone.history(Shop)).items).toMatchObject([{ status: 'running' }]);
+    expect(schemeCalls - calls).toBe(1);
+    hanging.open();
+    expect(await shops.wait({ timeout: '10s' })).toMatchObject({ status: 'success' });
   });
 
   it('tells those who wait that the application was closed', async () => {

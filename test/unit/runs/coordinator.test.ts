@@ -57,6 +57,7 @@ function coordinatorOf(
   });
   const desk = {
     succeeded: () => undefined,
+    apart: (looked) => [looked],
     async examine(looked: readonly Claim[]) {
       examined.push(...looked.map(({ id }) => ({ id, beats: told.length })));
       return { executions: looked.map(executionOf), settled: [] };
