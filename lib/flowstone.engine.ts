@@ -153,6 +153,7 @@ export class FlowStoneEngine {
         ...options,
         worker,
         alone,
+        isShared: (pool) => this.catalogue.isShared(pool),
         rated: new Set(options.pools.filter(({ rate, perKey }) => rate ?? perKey?.rate).map(({ name }) => name)),
         pools: new Map(this.registry.definitions.map(({ key, pool }) => [key, pool])),
         batchSizes: new Map(
@@ -224,6 +225,7 @@ export class FlowStoneEngine {
         this.#logger.warn('The lease was lost: other processes took over what ran here, it is aborted.');
         this.coordinator.abortAll('lost');
       },
+      entered: () => this.coordinator.lookAround(),
       rescued: (taken) => this.#rescued(taken),
       failed: (error) => this.#stumbled('The heartbeat failed', error),
       blocked: (milliseconds, executing) => this.#blocked(milliseconds, executing),
@@ -310,7 +312,7 @@ export class FlowStoneEngine {
 
   #superseded(assets: readonly string[]): void {
     // Of what counts again there may be work, of which nobody could tell it before.
-    this.coordinator.ring();
+    this.coordinator.lookAround();
     if (assets.length === 0) return this.#logger.log('The definitions of this process are the current ones again.');
     const more = assets.length > NAMED_AT_MOST ? ` and ${assets.length - NAMED_AT_MOST} more` : '';
     this.#logger.log(

@@ -40,7 +40,9 @@ export class AttemptContext implements AssetContext {
     this.idempotencyKey = `${host.namespace}:${claim.id}`;
     this.previousVersion = claim.head.dataVersion ?? undefined;
     this.report = (report) => result.report(report);
-    this.progress = (done, total) => host.progress(claim, done, total);
+    this.progress = (done, total) => {
+      if (!result.isOver) host.progress(claim, done, total);
+    };
     this.#host = host;
     this.#result = result;
     this.#abort = abort;

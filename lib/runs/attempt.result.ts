@@ -21,6 +21,8 @@ export class AttemptResult {
   #startedAt: Date | null = null;
   /** The same by a clock that only goes forward, ms. */
   #began = 0;
+  /** What it will say is known: its code has nothing to say any more. */
+  isOver = false;
   #dataVersion: string | undefined;
   #metadata: Record<string, unknown> | undefined;
   #columns: Record<string, unknown> | undefined;
@@ -62,6 +64,7 @@ export class AttemptResult {
     if (definition.timeout !== undefined && performance.now() - this.#began > definition.timeout) {
       throw new Aborted('timeout');
     }
+    this.isOver = true;
     crashPoint('after-value');
     const record: ValueRecord | null = stored
       ? { io: stored.io, location: stored.location, size: stored.size, rows: stored.rows, hash: stored.hash }
@@ -83,6 +86,7 @@ export class AttemptResult {
 
   /** What becomes of it after `thrown`, or after the abort that came before. */
   failure(thrown: unknown, abort: Abort): Pick<Finished, 'outcome' | 'failure'> {
+    this.isOver = true;
     const { id, epoch, attempt, rescues } = this.prepared.claim;
     const kind = abort.reason?.kind ?? (thrown instanceof Aborted ? thrown.kind : undefined);
     if (kind === 'cancelled') return { outcome: { kind: 'cancelled', id, epoch } };

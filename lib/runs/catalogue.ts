@@ -15,6 +15,8 @@ interface Reading {
   readonly definitions: readonly DeclaredAsset[];
   /** Assets that code which is not here may concern. */
   readonly closed: ReadonlySet<string>;
+  /** Pools of assets that only other processes work for. */
+  readonly shared: ReadonlySet<string>;
 }
 
 export class Catalogue {
@@ -48,6 +50,11 @@ export class Catalogue {
     return byKey.has(asset) && !closed.has(asset);
   }
 
+  /** Whether there are assets in the pool that other processes work for, and this one does not. */
+  isShared(pool: string): boolean {
+    return this.#read().shared.has(pool);
+  }
+
   #read(): Reading {
     const of = this.current();
     if (this.#reading?.of !== of) this.#reading = { of, ...this.#readingOf(of) };
@@ -68,9 +75,14 @@ export class Catalogue {
     });
     const others = [...current.values()].filter(({ key, live }) => live && !this.registry.find(key)).map(read);
     const definitions = [...own, ...others].sort((a, b) => (a.key < b.key ? -1 : 1));
+    const byKey = new Map(definitions.map((declared) => [declared.key, declared]));
+    const shared = [...current.values()].filter(
+      ({ key, hash, live }) => live && this.registry.find(key)?.definition.hash !== hash,
+    );
     return {
       definitions,
-      byKey: new Map(definitions.map((declared) => [declared.key, declared])),
+      byKey,
+      shared: new Set(shared.map(({ key }) => byKey.get(key)!.pool)),
       closed: incomplete.length === 0 ? new Set() : connectedTo(incomplete, definitions),
     };
   }

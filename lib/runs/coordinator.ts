@@ -29,8 +29,8 @@ const LONG_BEAT = 50;
 const LEAST_LOOK = 25;
 
 /**
- * News for which there is no place here is passed on after so long, ms, by how often that was done: it goes to one process,
- * perhaps this one again. After the last time others have most likely heard of it, and it would come later than a poll: it
+ * News for which there is no place here, or that may be of work for others, is passed on after so long, ms, by how often that
+ * was done: it goes to one process, perhaps this one again. After the last time others have most likely heard of it, and it would come later than a poll: it
  * is dropped. Who gets a free place looks by itself.
  */
 const PASS_ON: readonly number[] = [250, 250, 500, 1000, 2000];
@@ -60,6 +60,8 @@ export interface CoordinatorOptions {
   readonly alone: boolean;
   /** Pools with a rate: each claim takes a token, which nobody gets back. */
   readonly rated: ReadonlySet<string>;
+  /** Whether there is work in the pool that other processes do, and this one does not. */
+  isShared(pool: string): boolean;
 }
 
 export class Coordinator {
@@ -88,7 +90,7 @@ export class Coordinator {
   readonly #pools: readonly string[];
   readonly #timers: TimerWatch;
   readonly #plans: PlanWatch;
-  /** Pools of which news came while there was no place here, and how often that was passed on. */
+  /** Pools of which news came that is for others as well, and how often that was passed on. */
   readonly #unserved = new Map<string, number>();
   readonly #passing = new Alarm(() => this.#passOn());
   /** Pools of which it was told that there is more than this process takes: nothing has become ready since. */
@@ -151,10 +153,10 @@ export class Coordinator {
     this.#started = true;
   }
 
-  /** There may be work anywhere, or a run to plan. */
-  ring(): void {
+  /** There may be work for this process, or a run to plan, of which nobody could tell it. */
+  lookAround(): void {
     this.#plans.expect();
-    this.offer(this.#pools);
+    if (this.#started) void this.#look();
   }
 
   /** A plan or the like made something ready in these pools: who works for them is told, this process included. */
@@ -246,19 +248,26 @@ export class Coordinator {
     // An idle process looks for runs to plan at once; a busy one every now and then, but nobody else has heard of this.
     if (!this.#lasting.has(pool)) this.#plans.expect();
     else if (this.#plans.dueIn > 0) this.#unrung.set(Math.max(this.#plans.dueIn, LEAST_LOOK));
-    const after = PASS_ON[passed];
     // What it told itself may have come back to it.
-    if (after !== undefined && this.#works && (this.#wanted() === 0 || this.#known.has(pool))) {
-      this.#unserved.set(pool, Math.min(passed, this.#unserved.get(pool) ?? passed));
-      this.#passing.set(after);
-    }
+    const isFull = this.#wanted() === 0 || this.#known.has(pool);
+    if (isFull) this.#passLater(pool, passed);
     await this.#look();
+    // Who else works for it, the look may have found out.
+    if (!isFull && this.options.isShared(pool)) this.#passLater(pool, passed);
     if (this.#lasting.has(pool) || this.#stopping.signal.aborted) return;
     await new Promise<void>((resolve) => {
       this.#lasting.set(pool, resolve);
       this.#endDeliveries();
     });
     this.#lasting.delete(pool);
+  }
+
+  /** @param passed how often that was done before */
+  #passLater(pool: string, passed: number): void {
+    const after = PASS_ON[passed];
+    if (after === undefined || !this.#works) return;
+    this.#unserved.set(pool, Math.min(passed, this.#unserved.get(pool) ?? passed));
+    this.#passing.set(after);
   }
 
   /** A ring wakes one process, which may be the very one that rang and has no place: another one may have. */

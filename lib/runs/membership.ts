@@ -2,6 +2,7 @@
 // What renews the lease stands in heartbeat/.
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Ledger } from '../ledger/ledger.port.js';
 import type {
   AssetRegistration,
@@ -29,12 +30,17 @@ export interface MembershipOptions {
 /** The lease of a process that is alone; user code that blocks the event loop must not cost it. */
 const LEASE_ALONE = 20 * 24 * 3_600_000;
 
+/** Between two tries to enter anew, where that is refused for another reason than an outage, ms. */
+const ENTER_AGAIN = 5000;
+
 /** What the heartbeat brings back. */
 export interface MembershipNews {
   /** Attempts whose run was cancelled. */
   cancelled(attempts: readonly { id: number; epoch: number }[]): void;
-  /** The lease was given up: whatever runs here is lost, and the process has entered anew. */
+  /** The lease was given up: whatever runs here is lost, and the process enters anew. */
   lost(): void;
+  /** It has entered anew after that. */
+  entered(): void;
   /** What processes that were lost held was taken from them. */
   rescued(taken: TakenBack): void;
   failed(error: unknown): void;
@@ -139,12 +145,20 @@ export class Membership {
   }
 
   async #enterAnew(news: MembershipNews): Promise<void> {
-    await withPatience(
-      () => this.enter(),
-      this.#leaving.signal,
-      (error) => news.failed(error),
-    );
+    const { signal } = this.#leaving;
+    const failed = (error: unknown): void => news.failed(error);
+    let entered = false;
+    while (!entered && !signal.aborted) {
+      // Whatever keeps it from entering: without a membership it would do nothing for ever.
+      entered = await withPatience(() => this.enter(), signal, failed).then(
+        () => true,
+        (error) => (failed(error), false),
+      );
+      if (!entered) await pause(ENTER_AGAIN, undefined, { signal }).catch(() => undefined);
+    }
+    if (!entered) return;
     this.#heartbeat!.keep(this.#id);
+    news.entered();
   }
 
   #sweep(news: MembershipNews): void {

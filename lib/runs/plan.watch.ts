@@ -3,10 +3,13 @@
 /** Time between looks for requests of other processes, ms. */
 const LOOK = 500;
 
+const NOWHERE: ReadonlySet<string> = new Set();
+
 /** What the watch does and tells. */
 export interface PlanNews {
   /** Plans one run that waits for it, and answers with the pools in which that made something ready; undefined: none does. */
   planNext(): Promise<ReadonlySet<string> | undefined>;
+  /** That was so, or another run may have come to wait meanwhile: it is to look again. */
   planned(readyIn: ReadonlySet<string>): void;
   broken(error: unknown): void;
 }
@@ -39,7 +42,7 @@ export class PlanWatch {
     if (this.#planning || (!this.#requested && performance.now() < this.#nextLook)) return;
     this.#requested = false;
     this.#nextLook = performance.now() + LOOK;
-    this.#planning = this.#plan().finally(() => (this.#planning = undefined));
+    this.#planning = this.#plan();
   }
 
   /** Resolves when nothing is being planned. */
@@ -48,14 +51,16 @@ export class PlanWatch {
   }
 
   async #plan(): Promise<void> {
+    let readyIn: ReadonlySet<string> | undefined;
     try {
-      const readyIn = await this.news.planNext();
-      if (!readyIn) return;
-      // Another one may wait behind it.
-      this.#requested = true;
-      queueMicrotask(() => this.news.planned(readyIn));
+      readyIn = await this.news.planNext();
     } catch (error) {
       this.news.broken(error);
     }
+    // Before it is told, so that the look that follows finds it free.
+    this.#planning = undefined;
+    // Another one may wait behind it.
+    if (readyIn) this.#requested = true;
+    if (this.#requested) this.news.planned(readyIn ?? NOWHERE);
   }
 }

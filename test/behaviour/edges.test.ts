@@ -307,6 +307,24 @@ describe.each(STORAGES)('edges on %s', (kind) => {
     expect(await (await flowstone.retry(handle.id)).wait()).toMatchObject({ status: 'success' });
   });
 
+  it('heeds no progress of code that has ended', async () => {
+    let ended: AssetContext | undefined;
+    const go = gate();
+    act = (context) => {
+      ended = context;
+      context.progress(1, 2);
+      return go.opened;
+    };
+    const handle = await flowstone.materialize(Source);
+    await begun.opened;
+    const first = (await handle.progress().next()).value!;
+    expect(first.executing).toMatchObject([{ done: 1, total: 2 }]);
+    go.open();
+    await handle.wait();
+    ended!.progress(2, 2);
+    expect((await handle.progress().next()).value!.executing).toEqual([]);
+  });
+
   it('says that it closes, and works on, for the grace of a shutdown', async () => {
     await app.close();
     await start({ shutdownGrace: 300 });

@@ -130,6 +130,18 @@ describe('work', () => {
     held.open();
   });
 
+  it('that one worker of the pool hears of and cannot do is begun by another, on the news alone', async () => {
+    apps.push(await startOnBull([Elsewhere], [], { ...options, pollInterval: NEVER }));
+    await start('able', { role: 'worker', pollInterval: NEVER });
+    const { flowstone } = await start('asker', { role: 'api', pollInterval: NEVER });
+    for (let request = 1; request <= 4; request++) {
+      await (await flowstone.materialize(Parts, { partition: `p${request}` })).wait();
+      // One that is to be planned.
+      await (await flowstone.materialize(Heavy, { partitions: 'missing' })).wait();
+    }
+    expect(executions.repeated).toEqual([]);
+  });
+
   it('is news for those who work in its pool, and for no other pool', async () => {
     const { flowstone, bull } = await start('asker', { role: 'api', pollInterval: NEVER });
     await flowstone.materialize(Heavy, { partitions: ['p1'] });

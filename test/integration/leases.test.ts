@@ -105,6 +105,22 @@ describe('a lease', () => {
     await finder.app.close();
   });
 
+  it('that was lost is entered anew however often that is refused', async () => {
+    const { app, flowstone, dataSource } = await start();
+    await dataSource.query(`ALTER TABLE flowstone.pools RENAME TO hidden`);
+    await dataSource.query(`DELETE FROM flowstone.processes`);
+    const refused = async (): Promise<boolean> => {
+      const [{ count }] = await dataSource.query(`SELECT xact_rollback::integer AS count FROM pg_stat_database
+        WHERE datname = current_database()`);
+      return count > 0;
+    };
+    while (!(await refused())) await new Promise(setImmediate);
+    await dataSource.query(`ALTER TABLE flowstone.hidden RENAME TO pools`);
+    execute = () => 1;
+    expect(await (await flowstone.materialize(Work)).wait()).toMatchObject({ status: 'success' });
+    await app.close();
+  });
+
   it('leaves no connection and no thread behind', async () => {
     const { app, dataSource } = await start();
     while ((await heartbeats(dataSource)).length === 0);

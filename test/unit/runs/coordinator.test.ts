@@ -18,7 +18,7 @@ function coordinatorOf(
   execute: (claim: Claim) => Promise<void>,
   concurrency: number,
   claims: (outcomes: readonly Outcome[], limit: number) => Promise<readonly Claim[]> = async () => [],
-  { alone = false, rated = [] as string[], fresh = (): boolean => false } = {},
+  { alone = false, rated = [] as string[], shared = [] as string[], fresh = (): boolean => false } = {},
 ) {
   const told: (readonly Outcome[])[] = [];
   const examined: { readonly id: number; readonly beats: number }[] = [];
@@ -82,7 +82,7 @@ function coordinatorOf(
   };
   const coordinator = new Coordinator(ledger, membership, queue, desk, async () => undefined, new RunSignals(), news, {
     ...{ concurrency, worker: true, pools: new Map([['a', 'default']]), batchSizes: new Map() },
-    ...{ alone, rated: new Set(rated) },
+    ...{ alone, rated: new Set(rated), isShared: (pool: string) => shared.includes(pool) },
   });
   const settled = async (count: number): Promise<void> => {
     while (told.flat().length < count) await new Promise<void>((resolve) => (heard = resolve));
@@ -196,6 +196,17 @@ describe('the coordinator', () => {
     it('keeps what has cost a token of a rate', async () => {
       expect(await toldAfter(1000, { rated: ['default'] })).toEqual([]);
     });
+  });
+
+  it('passes on what it hears of a pool in which others work for what it does not', async () => {
+    const { coordinator, rung, hear } = coordinatorOf(async () => undefined, 1, undefined, { shared: ['mixed'] });
+    await coordinator.start();
+    hear('default');
+    hear('mixed', 1);
+    await new Promise(setImmediate);
+    jest.advanceTimersByTime(1000);
+    expect(rung).toEqual(['mixed 2']);
+    coordinator.close();
   });
 
   it('passes on what it hears while it has no place, after a while', async () => {
