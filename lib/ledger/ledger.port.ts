@@ -190,8 +190,8 @@ export interface Ledger {
    */
   beat(outcomes: readonly Outcome[], request: ClaimRequest): Promise<Beat>;
   /**
-   * Makes due retries ready (`rings`: in these pools), and returns what else is due. `next`: when to come again, null if
-   * nothing waits.
+   * Makes due retries ready (`rings`: in these pools), and returns what else is due; of many only some. `next`: when to come
+   * again, which may be now; null if nothing waits.
    */
   fireTimers(): Promise<{
     readonly rings: readonly string[];

@@ -202,12 +202,13 @@ BEGIN
 END $$`;
 
 /**
- * Due retries become ready, each once: its timer goes in the same transaction. Returns the pools in which that was.
+ * Due retries become ready, each once: its timer goes in the same transaction. Returns the pools in which that was, and
+ * whether more may be due; not where others have all that was found in hand, since these see whether there is more.
  * Plan: timers_due, then primary keys.
  * Guard: pending at the epoch of the timer.
  */
-export const FIRE_RETRIES = `CREATE FUNCTION fire_retries(p_namespace integer, p_most integer) RETURNS text[] LANGUAGE plpgsql
-SET search_path FROM CURRENT AS $$
+export const FIRE_RETRIES = `CREATE FUNCTION fire_retries(p_namespace integer, p_most integer, OUT rings text[], OUT more boolean)
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
   v_lanes bigint[];
 BEGIN
@@ -227,9 +228,11 @@ BEGIN
     WHERE l.epoch = g.generation AND l.status = 'pending'
     RETURNING lane_id
   )
-  SELECT array_agg(DISTINCT o.lane_id) INTO v_lanes FROM offered o;
-  IF v_lanes IS NULL THEN RETURN '{}'; END IF;
+  SELECT array_agg(DISTINCT o.lane_id), (SELECT count(*) FROM due) = p_most AND EXISTS (SELECT FROM gone)
+  INTO v_lanes, more FROM offered o;
+  rings := '{}';
+  IF v_lanes IS NULL THEN RETURN; END IF;
   PERFORM note_lanes(v_lanes);
-  RETURN ARRAY(SELECT p.name FROM pools p
+  rings := ARRAY(SELECT p.name FROM pools p
     WHERE p.id = ANY (ARRAY(SELECT l.pool_id FROM lanes l WHERE l.id = ANY (v_lanes))) ORDER BY p.name);
 END $$`;

@@ -250,6 +250,39 @@ export function workBehaviours(world: () => World): void {
     expect(await world().eventKinds(run.id)).toContain('materialization.retrying');
   });
 
+  it('does not let retries wait that are due together, however many', async () => {
+    const entries = Array.from({ length: 2500 }, (_, index) => ({ asset: 'p', partition: `${index}` }));
+    await world().run(entries);
+    const claims = await world().claim('one', { limit: entries.length });
+    const again = { kind: 'retry', error: error('again'), delay: 0, infrastructure: false } as const;
+    await world().settle(...claims.map((claim) => ({ ...attempt(claim), ...again })));
+    await world().pass(1);
+    for (;;) {
+      const { next } = await world().ledger.fireTimers();
+      if (next === null) break;
+      expect(next.getTime()).toBeLessThanOrEqual((await world().ledger.now()).getTime());
+    }
+    expect(await world().claim('two', { limit: entries.length })).toHaveLength(entries.length);
+  });
+
+  it('tells soon of all deadlines that have passed together, however many', async () => {
+    const entries = Array.from({ length: 1500 }, (_, index) => ({ asset: 'p', partition: `${index}` }));
+    const run = await world().run(entries);
+    const claims = await world().claim('one', { limit: entries.length });
+    await world().ledger.start(claims.map((claim) => ({ ...attempt(claim), timeout: 0 })));
+    await world().pass(1);
+    for (let told = 0; told < entries.length;) {
+      const { due, next } = await world().ledger.fireTimers();
+      told += due.length;
+      if (told < entries.length)
+        expect(next!.getTime() - (await world().ledger.now()).getTime()).toBeLessThanOrEqual(100);
+      await world().settle(
+        ...due.map(({ id, epoch }) => ({ kind: 'failed' as const, id, epoch, error: error('late'), startedAt: null })),
+      );
+    }
+    expect(await world().runStatus(run.id)).toBe('failed');
+  });
+
   it('counts an infrastructure failure as a rescue, not as an attempt', async () => {
     await world().run([{ asset: 'a' }]);
     await world().retry(await world().claimOne(), 0, true);

@@ -23,8 +23,10 @@ interface Batched {
   readonly sizes: readonly number[];
 }
 
-/** Timers handled per call; what is left is due at once in the next. */
+/** Timers handled per call. */
 const TIMER_BATCH = 1000;
+/** More are looked for after that, once the deadlines told may have been settled: until then the same are found, ms. */
+const SETTLING = 100;
 
 export class Claims {
   // What this ledger has told its callers they hold, by id the newest epoch: after a claim whose answer was lost, what
@@ -158,16 +160,17 @@ export class Claims {
   /** See Ledger.fireTimers. */
   async fireTimers(): ReturnType<Ledger['fireTimers']> {
     const batch = [this.namespace, TIMER_BATCH];
-    const [fired] = await this.database.rows<{ rings: readonly string[] }>(FIRE_RETRIES, batch);
+    const [fired] = await this.database.rows<{ rings: readonly string[]; more: boolean }>(FIRE_RETRIES, batch);
     const due = await this.database.rows<DueRow>(DUE_DEADLINES, batch);
-    const [{ next } = { next: null }] = await this.database.rows<{ next: Date | null }>(NEXT_TIMER, [this.namespace]);
+    const soon = fired!.more ? 0 : due.length === TIMER_BATCH ? SETTLING : null;
+    const [later] = await this.database.rows<{ next: Date | null }>(NEXT_TIMER, [this.namespace, soon]);
     const keyOf = await this.assets.keys(
       this.database,
       due.map((row) => row.asset_id),
     );
     return {
       rings: fired!.rings,
-      next,
+      next: later!.next,
       due: due.map(({ run_id: run, asset_id, attempts, kind, id, epoch, partition }) => ({
         ...{ kind, id, epoch, run, partition },
         asset: keyOf(asset_id),

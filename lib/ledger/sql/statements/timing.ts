@@ -3,7 +3,10 @@
 import { statement } from '../statement.js';
 
 /** Purpose: due retries become ready (function `fire_retries`). Values: namespace, limit. */
-export const FIRE_RETRIES = statement('fire_retries', `SELECT array_to_json(fs.fire_retries($1, $2)) AS rings`);
+export const FIRE_RETRIES = statement(
+  'fire_retries',
+  `SELECT array_to_json(f.rings) AS rings, f.more FROM fs.fire_retries($1, $2) f`,
+);
 
 /** Purpose: attempts past their deadline or grace. Plan: timers_due, then primary keys. Values: namespace, limit. */
 export const DUE_DEADLINES = statement(
@@ -31,10 +34,11 @@ export const OVERDUE = statement(
   ORDER BY m.id`,
 );
 
-/** Purpose: when the next timer fires. Plan: timers_due. Values: namespace. */
+/** Purpose: when to look at timers again. Plan: timers_due. Values: namespace, in how many ms at the latest (null: no matter). */
 export const NEXT_TIMER = statement(
   'next_timer',
-  `SELECT min(t.fires_at) AS next FROM fs.timers t WHERE t.namespace = $1 AND t.fires_at > statement_timestamp()`,
+  `SELECT LEAST(min(t.fires_at), statement_timestamp() + $2::float8 * interval '1 millisecond') AS next
+  FROM fs.timers t WHERE t.namespace = $1 AND t.fires_at > statement_timestamp()`,
 );
 
 /** Purpose: the clock that decides. */
