@@ -120,6 +120,8 @@ const TABLES = [
     cancelled integer NOT NULL DEFAULT 0,
     planning_epoch integer NOT NULL DEFAULT 0,
     planner text COLLATE "C",
+    -- How often that process was lost.
+    plannings_lost integer NOT NULL DEFAULT 0,
     cancel_by text,
     cancel_reason text,
     cancel_requested_at timestamptz,

@@ -16,15 +16,27 @@ const NEXT: Readonly<Record<MaterializationStatus, readonly MaterializationStatu
   cancelled: [],
 };
 
-/** Infrastructure failures of one materialization that are forgiven before it fails for good. */
+/**
+ * Infrastructure failures of one materialization that are forgiven before it fails for good; and lost planners of one
+ * run.
+ */
 export const RESCUE_CAP = 20;
 
-/** The error of what more workers were lost with than are forgiven, the last time these. */
+/** The error of a materialization that more workers were lost with than are forgiven, the last time these. */
 export function workerLost(processes: readonly string[]): ErrorRecord {
+  return lost(`Its worker was lost more than ${RESCUE_CAP} times`, processes);
+}
+
+/** The same of a run that more workers were lost with while they planned it. */
+export function plannerLost(processes: readonly string[]): ErrorRecord {
+  return lost(`The worker that planned it was lost more than ${RESCUE_CAP} times`, processes);
+}
+
+function lost(how: string, processes: readonly string[]): ErrorRecord {
   return {
     code: 'FLOWSTONE_WORKER_LOST',
     family: 'infrastructure',
-    message: `Its worker was lost more than ${RESCUE_CAP} times, the last time ${processes.join(', ')}. Look for what kills the process.`,
+    message: `${how}, the last time ${processes.join(', ')}. Look for what kills the process.`,
     retryable: true,
   };
 }

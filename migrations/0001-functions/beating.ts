@@ -131,14 +131,19 @@ END $$`;
 
 /**
  * The work of lost processes goes back with the epoch raised, or ends: cancelled where that was asked for, failed where
- * workers were lost more than `p_cap` times. The caller holds the rows of the processes. Returns how many, the runs that
- * ended, the pools in which there is something to do or to plan now, and what failed.
- * Plan: claims_pkey, runs_planning, assets_key, then primary keys. Guard: running by one of these processes.
+ * workers were lost more than `p_cap` times; runs that they were planning likewise, those that fail with
+ * `p_unplanned`. The caller holds the rows of the processes. Returns how many materializations, the runs that ended, the
+ * pools in which there is something to do or to plan now, and what failed.
+ * Plan: claims_pkey, runs_planning, assets_key, then primary keys. Guard: running, or being planned, by one of these
+ * processes.
  */
 export const TAKE_BACK = `CREATE FUNCTION take_back(p_namespace integer, p_processes text[], p_cap integer, p_error jsonb,
-  OUT taken integer, OUT ended bigint[], OUT rings text[], OUT failed json) LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+  p_unplanned jsonb, OUT taken integer, OUT ended bigint[], OUT rings text[], OUT failed json)
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
   v_moved moved[];
+  v_to_plan bigint[];
+  v_unplanned bigint[];
 BEGIN
   WITH held AS MATERIALIZED (
     SELECT c.materialization_id AS id FROM claims c
@@ -172,10 +177,29 @@ BEGIN
   CROSS JOIN LATERAL (SELECT a.key, a.partitioned FROM assets a WHERE a.id = m.asset_id OFFSET 0) a
   WHERE m.status = 'failed';
   SELECT f.ended, f.rings INTO ended, rings FROM finish(p_namespace, v_moved, NULL) f;
-  -- What they were planning is planned by whoever works for one of its targets.
+  -- Runs come last, as everywhere.
+  WITH held AS MATERIALIZED (
+    SELECT r.id FROM runs r
+    WHERE r.namespace = p_namespace AND r.status = 'planning' AND r.planner = ANY (p_processes)
+    ORDER BY r.id FOR UPDATE
+  ), changed AS (
+    UPDATE runs r SET planner = NULL, plannings_lost = r.plannings_lost + 1,
+      status = CASE WHEN r.plannings_lost < p_cap THEN r.status ELSE 'failed' END,
+      error = CASE WHEN r.plannings_lost >= p_cap THEN p_unplanned END,
+      completed_at = CASE WHEN r.plannings_lost >= p_cap THEN clock_timestamp() END
+    WHERE r.id = ANY (ARRAY(SELECT h.id FROM held h))
+    RETURNING r.id, r.status
+  ), told AS (
+    INSERT INTO events (namespace, kind, run_id, detail)
+    SELECT p_namespace, 'run.ended', c.id, jsonb_build_object('status', c.status) FROM changed c
+    WHERE c.status <> 'planning' ORDER BY c.id
+  )
+  SELECT array_agg(c.id) FILTER (WHERE c.status = 'planning'), array_agg(c.id) FILTER (WHERE c.status <> 'planning')
+  INTO v_to_plan, v_unplanned FROM changed c;
+  ended := ended || v_unplanned;
+  -- It is planned by whoever works for one of its targets.
   rings := rings || ARRAY(SELECT DISTINCT p.name
-    FROM (SELECT r.request FROM runs r WHERE r.namespace = p_namespace AND r.status = 'planning'
-      AND r.planner = ANY (p_processes) OFFSET 0) r
+    FROM (SELECT r.request FROM runs r WHERE r.id = ANY (v_to_plan) OFFSET 0) r
     CROSS JOIN LATERAL json_array_elements(r.request -> 'targets') t
     CROSS JOIN LATERAL (SELECT a.pool_id FROM assets a
       WHERE a.namespace = p_namespace AND a.key = t ->> 'asset' OFFSET 0) a

@@ -2,7 +2,7 @@
 import { expect, it } from '@jest/globals';
 import { RESCUE_CAP } from '../../lib/ledger/transitions.js';
 import type { AssetRegistration } from '../../lib/ledger/registrations.js';
-import { attempt, LEASE, planOf, runOf, type World } from './ledger.fixture.js';
+import { attempt, by, LEASE, planOf, runOf, type World } from './ledger.fixture.js';
 
 const asset = (fields: Partial<AssetRegistration> = {}): AssetRegistration => ({
   key: 'fruit',
@@ -65,6 +65,36 @@ export function processBehaviours(world: () => World): void {
     const [failed] = (await world().ledger.materializations({ run: run.id, asset: 'a' }, { limit: 1 })).items;
     expect(failed!.error).toMatchObject({ code: 'FLOWSTONE_WORKER_LOST' });
     expect(await world().runStatus(run.id)).toBe('failed');
+  });
+
+  it('fails a run that loses its planner again and again', async () => {
+    const { run } = await world().ledger.insertRun(runOf());
+    for (let round = 0; round <= RESCUE_CAP; round++) {
+      const planner = `lost ${round}`;
+      await world().register(planner);
+      // Who leaves in an orderly way is not counted.
+      expect((await world().ledger.claimPlanning(by(planner)))?.run.id).toBe(run.id);
+      await world().ledger.unregister(planner);
+      await world().register(planner);
+      expect((await world().ledger.claimPlanning(by(planner)))?.run.id).toBe(run.id);
+      await world().outlive('two');
+      const { count, endedRuns, failed } = await world().ledger.rescue('two');
+      expect({ count, endedRuns, failed }).toEqual({
+        count: 0,
+        endedRuns: round < RESCUE_CAP ? [] : [run.id],
+        failed: [],
+      });
+    }
+    expect(await world().ledger.run(run.id)).toMatchObject({
+      status: 'failed',
+      error: {
+        code: 'FLOWSTONE_WORKER_LOST',
+        message: expect.stringMatching('that planned it was lost more than 20 times, the last time .*lost 20'),
+      },
+      completedAt: expect.any(Date),
+    });
+    expect(await world().eventKinds(run.id)).toEqual(['run.requested', 'run.ended']);
+    expect(await world().ledger.claimPlanning(by('two'))).toBeUndefined();
   });
 
   it('says in which pools there is something to do, or to plan, without a lost process', async () => {

@@ -75,6 +75,10 @@ export class RunEntity {
   @Column({ type: 'text', nullable: true })
   readonly planner!: string | null;
 
+  /** How often that process was lost. */
+  @Column({ type: 'integer', name: 'plannings_lost' })
+  readonly planningsLost!: number;
+
   @Column({ type: 'text', name: 'cancel_by', nullable: true })
   readonly cancelBy!: string | null;
 

@@ -12,7 +12,14 @@ import type {
 } from '../records.js';
 import type { MemoryState, Row, RunRow } from './memory-state.js';
 
-export function runRecord({ planningEpoch: _, planner: _p, rows: _r, counts, ...run }: RunRow): RunRecord {
+export function runRecord({
+  planningEpoch: _,
+  planner: _p,
+  planningsLost: _l,
+  rows: _r,
+  counts,
+  ...run
+}: RunRow): RunRecord {
   return { ...run, counts: { ...counts } };
 }
 

@@ -71,12 +71,8 @@ export function commitPlan(state: MemoryState, claim: PlanningClaim, plan: PlanR
 
 export function failPlanning(state: MemoryState, claim: PlanningClaim, error: ErrorRecord): boolean {
   const run = planned(state, claim);
-  if (!run) return false;
-  run.status = 'failed';
-  run.error = error;
-  run.completedAt = new Date(state.clock());
-  state.tell('run.ended', { run: run.id, detail: { status: 'failed' } });
-  return true;
+  if (run) state.failPlanning(run, error);
+  return run !== undefined;
 }
 
 function planned(state: MemoryState, claim: PlanningClaim): RunRow | undefined {

@@ -47,6 +47,7 @@ export interface RunRow extends Mutable<RunRecord> {
   counts: Mutable<RunRecord['counts']>;
   planningEpoch: number;
   planner: string | null;
+  planningsLost: number;
   rows: number[];
   /** Places that are taken: a batch has one. */
   places: number;
@@ -398,6 +399,14 @@ export class MemoryState {
     return pending.flatMap((row) => this.end(row, 'cancelled'));
   }
 
+  /** A run that cannot be planned. */
+  failPlanning(run: RunRow, error: ErrorRecord): void {
+    run.status = 'failed';
+    run.error = error;
+    run.completedAt = new Date(this.clock());
+    this.tell('run.ended', { run: run.id, detail: { status: 'failed' } });
+  }
+
   endRunIfDone(run: RunRow): boolean {
     if (run.completedAt !== null || run.status !== 'running' || openCount(run.counts) > 0) return false;
     run.status = plannedRunStatus(run.counts, run.cancelRequested !== null);
@@ -482,6 +491,7 @@ export function newRunRow(
     | 'completedAt'
     | 'planningEpoch'
     | 'planner'
+    | 'planningsLost'
     | 'rows'
     | 'places'
   >,
@@ -496,6 +506,7 @@ export function newRunRow(
     completedAt: null,
     planningEpoch: 0,
     planner: null,
+    planningsLost: 0,
     rows: [],
     places: 0,
   };

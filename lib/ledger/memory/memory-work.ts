@@ -3,7 +3,7 @@ import { NOTHING_TAKEN, type LostMaterialization, type TakenBack } from '../regi
 import type { ErrorRecord } from '../records.js';
 import type { Ledger } from '../ledger.port.js';
 import type { Beat, Claim, ClaimRequest, DueDeadline, Outcome, Settled, Verdict } from '../work.js';
-import { RESCUE_CAP, workerLost } from '../transitions.js';
+import { plannerLost, RESCUE_CAP, workerLost } from '../transitions.js';
 import { MemoryBatches } from './memory-batches.js';
 import type { MemoryState, Row } from './memory-state.js';
 
@@ -167,7 +167,8 @@ export function heldBy(state: MemoryState, process: string): Row[] {
 export function rescue(state: MemoryState): TakenBack {
   const lost = [...state.processes.values()].filter(({ leaseUntil }) => leaseUntil <= state.clock());
   if (lost.length === 0) return NOTHING_TAKEN;
-  const error = workerLost(lost.map(({ id }) => id));
+  const ids = lost.map(({ id }) => id);
+  const error = workerLost(ids);
   const failed: LostMaterialization[] = [];
   let count = 0;
   const endedRuns: number[] = [];
@@ -180,6 +181,12 @@ export function rescue(state: MemoryState): TakenBack {
     }
     for (const run of state.runs.values()) {
       if (run.status !== 'planning' || run.planner !== process.id) continue;
+      run.planner = null;
+      if (++run.planningsLost > RESCUE_CAP) {
+        state.failPlanning(run, plannerLost(ids));
+        endedRuns.push(run.id);
+        continue;
+      }
       for (const { asset } of run.request.targets) toPlan.add(state.poolOf(asset));
     }
     state.processes.delete(process.id);

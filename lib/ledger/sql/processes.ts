@@ -11,7 +11,7 @@ import {
   type TakenBack,
 } from '../registrations.js';
 import type { JsonObject } from '../records.js';
-import { RESCUE_CAP, workerLost } from '../transitions.js';
+import { plannerLost, RESCUE_CAP, workerLost } from '../transitions.js';
 import type { AssetNumbers } from './asset-numbers.js';
 import type { Database, Sql } from './database.js';
 import { HELD } from './statements/claiming.js';
@@ -195,7 +195,7 @@ export class Processes {
     const processes = lost.map(({ id }) => id);
     if (processes.length === 0) return NOTHING_TAKEN;
     const error = workerLost(processes);
-    const values = [this.namespace, processes, RESCUE_CAP, json(error)];
+    const values = [this.namespace, processes, RESCUE_CAP, json(error), json(plannerLost(processes))];
     const [taken] = await sql.rows<TakenRow>(TAKE_BACK, values);
     await sql.rows(DELETE_PROCESSES, [this.namespace, processes]);
     const { failed, ...rest } = taken!;

@@ -208,11 +208,11 @@ export const HAND_BACK = statement(
 
 /**
  * Purpose: the work of lost processes goes to others (function `take_back`).
- * Values: namespace, processes, cap of rescues, error (json) of what is past it.
+ * Values: namespace, processes, cap of rescues, errors (json) of what is past it: of materializations, of runs in planning.
  */
 export const TAKE_BACK = statement(
   'take_back',
-  `SELECT t.taken AS count, t.ended AS "endedRuns", array_to_json(t.rings) AS rings, t.failed FROM fs.take_back($1, $2::text[], $3, $4::jsonb) t`,
+  `SELECT t.taken AS count, t.ended AS "endedRuns", array_to_json(t.rings) AS rings, t.failed FROM fs.take_back($1, $2::text[], $3, $4::jsonb, $5::jsonb) t`,
 );
 
 /** Purpose: every other process of a ledger that only one can have open: they are gone. Values: namespace, process. */
