@@ -246,7 +246,11 @@ describe('an outage of the ledger\u2019s database', () => {
     const request = runOf({ runKey: 'lost' });
     const options = { plan: planOf([{ asset: 'a' }]), claim: { process: 'one', assets: ['a'], limit: 1 } };
     loseAnswerTo('COMMIT');
-    await expect(ledger.insertRun(request, options)).rejects.toMatchObject(UNAVAILABLE);
+    await expect(ledger.insertRun(request, options)).rejects.toMatchObject({
+      ...UNAVAILABLE,
+      context: { inDoubt: true },
+      message: expect.stringMatching(/may have been recorded.*Repeat the request/),
+    });
     expect(await ledger.insertRun(request, options)).toMatchObject({ created: false, claims: [] });
     expect(await world.claimOne()).toMatchObject({ asset: 'a', epoch: 1 });
   });
@@ -285,6 +289,7 @@ describe('a server in trouble', () => {
     try {
       await expect(world.settle(success(a!), success(b!))).rejects.toMatchObject({
         ...UNAVAILABLE,
+        context: { inDoubt: false },
         message: expect.stringContaining('No space left'),
       });
     } finally {
@@ -312,6 +317,33 @@ describe('a server in trouble', () => {
     }
     expect(await world.succeed(claim)).toMatchObject({ verdicts: ['committed'] });
     expect(await world.runStatus(claim.run)).toBe('success');
+  });
+});
+
+describe('a request whose answer was lost', () => {
+  it.each([
+    ['in one statement', '.insert_running('],
+    ['in a transaction', 'COMMIT'],
+  ])('%s is told to look whether it was recorded', async (_, part) => {
+    const claim = { process: 'one', assets: ['a'], limit: part === 'COMMIT' ? 0 : 1 };
+    loseAnswerTo(part);
+    await expect(ledger.insertRun(runOf(), { plan: planOf([{ asset: 'a' }]), claim })).rejects.toMatchObject({
+      ...UNAVAILABLE,
+      context: { inDoubt: true },
+      message: expect.stringMatching(/may have been recorded.*Look in runs\(\)/),
+    });
+    expect((await ledger.runs({}, { limit: 2 })).items).toHaveLength(1);
+  });
+
+  it('is not, where it cannot have been', async () => {
+    loseConnectionBefore('.runs');
+    const failing = ledger.insertRun(runOf(), { plan: planOf([{ asset: 'a' }]) });
+    await expect(failing).rejects.toMatchObject({
+      ...UNAVAILABLE,
+      context: { inDoubt: false },
+      message: expect.not.stringContaining('recorded'),
+    });
+    expect((await ledger.runs({}, { limit: 2 })).items).toEqual([]);
   });
 });
 

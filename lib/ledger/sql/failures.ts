@@ -2,9 +2,11 @@
 import { FlowStoneError } from '../../flowstone.errors.js';
 
 const REPEATABLE = new Set(['40001', '40P01']);
-// A lost connection (08) and a shutdown; a server that lacks disk, memory or connections (53), or whose system fails it
-// (58), that only reads (25006: a primary that has been replaced), or cut a statement, a wait or a transaction short.
-const OUTAGE_STATES = /^(08...|57P0.|53...|58...|25006|57014|55P03|25P0[34])$/;
+// A lost connection, a shutdown, a system that fails the server.
+const LOST_STATES = /^(08...|57P0.|58...)$/;
+// A server that lacks disk, memory or connections, that only reads (a primary that has been replaced), or cut a statement,
+// a wait or a transaction short. It says so itself: what the transaction did is undone.
+const UNDONE_STATES = /^(53...|25006|57014|55P03|25P0[34])$/;
 const OUTAGE_CODES = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
@@ -39,28 +41,42 @@ export function isDuplicate(error: unknown): boolean {
   return codeOf(error) === '23505';
 }
 
+/** Whether the server says of an outage that nothing happened. */
+function isUndone(error: unknown): boolean {
+  return UNDONE_STATES.test(codeOf(error) ?? '');
+}
+
 /** Whether the database could not be reached, was lost, did not answer in time, or cannot do its work for now. */
 export function isOutage(error: unknown): boolean {
   if (typeof error !== 'object' || error === null) return false;
   const code = codeOf(error);
-  if (code !== undefined && (OUTAGE_CODES.has(code) || OUTAGE_STATES.test(code))) return true;
+  if (code !== undefined && (OUTAGE_CODES.has(code) || LOST_STATES.test(code) || isUndone(error))) return true;
   // One error per address that was tried.
   const { errors, message } = error as { errors?: unknown; message?: unknown };
   if (Array.isArray(errors) && errors.some(isOutage)) return true;
   return code === undefined && typeof message === 'string' && OUTAGE_MESSAGES.test(message);
 }
 
-/** The outage as our error. `inDoubt`: it came while committing, so that the outcome is unknown. */
-export function unavailable(cause: unknown, inDoubt: boolean): FlowStoneError {
+/** The outage as our error. `committing`: it came while a commit was on its way, so that the outcome may be unknown. */
+export function unavailable(cause: unknown, committing: boolean): FlowStoneError {
+  return outage(cause, committing && !isUndone(cause), 'Work goes on when it can; check the server and its address.');
+}
+
+/** An outage that leaves in doubt whether something was recorded, with what whoever asked for it should do. */
+export function doubtful(error: FlowStoneError, advice: string): FlowStoneError {
+  return outage(error.cause, true, advice);
+}
+
+function outage(cause: unknown, inDoubt: boolean, advice: string): FlowStoneError {
   const why = cause instanceof Error ? cause.message : String(cause);
   return new FlowStoneError(
     'FLOWSTONE_LEDGER_UNAVAILABLE',
-    `The ledger's database cannot be used now (${why}). Work goes on when it can; check the server and its address.`,
+    `The ledger's database cannot be used now (${why}). ${advice}`,
     { cause, context: { inDoubt } },
   );
 }
 
 /** Whether an error of ours says that a commit may or may not have happened. */
-export function isInDoubt(error: unknown): boolean {
+export function isInDoubt(error: unknown): error is FlowStoneError {
   return error instanceof FlowStoneError && error.context['inDoubt'] === true;
 }

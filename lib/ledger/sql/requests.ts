@@ -7,6 +7,7 @@ import type { Claim, Claimant, ClaimRequest, PlanningClaim, PlanRows } from '../
 import type { ErrorRecord, JsonValue, NewRun, RunRecord } from '../records.js';
 import type { Claims } from './claims.js';
 import type { Database, Sql, Transaction } from './database.js';
+import { doubtful, isInDoubt } from './failures.js';
 import { copyRows } from './plan-copy.js';
 import { addKeysAhead } from './plan-lanes.js';
 import { numberAssets, PlanNumbers } from './plan-numbers.js';
@@ -80,7 +81,11 @@ export class Requests {
       const prepared = plan && (await this.#prepare(plan, run.failFast, joined === undefined));
       await prepared?.numbers?.complete();
       if (joined) return await this.#insert(joined, run, prepared, claim);
-      const insert = () => this.database.transaction((sql) => this.#insert(sql, run, prepared, claim));
+      const insert = () =>
+        advised(
+          run,
+          this.database.transaction((sql) => this.#insert(sql, run, prepared, claim)),
+        );
       if (!claim) return await insert();
       let recorded: Recorded | undefined;
       await this.claims.recording(claim.process, async () => {
@@ -104,10 +109,11 @@ export class Requests {
     if (!claim || claim.limit < 1 || !claim.assets.includes(asset)) return undefined;
     const number = (await this.claims.assets.require(this.database, [asset]))(asset);
     const { request, ...columns } = run;
-    const [row] = await this.database.rows<RunningRow>(INSERT_RUNNING, [
+    const inserted = this.database.rows<RunningRow>(INSERT_RUNNING, [
       ...[this.namespace, json(columns), json(request), claim.process],
       ...[number, plan.partitionAt(0), plan.forcedAt(0), plan.priorityAt(0)],
     ]);
+    const [row] = await advised(run, inserted);
     if (!row) return undefined;
     const claims = await this.claims.records(this.database, row.claims);
     return { run: runRecord(row), created: true, claims };
@@ -238,6 +244,20 @@ export class Requests {
     const failed = { ...NO_PLAN, status: 'failed' };
     const rows = await this.database.rows(END_PLANNING, [this.namespace, run.id, epoch, json(failed), json(error)]);
     return rows.length > 0;
+  }
+}
+
+/** Where the commit of a request lost its answer: whoever asked knows no run, and is told how to find it. */
+async function advised<T>({ runKey, retryOf }: NewRun, inserted: Promise<T>): Promise<T> {
+  try {
+    return await inserted;
+  } catch (error) {
+    if (!isInDoubt(error)) throw error;
+    const advice =
+      runKey !== null || retryOf !== null
+        ? 'Repeat the request once it can: it finds the run.'
+        : 'Look in runs() once it can, before you repeat the request; one with a runKey finds its run when it is repeated.';
+    throw doubtful(error, `The run may have been recorded all the same. ${advice}`);
   }
 }
 
