@@ -3,13 +3,14 @@ import { once } from 'node:events';
 import { createConnection, createServer, type AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Client, type PoolClient } from 'pg';
-import type { DataSource, QueryRunner } from 'typeorm';
+import { DataSource, type QueryRunner } from 'typeorm';
 import { ledgerDataSource } from '../../lib/ledger/sql/data-source.js';
 import { isOutage } from '../../lib/ledger/sql/failures.js';
 import type { Claim } from '../../lib/ledger/work.js';
 import { SqlLedger } from '../../lib/ledger/sql/sql-ledger.js';
 import { attempt, planOf, runOf, success, World } from '../conformance/ledger.fixture.js';
 import { freshDatabase, type FreshDatabase } from '../services/services.js';
+import { FaultyProxy } from '../torture/faulty-proxy.js';
 
 /** ReadyForQuery, without a transaction; and a FATAL 57P01. */
 const READY = Buffer.from('Z\0\0\0\x05I', 'latin1');
@@ -317,6 +318,60 @@ describe('a server in trouble', () => {
     }
     expect(await world.succeed(claim)).toMatchObject({ verdicts: ['committed'] });
     expect(await world.runStatus(claim.run)).toBe('success');
+  });
+});
+
+describe('a connection of a host\u2019s that has fallen silent', () => {
+  /** How long nothing is heard of it, ms. */
+  const SILENCE = 1500;
+  let proxy: FaultyProxy;
+  let host: DataSource;
+  let hosted: SqlLedger;
+  let heard: Promise<void>;
+  let silent: boolean;
+
+  const mute = (): void => {
+    silent = true;
+    heard = proxy.mute(SILENCE).then(() => void (silent = false));
+  };
+
+  beforeEach(async () => {
+    const url = new URL(database.url);
+    proxy = await FaultyProxy.before(Number(url.port));
+    url.port = String(proxy.port);
+    // One connection, without any time limit.
+    host = new DataSource({ type: 'postgres', url: url.href, poolSize: 1, poolErrorHandler: () => undefined });
+    const options = { dataSource: await host.initialize(), own: false, migrate: false, longestSilence: 150 };
+    hosted = new SqlLedger({ ...options, namespace: `outage ${namespaces}` });
+    await hosted.open();
+  });
+
+  afterEach(async () => {
+    await heard;
+    await host.destroy();
+    proxy.close();
+  });
+
+  it('is given up, and replaced', async () => {
+    mute();
+    await expect(hosted.now()).rejects.toMatchObject(UNAVAILABLE);
+    expect(await hosted.now()).toBeInstanceOf(Date);
+    expect(silent).toBe(true);
+  });
+
+  it('leaves in doubt what it was to commit', async () => {
+    const create = host.createQueryRunner.bind(host);
+    jest.spyOn(host, 'createQueryRunner').mockImplementationOnce((...mode) => {
+      const runner = create(...mode);
+      const commit = runner.commitTransaction.bind(runner);
+      runner.commitTransaction = () => {
+        mute();
+        return commit();
+      };
+      return runner;
+    });
+    await expect(hosted.now()).rejects.toMatchObject({ ...UNAVAILABLE, context: { inDoubt: true } });
+    expect(silent).toBe(true);
   });
 });
 

@@ -1,6 +1,7 @@
 // The ledger's own DataSource: our entities, timeouts everywhere, nothing ever synchronized.
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { LEDGER_ENTITIES } from '../entities/index.js';
+import { LONGEST_SILENCE } from './database.js';
 
 /** How to reach the ledger's database. */
 export interface LedgerConnection {
@@ -14,9 +15,6 @@ export interface LedgerConnection {
   /** Milliseconds after which a connection attempt, or waiting for a free connection, is an error. Default 10 s. */
   readonly connectTimeout?: number | undefined;
 }
-
-// Beyond the statement_timeout of the server (60 s): only a server that no longer answers at all is cut by it.
-const QUERY_TIMEOUT = 90_000;
 
 /** A DataSource for a ledger of its own, not yet connected. */
 export function ledgerDataSource(connection: LedgerConnection, schema: string): DataSource {
@@ -36,7 +34,7 @@ export function ledgerDataSource(connection: LedgerConnection, schema: string): 
     connectTimeoutMS: connectTimeout,
     // A lost idle connection is replaced at the next query; unheard, it would end the process.
     poolErrorHandler: () => undefined,
-    extra: { query_timeout: QUERY_TIMEOUT, keepAlive: true, application_name: 'flowstone' },
+    extra: { query_timeout: LONGEST_SILENCE, keepAlive: true, application_name: 'flowstone' },
   };
   return new DataSource(options);
 }

@@ -54,6 +54,9 @@ const SETTINGS: Readonly<Record<string, string>> = {
   idle_in_transaction_session_timeout: '10s',
 };
 
+/** A server that does not answer for so long is gone, ms: beyond the statement_timeout above. */
+export const LONGEST_SILENCE = 90_000;
+
 /** The settings for the session of a connection, or for the open transaction only. */
 function settings(transaction: boolean): string {
   const set = Object.entries(SETTINGS).map(([name, value]) => `set_config('${name}', '${value}', ${transaction})`);
@@ -76,11 +79,15 @@ export class Database implements Sql {
   readonly #tuned = new WeakSet<PoolClient>();
   #warned = false;
 
-  /** @param own whether the connections are only ours, so that their sessions may be tuned. */
+  /**
+   * @param own whether the connections are only ours, so that their sessions may be tuned, and so are their time limits
+   * @param longestSilence how long to wait for an answer on a host's connection, ms
+   */
   constructor(
     readonly connections: Connections,
     readonly schema: string,
     readonly own: boolean,
+    private readonly longestSilence = LONGEST_SILENCE,
   ) {}
 
   /** One statement, in a transaction of its own. A deadlock repeats it. */
@@ -133,15 +140,15 @@ export class Database implements Sql {
   async #transact<T>(client: PoolClient, runner: Connection, fn: (sql: Transaction) => Promise<T>): Promise<T> {
     let committing = false;
     try {
-      await runner.startTransaction();
-      if (!this.own) await client.query(settings(true));
+      await this.#answer(runner.startTransaction());
+      if (!this.own) await this.#answer(client.query(settings(true)));
       const result = await fn(this.#on(client));
       committing = true;
-      await runner.commitTransaction();
+      await this.#answer(runner.commitTransaction());
       return result;
     } catch (error) {
       if (isOutage(error)) throw unavailable(error, committing);
-      await runner.rollbackTransaction().catch(() => undefined);
+      await this.#answer(runner.rollbackTransaction()).catch(() => undefined);
       throw error;
     }
   }
@@ -176,7 +183,7 @@ export class Database implements Sql {
     // Older versions of `pg`, which a host may have, do not say.
     const status = (client as Partial<PoolClient>).getTransactionStatus?.();
     if (status !== 'T' && status !== 'E') return;
-    await client.query('ROLLBACK');
+    await this.#answer(client.query('ROLLBACK'));
     if (!this.#warned)
       process.emitWarning(LEFT_OPEN, { type: 'FlowStoneWarning', code: 'FLOWSTONE_TRANSACTION_LEFT_OPEN' });
     this.#warned = true;
@@ -186,10 +193,28 @@ export class Database implements Sql {
     return {
       rows: async <R extends object>(statement: Statement, values: readonly unknown[] = []) => {
         const { name, text } = this.#prepare(statement);
-        return (await client.query({ name, text, values: [...values], types: LEDGER_TYPES })).rows as R[];
+        const query = { name, text, values: [...values], types: LEDGER_TYPES };
+        return (await this.#answer(client.query(query))).rows as R[];
       },
-      copy: (statement, rows) => this.#copy(client, statement, rows),
+      copy: (statement, rows) => this.#answer(this.#copy(client, statement, rows)),
     };
+  }
+
+  /**
+   * What the server answers, or an outage, by which its connection is ended, where it does not. The limit for our own
+   * connections is a setting of theirs; a host's seldom have one, and would wait as long as TCP does.
+   */
+  async #answer<T>(answer: Promise<T>): Promise<T> {
+    if (this.own) return answer;
+    let timer: NodeJS.Timeout | undefined;
+    const silence = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error('Query read timeout')), this.longestSilence);
+    });
+    try {
+      return await Promise.race([answer, silence]);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   #copy(client: PoolClient, statement: Statement, rows: Iterable<string>): Promise<void> {

@@ -37,6 +37,8 @@ export interface SqlLedgerOptions {
   readonly migrate: boolean;
   /** Whether no other process can have this database open (embedded): what others held is handed back at once. */
   readonly exclusive?: boolean;
+  /** How long to wait for an answer on a host's connection, ms. Default 90 s. */
+  readonly longestSilence?: number;
 }
 
 /** What works once the ledger is open. */
@@ -61,7 +63,7 @@ export class SqlLedger implements Ledger {
 
   /** Connects to nothing yet. FLOWSTONE_OPTIONS_INVALID: the schema's name is no plain identifier. */
   constructor(options: SqlLedgerOptions) {
-    const { dataSource, schema = 'flowstone', own } = options;
+    const { dataSource, schema = 'flowstone', own, longestSilence } = options;
     if (!SCHEMA_NAME.test(schema)) {
       throw new FlowStoneError(
         'FLOWSTONE_OPTIONS_INVALID',
@@ -70,7 +72,7 @@ export class SqlLedger implements Ledger {
       );
     }
     this.#options = options;
-    this.#database = new Database(dataSource, schema, own);
+    this.#database = new Database(dataSource, schema, own, longestSilence);
   }
 
   async open(): Promise<void> {
