@@ -144,6 +144,8 @@ const TABLES = [
   // let a planner with wrong statistics look rows up by id through the whole of that index.
   `CREATE INDEX runs_page ON runs (namespace, (id + 0))`,
   `CREATE INDEX runs_planning ON runs (namespace, priority DESC, id) WHERE status = 'planning'`,
+  // What a process is the planner of.
+  `CREATE INDEX runs_planner ON runs (planner) WHERE status = 'planning' AND planner IS NOT NULL`,
   `CREATE INDEX runs_stopping ON runs (namespace, id) WHERE stopping`,
   `CREATE INDEX runs_dooming ON runs (namespace, id) WHERE doomed_to IS NOT NULL`,
   // At most one open retry of a run.

@@ -165,7 +165,7 @@ export interface Ledger {
   /**
    * The oldest run of highest priority that waits for planning, or whose planner was lost, and all of whose targets are
    * among the claimant's assets: who does not declare a target cannot plan for it. A process plans one at a time: what
-   * it is the planner of already, it has lost, and gets again.
+   * it is the planner of already, it has lost; it gets that again, or leaves it to others.
    */
   claimPlanning(claimant: Claimant): Promise<PlanningClaim | undefined>;
   /** Records the plan, all or nothing. False: fenced (another planner, or cancelled). An empty plan ends the run. */

@@ -134,7 +134,7 @@ END $$`;
  * workers were lost more than `p_cap` times; runs that they were planning likewise, those that fail with
  * `p_unplanned`. The caller holds the rows of the processes. Returns how many materializations, the runs that ended, the
  * pools in which there is something to do or to plan now, and what failed.
- * Plan: claims_pkey, runs_planning, assets_key, then primary keys. Guard: running, or being planned, by one of these
+ * Plan: claims_pkey, runs_planner, assets_key, then primary keys. Guard: running, or being planned, by one of these
  * processes.
  */
 export const TAKE_BACK = `CREATE FUNCTION take_back(p_namespace integer, p_processes text[], p_cap integer, p_error jsonb,

@@ -3,6 +3,8 @@ import { expect, it } from '@jest/globals';
 import { NO_COUNTS } from '../../lib/ledger/transitions.js';
 import { by, error, planOf, runOf, success, type World } from './ledger.fixture.js';
 
+const target = (asset: string) => ({ asset, partitions: 'all' as const });
+
 export function requestBehaviours(world: () => World): void {
   it('records a run with everything that was asked for', async () => {
     const fields = {
@@ -80,6 +82,23 @@ export function requestBehaviours(world: () => World): void {
     expect(await ledger.claimPlanning(by('one'))).toBeUndefined();
   });
 
+  it.each([
+    ['another', ['b']],
+    ['none', ['c']],
+  ])('gives a planning to others when its planner, superseded, asks and gets %s', async (_name, left) => {
+    const { ledger } = world();
+    const { run } = await ledger.insertRun(runOf({ request: { ...runOf().request, targets: [target('a')] } }));
+    await ledger.insertRun(runOf({ request: { ...runOf().request, targets: [target('b')] } }));
+    const lost = await ledger.claimPlanning(by('one'));
+    expect(lost?.run.id).toBe(run.id);
+    expect(await ledger.claimPlanning(by('two', ['a']))).toBeUndefined();
+    expect((await ledger.claimPlanning(by('one', left)))?.run.id).not.toBe(run.id);
+    const again = await ledger.claimPlanning(by('two', ['a']));
+    expect(again?.run.id).toBe(run.id);
+    expect(await ledger.commitPlan(lost!, planOf([{ asset: 'a' }]))).toBe(false);
+    expect(await ledger.commitPlan(again!, planOf([{ asset: 'a' }]))).toBe(true);
+  });
+
   it('plans the most urgent first', async () => {
     const { ledger } = world();
     await ledger.insertRun(runOf());
@@ -89,7 +108,7 @@ export function requestBehaviours(world: () => World): void {
 
   it('gives the planning to a process that knows every target', async () => {
     const { ledger } = world();
-    const all = { ...runOf().request, targets: ['a', 'b'].map((asset) => ({ asset, partitions: 'all' as const })) };
+    const all = { ...runOf().request, targets: ['a', 'b'].map(target) };
     const { run } = await ledger.insertRun(runOf({ request: all, priority: 5 }));
     const other = (await ledger.insertRun(runOf())).run;
     expect((await ledger.claimPlanning(by('one', ['a'])))?.run.id).toBe(other.id);

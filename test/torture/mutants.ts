@@ -204,6 +204,15 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'lib/ledger/sql/statements/requesting.ts',
     find: 'OR r.planner = $2 OR',
     replace: 'OR',
+    test: 'test/conformance/ledger-postgres.test.ts',
+  },
+  {
+    name: 'forsaken-planning',
+    without: 'the release of a planning that its planner has lost and does not get again',
+    file: 'lib/ledger/sql/statements/requesting.ts',
+    find: 'AND r.planner = $2 AND r.id <> ALL (ARRAY(SELECT c.id FROM chosen c))',
+    replace: 'AND false',
+    test: 'test/conformance/ledger-postgres.test.ts',
   },
   {
     name: 'poll',

@@ -50,14 +50,16 @@ function requestText(run: NewRun): string {
 }
 
 export function claimPlanning(state: MemoryState, { process, assets }: Claimant): PlanningClaim | undefined {
-  if (state.processes.get(process)?.outdated) return undefined;
-  const waiting = [...state.runs.values()].filter(
+  const planning = [...state.runs.values()].filter(({ status }) => status === 'planning');
+  const mayPlan = !state.processes.get(process)?.outdated;
+  const waiting = planning.filter(
     (run) =>
-      run.status === 'planning' &&
+      mayPlan &&
       (run.planner === null || run.planner === process || !state.processes.has(run.planner)) &&
       run.request.targets.every(({ asset }) => assets.includes(asset)),
   );
   const run = waiting.sort((a, b) => b.priority - a.priority || a.id - b.id)[0];
+  for (const other of planning) if (other !== run && other.planner === process) other.planner = null;
   if (!run) return undefined;
   run.planner = process;
   return { run: runRecord(run), epoch: ++run.planningEpoch };

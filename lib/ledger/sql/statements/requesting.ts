@@ -73,8 +73,9 @@ export const INSERT_RUNNING = statement(
 
 /**
  * Purpose: the most urgent run without a planner, or whose planner is gone, gets one that knows all its targets. So does
- * one whose planner asks: the answer to its claim, or its attempt to plan, was lost in an outage.
- * Plan: runs_planning. Guard: still in planning, by the lock; the process knows which definitions count. Values: namespace, process, asset keys.
+ * one whose planner asks: the answer to its claim, or its attempt to plan, was lost in an outage. What else it is the
+ * planner of is for others: it is not planning that, and may not be able to any more, where it was superseded.
+ * Plan: runs_planning, runs_planner. Guard: still in planning, by the lock; the process knows which definitions count. Values: namespace, process, asset keys.
  */
 export const CLAIM_PLANNING = statement(
   'claim_planning',
@@ -86,6 +87,13 @@ export const CLAIM_PLANNING = statement(
       AND NOT EXISTS (
         SELECT FROM json_array_elements(r.request -> 'targets') t WHERE t ->> 'asset' <> ALL ($3::text[]))
     ORDER BY r.priority DESC, r.id LIMIT 1 FOR UPDATE OF r SKIP LOCKED
+  ), forsaken AS MATERIALIZED (
+    -- What is locked is changed just now: the next time, if need be.
+    SELECT r.id FROM fs.runs r
+    WHERE r.namespace = $1 AND r.status = 'planning' AND r.planner = $2 AND r.id <> ALL (ARRAY(SELECT c.id FROM chosen c))
+    FOR UPDATE OF r SKIP LOCKED
+  ), left_to_others AS (
+    UPDATE fs.runs r SET planner = NULL WHERE r.id = ANY (ARRAY(SELECT f.id FROM forsaken f))
   )
   UPDATE fs.runs r SET planner = $2, planning_epoch = r.planning_epoch + 1
   WHERE r.id = ANY (ARRAY(SELECT c.id FROM chosen c)) RETURNING r.*`,
