@@ -186,6 +186,8 @@ const TABLES = [
     has_ready boolean NOT NULL,
     releases integer NOT NULL DEFAULT 0,
     served_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    -- Of which something may be in it. Last, since it is the longest and stays as it is.
+    assets integer[] NOT NULL,
     CONSTRAINT lanes_pool UNIQUE NULLS NOT DISTINCT (run_id, pool_id, key_limit),
     CONSTRAINT lanes_gate CHECK (gate IS NULL OR has_ready)
   ) WITH (fillfactor = 50)`,

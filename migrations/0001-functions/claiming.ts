@@ -1,5 +1,5 @@
 // How work is given to a process: what of the next lanes is taken. What is told of it: telling.ts.
-import { ENTER, LANES_IN_SIGHT, lookAtLanes, NEXT_BY_KEY, NEXT_BY_RUN, ofItsAssets } from './lanes.js';
+import { ENTER, LANES_IN_SIGHT, LOOK_FURTHER, lookAtLanes, NEXT_BY_KEY, NEXT_BY_RUN, ofItsAssets } from './lanes.js';
 
 /** Of what is claimed for batches beside what takes their places, so many at once. */
 const MOST_BESIDE = 1000;
@@ -192,7 +192,8 @@ const TAKE = `      UPDATE heads h SET active_materialization = j.holder,
  * others of it, as many as fill their batches. `p_limit` counts places, too.
  * `served`: lanes that are to note that they were. The caller notes what concerns lanes (note_lanes) and counts (tally).
  * Plan: lanes_ready from both ends and, where these leave out some, from a place by chance, so that those between are seen
- * too; likewise limits_gates, and lanes_gated for each; ready_pkey per lane, stopped by LIMIT; primary keys.
+ * too, and all of it where too little is found so; likewise limits_gates, and lanes_gated for each; ready_pkey per lane,
+ * stopped by LIMIT; primary keys.
  * Guard: pending without blockers, read under the row lock; the caller knows that the process may claim (ENTER).
  */
 export const CLAIM_READY = `CREATE FUNCTION claim_ready(p_namespace integer, p_process text, p_limit integer, p_assets bytea,
@@ -212,6 +213,7 @@ DECLARE
   v_busy boolean := false;
   v_sight bigint[];
   v_more boolean := false;
+  v_further bigint[];
   v_keyed boolean;
   v_open boolean;
   v_opens_at timestamptz;
@@ -283,7 +285,9 @@ ${LANES_IN_SIGHT}
     ELSE
       ${lookAtLanes(NEXT_BY_RUN)}
     END IF;
-    EXIT WHEN v_lanes IS NULL;
+    IF v_lanes IS NULL THEN
+      ${LOOK_FURTHER}
+    END IF;
     v_quota := ceil(v_left::float8 / cardinality(v_lanes));
     v_tried := v_tried || v_lanes;
 
@@ -323,7 +327,9 @@ ${TAKE}
         SELECT x.ctid FROM ready x WHERE x.ctid = ANY (v_unfit) FOR UPDATE SKIP LOCKED));
     END IF;
     -- Nothing is open but what was tried.
-    EXIT WHEN v_all AND NOT v_limited AND cardinality(v_full) = 0;
+    IF v_all AND NOT v_limited AND cardinality(v_full) = 0 THEN
+      ${LOOK_FURTHER}
+    END IF;
     v_tried := ARRAY(SELECT t.id FROM unnest(v_tried) t (id) WHERE t.id <> ALL (v_full));
   END LOOP;
 
@@ -347,9 +353,12 @@ ${TAKE}
   END IF;
   -- Nobody rings when a gate opens by time.
   again := LEAST(again, ceil(extract(epoch FROM v_opens_at - v_now) * 1000));
-  -- Lanes out of the way: those between can be seen.
-  v_more := v_more AND v_left > 0 AND (shut IS NOT NULL OR empty IS NOT NULL);
-  IF v_busy OR v_more THEN again := 0; END IF;
+  -- More lanes may have something than were looked at. Some are out of the way now, so that those between can be seen;
+  -- else others are seen by chance, and not so soon, since all that may be had may be of other processes.
+  IF v_left > 0 AND cardinality(v_further) = 512 THEN
+    again := LEAST(again, CASE WHEN num_nonnulls(shut, empty) > 0 THEN 0 ELSE 1000 END);
+  END IF;
+  IF v_busy THEN again := 0; END IF;
 END $$`;
 
 /** A holder that has not begun gets the priority of the most urgent that waits for it. It never waits, as its caller. */

@@ -5,6 +5,13 @@ export const ofItsAssets = (row: string): string =>
   `CASE WHEN ${row}.asset_id < v_known THEN get_bit(p_assets, ${row}.asset_id) = 1 END`;
 
 /**
+ * Whether anything in the lane `lane` may be of an asset that the process executes. Unnested as it is read, which is mostly
+ * no further than to the first; in FROM it would be wholly.
+ */
+const hasOfIts = (lane: string): string =>
+  `EXISTS (SELECT FROM (SELECT unnest(${lane}.assets) AS asset_id) a WHERE ${ofItsAssets('a')})`;
+
+/**
  * Where something is to be claimed: whether other definitions may count than the process knows; null: it is gone. Its row
  * is shared (KEY SHARE), so that a rescue, which takes it FOR UPDATE, comes wholly before (then there is no row, and
  * nothing is claimed) or wholly after. The table first, before lanes are read: see bound_pools.
@@ -35,10 +42,26 @@ export const LANES_IN_SIGHT = `    v_sight := ARRAY(SELECT l.id FROM lanes l WHE
           WHERE l.namespace = p_namespace AND l.has_ready AND l.gate IS NULL AND l.id >= c.id ORDER BY l.id LIMIT 128) l) n;
     END IF;`;
 
-/** A look at the lanes in sight, and which of them are next, by `first`: a CTE made of `lane`. */
+/**
+ * For a loop that found nothing open in sight: where that were not all lanes it goes on, once, with more of those that may
+ * have something for the process; else it ends. Reads all lanes that wait at no gate.
+ */
+export const LOOK_FURTHER = `EXIT WHEN NOT v_more OR v_left < 1;
+      v_more := false;
+      v_further := ARRAY(SELECT l.id FROM lanes l WHERE l.namespace = p_namespace AND l.has_ready AND l.gate IS NULL
+        AND l.id NOT IN (SELECT n.id FROM unnest(v_sight) n (id)) AND ${hasOfIts('l')} ORDER BY l.id LIMIT 512);
+      EXIT WHEN cardinality(v_further) = 0;
+      v_sight := v_sight || v_further;
+      CONTINUE;`;
+
+/**
+ * A look at the lanes in sight, and which of them are next, by `first`: a CTE made of `lane`. Open are only those that may
+ * have something for the process: what others leave lying in a lane, however much, is not to be read in vain. Of all of
+ * them it is found out whether they are empty or have no place, so that they are in nobody's sight.
+ */
 export const lookAtLanes = (first: string): string => `WITH lane AS MATERIALIZED (
       SELECT l.id, l.releases, l.limits, l.gate, l.key_limit, y.rank, x.due, x.shut,
-        l.id <> ALL (v_tried) AND x.shut IS NULL AS open,
+        l.id <> ALL (v_tried) AND x.shut IS NULL AND ${hasOfIts('l')} AS open,
         l.served_at < v_now - interval '1 second' AS stale, GREATEST(r.running, x.key_used) AS load, GREATEST(l.served_at, x.key_served_at) AS served_at,
         floor(extract(epoch FROM v_now - l.served_at) / 60)::integer - y.rank AS urgency
       FROM (SELECT DISTINCT n.id FROM unnest(v_sight) n (id)) n

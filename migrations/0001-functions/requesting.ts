@@ -40,7 +40,8 @@ BEGIN
   IF NOT FOUND THEN RETURN; END IF;
 
   WITH lane AS (
-    INSERT INTO lanes (id, namespace, run_id, pool_id, has_ready) VALUES (v_lane, p_namespace, v_run, v_pool, false)
+    INSERT INTO lanes (id, namespace, run_id, pool_id, has_ready, assets)
+    VALUES (v_lane, p_namespace, v_run, v_pool, false, ARRAY[p_asset])
   ), made AS (
     INSERT INTO materializations (id, namespace, run_id, lane_id, priority, asset_id, head_id, forced, status, epoch, process)
     VALUES (v_id, p_namespace, v_run, v_lane, p_priority, p_asset, v_head.id, p_forced, 'running', 1, p_process)

@@ -49,6 +49,9 @@ const VIOLATIONS = {
     LEFT JOIN ${EVENTS} u ON u.materialization_id = l.upstream AND u.kind = 'materialization.success' AND u.id < d.id
     WHERE u.id IS NULL AND NOT l.ordering`,
   'ReadyLive: something is ready of what has ended': `SELECT y.* FROM flowstone.ready y`,
+  'ReadyLive: what is in a lane is of none of its assets': `
+    SELECT m.id, m.asset_id, l.id AS lane FROM flowstone.materializations m JOIN flowstone.lanes l ON l.id = m.lane_id
+    WHERE m.asset_id <> ALL (l.assets)`,
   'ActiveUnique: a claim was left over': `SELECT c.* FROM flowstone.claims c`,
   'ActiveUnique: a place was left over': `SELECT l.* FROM flowstone.limits l WHERE l.used <> 0`,
   'TimerOnce: a timer was left over': `SELECT t.owner, t.kind, t.generation FROM flowstone.timers t`,

@@ -101,6 +101,93 @@ describe('what begins first', () => {
   });
 });
 
+describe('what others leave lying', () => {
+  const enter = (pools: Readonly<Record<'a' | 'p', string>>): Promise<unknown> =>
+    world.ledger.register(
+      { id: 'one', host: 'here', pid: 1, worker: true, lease: LEASE },
+      (['a', 'p'] as const).map((key) => ({
+        ...{ key, formerly: [], hash: `hash of ${key}`, partitioned: key === 'p', upstreams: '', definition: { key } },
+        pool: pools[key],
+      })),
+    );
+  /** As if there were so many more runs with what this one has ready, each with a lane for it. */
+  const andRuns = (run: number, count: number): Promise<unknown> =>
+    dataSource.query(
+      `WITH one AS MATERIALIZED (
+        SELECT l.*, y.* FROM flowstone.lanes l JOIN flowstone.ready y ON y.lane_id = l.id WHERE l.run_id = $1 LIMIT 1
+      ), made AS (
+        INSERT INTO flowstone.lanes (namespace, run_id, pool_id, key_limit, has_ready, assets)
+        SELECT o.namespace, o.run_id, o.pool_id, -n, true, o.assets FROM one o CROSS JOIN generate_series(1, $2::integer) n
+        RETURNING id
+      )
+      INSERT INTO flowstone.ready (lane_id, rank, materialization_id, asset_id)
+      SELECT m.id, o.rank, o.materialization_id, o.asset_id FROM one o CROSS JOIN made m`,
+      [run, count],
+    );
+  const ofA = (): ReturnType<typeof world.ledger.beat> =>
+    world.ledger.beat([], { process: 'one', assets: ['a'], limit: 8 });
+
+  it('is not read by a claim that has no use for it, nor by the look for work', async () => {
+    await enter({ a: 'default', p: 'heavy' });
+    const lying = await world.run(keys(20_000));
+    await unserved(lying.id, 5);
+    const mine = await world.run([{ asset: 'a' }]);
+    const [read, claimed] = await dataSource.transaction(async (manager) => {
+      const reads = async (): Promise<number> => {
+        const [row] = await manager.query<{ n: number }[]>(`SELECT (idx_tup_fetch + seq_tup_read)::integer AS n
+          FROM pg_stat_xact_user_tables WHERE relid = 'flowstone.ready'::regclass`);
+        return row!.n;
+      };
+      const before = await reads();
+      await manager.query(
+        `SELECT flowstone.beat(a.namespace, '{}', '[]', '{}', '{}', 'one', 8,
+          set_bit(decode(repeat('00', a.id / 8 + 1), 'hex'), a.id, 1), NULL, NULL)
+        FROM flowstone.assets a JOIN flowstone.runs r ON r.namespace = a.namespace WHERE r.id = $1 AND a.key = 'a'`,
+        [mine.id],
+      );
+      const after = await reads();
+      const running = await manager.query<unknown[]>(
+        `SELECT FROM flowstone.materializations m WHERE m.run_id = $1 AND m.status = 'running'`,
+        [mine.id],
+      );
+      return [after - before, running.length];
+    });
+    expect(claimed).toBe(1);
+    expect(read).toBeLessThan(20);
+    expect(await world.ledger.hasReady(['a'])).toBe(false);
+    expect(await world.ledger.hasReady(['p'])).toBe(true);
+  });
+
+  it('hides nothing, however many runs it is of', async () => {
+    await enter({ a: 'default', p: 'heavy' });
+    const lying = await world.run(keys(1));
+    await andRuns(lying.id, 1000);
+    const mine = await world.run([{ asset: 'a' }]);
+    const after = await world.run(keys(1, 0, 'after'));
+    await andRuns(after.id, 1000);
+    const { claims, again } = await ofA();
+    expect(claims).toMatchObject([{ run: mine.id }]);
+    expect(again).toBeNull();
+    // Of as many as there are of others nothing has to be looked for again.
+    expect(await ofA()).toMatchObject({ claims: [], again: null });
+  });
+
+  it('is looked through again, if not soon, where it may hide something of its own', async () => {
+    await enter({ a: 'default', p: 'default' });
+    const left = async (runs: number): Promise<void> => {
+      const lying = await world.run([
+        { asset: 'p', partition: `${runs}` },
+        { asset: 'a', upstreams: [0] },
+      ]);
+      await andRuns(lying.id, runs);
+    };
+    await left(600);
+    expect(await ofA()).toMatchObject({ claims: [], again: null });
+    await left(700);
+    expect(await ofA()).toMatchObject({ claims: [], again: 1000 });
+  });
+});
+
 interface Step {
   readonly kind: 'claim' | 'settle' | 'lose' | 'bound' | 'request';
   readonly process: number;

@@ -39,4 +39,8 @@ export class LaneEntity {
   /** When something of it was claimed, to the second. */
   @Column({ type: 'timestamptz', name: 'served_at' })
   readonly servedAt!: Date;
+
+  /** Assets, by number, of which something may be in it: who executes none of them need not look for it. */
+  @Column({ type: 'integer', array: true })
+  readonly assets!: number[];
 }

@@ -64,11 +64,12 @@ export const HAS_READY = statement(
   'has_ready',
   `SELECT EXISTS (
     SELECT FROM (
-      SELECT l.id FROM fs.lanes l WHERE l.namespace = $1 AND l.has_ready AND l.gate IS NULL
+      SELECT l.id, l.assets FROM fs.lanes l WHERE l.namespace = $1 AND l.has_ready AND l.gate IS NULL
       UNION ALL
-      SELECT l.id FROM (
+      SELECT l.id, l.assets FROM (
         SELECT x.id FROM fs.limits x WHERE x.namespace = $1 AND x.opens_at <= statement_timestamp() OFFSET 0) x
-      CROSS JOIN LATERAL (SELECT l.id FROM fs.lanes l WHERE l.gate = x.id OFFSET 0) l) l
+      CROSS JOIN LATERAL (SELECT l.id, l.assets FROM fs.lanes l WHERE l.gate = x.id OFFSET 0) l) l
     CROSS JOIN LATERAL (
-      SELECT FROM fs.ready y WHERE y.lane_id = l.id AND y.asset_id = ANY ($2::integer[]) LIMIT 1 OFFSET 0) y) AS ready`,
+      SELECT FROM fs.ready y WHERE y.lane_id = l.id AND y.asset_id = ANY ($2::integer[]) LIMIT 1 OFFSET 0) y
+    WHERE l.assets && $2::integer[]) AS ready`,
 );

@@ -153,8 +153,9 @@ export const MAKE_LANES = statement(
     -- Shared, so that no pool gets its first limit before its new lanes can be seen (bound_pools).
     SELECT p.id, p.limit_id, ${KEYED_BY} AS dimension FROM fs.pools p WHERE p.id = ANY (ARRAY(SELECT a.pool_id FROM asset a)) ORDER BY p.id FOR SHARE
   ), made AS (
-    INSERT INTO fs.lanes (namespace, run_id, pool_id, limits, has_ready)
-    SELECT $1, $2, p.id, NULLIF(array_remove(ARRAY[r.limit_id, p.limit_id], NULL), '{}'), true
+    INSERT INTO fs.lanes (namespace, run_id, pool_id, limits, has_ready, assets)
+    SELECT $1, $2, p.id, NULLIF(array_remove(ARRAY[r.limit_id, p.limit_id], NULL), '{}'), true,
+      ARRAY(SELECT a.id FROM asset a WHERE a.pool_id = p.id)
     FROM fs.runs r CROSS JOIN pool p WHERE r.id = $2
     RETURNING id, pool_id
   )
@@ -191,16 +192,21 @@ export const ADD_KEYS = statement(
   ON CONFLICT (pool_id, key) WHERE key IS NOT NULL DO NOTHING`,
 );
 
-/** Purpose: lanes of a run for keys (ADD_KEYS first). Plan: limits_key, primary keys. Values: namespace, run, pools, keys. */
+/**
+ * Purpose: lanes of a run for keys (ADD_KEYS first), each for whatever the run has in the pool (MAKE_LANES).
+ * Plan: limits_key, lanes_pool, primary keys. Values: namespace, run, pools, keys.
+ */
 export const MAKE_KEY_LANES = statement(
   'make_key_lanes',
   `WITH made AS (
-    INSERT INTO fs.lanes (namespace, run_id, pool_id, key_limit, limits, has_ready)
-    SELECT $1, $2, k.pool, x.id, array_remove(ARRAY[r.limit_id, p.limit_id, x.id], NULL), true
+    INSERT INTO fs.lanes (namespace, run_id, pool_id, key_limit, limits, has_ready, assets)
+    SELECT $1, $2, k.pool, x.id, array_remove(ARRAY[r.limit_id, p.limit_id, x.id], NULL), true, l.assets
     FROM unnest($3::integer[], $4::text[]) AS k (pool, key)
     CROSS JOIN LATERAL (SELECT x.id FROM fs.limits x WHERE x.pool_id = k.pool AND x.key = k.key OFFSET 0) x
     CROSS JOIN LATERAL (SELECT p.limit_id FROM fs.pools p WHERE p.id = k.pool OFFSET 0) p
     CROSS JOIN LATERAL (SELECT r.limit_id FROM fs.runs r WHERE r.id = $2 OFFSET 0) r
+    CROSS JOIN LATERAL (SELECT l.assets FROM fs.lanes l
+      WHERE l.run_id = $2 AND l.pool_id = k.pool AND l.key_limit IS NULL OFFSET 0) l
     RETURNING id, pool_id, key_limit
   )
   SELECT m.id AS lane, m.pool_id AS pool, x.key FROM made m
