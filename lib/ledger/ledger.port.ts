@@ -295,11 +295,18 @@ export interface Ledger {
   waitingIn(run: number): Promise<readonly number[]>;
   /** What would hinder these if they were to run now, in their order; without assets that nobody registered. */
   startFacts(of: readonly { readonly asset: string; readonly partition: string }[]): Promise<readonly StartFacts[]>;
-  /** Assets that have ready materializations in the run (to tell `running` from `waiting`), and whether all wait. */
-  progressOf(run: number): Promise<{
-    readonly readyAssets: readonly string[];
+  /**
+   * Whether an open run of which nothing executes is `going` on by itself: something is ready of the assets given, those
+   * that somebody executes, or is to be tried again. If not: whether anything is `ready` of others, and the runs that hold
+   * what it waits for. Looks at what is ready only up to the first of these assets.
+   */
+  progressOf(
+    run: number,
+    executed: readonly string[],
+  ): Promise<{
+    readonly going: boolean;
+    readonly ready: boolean;
     readonly waitsFor: readonly number[];
-    readonly timers: number;
   }>;
   events(filter: { readonly run?: number; readonly asset?: string }, page: PageRequest): Promise<Page<EventRecord>>;
 

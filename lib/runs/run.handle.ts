@@ -83,8 +83,12 @@ export class RunHandle {
 
   /** The run as it is now. */
   async view(): Promise<RunView> {
+    return this.#found((views) => views.view(this.id));
+  }
+
+  async #found(read: (views: RunViews) => Promise<RunView | undefined>): Promise<RunView> {
     this.parts.beforeRead();
-    const view = await this.parts.views.view(this.id);
+    const view = await read(this.parts.views);
     if (view) return view;
     throw new FlowStoneError(
       'FLOWSTONE_RUN_NOT_FOUND',
@@ -109,8 +113,11 @@ export class RunHandle {
     this.parts.beforeWait();
     using watch = this.parts.signals.watch(this.id, 'ended');
     for (;;) {
+      const late = performance.now() >= deadline;
       const seen = await unlessAway(async () => {
-        const view = await this.view();
+        // Whether it only waits is looked for where that is asked, or told: it costs more than whether it has ended.
+        const telling = late || until === 'settled';
+        const view = await this.#found((views) => (telling ? views.view(this.id) : views.stored(this.id)));
         const over = hasEnded(view.status) || (until === 'settled' && view.status === 'waiting');
         return { view, result: over ? await this.parts.views.result(view) : undefined };
       });
@@ -119,7 +126,7 @@ export class RunHandle {
         if (seen.view.status === 'cancelled') throw new RunCancelled(seen.result);
         return seen.result;
       }
-      if (performance.now() >= deadline) {
+      if (late) {
         if ('outage' in seen) throw seen.outage;
         const { status } = seen.view;
         throw new FlowStoneError(
@@ -128,7 +135,7 @@ export class RunHandle {
           { context: { run: this.id, status } },
         );
       }
-      await watch.changed(Math.min('outage' in seen ? POLL : poll, deadline - performance.now()));
+      await watch.changed(Math.min('outage' in seen ? POLL : poll, Math.max(0, deadline - performance.now())));
     }
   }
 

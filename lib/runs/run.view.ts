@@ -32,9 +32,14 @@ export class RunViews {
 
   /** Undefined: no such run. */
   async view(id: number): Promise<RunView | undefined> {
-    // What cannot be an id is none; the database would call it a syntax error.
-    const run = Number.isSafeInteger(id) ? await this.ledger.run(id) : undefined;
+    const run = await this.stored(id);
     return run && { ...run, status: (await this.#waits(run, WAIT_DEPTH)) ? 'waiting' : run.status };
+  }
+
+  /** As it is stored: one that waits is `running`. Enough for who asks whether it has ended. */
+  async stored(id: number): Promise<RunRecord | undefined> {
+    // What cannot be an id is none; the database would call it a syntax error.
+    return Number.isSafeInteger(id) ? this.ledger.run(id) : undefined;
   }
 
   async result(view: RunView): Promise<RunResult> {
@@ -48,14 +53,13 @@ export class RunViews {
   /** Only approvals, absent workers, or runs that wait themselves are left (semantics, Planning and running 5). */
   async #waits(run: RunRecord, depth: number): Promise<boolean> {
     if (run.status !== 'running' || run.counts.running > 0 || depth === 0) return false;
-    const { readyAssets, waitsFor, timers } = await this.ledger.progressOf(run.id);
-    const definitions = this.definitions();
-    if (timers > 0 || readyAssets.some((asset) => definitions.get(asset)?.live)) return false;
+    const live = [...this.definitions()].filter(([, definition]) => definition.live).map(([asset]) => asset);
+    const { going, ready, waitsFor } = await this.ledger.progressOf(run.id, live);
+    if (going) return false;
     for (const holder of waitsFor) {
-      const held = (await this.ledger.materialization(holder))?.run;
-      const other = held == null ? undefined : await this.ledger.run(held);
+      const other = await this.ledger.run(holder);
       if (other && !hasEnded(other.status) && !(await this.#waits(other, depth - 1))) return false;
     }
-    return readyAssets.length + waitsFor.length + run.counts.waiting_approval > 0;
+    return ready || waitsFor.length > 0 || run.counts.waiting_approval > 0;
   }
 }

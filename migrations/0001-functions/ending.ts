@@ -154,8 +154,8 @@ BEGIN
     DELETE FROM timers t WHERE t.owner = ANY (ARRAY(SELECT m.id FROM unnest(p_moved) m WHERE m.timed));
   END IF;
   IF v_back THEN
-    INSERT INTO timers (owner, kind, generation, namespace, fires_at)
-    SELECT m.id, 'retry', m.epoch, p_namespace, clock_timestamp() + m.delay * interval '1 millisecond'
+    INSERT INTO timers (owner, kind, generation, namespace, fires_at, run_id)
+    SELECT m.id, 'retry', m.epoch, p_namespace, clock_timestamp() + m.delay * interval '1 millisecond', m.run_id
     FROM unnest(p_moved) m WHERE m.status = 'pending' AND m.delay IS NOT NULL;
     WITH offered AS (
       INSERT INTO ready (lane_id, rank, materialization_id, asset_id)

@@ -241,7 +241,7 @@ export function workBehaviours(world: () => World): void {
     await world().ledger.start([{ ...attempt(claim), timeout: 1000 }]);
     expect(await world().retry(claim, 30_000)).toEqual({ verdicts: ['committed'], endedRuns: [], released: false });
     expect(await world().claim()).toEqual([]);
-    expect(await world().ledger.progressOf(run.id)).toEqual({ readyAssets: [], waitsFor: [], timers: 1 });
+    expect(await world().ledger.progressOf(run.id, [])).toEqual({ going: true, ready: false, waitsFor: [] });
     expect(await world().ledger.fireTimers()).toMatchObject({ rings: [], due: [], next: expect.any(Date) });
     await world().pass(31_000);
     const fired = await Promise.all([world().ledger.fireTimers(), world().ledger.fireTimers()]);
@@ -281,6 +281,16 @@ export function workBehaviours(world: () => World): void {
       );
     }
     expect(await world().runStatus(run.id)).toBe('failed');
+  });
+
+  it('tells of what is ready whether anybody is there to execute it', async () => {
+    const run = await world().run([{ asset: 'a' }, { asset: 'b' }, { asset: 'c', upstreams: [1] }]);
+    const going = { going: true, ready: false, waitsFor: [] };
+    expect(await world().ledger.progressOf(run.id, ['b', 'd'])).toEqual(going);
+    expect(await world().ledger.progressOf(run.id, ['c', 'd'])).toEqual({ going: false, ready: true, waitsFor: [] });
+    expect(await world().ledger.progressOf(run.id, [])).toEqual({ going: false, ready: true, waitsFor: [] });
+    await world().claim('one', { assets: ['a', 'b'] });
+    expect(await world().ledger.progressOf(run.id, ['a', 'b', 'c'])).toEqual({ ...going, going: false });
   });
 
   it('counts an infrastructure failure as a rescue, not as an attempt', async () => {
@@ -328,7 +338,10 @@ export function workBehaviours(world: () => World): void {
     expect(await world().claim('two')).toEqual([]);
     const [waiter] = (await world().ledger.materializations({ run: second.id }, { limit: 1 })).items;
     expect(waiter).toMatchObject({ status: 'pending', waitingFor: holder.id });
-    expect(await world().ledger.progressOf(second.id)).toEqual({ readyAssets: [], waitsFor: [holder.id], timers: 0 });
+    expect(await world().ledger.progressOf(second.id, ['a'])).toEqual({
+      ...{ going: false, ready: false },
+      waitsFor: [first.id],
+    });
     expect(await world().ledger.hasReady(['a'])).toBe(false);
     expect(await world().succeed(holder)).toMatchObject({ released: true, endedRuns: [first.id] });
     expect(await world().ledger.hasReady(['a'])).toBe(true);

@@ -19,4 +19,8 @@ export class TimerEntity {
 
   @Column({ type: 'timestamptz', name: 'fires_at' })
   readonly firesAt!: Date;
+
+  /** Of a retry. */
+  @Column({ type: 'bigint', name: 'run_id', nullable: true, transformer: asNumber })
+  readonly run!: number | null;
 }

@@ -217,8 +217,8 @@ export class MemoryLedger implements Ledger {
     return reads.startFacts(this.#state, of);
   }
 
-  async progressOf(run: number): ReturnType<Ledger['progressOf']> {
-    return reads.progressOf(this.#state, run);
+  async progressOf(run: number, executed: readonly string[]): ReturnType<Ledger['progressOf']> {
+    return reads.progressOf(this.#state, run, executed);
   }
 
   async events(filter: Parameters<Ledger['events']>[0], page: PageRequest): Promise<Page<EventRecord>> {

@@ -157,14 +157,20 @@ export function leftovers(state: MemoryState, id: number): PlanRows {
   };
 }
 
-export async function progressOf(state: MemoryState, id: number): ReturnType<Ledger['progressOf']> {
+export async function progressOf(
+  state: MemoryState,
+  id: number,
+  executed: readonly string[],
+): ReturnType<Ledger['progressOf']> {
   const rows = (state.runs.get(id)?.rows ?? []).map((row) => state.rows.get(row)!);
   const pending = rows.filter(({ status }) => status === 'pending');
-  return {
-    readyAssets: [...new Set(pending.filter(({ ready }) => ready).map(({ asset }) => asset))],
-    waitsFor: [...new Set(pending.flatMap(({ waitingFor }) => waitingFor ?? []))],
-    timers: pending.filter((row) => state.timers.has(`${row.id}:retry`)).length,
-  };
+  const ready = pending.filter((row) => row.ready);
+  const going =
+    ready.some(({ asset }) => executed.includes(asset)) || pending.some((row) => state.timers.has(`${row.id}:retry`));
+  if (going) return { going, ready: false, waitsFor: [] };
+  const holders = pending.flatMap(({ waitingFor }) => waitingFor ?? []);
+  const waitsFor = new Set(holders.flatMap((holder) => state.rows.get(holder)?.run ?? []));
+  return { going, ready: ready.length > 0, waitsFor: [...waitsFor] };
 }
 
 /** Of what waits in a run, so many are looked at. */

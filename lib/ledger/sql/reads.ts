@@ -278,12 +278,12 @@ export class Reads {
   }
 
   /** See Ledger.progressOf. */
-  async progressOf(run: number): ReturnType<Ledger['progressOf']> {
-    type Row = { ready: number[]; waits_for: number[]; timers: number };
-    const [row] = await this.database.rows<Row>(PROGRESS, [this.namespace, run]);
-    const { ready, waits_for: waitsFor, timers } = row!;
-    const keyOf = await this.assets.keys(this.database, ready);
-    return { readyAssets: ready.map(keyOf), waitsFor, timers };
+  async progressOf(run: number, executed: readonly string[]): ReturnType<Ledger['progressOf']> {
+    type Row = { going: boolean; ready: boolean; waits_for: number[] };
+    const bits = await this.assets.bits(this.database, executed);
+    const [row] = await this.database.rows<Row>(PROGRESS, [this.namespace, run, bits]);
+    const { going, ready, waits_for: waitsFor } = row!;
+    return { going, ready, waitsFor };
   }
 
   /** One more than the page, so that its end is known. */

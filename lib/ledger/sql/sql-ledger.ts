@@ -275,8 +275,8 @@ export class SqlLedger implements Ledger {
     return this.#open.reads.startFacts(of);
   }
 
-  progressOf(run: number): ReturnType<Ledger['progressOf']> {
-    return this.#open.reads.progressOf(run);
+  progressOf(run: number, executed: readonly string[]): ReturnType<Ledger['progressOf']> {
+    return this.#open.reads.progressOf(run, executed);
   }
 
   events(filter: Parameters<Ledger['events']>[0], page: PageRequest): ReturnType<Ledger['events']> {

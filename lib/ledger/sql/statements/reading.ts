@@ -172,8 +172,8 @@ export const WAIT_FACTS = statement(
 );
 
 /**
- * Purpose: some of what waits in a run. Plan: lanes_pool, ready_pkey, materializations_waiting, timers_due, primary key;
- * bounded by LIMIT. Values: namespace, run, how many of each kind.
+ * Purpose: some of what waits in a run. Plan: lanes_pool, ready_pkey, materializations_waiting, timers_run; bounded by LIMIT.
+ * Values: namespace, run, how many of each kind.
  */
 export const WAITING_IN = statement(
   'waiting_in',
@@ -186,9 +186,7 @@ export const WAITING_IN = statement(
   (SELECT m.id FROM (SELECT m.id, m.run_id FROM fs.materializations m WHERE m.waiting_for IS NOT NULL OFFSET 0) m
     WHERE m.run_id = $2 ORDER BY m.id LIMIT $3)
   UNION
-  (SELECT t.owner FROM fs.timers t
-    CROSS JOIN LATERAL (SELECT m.run_id FROM fs.materializations m WHERE m.id = t.owner OFFSET 0) m
-    WHERE t.namespace = $1 AND t.kind = 'retry' AND m.run_id = $2 ORDER BY t.fires_at LIMIT $3)
+  (SELECT t.owner FROM fs.timers t WHERE t.run_id = $2 AND t.namespace = $1 ORDER BY t.fires_at LIMIT $3)
   ORDER BY id`,
 );
 
@@ -217,20 +215,28 @@ export const START_FACTS = statement(
 );
 
 /**
- * Purpose: what keeps a run going. Plan: lanes_pool, ready_pkey, materializations_waiting and timers_due, never the
- * rows of the run. Values: namespace, run.
+ * Purpose: what keeps a run going; what it waits for only where nothing does. Whether anything is ready, and for whom, is
+ * looked for up to the first. Plan: lanes_pool, ready_pkey, timers_run, materializations_waiting and primary key, never
+ * the rows of the run. Values: namespace, run, a bit for each asset that somebody executes, by number.
  */
 export const PROGRESS = statement(
   'progress',
-  `SELECT
-    ARRAY(SELECT DISTINCT y.asset_id::bigint FROM fs.ready y
-      WHERE y.lane_id = ANY (ARRAY(SELECT l.id FROM fs.lanes l WHERE l.run_id = $2))) AS ready,
-    ARRAY(SELECT DISTINCT m.waiting_for FROM (
-      SELECT m.waiting_for, m.run_id FROM fs.materializations m WHERE m.waiting_for IS NOT NULL OFFSET 0) m
-      WHERE m.run_id = $2) AS waits_for,
-    (SELECT count(*) FROM fs.timers t
-      CROSS JOIN LATERAL (SELECT m.run_id FROM fs.materializations m WHERE m.id = t.owner OFFSET 0) m
-      WHERE t.namespace = $1 AND t.kind = 'retry' AND m.run_id = $2) AS timers`,
+  `SELECT g.going,
+    CASE WHEN g.going THEN false ELSE EXISTS (
+      SELECT FROM fs.lanes l CROSS JOIN LATERAL (SELECT FROM fs.ready y WHERE y.lane_id = l.id LIMIT 1 OFFSET 0) y
+      WHERE l.run_id = $2 AND l.has_ready) END AS ready,
+    CASE WHEN g.going THEN '{}' ELSE ARRAY(
+      SELECT DISTINCT w.run_id FROM (
+        SELECT m.waiting_for, m.run_id FROM fs.materializations m WHERE m.waiting_for IS NOT NULL OFFSET 0) m
+      CROSS JOIN LATERAL (SELECT w.run_id FROM fs.materializations w WHERE w.id = m.waiting_for OFFSET 0) w
+      WHERE m.run_id = $2) END AS waits_for
+  FROM (SELECT CASE WHEN EXISTS (
+      SELECT FROM fs.lanes l CROSS JOIN LATERAL (
+        SELECT FROM fs.ready y WHERE y.lane_id = l.id
+          AND CASE WHEN y.asset_id < octet_length($3::bytea) * 8 THEN get_bit($3, y.asset_id) = 1 ELSE false END
+        LIMIT 1 OFFSET 0) y
+      WHERE l.run_id = $2 AND l.has_ready AND l.namespace = $1) THEN true
+    ELSE EXISTS (SELECT FROM fs.timers t WHERE t.run_id = $2 AND t.namespace = $1) END AS going OFFSET 0) g`,
 );
 
 /** Purpose: keys of dynamic partitions, as they were added. Values: namespace, name. */
