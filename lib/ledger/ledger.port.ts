@@ -298,7 +298,7 @@ export interface Ledger {
   /**
    * Whether an open run of which nothing executes is `going` on by itself: something is ready of the assets given, those
    * that somebody executes, or is to be tried again. If not: whether anything is `ready` of others, and the runs that hold
-   * what it waits for. Looks at what is ready only up to the first of these assets.
+   * what it waits for. Looks at what is ready up to the first of these assets.
    */
   progressOf(
     run: number,

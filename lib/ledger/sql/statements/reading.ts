@@ -214,9 +214,13 @@ export const START_FACTS = statement(
   ORDER BY n.at`,
 );
 
+/** Whether somebody executes an asset, by the bits of PROGRESS. */
+const isExecuted = (asset: string): string =>
+  `CASE WHEN ${asset} < octet_length($3::bytea) * 8 THEN get_bit($3, ${asset}) = 1 ELSE false END`;
+
 /**
  * Purpose: what keeps a run going; what it waits for only where nothing does. Whether anything is ready, and for whom, is
- * looked for up to the first. Plan: lanes_pool, ready_pkey, timers_run, materializations_waiting and primary key, never
+ * looked for up to the first, in the lanes alone that may have it. Plan: lanes_pool, ready_pkey, timers_run, materializations_waiting and primary key, never
  * the rows of the run. Values: namespace, run, a bit for each asset that somebody executes, by number.
  */
 export const PROGRESS = statement(
@@ -232,10 +236,9 @@ export const PROGRESS = statement(
       WHERE m.run_id = $2) END AS waits_for
   FROM (SELECT CASE WHEN EXISTS (
       SELECT FROM fs.lanes l CROSS JOIN LATERAL (
-        SELECT FROM fs.ready y WHERE y.lane_id = l.id
-          AND CASE WHEN y.asset_id < octet_length($3::bytea) * 8 THEN get_bit($3, y.asset_id) = 1 ELSE false END
-        LIMIT 1 OFFSET 0) y
-      WHERE l.run_id = $2 AND l.has_ready AND l.namespace = $1) THEN true
+        SELECT FROM fs.ready y WHERE y.lane_id = l.id AND ${isExecuted('y.asset_id')} LIMIT 1 OFFSET 0) y
+      WHERE l.run_id = $2 AND l.has_ready AND l.namespace = $1
+        AND EXISTS (SELECT FROM unnest(l.assets) a (id) WHERE ${isExecuted('a.id')})) THEN true
     ELSE EXISTS (SELECT FROM fs.timers t WHERE t.run_id = $2 AND t.namespace = $1) END AS going OFFSET 0) g`,
 );
 
