@@ -220,8 +220,9 @@ const isExecuted = (asset: string): string =>
 
 /**
  * Purpose: what keeps a run going; what it waits for only where nothing does. Whether anything is ready, and for whom, is
- * looked for up to the first, in the lanes alone that may have it. Plan: lanes_pool, ready_pkey, timers_run, materializations_waiting and primary key, never
- * the rows of the run. Values: namespace, run, a bit for each asset that somebody executes, by number.
+ * looked for up to the first, in the lanes alone that may have it; of waiters, all there are. Plan: lanes_pool, ready_pkey,
+ * timers_run, materializations_waiting and primary key, never the rows of the run. Values: namespace, run, a bit for each
+ * asset that somebody executes, by number.
  */
 export const PROGRESS = statement(
   'progress',
