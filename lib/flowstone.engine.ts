@@ -91,6 +91,8 @@ export class FlowStoneEngine {
   readonly #outage: LedgerOutage;
   /** From predecessors, as it entered. */
   #taken = NOTHING_TAKEN;
+  /** Whether the application is being shut down: what routes to it should not any more. */
+  closing = false;
 
   constructor({ options, assets, ledger, queue, leases, io, insideTransaction, loggerOf }: EngineParts) {
     this.options = options;
@@ -229,10 +231,8 @@ export class FlowStoneEngine {
       rescued: (taken) => this.#rescued(taken),
       failed: (error) => this.#stumbled('The heartbeat failed', error),
       blocked: (milliseconds, executing) => this.#blocked(milliseconds, executing),
-      timedOut: ({ failures, endedRuns, rings }) => {
-        for (const failure of failures) this.#failed(failure);
-        for (const run of new Set(failures.map((failure) => failure.run))) this.signals.changed(run);
-        this.#passOn({ endedRuns, rings });
+      timedOut: (settled) => {
+        this.#settled(settled);
         this.coordinator.clockChanged();
       },
     });
@@ -240,9 +240,6 @@ export class FlowStoneEngine {
     await this.coordinator.start();
     this.#rescued(this.#taken);
   }
-
-  /** Whether the application is being shut down: what routes to it should not any more. */
-  closing = false;
 
   /** Claims nothing more; what runs goes on. */
   stopClaiming(): void {
@@ -289,19 +286,23 @@ export class FlowStoneEngine {
     return planned.readyIn;
   }
 
-  #rescued(taken: TakenBack): void {
-    const { count, failed } = taken;
+  #rescued({ count, failed, endedRuns, rings }: TakenBack): void {
     if (count > 0) this.#logger.warn(`Took over ${count} materializations of a process that was lost.`);
-    for (const { message, ...place } of failed) {
+    const failures = failed.map(({ message, ...place }): Failure => {
       const error = new FlowStoneError('FLOWSTONE_WORKER_LOST', message, { context: { ...place } });
-      this.#failed({ ...place, error, retrying: false });
-    }
-    for (const { run } of failed) this.signals.changed(run);
-    this.#passOn(taken);
+      return { ...place, error, retrying: false };
+    });
+    this.#settled({ failures, endedRuns, rings });
   }
 
-  /** What the membership brought about is news for others. */
-  #passOn({ endedRuns, rings }: Pick<TakenBack, 'endedRuns' | 'rings'>): void {
+  /** Tells what the membership recorded, beside the coordinator, here and to others. */
+  #settled({
+    failures,
+    endedRuns,
+    rings,
+  }: Pick<TakenBack, 'endedRuns' | 'rings'> & { readonly failures: readonly Failure[] }): void {
+    for (const failure of failures) this.#failed(failure);
+    for (const run of new Set(failures.map((failure) => failure.run))) this.signals.changed(run);
     for (const run of endedRuns) this.#tellEnd(run);
     this.coordinator.offer(rings);
   }

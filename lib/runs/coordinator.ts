@@ -29,9 +29,9 @@ const LONG_BEAT = 50;
 const LEAST_LOOK = 25;
 
 /**
- * News for which there is no place here, or that may be of work for others, is passed on after so long, ms, by how often that
- * was done: it goes to one process, perhaps this one again. After the last time others have most likely heard of it, and it would come later than a poll: it
- * is dropped. Who gets a free place looks by itself.
+ * News for which there is no place here, or that may be of work for others, is passed on after so long, ms, by how often
+ * that was done: it goes to one process, perhaps this one again. After the last time others have most likely heard of it,
+ * and it would come later than a poll: it is dropped. Who gets a free place looks by itself.
  */
 const PASS_ON: readonly number[] = [250, 250, 500, 1000, 2000];
 

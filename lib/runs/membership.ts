@@ -147,18 +147,17 @@ export class Membership {
   async #enterAnew(news: MembershipNews): Promise<void> {
     const { signal } = this.#leaving;
     const failed = (error: unknown): void => news.failed(error);
-    let entered = false;
-    while (!entered && !signal.aborted) {
+    while (!signal.aborted) {
+      try {
+        await withPatience(() => this.enter(), signal, failed);
+        this.#heartbeat!.keep(this.#id);
+        return news.entered();
+      } catch (error) {
+        failed(error);
+      }
       // Whatever keeps it from entering: without a membership it would do nothing for ever.
-      entered = await withPatience(() => this.enter(), signal, failed).then(
-        () => true,
-        (error) => (failed(error), false),
-      );
-      if (!entered) await pause(ENTER_AGAIN, undefined, { signal }).catch(() => undefined);
+      await pause(ENTER_AGAIN, undefined, { signal }).catch(() => undefined);
     }
-    if (!entered) return;
-    this.#heartbeat!.keep(this.#id);
-    news.entered();
   }
 
   #sweep(news: MembershipNews): void {

@@ -68,7 +68,7 @@ export class BullQueue implements WorkQueue {
   async start(pools: readonly string[], work: Work | undefined, poll: () => void): Promise<void> {
     if (this.#stopped) return;
     for (const pool of pools) this.#poolOf(pool);
-    if (work) this.#served = pools;
+    this.#served = pools;
     this.#work = work;
     // Before anything begins, it should be known which pools are paused.
     const patience = new AbortController();
