@@ -17,7 +17,7 @@ import { FlowStoneError } from './flowstone.errors.js';
 import type { ResolvedOptions } from './flowstone.options.js';
 import { EngineSource } from './flowstone.service.js';
 import { createIoRegistry, type OpenableLedger } from './flowstone.storage.js';
-import { MemoryIoManager } from './io/managers/memory/memory.io-manager.js';
+import { MemoryIoManager } from './io/managers/memory.io-manager.js';
 import { FLOWSTONE_QUEUE, type WorkQueue } from './queue/queue.port.js';
 import { unusedKeys } from './runs/pool.options.js';
 

@@ -81,7 +81,7 @@ export type { PartitionKeyInput } from './partitions/partition-key.js';
 export type { PartitionSet, PartitionWindow } from './partitions/partition-set.js';
 
 // Values
-export type { FileFormat, FilesystemValueOptions } from './io/managers/filesystem/filesystem.io-manager.js';
+export type { FileFormat, FilesystemValueOptions } from './io/managers/filesystem.io-manager.js';
 export type {
   IoManager,
   LoadContext,

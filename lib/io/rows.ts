@@ -4,25 +4,64 @@
 export interface Rows<R> extends AsyncIterable<R> {
   /** All rows at once; for values that fit in memory. */
   toArray(): Promise<R[]>;
+  /** The rows from index `start` up to `end` (default: all that follow), as of an array; read when they are iterated. */
+  slice(start: number, end?: number): Rows<R>;
 }
+
+/** Row indexes from `start` up to `end`. */
+export interface RowRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+export const ALL_ROWS: RowRange = { start: 0, end: Infinity };
 
 /** Rows that are already in memory, e.g. as the input of an asset under test. */
 export function rowsOf<R>(rows: readonly R[]): Rows<R> {
-  return rowsInBatches(async function* () {
-    yield rows;
+  return rowsInBatches(async function* ({ start, end }) {
+    yield rows.slice(start, end);
   });
 }
 
 /** Rows that `open` reads in batches, anew for each iteration. Leaving a loop early closes what `open` opened. */
-export function rowsInBatches<R>(open: () => AsyncIterable<readonly R[]>): Rows<R> {
+export function rowsInBatches<R>(
+  open: (range: RowRange) => AsyncIterable<readonly R[]>,
+  range: RowRange = ALL_ROWS,
+): Rows<R> {
   return {
-    [Symbol.asyncIterator]: () => new BatchIterator(open()[Symbol.asyncIterator]()),
+    [Symbol.asyncIterator]: () => new BatchIterator(open(range)[Symbol.asyncIterator]()),
     async toArray() {
       const all: R[] = [];
-      for await (const batch of open()) for (const row of batch) all.push(row);
+      for await (const batch of open(range)) for (const row of batch) all.push(row);
       return all;
     },
+    slice(start, end = Infinity) {
+      const from = range.start + requireIndex(start);
+      const to = Math.min(range.end, range.start + requireIndex(end));
+      return rowsInBatches(open, { start: Math.min(from, range.end), end: Math.max(from, to) });
+    },
   };
+}
+
+/** Of batches from the start, what lies in a range; stops reading at its end. */
+export async function* batchesWithin<R>(
+  batches: AsyncIterable<readonly R[]>,
+  { start, end }: RowRange,
+): AsyncGenerator<readonly R[]> {
+  if (end <= start) return;
+  let passed = 0;
+  for await (const batch of batches) {
+    const inside = passed >= start && passed + batch.length <= end;
+    const rows = inside ? batch : batch.slice(Math.max(0, start - passed), Math.max(0, end - passed));
+    passed += batch.length;
+    if (rows.length > 0) yield rows;
+    if (passed >= end) return;
+  }
+}
+
+function requireIndex(index: number): number {
+  if ((Number.isInteger(index) || index === Infinity) && index >= 0) return index;
+  throw new RangeError(`${index} is no row index: give slice() whole numbers from 0`);
 }
 
 // Written by hand, since an async generator costs three turns of the microtask queue for each row, this one.

@@ -185,6 +185,17 @@ function testRows(test: Declare): void {
     );
   });
 
+  test('reads a slice of rows, and a slice of that', async (bench) => {
+    const rows = (await bench.load((await bench.store(stream(5000))).location, ['id'])) as Rows<Row>;
+    const ids = async (some: Rows<Row>) => (await some.toArray()).map(({ id }) => id);
+    const all = Array.from({ length: 5000 }, (_, id) => id);
+    for (const [start, end] of [[0, 1], [10, 10], [1000, 3100], [4990], [6000], [3, 2]] as [number, number?][]) {
+      assert.deepStrictEqual(await ids(rows.slice(start, end)), all.slice(start, end));
+    }
+    assert.deepStrictEqual(await ids(rows.slice(100, 200).slice(50, 500)), all.slice(150, 200));
+    assert.equal((await rows.toArray()).length, 5000);
+  });
+
   test('stores each row as it was when it was yielded', async (bench) => {
     const reused = async function* () {
       const row = { id: 0 };

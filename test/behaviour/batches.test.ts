@@ -16,7 +16,7 @@ import {
   type InputsOf,
   type RunHandle,
 } from '../../lib/index.js';
-import { MemoryIoManager } from '../../lib/io/managers/memory/memory.io-manager.js';
+import { MemoryIoManager } from '../../lib/io/managers/memory.io-manager.js';
 import { FakeClock, startTestGraph } from '../../lib/testing/index.js';
 import { gate, startApp } from './graph.js';
 import { STORAGES, testStorage, type TestStorage } from './storages.js';

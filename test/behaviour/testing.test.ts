@@ -12,7 +12,6 @@ import {
   type BatchItem,
   type BatchResults,
   type InputsOf,
-  type Rows,
 } from '../../lib/index.js';
 import { executeAsset, executeBatch, FakeClock, startTestGraph } from '../../lib/testing/index.js';
 
@@ -44,12 +43,7 @@ class Places {
   }
 }
 
-const codes: Rows<{ code: string }> = {
-  async *[Symbol.asyncIterator]() {
-    yield { code: 'X' };
-  },
-  toArray: async () => [{ code: 'X' }],
-};
+const codes = rowsOf([{ code: 'X' }]);
 
 describe('executeAsset', () => {
   it('runs one asset with given inputs and resources', async () => {

@@ -3,8 +3,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, it } from '@jest/globals';
-import { FilesystemIoManager } from '../../lib/io/managers/filesystem/filesystem.io-manager.js';
-import { MemoryIoManager } from '../../lib/io/managers/memory/memory.io-manager.js';
+import { FilesystemIoManager } from '../../lib/io/managers/filesystem.io-manager.js';
+import { MemoryIoManager } from '../../lib/io/managers/memory.io-manager.js';
 import { runIoConformance } from '../../lib/testing/io-conformance.js';
 
 let root: string;
@@ -27,3 +27,4 @@ runIoConformance(
   { describe, it },
   { name: 'filesystem, as bytes', create, options: { format: 'bytes' }, stores: ['bytes'] },
 );
+runIoConformance({ describe, it }, { name: 'filesystem, by gzip', create, options: { compression: 'gzip' } });

@@ -1,7 +1,7 @@
 // The invariants of the ledger as queries for what violates them, once every run has ended.
 import { dataVersionOf, isRowStream } from '../../lib/io/data-version.js';
 import { RowEncoder } from '../../lib/io/row-encoder.js';
-import { FilesystemIoManager } from '../../lib/io/managers/filesystem/filesystem.io-manager.js';
+import { FilesystemIoManager } from '../../lib/io/managers/filesystem.io-manager.js';
 import type { JsonValue } from '../../lib/ledger/records.js';
 import { inputsFingerprint } from '../../lib/planning/inputs-fingerprint.js';
 

@@ -3,7 +3,7 @@ import { isAbsolute, resolve, sep } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { dataVersionOf } from '../../lib/io/data-version.js';
-import { pathSegment, valuePath } from '../../lib/io/managers/filesystem/value-path.js';
+import { pathSegment, valuePath } from '../../lib/io/blobs/blob-path.js';
 import { parseTagged, stringifyTagged, toTaggedJson } from '../../lib/io/tagged-json.js';
 
 const keyCount = Number(process.env['FLOWSTONE_FUZZ'] ?? 20_000);

@@ -40,7 +40,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'value-epoch',
     without: 'the epoch in the place of a value: a stale attempt overwrites what was committed',
-    file: 'lib/io/managers/filesystem/value-path.ts',
+    file: 'lib/io/blobs/blob-path.ts',
     find: '${materialization}-${epoch}.',
     replace: '${materialization}-1.',
   },

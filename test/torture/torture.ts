@@ -2,7 +2,7 @@
 // the verdict.
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Pool } from 'pg';
-import { FilesystemIoManager } from '../../lib/io/managers/filesystem/filesystem.io-manager.js';
+import { FilesystemIoManager } from '../../lib/io/managers/filesystem.io-manager.js';
 import { violations } from '../crash/invariants.js';
 import { INDEXES } from './audit.js';
 import { Demands, ROLLED_BACK } from './demands.js';

@@ -1,6 +1,6 @@
 // What the torture's own records and the evidence of executions convict the ledger of, one line per violation, each
 // beginning with the name of its invariant (durability). The invariants of the ledger by itself: test/crash/invariants.ts.
-import type { FilesystemIoManager } from '../../lib/io/managers/filesystem/filesystem.io-manager.js';
+import type { FilesystemIoManager } from '../../lib/io/managers/filesystem.io-manager.js';
 import type { JsonValue } from '../../lib/ledger/records.js';
 import { isRowStream } from '../../lib/io/data-version.js';
 import type { Queryable } from '../crash/invariants.js';

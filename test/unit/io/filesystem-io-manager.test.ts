@@ -1,9 +1,10 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { LoadContext, StoredValue } from '../../../lib/io/io-manager.port.js';
-import { FilesystemIoManager } from '../../../lib/io/managers/filesystem/filesystem.io-manager.js';
+import { FilesystemIoManager } from '../../../lib/io/managers/filesystem.io-manager.js';
 import type { JsonValue } from '../../../lib/ledger/records.js';
 import type { Rows } from '../../../lib/io/rows.js';
 
@@ -56,6 +57,35 @@ describe('files of values', () => {
 
   it('narrow an array of rows to columns', async () => {
     expect(await load(await store([{ a: 1, b: 2 }, { b: 3 }]), ['a'])).toEqual([{ a: 1 }, {}]);
+  });
+
+  it.each([
+    [{ a: [1, 2n] }, {}, 'json.gz'],
+    [[{ a: 1n }, { a: null }], { format: 'jsonl' }, 'jsonl.gz'],
+    ['ä'.repeat(700_000), { format: 'text' }, 'txt.gz'],
+    [Buffer.alloc(700_000, 'flowstone'), {}, 'bin.gz'],
+  ])('are packed by gzip where that is asked for', async (value, options, extension) => {
+    const stored = await store(value, { ...options, compression: 'gzip' });
+    expect(pathOf(stored)).toMatch(new RegExp(`/12-3\\.${extension}$`));
+    const unpacked = gunzipSync(await readFile(pathOf(stored)));
+    expect(unpacked.equals(await readFile(pathOf(await store(value, options))))).toBe(true);
+    expect(await load(stored)).toEqual(
+      typeof value === 'object' && Buffer.isBuffer(value) ? new Uint8Array(value) : value,
+    );
+  });
+
+  it('are found when the packed file was changed', async () => {
+    const stored = await store(rows(50_000), { compression: 'gzip' });
+    const content = await readFile(pathOf(stored));
+    await writeFile(pathOf(stored), content.fill(7, 1000, 1010));
+    await expect(((await load(stored)) as Rows<unknown>).toArray()).rejects.toMatchObject({
+      code: 'FLOWSTONE_IO_VALUE_CORRUPT',
+    });
+  });
+
+  it('leave nothing behind when a packed value cannot be stored', async () => {
+    await expect(store({ a: NaN }, { compression: 'gzip' })).rejects.toThrow('$.a is NaN');
+    expect(await filesBelow(root)).toEqual([]);
   });
 
   it('hold rows longer than a piece that is read at once', async () => {
@@ -119,8 +149,8 @@ describe('a store that does not end', () => {
 
 describe('a file that was changed from outside', () => {
   it.each([
-    ['shorter', async (path: string) => truncate(path, 3), 'its file has 3 bytes, not 7'],
-    ['different', async (path: string) => writeFile(path, '{"a":2}'), 'the checksum of its file differs'],
+    ['shorter', async (path: string) => truncate(path, 3), 'it has 3 bytes, not 7'],
+    ['different', async (path: string) => writeFile(path, '{"a":2}'), 'the checksum of its bytes differs'],
   ])('is found when it is %s', async (_, change, message) => {
     const stored = await store({ a: 1 });
     await change(pathOf(stored));
@@ -137,7 +167,7 @@ describe('a file that was changed from outside', () => {
     const loaded = (await load(stored)) as Rows<unknown>;
     await expect(loaded.toArray()).rejects.toMatchObject({ code: 'FLOWSTONE_IO_VALUE_CORRUPT' });
     await writeFile(pathOf(stored), content.replace('{"id":5000', '["id":5000'));
-    await expect(loaded.toArray()).rejects.toThrow('not the JSON that was written');
+    await expect(loaded.toArray()).rejects.toThrow('it is not what was written');
     await rm(pathOf(stored));
     await expect(loaded.toArray()).rejects.toMatchObject({ code: 'FLOWSTONE_IO_VALUE_NOT_FOUND' });
   });
@@ -217,5 +247,9 @@ describe('options of an asset', () => {
       expect.stringMatching(/^format is "jsnl", must be one of json, jsonl, text, bytes, did you mean "json/),
     ]);
     expect(manager.optionProblems({ format: 'toString' })).toHaveLength(1);
+    expect(manager.optionProblems({ compression: 'gzip' })).toEqual([]);
+    expect(manager.optionProblems({ compression: 'zip' })).toEqual([
+      'compression is "zip", must be "gzip" or left out',
+    ]);
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { IoManager } from '../../../lib/io/io-manager.port.js';
 import { IoRegistry } from '../../../lib/io/io.registry.js';
-import { MemoryIoManager } from '../../../lib/io/managers/memory/memory.io-manager.js';
+import { MemoryIoManager } from '../../../lib/io/managers/memory.io-manager.js';
 
 class Recording extends MemoryIoManager implements IoManager {
   constructor(

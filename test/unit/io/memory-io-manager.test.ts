@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { MemoryIoManager } from '../../../lib/io/managers/memory/memory.io-manager.js';
+import { MemoryIoManager } from '../../../lib/io/managers/memory.io-manager.js';
 
 const address = { namespace: 'default', asset: 'report', partition: '2001-03-04', options: {} };
 

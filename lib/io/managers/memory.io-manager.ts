@@ -1,9 +1,9 @@
 // The I/O manager that keeps values in this process, for tests and `storage: 'memory'`.
 import { randomUUID } from 'node:crypto';
 import { types } from 'node:util';
-import { dataVersionOf, encodeDocument, isRowArray, isRowStream, type DataVersion } from '../../data-version.js';
-import { placeRefusal, valueNotFound } from '../../io-failures.js';
-import type { JsonValue } from '../../../ledger/records.js';
+import { dataVersionOf, encodeDocument, isRowArray, isRowStream, type DataVersion } from '../data-version.js';
+import { placeRefusal, valueNotFound } from '../io-failures.js';
+import type { JsonValue } from '../../ledger/records.js';
 import type {
   IoManager,
   LoadContext,
@@ -11,10 +11,10 @@ import type {
   StoredAttempt,
   StoredValue,
   ValueAddress,
-} from '../../io-manager.port.js';
-import { RowEncoder } from '../../row-encoder.js';
-import { narrowRow, rowsInBatches } from '../../rows.js';
-import { isRecord, parseTagged, stringifyTagged } from '../../tagged-json.js';
+} from '../io-manager.port.js';
+import { RowEncoder } from '../row-encoder.js';
+import { batchesWithin, narrowRow, rowsInBatches } from '../rows.js';
+import { isRecord, parseTagged, stringifyTagged } from '../tagged-json.js';
 
 const BATCH_ROWS = 1024;
 
@@ -55,8 +55,8 @@ export class MemoryIoManager implements IoManager {
       return isRowArray(value) ? narrow(value) : value;
     }
     const { batches } = kept;
-    return rowsInBatches(async function* () {
-      for (const batch of batches) yield narrow(parseTagged(batch) as Record<string, unknown>[]);
+    return rowsInBatches(async function* (range) {
+      for await (const rows of batchesWithin(parsed(batches), range)) yield narrow(rows);
     });
   }
 
@@ -103,6 +103,10 @@ export class MemoryIoManager implements IoManager {
     if (!isRecord(location) || location['boot'] !== this.boot) return undefined;
     return typeof location['key'] === 'string' ? location['key'] : undefined;
   }
+}
+
+async function* parsed(batches: readonly string[]): AsyncGenerator<Record<string, unknown>[]> {
+  for (const batch of batches) yield parseTagged(batch) as Record<string, unknown>[];
 }
 
 function keyOf({ namespace, asset, partition, materialization, epoch }: Omit<ValueAddress, 'options'>): string {

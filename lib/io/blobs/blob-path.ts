@@ -1,4 +1,4 @@
-// Where a value lies below the root of the filesystem manager: a pure function of its address.
+// Where a value lies in a place for blobs: a pure function of its address.
 //
 //   <namespace>/<asset>/<partition>/<materialization>-<epoch>.<extension>
 //
@@ -7,7 +7,7 @@
 // segments and none is hidden, `.`, `..` or a device name. What would be longer than a file system allows is cut and
 // ends in `%-` and the SHA-256 of the whole key.
 import { createHash } from 'node:crypto';
-import type { StoredAttempt, ValueAddress } from '../../io-manager.port.js';
+import type { StoredAttempt, ValueAddress } from '../io-manager.port.js';
 
 const WHOLE = '_';
 const SEGMENT_LIMIT = 200;

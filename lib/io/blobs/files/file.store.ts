@@ -1,5 +1,5 @@
-// Files below one root: written so that they are there whole and durable or not at all, and never outside the root
-// or through a symbolic link. What is in them stands in filesystem.io-manager.ts.
+// Blobs as files below one root: written so that they are there whole and durable or not at all, and never outside the
+// root or through a symbolic link.
 import { randomUUID } from 'node:crypto';
 import { constants, type Dirent } from 'node:fs';
 import { lstat, mkdir, open, readdir, rename, rm, rmdir, unlink, type FileHandle } from 'node:fs/promises';
@@ -7,21 +7,22 @@ import { dirname, resolve, sep } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { FlowStoneError } from '../../../flowstone.errors.js';
 import { ioFailed, valueNotFound, type ValuePlace } from '../../io-failures.js';
+import type { BlobStore, OpenBlob, PendingBlob } from '../blob-store.port.js';
 
 const PATH_DEPTH = 4;
 /** How often a folder may be tidied up while a file is being made in it. */
 const MOST_TRIALS = 10;
+const PIECE_LENGTH = 256 * 1024;
 
-/** A directory and what is done with the value files below it. Paths are those of value-path.ts. */
-export class ValueFiles {
+/** A directory and what is done with the files below it. */
+export class FileStore implements BlobStore {
   readonly root: string;
 
   constructor(root: string) {
     this.root = resolve(root);
   }
 
-  /** A file that appears at `path` when it is committed. Makes the folders on the way. */
-  async create(place: ValuePlace, path: string): Promise<PendingFile> {
+  async create(place: ValuePlace, path: string): Promise<PendingBlob> {
     const target = this.locate(place, path);
     const temporary = `${target}.${randomUUID()}.tmp`;
     for (let trial = 1; ; trial++) {
@@ -35,14 +36,13 @@ export class ValueFiles {
     }
   }
 
-  /** The file at `path`, opened for reading. Throws `FLOWSTONE_IO_VALUE_NOT_FOUND`. */
-  async open(place: ValuePlace, path: string): Promise<FileHandle> {
+  async open(place: ValuePlace, path: string): Promise<OpenBlob> {
     const target = this.locate(place, path);
     try {
       const kind = await this.kindOf(place, target);
       if (kind !== 'file')
         throw kind === 'nothing' ? valueNotFound(place, `there is no file ${target}`) : refused(place, target);
-      return await open(target, constants.O_RDONLY | constants.O_NOFOLLOW);
+      return await OpenFile.of(await open(target, constants.O_RDONLY | constants.O_NOFOLLOW));
     } catch (error) {
       if (codeOf(error) === 'ENOENT') throw valueNotFound(place, `there is no file ${target}`, error);
       throw asFailure(place, 'load', error);
@@ -58,7 +58,6 @@ export class ValueFiles {
     }
   }
 
-  /** Removes the file at `path`, if there is one. */
   async delete(place: ValuePlace, path: string): Promise<void> {
     const target = this.locate(place, path);
     try {
@@ -69,9 +68,9 @@ export class ValueFiles {
     }
   }
 
-  /** Names of all files two folders below `folder` (a path of one name), while empty folders on the way are removed. */
-  async *fileNames(folder: string): AsyncGenerator<string> {
-    const top = resolve(this.root, folder);
+  /** Empty folders on the way are removed. */
+  async *names(namespace: string): AsyncGenerator<string> {
+    const top = resolve(this.root, namespace);
     for (const asset of await this.foldersIn(top)) {
       for (const partition of await this.foldersIn(asset)) {
         const entries = await entriesOf(partition);
@@ -81,7 +80,6 @@ export class ValueFiles {
     }
   }
 
-  /** Removes those files of a folder whose names `which` accepts and that were last changed before a time. */
   async discard(place: ValuePlace, folder: string, which: (name: string) => boolean, before: Date): Promise<boolean> {
     let discarded = false;
     const path = resolve(this.root, folder);
@@ -156,8 +154,49 @@ export class ValueFiles {
   }
 }
 
-/** A file being written under a temporary name. Either `commit` or `discard` ends it. */
-export class PendingFile {
+/** A file being read. */
+class OpenFile implements OpenBlob {
+  private constructor(
+    private readonly handle: FileHandle,
+    readonly size: number,
+  ) {}
+
+  /** Closes the handle where that cannot be read. */
+  static async of(handle: FileHandle): Promise<OpenFile> {
+    try {
+      return new OpenFile(handle, (await handle.stat()).size);
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+  }
+
+  async read(start: number, end: number): Promise<Buffer> {
+    const length = Math.max(0, Math.min(end, this.size) - start);
+    const buffer = Buffer.allocUnsafe(length);
+    for (let filled = 0; filled < length;) {
+      const { bytesRead } = await this.handle.read(buffer, filled, length - filled, start + filled);
+      if (bytesRead === 0) return buffer.subarray(0, filled);
+      filled += bytesRead;
+    }
+    return buffer;
+  }
+
+  async *pieces(): AsyncGenerator<Buffer> {
+    for (;;) {
+      const { bytesRead, buffer } = await this.handle.read(Buffer.allocUnsafe(PIECE_LENGTH), 0, PIECE_LENGTH);
+      if (bytesRead === 0) return;
+      yield buffer.subarray(0, bytesRead);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.handle.close();
+  }
+}
+
+/** A file being written under a temporary name. */
+class PendingFile implements PendingBlob {
   private written = 0;
   private sum = 0;
 
@@ -169,12 +208,10 @@ export class PendingFile {
     private readonly changedFolders: readonly string[],
   ) {}
 
-  /** Bytes written. */
   get size(): number {
     return this.written;
   }
 
-  /** CRC-32 of the bytes written. */
   get checksum(): number {
     return this.sum;
   }
@@ -187,10 +224,7 @@ export class PendingFile {
     this.sum = crc32(bytes, this.sum);
   }
 
-  /**
-   * Gives the file its name; once this resolves, both its content and its name outlive a power cut. Rejects with
-   * the reason of `signal` when that aborts before.
-   */
+  /** Gives the file its name; once this resolves, both its content and its name outlive a power cut. */
   async commit(signal: AbortSignal): Promise<void> {
     await this.attempt(async () => {
       await this.handle.sync();
@@ -205,7 +239,6 @@ export class PendingFile {
     });
   }
 
-  /** Removes what was written. Never throws: it follows an error that matters more. */
   async discard(): Promise<void> {
     await this.handle.close().catch(() => undefined);
     await rm(this.temporary, { force: true }).catch(() => undefined);

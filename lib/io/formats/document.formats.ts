@@ -1,0 +1,57 @@
+// Formats that hold a value in one piece: JSON, text, bytes.
+import { types } from 'node:util';
+import type { ByteSink } from '../blobs/blob-store.port.js';
+import { dataVersionOf, encodeDocument } from '../data-version.js';
+import { parseTagged, refuse, stringifyTagged } from '../tagged-json.js';
+import type { ByteSource, DocumentFormat, Written } from './format.port.js';
+
+/** Anything JSON-like as one JSON document, with bigint, Date and bytes as tagged strings. */
+export const JSON_FORMAT: DocumentFormat = {
+  ...{ extension: 'json', sequential: true, options: {} },
+  async write(value: unknown, sink: ByteSink): Promise<Written> {
+    const { tagged, ...version } = encodeDocument(value);
+    await sink.write(Buffer.from(stringifyTagged(tagged)));
+    return version;
+  },
+  async read(source: ByteSource): Promise<unknown> {
+    return parseTagged((await whole(source)).toString());
+  },
+};
+
+/** A string as UTF-8. */
+export const TEXT_FORMAT: DocumentFormat = {
+  ...{ extension: 'txt', sequential: true, options: {} },
+  async write(value: unknown, sink: ByteSink): Promise<Written> {
+    if (typeof value !== 'string') misfit('is no string', 'text');
+    const version = dataVersionOf(value);
+    await sink.write(Buffer.from(value));
+    return version;
+  },
+  async read(source: ByteSource): Promise<string> {
+    return (await whole(source)).toString();
+  },
+};
+
+/** Bytes as they are. */
+export const BYTES_FORMAT: DocumentFormat = {
+  ...{ extension: 'bin', sequential: true, options: {} },
+  async write(value: unknown, sink: ByteSink): Promise<Written> {
+    if (!types.isUint8Array(value)) misfit('is no Uint8Array', 'bytes');
+    await sink.write(value);
+    return dataVersionOf(value);
+  },
+  async read(source: ByteSource): Promise<Uint8Array> {
+    return new Uint8Array(await whole(source));
+  },
+};
+
+/** Refuses a value for not being what a format holds. */
+export function misfit(what: string, format: string): never {
+  return refuse([], `${what}, which format "${format}" needs,`, 'Return one or declare another format.');
+}
+
+async function whole(source: ByteSource): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  for await (const piece of source.pieces()) pieces.push(piece);
+  return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
+}

@@ -1,0 +1,260 @@
+// What the managers that keep values as blobs have in common: a value, a format, a place for bytes. Paths stand in
+// ../blobs/blob-path.ts, formats in ../formats.
+import { types } from 'node:util';
+import { crc32 } from 'node:zlib';
+import { FlowStoneError } from '../../flowstone.errors.js';
+import { closest } from '../../graph/did-you-mean.js';
+import type { JsonValue } from '../../ledger/records.js';
+import { attemptOf, pathSegment, valueFolder, valuePath } from '../blobs/blob-path.js';
+import type { BlobStore, OpenBlob } from '../blobs/blob-store.port.js';
+import { isRowArray, isRowStream } from '../data-version.js';
+import type { ByteSource, DocumentFormat, Format, RowFormat } from '../formats/format.port.js';
+import { gzipped } from '../formats/gzip.js';
+import { ioFailed, placeRefusal, valueCorrupt } from '../io-failures.js';
+import type {
+  IoManager,
+  LoadContext,
+  StoreContext,
+  StoredAttempt,
+  StoredValue,
+  ValueAddress,
+} from '../io-manager.port.js';
+import { narrowRow, rowsInBatches, type Rows } from '../rows.js';
+import { isRecord } from '../tagged-json.js';
+
+interface BlobLocation {
+  readonly path: string;
+  readonly format: string;
+  readonly size: number;
+  /** CRC-32 of the blob. */
+  readonly checksum: number;
+  /** Stored from an async iterable, so loaded as `Rows`. */
+  readonly streamed: boolean;
+  readonly compression?: 'gzip';
+  /** The format's own. */
+  readonly detail?: JsonValue;
+}
+
+/** What such a manager is made of. */
+export interface BlobIoManagerParts {
+  /** As messages name it. */
+  readonly name: string;
+  readonly store: BlobStore;
+  /** Formats by the names that the option `format` of an asset takes. */
+  readonly formats: Readonly<Record<string, Format>>;
+  /** The format of a value for which the asset names none. */
+  formatFor(value: unknown): string;
+  /** The format of rows that are yielded, if the one that is named cannot take them. */
+  readonly rowFormat: string;
+}
+
+/**
+ * Keeps each value as a blob of its own; every version stays until deleted. Blobs are checked by size and, when read from
+ * the start to the end, by checksum.
+ */
+export abstract class BlobIoManager implements IoManager {
+  readonly versions = 'kept';
+  readonly #parts: BlobIoManagerParts;
+
+  constructor(parts: BlobIoManagerParts) {
+    this.#parts = parts;
+  }
+
+  async store(context: StoreContext, value: unknown): Promise<StoredValue> {
+    const { options, signal } = context;
+    signal.throwIfAborted();
+    const { format, compression } = this.#choose(options, value);
+    const writer = compression ? gzipped(this.#parts.formats[format]!) : this.#parts.formats[format]!;
+    const path = valuePath(context, writer.extension);
+    const blob = await this.#parts.store.create(context, path);
+    try {
+      const { hash, rows, detail } = await writer.write(value, blob, options, signal);
+      await blob.commit(signal);
+      const { size, checksum } = blob;
+      const streamed = isRowStream(value);
+      const location = { path, format, size, checksum, streamed, ...optional({ compression, detail }) };
+      return { location, size, hash, rows, format };
+    } catch (error) {
+      await blob.discard();
+      throw placeRefusal(context, error);
+    }
+  }
+
+  async load(context: LoadContext): Promise<unknown> {
+    const location = this.#locationOf(context);
+    const { format, compression, streamed } = location;
+    const reader = compression ? gzipped(this.#parts.formats[format]!) : this.#parts.formats[format]!;
+    // Opened once now, so that a value that is gone is found here and not in the middle of the consumer's work.
+    await (await this.#open(context, location)).close();
+    if ('read' in reader) return this.#readDocument(context, location, reader);
+    const rows = this.#readRows(context, location, reader);
+    return streamed ? rows : rows.toArray();
+  }
+
+  async delete(context: LoadContext): Promise<void> {
+    await this.#parts.store.delete(context, this.#locationOf(context).path);
+  }
+
+  async exists(context: LoadContext): Promise<boolean> {
+    return this.#parts.store.exists(context, this.#locationOf(context).path);
+  }
+
+  async *list(namespace: string): AsyncGenerator<StoredAttempt> {
+    for await (const name of this.#parts.store.names(pathSegment(namespace))) {
+      const attempt = attemptOf(name);
+      if (attempt) yield attempt;
+    }
+  }
+
+  async discard(address: Omit<ValueAddress, 'options'>, before: Date): Promise<boolean> {
+    const prefix = `${address.materialization}-${address.epoch}.`;
+    return this.#parts.store.discard(address, valueFolder(address), (name) => name.startsWith(prefix), before);
+  }
+
+  optionProblems(options: Readonly<Record<string, unknown>>): string[] {
+    const { name, formats } = this.#parts;
+    const { format, compression, ...others } = options;
+    if (format !== undefined && !this.#isFormat(format)) {
+      const known = Object.keys(formats);
+      const near = typeof format === 'string' ? closest(format, known) : undefined;
+      return [`format is ${JSON.stringify(format)}, must be one of ${known.join(', ')}${suggestion(near)}`];
+    }
+    const chosen = formats[this.#isFormat(format) ? format : this.#parts.formatFor(undefined)]!;
+    const problems: string[] = [];
+    const known = ['format', ...(chosen.sequential ? ['compression'] : []), ...Object.keys(chosen.options)];
+    if (chosen.sequential && compression !== undefined && compression !== 'gzip')
+      problems.push(`compression is ${JSON.stringify(compression)}, must be "gzip" or left out`);
+    for (const [option, value] of Object.entries(
+      chosen.sequential ? others : { ...others, ...optional({ compression }) },
+    )) {
+      const check = Object.hasOwn(chosen.options, option) ? chosen.options[option] : undefined;
+      const problem = check
+        ? check(value)
+        : `unknown option "${option}" of the ${name} manager${suggestion(closest(option, known))}`;
+      if (problem !== undefined) problems.push(problem);
+    }
+    return problems;
+  }
+
+  async open(): Promise<void> {
+    await this.#parts.store.start?.();
+  }
+
+  async close(): Promise<void> {
+    await this.#parts.store.stop?.();
+  }
+
+  async #readDocument(context: LoadContext, location: BlobLocation, reader: DocumentFormat): Promise<unknown> {
+    try {
+      const value = await reader.read(this.#source(context, location));
+      const { columns } = context;
+      return columns !== undefined && isRowArray(value) ? value.map((row) => narrowRow(row, columns)) : value;
+    } catch (error) {
+      throw readFailure(context, error);
+    }
+  }
+
+  #readRows(context: LoadContext, location: BlobLocation, reader: RowFormat): Rows<Readonly<Record<string, unknown>>> {
+    const source = this.#source(context, location);
+    const { columns } = context;
+    const { detail } = location;
+    return rowsInBatches(async function* (range) {
+      try {
+        yield* reader.readRows(source, { columns, range, detail });
+      } catch (error) {
+        throw readFailure(context, error);
+      }
+    });
+  }
+
+  #isFormat(format: unknown): format is string {
+    return typeof format === 'string' && Object.hasOwn(this.#parts.formats, format);
+  }
+
+  #choose(options: StoreContext['options'], value: unknown): Pick<BlobLocation, 'format' | 'compression'> {
+    const { format: named, compression } = options;
+    const usual = this.#isFormat(named) ? named : this.#parts.formatFor(value);
+    const format = isRowStream(value) && this.#parts.formats[usual]!.sequential ? this.#parts.rowFormat : usual;
+    const packed = compression === 'gzip' && this.#parts.formats[format]!.sequential;
+    return { format, ...(packed && { compression: 'gzip' as const }) };
+  }
+
+  async #open(context: LoadContext, location: BlobLocation): Promise<OpenBlob> {
+    const blob = await this.#parts.store.open(context, location.path);
+    if (blob.size === location.size) return blob;
+    await blob.close();
+    throw valueCorrupt(context, `it has ${blob.size} bytes, not ${location.size}`);
+  }
+
+  #source(context: LoadContext, location: BlobLocation): ByteSource {
+    const open = () => this.#open(context, location);
+    return {
+      size: location.size,
+      async *pieces() {
+        const blob = await open();
+        try {
+          let checksum = 0;
+          for await (const piece of blob.pieces()) {
+            checksum = crc32(piece, checksum);
+            yield piece;
+          }
+          if (checksum !== location.checksum) throw valueCorrupt(context, 'the checksum of its bytes differs');
+        } catch (error) {
+          throw readFailure(context, error);
+        } finally {
+          await blob.close();
+        }
+      },
+      async randomly(use) {
+        const blob = await open();
+        try {
+          return await use((start, end) => blob.read(start, end));
+        } catch (error) {
+          throw readFailure(context, error);
+        } finally {
+          await blob.close();
+        }
+      },
+    };
+  }
+
+  // A location comes from the ledger, so that what it holds is checked and not believed.
+  #locationOf(context: LoadContext): BlobLocation {
+    const { location } = context;
+    const fields: Readonly<Record<string, unknown>> = isRecord(location) ? location : {};
+    const { path, format, size, checksum, streamed, compression, detail } = fields;
+    const known = typeof path === 'string' && this.#isFormat(format) && (compression ?? 'gzip') === 'gzip';
+    if (known && typeof size === 'number' && typeof checksum === 'number') {
+      const packed = compression === undefined ? {} : { compression: 'gzip' as const };
+      return {
+        path,
+        format,
+        size,
+        checksum,
+        streamed: streamed === true,
+        ...packed,
+        ...optional({ detail: detail as JsonValue }),
+      };
+    }
+    throw valueCorrupt(context, `its location ${JSON.stringify(location)} is none of the ${this.#parts.name} manager`);
+  }
+}
+
+/** What is undefined is left out: JSON has none. */
+function optional<T extends object>(properties: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(properties).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
+}
+
+function suggestion(near: string | undefined): string {
+  return near === undefined ? '' : `, did you mean "${near}"?`;
+}
+
+function readFailure(context: LoadContext, error: unknown): unknown {
+  if (error instanceof FlowStoneError) return error;
+  if (error instanceof SyntaxError) return valueCorrupt(context, 'it is not what was written', error);
+  const { code } = types.isNativeError(error) ? (error as NodeJS.ErrnoException) : {};
+  if (code?.startsWith('Z_')) return valueCorrupt(context, 'it cannot be unpacked', error);
+  return ioFailed(context, 'load', error);
+}
