@@ -35,7 +35,10 @@ export interface StoredValue {
 }
 
 /** An attempt of which something is stored. */
-export type StoredAttempt = Pick<ValueAddress, 'materialization' | 'epoch'>;
+export interface StoredAttempt extends Pick<ValueAddress, 'materialization' | 'epoch'> {
+  /** Where that is, for a manager that cannot tell it from an address; `discard` is given it again. */
+  readonly where?: JsonValue;
+}
 
 /** A stored value to load, look at or delete. */
 export interface LoadContext {
@@ -72,16 +75,16 @@ export interface IoManager {
   lost?(location: JsonValue): string | undefined;
 
   /**
-   * Every attempt of a namespace of which something is stored, finished or not: what retention looks for orphans in.
-   * With `discard`, or neither. May tidy up on its way what belongs to no attempt, such as an empty folder.
+   * Every attempt of a namespace of which something is stored, finished or not: what retention looks for orphans in. An
+   * attempt that left several things may be listed several times. With `discard`, or neither. May tidy up on its way what belongs to no attempt, such as an empty folder.
    */
   list?(namespace: string): AsyncIterable<StoredAttempt>;
 
   /**
-   * Removes whatever an attempt left, if it is from before `before`, and says whether there was anything. Only asked of
-   * attempts that can never commit any more and whose value no record points at.
+   * Removes what `list` found of an attempt, if it is from before `before`, and says whether there was anything. Only
+   * asked of attempts that can never commit any more and whose value no record points at.
    */
-  discard?(address: Omit<ValueAddress, 'options'>, before: Date): Promise<boolean>;
+  discard?(orphan: Omit<ValueAddress, 'options'> & StoredAttempt, before: Date): Promise<boolean>;
 
   /** A small extract for people. */
   preview?(context: LoadContext): Promise<JsonValue>;

@@ -153,16 +153,23 @@ export class CollectionPass {
     }
   }
 
-  async #discardUnreachable(manager: IoManager, attempts: readonly AttemptName[]): Promise<void> {
+  async #discardUnreachable(manager: IoManager, attempts: readonly StoredAttempt[]): Promise<void> {
     const { namespace, retention } = this.options;
     const before = this.#ago(retention.orphans!);
-    for (const orphan of await this.ledger.unreachable(attempts)) {
+    const nameOf = ({ materialization, epoch }: AttemptName) => `${materialization}-${epoch}`;
+    const orphans = new Map((await this.ledger.unreachable(attempts)).map((orphan) => [nameOf(orphan), orphan]));
+    const discarded = new Set<string>();
+    for (const attempt of attempts) {
+      const name = nameOf(attempt);
+      const orphan = orphans.get(name);
+      if (!orphan) continue;
       try {
-        if (await manager.discard!({ namespace, ...orphan }, before)) this.#collected.orphans++;
+        if (await manager.discard!({ namespace, ...orphan, ...attempt }, before)) discarded.add(name);
       } catch (error) {
         this.#failed(orphan, error);
       }
     }
+    this.#collected.orphans += discarded.size;
   }
 
   async #removeRuns(before: Date): Promise<void> {

@@ -2,7 +2,7 @@
 // `it` of the one you use.
 import assert from 'node:assert/strict';
 import { dataVersionOf } from '../io/data-version.js';
-import type { IoManager, LoadContext, StoreContext, StoredValue } from '../io/io-manager.port.js';
+import type { IoManager, LoadContext, StoreContext, StoredAttempt, StoredValue } from '../io/io-manager.port.js';
 import type { Rows } from '../io/rows.js';
 
 /** Of a test framework, what the suite uses. */
@@ -286,11 +286,13 @@ function testAbsence(test: Declare): void {
     const { manager } = bench;
     if (!manager.list || !manager.discard) return;
     const namespace = `conformance ${bench.nextMaterialization()}`;
+    const found = new Map<number, StoredAttempt>();
     const listed = async (of: string): Promise<number[]> => {
       const epochs: number[] = [];
-      for await (const { materialization, epoch } of manager.list!(of)) {
-        assert.equal(materialization, attempt.materialization);
-        epochs.push(epoch);
+      for await (const stored of manager.list!(of)) {
+        assert.equal(stored.materialization, attempt.materialization);
+        found.set(stored.epoch, stored);
+        epochs.push(stored.epoch);
       }
       return epochs.sort((a, b) => a - b);
     };
@@ -300,9 +302,11 @@ function testAbsence(test: Declare): void {
     const { location } = await bench.store(bench.sample(2), { ...attempt, epoch: 2 });
     assert.deepEqual(await listed(namespace), [1, 2]);
     assert.deepEqual(await listed(`${namespace} more`), []);
-    assert.equal(await manager.discard(orphan, new Date(Date.now() - DAY)), false);
-    assert.equal(await manager.discard(orphan, new Date(Date.now() + DAY)), true);
-    assert.equal(await manager.discard(orphan, new Date(Date.now() + DAY)), false);
+    const discard = (days: number) =>
+      manager.discard!({ ...orphan, ...found.get(1)! }, new Date(Date.now() + days * DAY));
+    assert.equal(await discard(-1), false);
+    assert.equal(await discard(1), true);
+    assert.equal(await discard(1), false);
     assert.deepEqual(await listed(namespace), [2]);
     assert.equal(await bench.sampleOf(location, attempt), 2);
   });

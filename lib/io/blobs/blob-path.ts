@@ -17,19 +17,14 @@ const UNSAFE_EDGE = /^\.|\.$|^_$|^(?:con|prn|aux|nul|com\d|lpt\d)(?=\.|$)/gi;
 
 /** The path of a value relative to the root, with `/`. */
 export function valuePath(address: ValueAddress, extension: string): string {
-  const { materialization, epoch } = address;
-  return `${valueFolder(address)}/${materialization}-${epoch}.${extension}`;
-}
-
-/** The folder of all values of one partition. */
-export function valueFolder({ namespace, asset, partition }: Omit<ValueAddress, 'options'>): string {
+  const { namespace, asset, partition, materialization, epoch } = address;
   const folder = partition === undefined ? WHOLE : pathSegment(partition);
-  return `${pathSegment(namespace)}/${pathSegment(asset)}/${folder}`;
+  return `${pathSegment(namespace)}/${pathSegment(asset)}/${folder}/${materialization}-${epoch}.${extension}`;
 }
 
-/** The attempt that wrote a file of this name, be it finished or temporary; undefined for any other name. */
-export function attemptOf(fileName: string): StoredAttempt | undefined {
-  const [, materialization, epoch] = /^(\d+)-(\d+)\./.exec(fileName) ?? [];
+/** The attempt that wrote what is at this path, be it finished or temporary; undefined where it is nobody's. */
+export function attemptOf(path: string): StoredAttempt | undefined {
+  const [, materialization, epoch] = /\/(\d+)-(\d+)\.[^/]*$/.exec(path) ?? [];
   return epoch === undefined ? undefined : { materialization: Number(materialization), epoch: Number(epoch) };
 }
 

@@ -3,12 +3,15 @@
 import type { ValuePlace } from '../io-failures.js';
 
 /**
- * Keeps bytes under paths `<namespace>/<asset>/<partition>/<name>`. A path out of the ledger is checked, not believed.
+ * Keeps bytes under paths: steps of safe characters with `/` between them, the namespace first (blob-path.ts). A path out of the ledger is checked, not believed.
  * What cannot be done is `FLOWSTONE_IO_FAILED`, in words about the value that `place` names.
  */
 export interface BlobStore {
-  /** A blob that is at `path`, whole and durable, once it is committed, and until then nowhere to be seen. */
-  create(place: ValuePlace, path: string): Promise<PendingBlob>;
+  /**
+   * A blob that is at `path`, whole and durable, once it is committed, and until then nowhere to be seen. When `signal`
+   * aborts before, writing and committing reject with its reason.
+   */
+  create(place: ValuePlace, path: string, signal: AbortSignal): Promise<PendingBlob>;
 
   /** The blob at `path`. Throws `FLOWSTONE_IO_VALUE_NOT_FOUND`. */
   open(place: ValuePlace, path: string): Promise<OpenBlob>;
@@ -18,11 +21,11 @@ export interface BlobStore {
   /** Deleting what is not there succeeds. */
   delete(place: ValuePlace, path: string): Promise<void>;
 
-  /** Names (the last step of their paths) of all blobs of a namespace, pending ones included. */
-  names(namespace: string): AsyncIterable<string>;
+  /** Paths of all blobs of a namespace, and of pending ones: the last step of each begins as that of its blob does. */
+  paths(namespace: string): AsyncIterable<string>;
 
-  /** Removes those blobs in a folder whose names `which` accepts and that are from before `before`; says whether any was. */
-  discard(place: ValuePlace, folder: string, which: (name: string) => boolean, before: Date): Promise<boolean>;
+  /** Removes what is at a path, pending or not, if it is from before `before`; says whether there was anything. */
+  discard(place: ValuePlace, path: string, before: Date): Promise<boolean>;
 
   /** Called once before the first blob. */
   start?(): Promise<void>;
@@ -31,7 +34,7 @@ export interface BlobStore {
   stop?(): Promise<void>;
 }
 
-/** Bytes on their way to a blob. Writes must not overlap. */
+/** Bytes on their way to a blob. Writes must not overlap; the bytes may be used for others once they are written. */
 export interface ByteSink {
   write(bytes: Uint8Array): Promise<void>;
 }
@@ -42,8 +45,8 @@ export interface PendingBlob extends ByteSink {
   readonly size: number;
   /** CRC-32 of the bytes written. */
   readonly checksum: number;
-  /** Once this resolves, the blob outlives a crash. Rejects with the reason of `signal` when that aborts before. */
-  commit(signal: AbortSignal): Promise<void>;
+  /** Once this resolves, the blob outlives a crash. */
+  commit(): Promise<void>;
   /** Removes what was written. Never throws: it follows an error that matters more. */
   discard(): Promise<void>;
 }

@@ -5,7 +5,7 @@ import { crc32 } from 'node:zlib';
 import { FlowStoneError } from '../../flowstone.errors.js';
 import { closest } from '../../graph/did-you-mean.js';
 import type { JsonValue } from '../../ledger/records.js';
-import { attemptOf, pathSegment, valueFolder, valuePath } from '../blobs/blob-path.js';
+import { attemptOf, pathSegment, valuePath } from '../blobs/blob-path.js';
 import type { BlobStore, OpenBlob } from '../blobs/blob-store.port.js';
 import { isRowArray, isRowStream } from '../data-version.js';
 import type { ByteSource, DocumentFormat, Format, RowFormat } from '../formats/format.port.js';
@@ -66,10 +66,10 @@ export abstract class BlobIoManager implements IoManager {
     const { format, compression } = this.#choose(options, value);
     const writer = compression ? gzipped(this.#parts.formats[format]!) : this.#parts.formats[format]!;
     const path = valuePath(context, writer.extension);
-    const blob = await this.#parts.store.create(context, path);
+    const blob = await this.#parts.store.create(context, path, signal);
     try {
       const { hash, rows, detail } = await writer.write(value, blob, options, signal);
-      await blob.commit(signal);
+      await blob.commit();
       const { size, checksum } = blob;
       const streamed = isRowStream(value);
       const location = { path, format, size, checksum, streamed, ...optional({ compression, detail }) };
@@ -100,15 +100,17 @@ export abstract class BlobIoManager implements IoManager {
   }
 
   async *list(namespace: string): AsyncGenerator<StoredAttempt> {
-    for await (const name of this.#parts.store.names(pathSegment(namespace))) {
-      const attempt = attemptOf(name);
-      if (attempt) yield attempt;
+    for await (const path of this.#parts.store.paths(pathSegment(namespace))) {
+      const attempt = attemptOf(path);
+      if (attempt) yield { ...attempt, where: path };
     }
   }
 
-  async discard(address: Omit<ValueAddress, 'options'>, before: Date): Promise<boolean> {
-    const prefix = `${address.materialization}-${address.epoch}.`;
-    return this.#parts.store.discard(address, valueFolder(address), (name) => name.startsWith(prefix), before);
+  async discard(orphan: Omit<ValueAddress, 'options'> & StoredAttempt, before: Date): Promise<boolean> {
+    const { where, materialization, epoch } = orphan;
+    const attempt = typeof where === 'string' ? attemptOf(where) : undefined;
+    if (attempt?.materialization !== materialization || attempt.epoch !== epoch) return false;
+    return this.#parts.store.discard(orphan, where as string, before);
   }
 
   optionProblems(options: Readonly<Record<string, unknown>>): string[] {

@@ -22,13 +22,14 @@ export class FileStore implements BlobStore {
     this.root = resolve(root);
   }
 
-  async create(place: ValuePlace, path: string): Promise<PendingBlob> {
+  async create(place: ValuePlace, path: string, signal: AbortSignal): Promise<PendingBlob> {
     const target = this.locate(place, path);
     const temporary = `${target}.${randomUUID()}.tmp`;
     for (let trial = 1; ; trial++) {
       try {
         const changed = await this.makeFolder(place, dirname(target));
-        return new PendingFile(place, await open(temporary, 'wx'), temporary, target, changed);
+        const handle = await open(temporary, 'wx');
+        return new PendingFile({ place, temporary, target, changedFolders: changed, signal }, handle);
       } catch (error) {
         // A folder that was empty just now may have been tidied up before there was a file in it.
         if (codeOf(error) !== 'ENOENT' || trial === MOST_TRIALS) throw asFailure(place, 'store', error);
@@ -69,32 +70,28 @@ export class FileStore implements BlobStore {
   }
 
   /** Empty folders on the way are removed. */
-  async *names(namespace: string): AsyncGenerator<string> {
-    const top = resolve(this.root, namespace);
-    for (const asset of await this.foldersIn(top)) {
+  async *paths(namespace: string): AsyncGenerator<string> {
+    for (const asset of await this.foldersIn(namespace)) {
       for (const partition of await this.foldersIn(asset)) {
-        const entries = await entriesOf(partition);
-        if (entries.length === 0) await this.tidy(partition);
-        for (const entry of entries) if (entry.isFile()) yield entry.name;
+        const folder = resolve(this.root, partition);
+        const entries = await entriesOf(folder);
+        if (entries.length === 0) await this.tidy(folder);
+        for (const entry of entries) if (entry.isFile()) yield `${partition}/${entry.name}`;
       }
     }
   }
 
-  async discard(place: ValuePlace, folder: string, which: (name: string) => boolean, before: Date): Promise<boolean> {
-    let discarded = false;
-    const path = resolve(this.root, folder);
+  async discard(place: ValuePlace, path: string, before: Date): Promise<boolean> {
+    const file = this.locate(place, path);
     try {
-      for (const { name } of (await entriesOf(path)).filter((entry) => entry.isFile() && which(entry.name))) {
-        const file = this.locate(place, `${folder}/${name}`);
-        if ((await this.kindOf(place, file)) !== 'file' || (await lstat(file)).mtime >= before) continue;
-        await unlink(file);
-        discarded = true;
-      }
-      await this.tidy(path);
+      if ((await this.kindOf(place, file)) !== 'file' || (await lstat(file)).mtime >= before) return false;
+      await unlink(file);
+      await this.tidy(dirname(file));
+      return true;
     } catch (error) {
       if (codeOf(error) !== 'ENOENT') throw asFailure(place, 'delete', error);
+      return false;
     }
-    return discarded;
   }
 
   /** Removes a folder that is empty, and then its parents below the namespace's. */
@@ -110,8 +107,8 @@ export class FileStore implements BlobStore {
   }
 
   private async foldersIn(path: string): Promise<string[]> {
-    const entries = await entriesOf(path);
-    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => resolve(path, name));
+    const entries = await entriesOf(resolve(this.root, path));
+    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => `${path}/${name}`);
   }
 
   // Paths come out of the ledger too, so that they are checked wherever they are used.
@@ -195,17 +192,23 @@ class OpenFile implements OpenBlob {
   }
 }
 
+interface PendingFileParts {
+  readonly place: ValuePlace;
+  readonly temporary: string;
+  readonly target: string;
+  /** Whose entries changed. */
+  readonly changedFolders: readonly string[];
+  readonly signal: AbortSignal;
+}
+
 /** A file being written under a temporary name. */
 class PendingFile implements PendingBlob {
   private written = 0;
   private sum = 0;
 
   constructor(
-    private readonly place: ValuePlace,
+    private readonly parts: PendingFileParts,
     private readonly handle: FileHandle,
-    private readonly temporary: string,
-    private readonly target: string,
-    private readonly changedFolders: readonly string[],
   ) {}
 
   get size(): number {
@@ -218,6 +221,7 @@ class PendingFile implements PendingBlob {
 
   async write(bytes: Uint8Array): Promise<void> {
     // Node's crc32 starts anew when it is given no bytes.
+    this.parts.signal.throwIfAborted();
     if (bytes.length === 0) return;
     await this.attempt(() => this.handle.appendFile(bytes));
     this.written += bytes.length;
@@ -225,7 +229,8 @@ class PendingFile implements PendingBlob {
   }
 
   /** Gives the file its name; once this resolves, both its content and its name outlive a power cut. */
-  async commit(signal: AbortSignal): Promise<void> {
+  async commit(): Promise<void> {
+    const { temporary, target, changedFolders, signal } = this.parts;
     await this.attempt(async () => {
       await this.handle.sync();
       const { size } = await this.handle.stat();
@@ -234,21 +239,21 @@ class PendingFile implements PendingBlob {
     });
     signal.throwIfAborted();
     await this.attempt(async () => {
-      await rename(this.temporary, this.target);
-      await Promise.all([dirname(this.target), ...this.changedFolders].map(syncFolder));
+      await rename(temporary, target);
+      await Promise.all([dirname(target), ...changedFolders].map(syncFolder));
     });
   }
 
   async discard(): Promise<void> {
     await this.handle.close().catch(() => undefined);
-    await rm(this.temporary, { force: true }).catch(() => undefined);
+    await rm(this.parts.temporary, { force: true }).catch(() => undefined);
   }
 
   private async attempt(act: () => Promise<void>): Promise<void> {
     try {
       await act();
     } catch (error) {
-      throw asFailure(this.place, 'store', error);
+      throw asFailure(this.parts.place, 'store', error);
     }
   }
 }
