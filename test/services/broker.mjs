@@ -1,13 +1,13 @@
 // A process beside a test run that starts a server when the first test asks for it: a run of unit tests starts none.
 // It ends, and stops what it started, when its standard input closes: also when the test run is killed.
 import { createServer } from 'node:http';
-import { startPostgres, startRedis } from './server.mjs';
+import { startPostgres, startRedis, startS3 } from './server.mjs';
 
 /** @typedef {import('./server.mjs').Server} Server */
 
 const durable = process.argv.includes('--durable');
 /** @type {Readonly<Record<string, () => Promise<Server>>>} */
-const starters = { '/postgres': () => startPostgres({ durable }), '/redis': startRedis };
+const starters = { '/postgres': () => startPostgres({ durable }), '/redis': startRedis, '/s3': startS3 };
 /** @type {Map<string, Promise<Server>>} */
 const servers = new Map();
 

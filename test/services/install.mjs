@@ -1,7 +1,10 @@
-// Brings the server programs before a whole test run, so that no test waits for an installation. Where that is not
-// possible it stays quiet: the tests that need a server say what to do.
+// Brings the server programs and tools before a whole test run, so that no test waits for an installation. Where that
+// is not possible it stays quiet: the tests that need one say what to do.
 import { POSTGRES, REDIS, requirePrograms } from './programs.mjs';
+import { DUCKDB, MOTO, PYARROW, requireTool } from './tools.mjs';
 
 for (const service of [POSTGRES, REDIS]) {
   if (!process.env[service.variable]) await requirePrograms(service).catch(() => undefined);
 }
+const tools = process.env['S3_ENDPOINT'] ? [DUCKDB, PYARROW] : [DUCKDB, PYARROW, MOTO];
+for (const tool of tools) await requireTool(tool).catch(() => undefined);

@@ -83,21 +83,33 @@ async function findPrograms({ programs }) {
  * @param {Service} service
  */
 async function install({ debianPackage, title }) {
-  if (process.getuid?.() !== 0) return 'this user may not install packages (not root)';
-  if (!(await isExecutable('/usr/bin/apt-get'))) return 'there is no apt-get to install it with';
+  const refusal = await reasonNotToInstall();
+  if (refusal !== undefined) return refusal;
   process.stderr.write(`Installing ${title} from Debian's package ${debianPackage} ...\n`);
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   try {
-    await execute('apt-get', ['update', '-qq'], { env });
-    // Only the programs are wanted: the package must neither start a server nor create a cluster.
-    await execute('apt-get', ['install', '-y', '-qq', '--no-install-recommends', debianPackage], {
-      env: { ...env, RUNLEVEL: '1' },
-      maxBuffer: 64 * 1024 * 1024,
-    });
+    await installDebianPackages([debianPackage]);
     return `Debian's package ${debianPackage}, which was installed, does not bring them`;
   } catch (error) {
     return `installing Debian's package ${debianPackage} failed: ${error instanceof Error ? error.message : String(error)}`;
   }
+}
+
+/** Why nothing can be installed here, in words that continue a sentence; `undefined` if it can. */
+export async function reasonNotToInstall() {
+  if (process.getuid?.() !== 0) return 'this user may not install packages (not root)';
+  if (!(await isExecutable('/usr/bin/apt-get'))) return 'there is no apt-get to install it with';
+  return undefined;
+}
+
+/** @param {readonly string[]} packages */
+export async function installDebianPackages(packages) {
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  await execute('apt-get', ['update', '-qq'], { env });
+  // Only the programs are wanted: a package must neither start a server nor create a cluster.
+  await execute('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages], {
+    env: { ...env, RUNLEVEL: '1' },
+    maxBuffer: 64 * 1024 * 1024,
+  });
 }
 
 /** @param {string} file */

@@ -1,4 +1,4 @@
-// Starts PostgreSQL and Redis servers on loopback for the length of a test run, and stops them by their process.
+// Starts PostgreSQL, Redis and S3 servers on loopback for the length of a test run, and stops them by their process.
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chown, mkdtemp, rm } from 'node:fs/promises';
@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { POSTGRES, REDIS, requirePrograms } from './programs.mjs';
+import { MOTO, requireTool } from './tools.mjs';
 
 const execute = promisify(execFile);
 
@@ -26,6 +27,9 @@ const execute = promisify(execFile);
  * @property {number} [uid]
  * @property {number} [gid]
  */
+
+/** Debian's number for nobody and nogroup, in its folder as anywhere. */
+const NOBODY = 65_534;
 
 /** Nothing that a test stores has to survive a power cut; benches ask for `durable`, PostgreSQL's own defaults. */
 const HASTY = ['fsync=off', 'synchronous_commit=off', 'full_page_writes=off'];
@@ -122,9 +126,46 @@ export async function startPrivateRedis() {
 }
 
 /**
+ * The S3 server that S3_ENDPOINT names, else a new one.
+ * @returns {Promise<Server>}
+ */
+export async function startS3() {
+  const external = process.env['S3_ENDPOINT'];
+  if (external) return { url: external, stop: async () => {} };
+  return startPrivateS3();
+}
+
+/**
+ * An S3 server of the caller's own, for path-style addresses and any credentials; taken down, it forgets everything.
+ *
+ * It is moto, which keeps `If-None-Match` on PutObject and on CompleteMultipartUpload (also when both race), the least
+ * size and the ETags of parts, ranges, and every key of S3. It looks at no signature, credentials or checksum that a
+ * request carries (it stores what came), and completes an upload twice: for these, `npm run test:s3`.
+ * @returns {Promise<PrivateServer>}
+ */
+export async function startPrivateS3() {
+  const { root, invoke } = await requireTool(MOTO);
+  const account = root === '' ? {} : { uid: NOBODY, gid: NOBODY };
+  const directory = await temporaryDirectory('s3', account, root === '' ? tmpdir() : join(root, 'tmp'));
+  return onFreePort(directory, async (port) => {
+    const { env = process.env, ...invocation } = invoke('moto_server', ['-H', '127.0.0.1', '-p', String(port)]);
+    return {
+      ...invocation,
+      // Large objects lie in its temporary files.
+      env: { ...env, TMPDIR: directory.slice(root.length) },
+      account: {},
+      ready: 'Running on http',
+      stopSignal: 'SIGKILL',
+      url: `http://127.0.0.1:${port}`,
+    };
+  });
+}
+
+/**
  * @typedef {object} Launch
  * @property {string} command
  * @property {string[]} args
+ * @property {NodeJS.ProcessEnv} [env]
  * @property {Account} account
  * @property {string} ready the output that says it accepts connections
  * @property {NodeJS.Signals} stopSignal
@@ -168,8 +209,8 @@ async function onFreePort(directory, plan) {
  * @param {string} directory
  * @returns {Promise<(signal: NodeJS.Signals) => Promise<void>>} ends it, if it has not ended
  */
-async function launchServer({ command, args, account, ready }, directory) {
-  const server = spawn(command, args, { ...account, cwd: directory, stdio: ['ignore', 'pipe', 'pipe'] });
+async function launchServer({ command, args, env, account, ready }, directory) {
+  const server = spawn(command, args, { ...account, env, cwd: directory, stdio: ['ignore', 'pipe', 'pipe'] });
   const ended = once(server, 'exit');
   /** @type {string[]} */
   const output = [];
@@ -207,9 +248,10 @@ async function unprivilegedAccount() {
 /**
  * @param {string} name
  * @param {Account} account
+ * @param {string} [parent]
  */
-async function temporaryDirectory(name, { uid, gid }) {
-  const directory = await mkdtemp(join(tmpdir(), `flowstone-${name}-`));
+async function temporaryDirectory(name, { uid, gid }, parent = tmpdir()) {
+  const directory = await mkdtemp(join(parent, `flowstone-${name}-`));
   if (uid !== undefined && gid !== undefined) await chown(directory, uid, gid);
   return directory;
 }

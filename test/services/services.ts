@@ -1,4 +1,4 @@
-// Where tests and benches get a PostgreSQL database or a Redis server; the broker beside this file starts them.
+// Where tests and benches get a PostgreSQL database, a Redis or an S3 server; the broker beside this file starts them.
 import { randomBytes } from 'node:crypto';
 import { Client } from 'pg';
 
@@ -24,6 +24,11 @@ export function redisUrl(): Promise<string> {
   return serviceUrl('redis');
 }
 
+/** URL of an S3 server, shared by all tests of the run: `buckets.ts` makes buckets on it. Starts it if need be. */
+export function s3Url(): Promise<string> {
+  return serviceUrl('s3');
+}
+
 async function administer(server: string, sql: string): Promise<void> {
   const client = new Client({ connectionString: server });
   await client.connect();
@@ -34,7 +39,7 @@ async function administer(server: string, sql: string): Promise<void> {
   }
 }
 
-async function serviceUrl(service: 'postgres' | 'redis'): Promise<string> {
+async function serviceUrl(service: 'postgres' | 'redis' | 's3'): Promise<string> {
   const broker = process.env['FLOWSTONE_TEST_SERVICES'];
   if (broker === undefined) throw new Error('No services: run this through jest or "npm run bench".');
   const response = await fetch(`${broker}/${service}`);
