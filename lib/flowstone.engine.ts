@@ -104,7 +104,10 @@ export class FlowStoneEngine {
     this.#outage = new LedgerOutage(this.#logger);
     this.registry = new AssetRegistry(assets);
     this.catalogue = new Catalogue(this.registry, () => this.membership.current);
-    this.values = new ValueStore(this.registry, this.catalogue, io, options);
+    this.values = new ValueStore(this.registry, this.catalogue, io, options, async ({ id, epoch }) => {
+      const lost = await ledger.collection.unreachable([{ materialization: id, epoch }]);
+      return lost.length === 0;
+    });
     const lostValue: LostValue = (value) => this.values.lost(value);
     this.facts = new LedgerFacts(ledger, lostValue, (entries) => this.waits.ofEntries(entries));
     this.moments = new PartitionMoments(ledger, this.registry, this.catalogue, options.config);
@@ -129,7 +132,8 @@ export class FlowStoneEngine {
       ledger,
       pulse,
       loader: this.values,
-      store: (definition, claim, value, signal) => this.values.store(definition, claim, value, signal),
+      store: (definition, claim, slice, value, signal) => this.values.store(definition, claim, slice, value, signal),
+      commit: (claim, outcome, value) => this.coordinator.commit(claim, outcome, value),
       resourcesOf: ({ key }) => this.registry.require(key).resources,
       loggerOf,
       progress: ({ run, id, asset, partition }, done, total) =>

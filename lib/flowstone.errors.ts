@@ -69,6 +69,7 @@ export const ERROR_CATALOGUE = {
   FLOWSTONE_RUN_NOT_FOUND: request,
   FLOWSTONE_RUN_WAIT_TIMEOUT: request,
   FLOWSTONE_INPUT_KEY_UNKNOWN: userCode,
+  FLOWSTONE_INPUT_KEEPS_CHANGING: permanentInfrastructure,
   FLOWSTONE_INPUT_MISSING: request,
   FLOWSTONE_INPUT_WITHOUT_VALUE: declaration,
   FLOWSTONE_EXECUTE_FAILED: retryableUserCode,
@@ -79,6 +80,7 @@ export const ERROR_CATALOGUE = {
   // io
   FLOWSTONE_IO_VALUE_NOT_FOUND: permanentInfrastructure,
   FLOWSTONE_IO_VERSION_NOT_KEPT: request,
+  FLOWSTONE_IO_VALUE_MOVED: infrastructure,
   FLOWSTONE_IO_VALUE_CORRUPT: permanentInfrastructure,
   FLOWSTONE_IO_VALUE_UNSUPPORTED: userCode,
   FLOWSTONE_IO_PATH_REFUSED: permanentInfrastructure,

@@ -57,7 +57,7 @@ export class FlowStoneLifecycle
       const assets = checkDeclarations(this.explorer.explore(), {
         names: io.names,
         default: this.options.io,
-        keepsHeadOnly: (name) => io.require(name).versions === 'head',
+        keepsHeadOnly: (name, options) => io.keepsHeadOnly(name, options),
         optionProblems: (name, options) => io.optionProblems(name, options),
         unreachable: (name) => this.options.role !== 'all' && io.require(name) instanceof MemoryIoManager,
       });

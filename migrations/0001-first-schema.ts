@@ -2,6 +2,7 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { MOST_TOLD } from './0001-functions/ending.js';
 import { FUNCTIONS } from './0001-functions/index.js';
+import { VALUE_TABLES } from './0001-value-tables.js';
 
 const TABLES = [
   // One row: which schema this is. Its id tells this ledger from any other (requests inside a host's transaction).
@@ -226,6 +227,7 @@ const TABLES = [
     epoch integer NOT NULL DEFAULT 0,
     attempts integer NOT NULL DEFAULT 0,
     rescues integer NOT NULL DEFAULT 0,
+    repins integer NOT NULL DEFAULT 0,
     forced boolean NOT NULL DEFAULT false,
     cancel_requested boolean NOT NULL DEFAULT false,
     status text NOT NULL,
@@ -339,6 +341,7 @@ const TABLES = [
     retired boolean NOT NULL DEFAULT false,
     PRIMARY KEY (namespace, name, key)
   )`,
+  ...VALUE_TABLES,
   `INSERT INTO installation (schema_version, lowest_version) VALUES (1, 1)`,
 ];
 
@@ -354,7 +357,7 @@ export class FirstSchema0001 implements MigrationInterface {
     await queryRunner.query(
       `DROP FUNCTION places_left, token_due, gate_opens, tokens_left, bound_pools, describe_held, claim_run, insert_running, beat, take_back, hand_back, cancel_run, ask_to_stop, stop_pending, doom_pending, raise_holders, fire_retries`,
     );
-    await queryRunner.query(`DROP TABLE dynamic_partitions, events, timers, collections, superseded, lineage, materializations,
+    await queryRunner.query(`DROP TABLE value_documents, value_slices, dynamic_partitions, events, timers, collections, superseded, lineage, materializations,
       claims, ready, lanes, heads, run_keys, runs, process_definitions, processes, definitions, assets, pools, limits,
       namespaces, installation`);
     await queryRunner.query(`DROP SEQUENCE batches`);

@@ -20,7 +20,7 @@ export interface IoManagers {
   /** The one of an asset that names none. */
   readonly default: string;
   /** Whether the manager of this name keeps only the newest version of a value. */
-  keepsHeadOnly(name: string): boolean;
+  keepsHeadOnly(name: string, options: Readonly<Record<string, unknown>>): boolean;
   /** What is wrong with options for the manager of this name, one sentence each. */
   optionProblems(name: string, options: Readonly<Record<string, unknown>>): readonly string[];
   /** Whether its values cannot be reached from the other processes that this application is meant to have. */
@@ -171,7 +171,7 @@ function checkIo({ declarations, note }: Checked, managers: IoManagers): void {
         "use another I/O manager, or role: 'all' in the only process",
       );
     }
-    if (options.keep !== undefined && managers.keepsHeadOnly(manager)) {
+    if (options.keep !== undefined && managers.keepsHeadOnly(manager, managerOptions)) {
       const problem = `it has the option keep, and I/O manager '${manager}' keeps only the newest version`;
       note(declaration, problem, 'remove keep, or use a manager that keeps versions');
     }

@@ -31,6 +31,15 @@ export function versionNotKept(place: ValuePlace, version: number, policy: strin
   );
 }
 
+/** `FLOWSTONE_IO_VALUE_MOVED`: what is there is another version than the one that was asked for. */
+export function valueMoved(place: ValuePlace): FlowStoneError {
+  return new FlowStoneError(
+    'FLOWSTONE_IO_VALUE_MOVED',
+    `${valueName(place)} was replaced while it was read: its I/O manager keeps only the newest. Load it again.`,
+    { context: contextOf(place) },
+  );
+}
+
 /** `FLOWSTONE_IO_VALUE_CORRUPT`: what is there is not what was stored; `why` completes "cannot be used: ". */
 export function valueCorrupt(place: ValuePlace, why: string, cause?: unknown): FlowStoneError {
   return new FlowStoneError(

@@ -1,5 +1,7 @@
 // What FlowStone asks of whatever stores and loads values. The registry and the managers stand beside it.
 import type { JsonValue } from '../ledger/records.js';
+import type { JoinedValue } from '../ledger/value-database.port.js';
+import type { PartitionWindow } from '../partitions/partition-set.js';
 
 /**
  * Which attempt a value belongs to. A manager makes the location a pure function of it, so that a location is
@@ -16,9 +18,24 @@ export interface ValueAddress {
   readonly options: Readonly<Record<string, unknown>>;
 }
 
+/** A partition, beside its key. */
+export interface PartitionSlice {
+  /** Of a partition of time. */
+  readonly window?: PartitionWindow | undefined;
+  /** The part of the key in each dimension of a scheme of several. */
+  readonly dimensions?: Readonly<Record<string, string>> | undefined;
+}
+
 /** A value about to be stored. When `signal` aborts, `store` rejects with its reason and leaves no value behind. */
 export interface StoreContext extends ValueAddress {
   readonly signal: AbortSignal;
+  /** What the partition is a slice of; nothing for an unpartitioned asset, or where only the key is known. */
+  slice?(): PartitionSlice;
+  /**
+   * Asks the ledger whether this attempt may still commit. Who replaces what others read, where the ledger cannot join,
+   * asks while it holds the lock on that: an attempt that has lost its lease must not undo the work of its successor.
+   */
+  holds?(): Promise<boolean>;
 }
 
 /** Where a value went and what it is; recorded with the materialization. */
@@ -32,7 +49,23 @@ export interface StoredValue {
   /** Number of rows; null where the value is not rows. */
   readonly rows: number | null;
   readonly format?: string;
+  /** The columns of rows, where they are known. */
+  readonly schema?: readonly ValueColumn[];
+  /** Of a value that is written only with its record, in the ledger's own database. */
+  readonly joined?: JoinedValue;
 }
+
+/** A column of stored rows. */
+export interface ValueColumn {
+  readonly name: string;
+  /** In the words of the format or table. */
+  readonly type: string;
+  /** Left out: not known. */
+  readonly nullable?: boolean;
+}
+
+/** `kept`: each stored value stays until deleted. `head`: storing replaces the partition's previous value. */
+export type VersionsOf = 'kept' | 'head';
 
 /** An attempt of which something is stored. */
 export interface StoredAttempt extends Pick<ValueAddress, 'materialization' | 'epoch'> {
@@ -49,6 +82,11 @@ export interface LoadContext {
   readonly options: Readonly<Record<string, unknown>>;
   /** Only these columns of rows are wanted; a manager that cannot read less narrows what it read. */
   readonly columns?: readonly string[];
+  /**
+   * Called before `FLOWSTONE_IO_VALUE_MOVED` is thrown, also amid rows: a value that is kept only while it is the newest
+   * has been replaced. Whoever reads may have code between that catches the error.
+   */
+  readonly moved?: () => void;
 }
 
 /**
@@ -57,8 +95,13 @@ export interface LoadContext {
  * `runIoConformance` of nestjs-flowstone/testing checks an implementation.
  */
 export interface IoManager {
-  /** `kept`: each stored value stays until deleted. `head`: storing replaces the partition's previous value. */
-  readonly versions: 'kept' | 'head';
+  /** Of all values; or by what an asset says, and by where a value lies. */
+  readonly versions:
+    | VersionsOf
+    | {
+        ofOptions(options: Readonly<Record<string, unknown>>): VersionsOf;
+        ofLocation(location: JsonValue): VersionsOf;
+      };
 
   /** Stores any supported value, or rows from an async iterable as they come. Durable once it resolves. */
   store(context: StoreContext, value: unknown): Promise<StoredValue>;

@@ -1,6 +1,7 @@
 // The I/O managers of an application by name.
 import { FlowStoneError } from '../flowstone.errors.js';
 import { didYouMean } from '../graph/did-you-mean.js';
+import type { JsonValue } from '../ledger/records.js';
 import type { IoManager } from './io-manager.port.js';
 
 /** Finds I/O managers by the name that `@Asset({ io })` and recorded heads use, and opens and closes them. */
@@ -31,6 +32,18 @@ export class IoRegistry {
       `there is no I/O manager "${name}"${didYouMean(name, this.names)}. Configured: ${this.names.join(', ') || 'none'}.`,
       { context: { name } },
     );
+  }
+
+  /** Whether what an asset with these options stores replaces what it stored before. */
+  keepsHeadOnly(name: string, options: Readonly<Record<string, unknown>>): boolean {
+    const { versions } = this.require(name);
+    return (typeof versions === 'string' ? versions : versions.ofOptions(options)) === 'head';
+  }
+
+  /** Whether what was stored there is replaced by what is stored next. */
+  isReplaced(name: string, location: JsonValue): boolean {
+    const { versions } = this.require(name);
+    return (typeof versions === 'string' ? versions : versions.ofLocation(location)) === 'head';
   }
 
   /** What is wrong with an asset's options for a manager. Throws `FLOWSTONE_IO_MANAGER_UNKNOWN`. */

@@ -14,6 +14,7 @@ import type {
   RemovedInput,
   RunRecord,
 } from './records.js';
+import type { LedgerValues } from './value-database.port.js';
 import type {
   AssetRegistration,
   CurrentDefinition,
@@ -309,6 +310,9 @@ export interface Ledger {
     readonly waitsFor: readonly number[];
   }>;
   events(filter: { readonly run?: number; readonly asset?: string }, page: PageRequest): Promise<Page<EventRecord>>;
+
+  /** Its database, for values that are committed with their records; a ledger in memory has none. */
+  readonly values?: LedgerValues;
 
   /** By which retention works. Usable once the ledger is open. */
   readonly collection: CollectionLedger;

@@ -57,6 +57,8 @@ export interface Claim {
   readonly attempt: number;
   /** How often infrastructure failed it (lost worker, outage). */
   readonly rescues: number;
+  /** How often an input moved on while it was read, and other versions had to be pinned. */
+  readonly repins: number;
   readonly forced: boolean;
   /** Number of the batch with which it shares its place; null: it has one of its own. */
   readonly batch: number | null;
@@ -88,6 +90,8 @@ export type Outcome =
   | (Fenced & {
       readonly kind: 'success';
       readonly value: ValueRecord | null;
+      /** The value itself as JSON, where it is small and is kept in the ledger's own database. */
+      readonly document?: string | undefined;
       readonly dataVersion: string;
       readonly codeVersion: string | null;
       readonly inputs: string;
@@ -108,6 +112,8 @@ export type Outcome =
     })
   /** Given back untouched (shutdown): ready at once, no attempt used. */
   | (Fenced & { readonly kind: 'handed_back' })
+  /** An input that is kept only while it is the newest moved on: ready at once, to be pinned anew, no attempt used. */
+  | (Fenced & { readonly kind: 'repinned' })
   | (Fenced & { readonly kind: 'cancelled' });
 
 /**

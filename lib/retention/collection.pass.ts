@@ -129,7 +129,7 @@ export class CollectionPass {
   async #delete({ asset, partition, value, replaced }: CondemnedValue): Promise<boolean> {
     if (value?.io == null) return true;
     try {
-      if (replaced && this.io.require(value.io).versions === 'head') return true;
+      if (replaced && this.io.isReplaced(value.io, value.location)) return true;
       await this.options.deleteValue({ asset, partition, value });
       this.#collected.values++;
       return true;

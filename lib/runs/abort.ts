@@ -1,13 +1,14 @@
 // Why an attempt is told to stop, and waiting for code that may not listen.
 import { LONGEST_TIMER } from './alarm.js';
 
-export type AbortKind = 'cancelled' | 'shutdown' | 'lost' | 'timeout';
+export type AbortKind = 'cancelled' | 'shutdown' | 'lost' | 'timeout' | 'moved';
 
 const TEXT: Readonly<Record<AbortKind, string>> = {
   cancelled: 'the run was cancelled',
   shutdown: 'the process shuts down',
   lost: 'the lease was lost: another process may be running this',
   timeout: 'the timeout passed',
+  moved: 'an input was replaced while it was read',
 };
 
 /** Aborts after which nobody waits for the code. */

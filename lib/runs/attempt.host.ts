@@ -1,9 +1,10 @@
 // What attempts are made of: a claim with what it consumes, and what all attempts of a process share.
 import type { AssetContext, BatchContext, BatchItem, BatchResults, ContextLogger } from '../assets/asset.context.js';
 import type { AssetDefinition } from '../assets/asset.definition.js';
-import type { StoredValue } from '../io/io-manager.port.js';
+import type { PartitionSlice, StoredValue } from '../io/io-manager.port.js';
 import type { Ledger } from '../ledger/ledger.port.js';
-import type { Claim } from '../ledger/work.js';
+import type { JoinedWrite } from '../ledger/value-database.port.js';
+import type { Claim, Outcome } from '../ledger/work.js';
 import type { PartitionSet } from '../partitions/partition-set.js';
 import type { Pulse } from './heartbeat/pulse.js';
 import type { PinLoader, PinnedDependency } from './input.loader.js';
@@ -25,9 +26,15 @@ export interface AttemptHost {
   store(
     definition: AssetDefinition,
     claim: Claim,
+    slice: () => PartitionSlice,
     value: unknown,
     signal: AbortSignal,
   ): Promise<StoredValue & { io: string }>;
+  /**
+   * Commits a success together with its value, in the ledger's own database. Resolves also where another attempt or a
+   * cancel won; rejects with what writing the value threw, nothing being recorded then.
+   */
+  commit(claim: Claim, outcome: Outcome, value: JoinedWrite): Promise<void>;
   resourcesOf(definition: AssetDefinition): Readonly<Record<string, unknown>>;
   loggerOf(name: string): ContextLogger;
   progress(claim: Claim, done: number, total: number | undefined): void;

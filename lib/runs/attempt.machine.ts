@@ -16,6 +16,9 @@ export interface RetryRule {
 /** Without a declared policy: one attempt. */
 export const NO_RETRY: RetryRule = { attempts: 1, delay: 0, factor: 1, max: 0, jitter: 0 };
 
+/** So often an attempt begins anew since an input moved on while it was read. */
+export const MOST_REPINS = 5;
+
 /** Infrastructure comes back when it comes back: 1 s, 2 s, ... up to half a minute. */
 const INFRASTRUCTURE: RetryRule = { attempts: RESCUE_CAP + 1, delay: 1000, factor: 2, max: 30_000, jitter: 0.2 };
 

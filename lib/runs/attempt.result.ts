@@ -1,20 +1,22 @@
 // What one attempt tells the ledger: what its code reported, and the outcome that follows from its value or its failure.
 import type { ContextReport } from '../assets/asset.context.js';
-import type { StoredValue } from '../io/io-manager.port.js';
+import { FlowStoneError } from '../flowstone.errors.js';
+import type { PartitionSlice, StoredValue } from '../io/io-manager.port.js';
 import type { Outcome } from '../ledger/work.js';
 import type { JsonObject, ValueRecord } from '../ledger/records.js';
-import { Aborted, type Abort } from './abort.js';
+import { Aborted, type Abort, type AbortKind } from './abort.js';
 import type { AttemptHost, Prepared } from './attempt.host.js';
-import { decideAfterFailure, NO_RETRY } from './attempt.machine.js';
+import { decideAfterFailure, MOST_REPINS, NO_RETRY } from './attempt.machine.js';
 import { crashPoint } from './crash-points.js';
 import type { Finished } from './execution.port.js';
-import { errorRecord, wrapUserError, type FailurePlace } from './failure.js';
+import { errorRecord, placeName, wrapUserError, type FailurePlace } from './failure.js';
 import type { PinnedDependency } from './input.loader.js';
 import { timeoutError } from './timed-out.js';
 
 const NOTHING: readonly number[] = [];
 
-type Stored = StoredValue & { readonly io: string };
+/** A value that was stored, or is to be written with its record, and by which manager. */
+export type Stored = StoredValue & { readonly io: string };
 
 export class AttemptResult {
   /** When user code began; null: it has not. */
@@ -54,7 +56,7 @@ export class AttemptResult {
   /** Stores what user code computed. */
   store(value: unknown, abort: Abort): Promise<Stored> {
     const { claim, definition } = this.prepared;
-    return this.host.store(definition, claim, value, abort.signal);
+    return this.host.store(definition, claim, () => this.#slice(), value, abort.signal);
   }
 
   /** What is told of it once its value is stored; undefined: there was nothing to store. */
@@ -74,6 +76,7 @@ export class AttemptResult {
       id: claim.id,
       epoch: claim.epoch,
       value: record,
+      document: stored?.joined && 'document' in stored.joined ? stored.joined.document : undefined,
       dataVersion: this.#dataVersion ?? stored?.hash ?? String(claim.id),
       codeVersion: definition.codeVersion ?? null,
       inputs,
@@ -87,17 +90,29 @@ export class AttemptResult {
   /** What becomes of it after `thrown`, or after the abort that came before. */
   failure(thrown: unknown, abort: Abort): Pick<Finished, 'outcome' | 'failure'> {
     this.isOver = true;
-    const { id, epoch, attempt, rescues } = this.prepared.claim;
+    const { id, epoch, attempt, rescues, repins } = this.prepared.claim;
     const kind = abort.reason?.kind ?? (thrown instanceof Aborted ? thrown.kind : undefined);
     if (kind === 'cancelled') return { outcome: { kind: 'cancelled', id, epoch } };
     if (kind === 'shutdown' || kind === 'lost') return { outcome: { kind: 'handed_back', id, epoch } };
+    if (kind === 'moved' && repins < MOST_REPINS) return { outcome: { kind: 'repinned', id, epoch } };
     const { timeout, retry: rule = NO_RETRY } = this.prepared.definition;
-    const error = kind === 'timeout' ? timeoutError(this.place, timeout) : wrapUserError(thrown, this.place);
+    const error = this.#errorOf(kind, thrown, timeout);
     const record = errorRecord(error);
     const decision = decideAfterFailure({ error: record, attempt, rescues, rule, random: this.host.random() });
     const failure = { ...this.place, error, retrying: decision.kind === 'retry' };
     if (decision.kind === 'retry') return { failure, outcome: { ...decision, id, epoch, error: record } };
     return { failure, outcome: { kind: 'failed', id, epoch, error: record, startedAt: this.#startedAt } };
+  }
+
+  #errorOf(kind: AbortKind | undefined, thrown: unknown, timeout: number | undefined): FlowStoneError {
+    if (kind === 'timeout') return timeoutError(this.place, timeout);
+    return kind === 'moved' ? keepsChanging(this.place) : wrapUserError(thrown, this.place);
+  }
+
+  /** One that was retired meanwhile has only its key. */
+  #slice(): PartitionSlice {
+    const { partitions, ordinal } = this.prepared;
+    return ordinal < 0 ? {} : { window: partitions.windowAt(ordinal), dimensions: partitions.dimensionsAt(ordinal) };
   }
 
   #told(): JsonObject | null {
@@ -106,6 +121,25 @@ export class AttemptResult {
     const all = { ...this.#metadata, ...(columns && { columns }) };
     return Object.keys(all).length === 0 ? null : (JSON.parse(JSON.stringify(all)) as JsonObject);
   }
+}
+
+/**
+ * Once nobody writes it any more: what was stored to be written with its record has come to its end, whatever became of it.
+ * Never rejects.
+ */
+export async function releaseStored(storing: Promise<Stored>, committing: Promise<void> | undefined): Promise<void> {
+  const [stored] = await Promise.allSettled([storing, committing]);
+  if (stored.status === 'rejected') return;
+  const { joined } = stored.value;
+  if (joined && 'release' in joined) await joined.release();
+}
+
+function keepsChanging(place: FailurePlace): FlowStoneError {
+  return new FlowStoneError(
+    'FLOWSTONE_INPUT_KEEPS_CHANGING',
+    `${placeName(place)} could not be computed: an input was replaced while it was read, ${MOST_REPINS + 1} times. Its I/O manager keeps only the newest version: materialize the input less often, or keep its versions (document mode, files, objects).`,
+    { context: { ...place } },
+  );
 }
 
 function consumedBy(dependencies: readonly PinnedDependency[]): number[] {

@@ -5,7 +5,7 @@ import type { Claim, Outcome } from '../ledger/work.js';
 import { abortAfter, Aborted, type Abort } from './abort.js';
 import { AttemptContext } from './attempt.context.js';
 import type { AttemptHost, Prepared } from './attempt.host.js';
-import { AttemptResult } from './attempt.result.js';
+import { AttemptResult, releaseStored, type Stored } from './attempt.result.js';
 import { crashPoint } from './crash-points.js';
 import type { Ended, Execution, ToExecute } from './execution.port.js';
 import type { Failure } from './failure.js';
@@ -36,8 +36,10 @@ export class Attempt implements Execution {
     const { definition, dependencies, executable } = this.prepared;
     /** How long code that was told to stop is waited for, ms: while inputs are loaded, not at all. */
     const grace = (): number => this.host.cancelGrace;
-    let outcome: Outcome;
+    let outcome: Outcome | undefined;
     let failure: Failure | undefined;
+    let storing: Promise<Stored> | undefined;
+    let committing: Promise<void> | undefined;
     try {
       abort.throwIfAborted();
       const loading = dependencies.length > 0 ? loadInputs(dependencies, this.host.loader, abort) : undefined;
@@ -53,13 +55,20 @@ export class Attempt implements Execution {
       crashPoint('after-execute');
       abort.throwIfAborted();
       // Rows are produced while they are stored: inside the context as well. What is undefined, nobody stores.
-      const storing = value === undefined ? undefined : runInContext(context, () => this.#result.store(value, abort));
-      outcome = this.#result.success(storing && (await abort.over(storing, grace)));
+      storing = value === undefined ? undefined : runInContext(context, () => this.#result.store(value, abort));
+      const stored = storing && (await abort.over(storing, grace));
+      outcome = this.#result.success(stored);
+      if (stored?.joined && 'write' in stored.joined) {
+        committing = this.host.commit(this.claim, outcome, stored.joined);
+        await abort.over(committing, grace);
+        outcome = undefined;
+      }
     } catch (error) {
       ({ outcome, failure } = this.#result.failure(error, abort));
     }
     this.#stopTimer?.();
     over();
+    if (storing && outcome?.kind !== 'success') void releaseStored(storing, committing);
     ended(this.claim, outcome, failure);
   }
 

@@ -5,7 +5,7 @@ import type { Claim, Outcome } from '../ledger/work.js';
 import { Abort, abortAfter } from './abort.js';
 import { partitionOf } from './attempt.context.js';
 import type { AttemptHost, Prepared } from './attempt.host.js';
-import { AttemptResult } from './attempt.result.js';
+import { AttemptResult, releaseStored, type Stored } from './attempt.result.js';
 import { BatchKeys } from './batch.keys.js';
 import { crashPoint } from './crash-points.js';
 import type { Ended, Execution, Finished, ToExecute } from './execution.port.js';
@@ -44,7 +44,8 @@ interface Member {
   readonly prepared: Prepared;
   readonly abort: Abort;
   readonly result: AttemptResult;
-  succeed(outcome: Outcome): void;
+  /** Without an outcome: it is committed. */
+  succeed(outcome: Outcome | undefined): void;
   fail(thrown: unknown): void;
 }
 
@@ -64,11 +65,11 @@ class Batch {
     this.#host = { ...host, random: () => random };
   }
 
-  enter(prepared: Prepared, abort: Abort): Promise<Pick<Finished, 'outcome' | 'failure'>> {
+  enter(prepared: Prepared, abort: Abort): Promise<Partial<Pick<Finished, 'outcome' | 'failure'>>> {
     const { partition } = prepared.claim;
     const result = new AttemptResult(this.#host, prepared);
     const older = this.#open.get(partition);
-    const work = new Promise<Outcome>((succeed, fail) => {
+    const work = new Promise<Outcome | undefined>((succeed, fail) => {
       this.#open.set(partition, { prepared, abort, result, succeed, fail });
     });
     const member = this.#open.get(partition)!;
@@ -116,11 +117,11 @@ class Batch {
     const loaded = new Map<string, Promise<unknown>>();
     let sharing = true;
     const loader: PinLoader = {
-      load: (value, columns) => {
+      load: (value, { columns, moved }) => {
         // What is asked for later, of many partitions one by one, is not kept.
-        if (!sharing) return this.#host.loader.load(value, columns);
+        if (!sharing) return this.#host.loader.load(value, { columns, moved });
         const name = JSON.stringify([value.asset, value.partition, value.value?.location, columns]);
-        const known = loaded.get(name) ?? this.#host.loader.load(value, columns);
+        const known = loaded.get(name) ?? this.#host.loader.load(value, { columns, moved: () => this.#moved() });
         loaded.set(name, known);
         return known;
       },
@@ -198,15 +199,24 @@ class Batch {
   }
 
   async #conclude(member: Member, value: unknown): Promise<void> {
+    let storing: Promise<Stored> | undefined;
+    let committing: Promise<void> | undefined;
     try {
       member.abort.throwIfAborted();
-      const stored = value === undefined ? undefined : await member.result.store(value, member.abort);
-      const outcome = member.result.success(stored);
+      storing = value === undefined ? undefined : member.result.store(value, member.abort);
+      const stored = await storing;
+      let outcome: Outcome | undefined = member.result.success(stored);
+      if (stored?.joined && 'write' in stored.joined) {
+        committing = this.#host.commit(member.prepared.claim, outcome, stored.joined);
+        await committing;
+        outcome = undefined;
+      }
       this.#leave(member);
       member.succeed(outcome);
     } catch (error) {
       this.#fail(member, error);
     }
+    if (storing) void releaseStored(storing, committing);
   }
 
   #context(definition: Prepared['definition'], keys: BatchKeys, count: number): BatchContext {
@@ -234,6 +244,11 @@ class Batch {
         open.get(key)?.result.report(report);
       },
     };
+  }
+
+  /** What several may have read has been replaced meanwhile: none of them can tell what it has seen of it. */
+  #moved(): void {
+    for (const { abort } of [...this.#open.values()]) abort.abort('moved');
   }
 
   #goesOn(partition: string): boolean {

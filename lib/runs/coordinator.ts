@@ -1,7 +1,8 @@
 // The beat of one process: when outcomes go to the ledger and claims come back. What becomes of claims stands in
 // executor.ts, runs to plan in plan.watch.ts, what is due in timer.watch.ts; this file only keeps the loop fed.
 import type { Ledger } from '../ledger/ledger.port.js';
-import type { Beat, Claim, ClaimRequest, DueDeadline, Verdict } from '../ledger/work.js';
+import type { JoinedWrite } from '../ledger/value-database.port.js';
+import type { Beat, Claim, ClaimRequest, DueDeadline, Outcome, Verdict } from '../ledger/work.js';
 import type { Delivery, WorkQueue } from '../queue/queue.port.js';
 import type { AbortKind } from './abort.js';
 import { Alarm } from './alarm.js';
@@ -371,6 +372,19 @@ export class Coordinator {
     }
     // What fails from here on must not settle again what is settled.
     await this.#takeUp(batch, limit, beat);
+  }
+
+  /** See AttemptHost.commit. It is in hand until then, so that its place bounds how much waits here. */
+  async commit(claim: Claim, outcome: Outcome, value: JoinedWrite): Promise<void> {
+    const { values } = this.ledger;
+    if (!values) throw new Error('The value was to join the ledger, which has no database.');
+    const beat = await this.#patiently(() => {
+      crashPoint('before-commit');
+      return values.settle(outcome, (sql) => value.write(sql));
+    });
+    crashPoint('after-commit');
+    await this.#takeUp([{ outcome, run: claim.run, claim }], 0, beat);
+    if (this.#more) void this.#look();
   }
 
   /** What a beat answered. An attempt that is `expired` is left to its timer, one that is `fenced` has nothing to say any more. */

@@ -23,8 +23,11 @@ export interface ToExecute {
   readonly abort: Abort;
 }
 
-/** Hears how an execution ended, and of the failure if that is how. Does not throw. */
-export type Ended = (claim: Claim, outcome: Outcome, failure?: Failure) => void;
+/**
+ * Hears how an execution ended, and of the failure if that is how. Without an outcome: that was committed already, or lost
+ * the race for it. Does not throw.
+ */
+export type Ended = (claim: Claim, outcome: Outcome | undefined, failure?: Failure) => void;
 
 /** An outcome on its way to the ledger, and whose run is to be told of it. */
 export interface Finished {

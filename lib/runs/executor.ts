@@ -235,7 +235,8 @@ export class Executor {
   readonly #ended: Ended = (claim, outcome, failure) => {
     this.#letGo(claim);
     this.host.ended(claim);
-    this.host.finished([{ outcome, run: claim.run, claim, failure }]);
+    if (outcome) this.host.finished([{ outcome, run: claim.run, claim, failure }]);
+    else this.host.calm();
   };
 
   #handBack(claims: readonly Claim[]): void {

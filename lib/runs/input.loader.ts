@@ -32,24 +32,32 @@ export interface PlacedValue {
   readonly value: ValueRecord | null;
 }
 
+/** How a value is loaded. */
+export interface LoadOptions {
+  readonly columns: readonly string[] | undefined;
+  /** Called when the pinned version was replaced while it was read. */
+  readonly moved?: () => void;
+}
+
 /** Loads what a pin points at. */
 export interface PinLoader {
-  load(value: PlacedValue, columns: readonly string[] | undefined): Promise<unknown>;
+  load(value: PlacedValue, options: LoadOptions): Promise<unknown>;
 }
 
 /** The second argument of `execute`, of what is consumed. Single inputs are loaded at once, many lazily. */
 export async function loadInputs(
   dependencies: readonly PinnedDependency[],
   loader: PinLoader,
-  abort: Pick<Abort, 'throwIfAborted'>,
+  abort: Pick<Abort, 'throwIfAborted' | 'abort'>,
 ): Promise<Readonly<Record<string, unknown>>> {
+  const moved = (): void => abort.abort('moved');
   const values = await Promise.all(
     dependencies.map(async ({ dependency, cardinality, pins }): Promise<unknown> => {
       const load = async (pin: Pin): Promise<unknown> => {
         abort.throwIfAborted();
         return loader.load(
           { asset: pin.asset, partition: pin.partition, value: pin.head?.value ?? null },
-          dependency.columns,
+          { columns: dependency.columns, moved },
         );
       };
       if (cardinality === 'many') return partitionedInput(dependency, pins, load);

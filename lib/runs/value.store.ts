@@ -3,13 +3,16 @@ import { contextPartition } from '../assets/asset.context.js';
 import type { AssetDefinition, DeclaredAsset } from '../assets/asset.definition.js';
 import type { AssetRegistry } from '../assets/asset.registry.js';
 import { FlowStoneError } from '../flowstone.errors.js';
-import type { LoadContext, StoredValue } from '../io/io-manager.port.js';
+import type { LoadContext, PartitionSlice, StoredValue } from '../io/io-manager.port.js';
 import type { IoRegistry } from '../io/io.registry.js';
 import type { Claim } from '../ledger/work.js';
 import type { ValueRecord } from '../ledger/records.js';
 import type { Catalogue } from './catalogue.js';
 import { placeName } from './failure.js';
-import type { PinLoader, PlacedValue } from './input.loader.js';
+import type { LoadOptions, PinLoader, PlacedValue } from './input.loader.js';
+
+/** Whether an attempt may still commit, by the ledger. */
+export type StoringHolds = (attempt: Pick<Claim, 'id' | 'epoch'>) => Promise<boolean>;
 
 /** An external asset may know how to fetch its own value. */
 interface LoadsItself {
@@ -22,11 +25,13 @@ export class ValueStore implements PinLoader {
     private readonly catalogue: Catalogue,
     private readonly io: IoRegistry,
     private readonly options: { readonly namespace: string; readonly io: string },
+    private readonly holds: StoringHolds,
   ) {}
 
   async store(
     definition: AssetDefinition,
     claim: Claim,
+    slice: () => PartitionSlice,
     value: unknown,
     signal: AbortSignal,
   ): Promise<StoredValue & { io: string }> {
@@ -39,6 +44,8 @@ export class ValueStore implements PinLoader {
         materialization: claim.id,
         epoch: claim.epoch,
         options: definition.ioOptions,
+        slice,
+        holds: () => this.holds(claim),
         signal,
       },
       value,
@@ -50,12 +57,17 @@ export class ValueStore implements PinLoader {
    * The value a pin points at; of an external asset, what its class's `load(partition)` gives, if it has one.
    * @throws FlowStoneError FLOWSTONE_INPUT_WITHOUT_VALUE for an asset that stores none
    */
-  async load({ asset, partition, value }: PlacedValue, columns?: readonly string[]): Promise<unknown> {
+  async load(
+    { asset, partition, value }: PlacedValue,
+    { columns, moved }: Partial<LoadOptions> = {},
+  ): Promise<unknown> {
     const declared = this.#declared(asset) ?? this.registry.resolve(asset);
     if (value?.io != null) {
-      return this.io
-        .require(value.io)
-        .load({ ...this.#context(asset, declared, partition, value), ...(columns && { columns }) });
+      return this.io.require(value.io).load({
+        ...this.#context(asset, declared, partition, value),
+        ...(columns && { columns }),
+        ...(moved && { moved }),
+      });
     }
     if (declared.external) {
       const instance = this.registry.find(asset)?.instance;
@@ -76,8 +88,8 @@ export class ValueStore implements PinLoader {
   }
 
   /** Whether the manager of a value keeps it only while it is the newest. */
-  keepsHeadOnly({ io }: ValueRecord): boolean {
-    return io !== null && this.io.require(io).versions === 'head';
+  keepsHeadOnly({ io, location }: ValueRecord): boolean {
+    return io !== null && this.io.isReplaced(io, location);
   }
 
   /** Why a recorded value is known to be gone, undefined while it may be there. */

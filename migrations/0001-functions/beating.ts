@@ -9,8 +9,8 @@ import { ENTER } from './lanes.js';
  * or that it may have left to others (`fresh`), the claims, and where others may find something.
  */
 export const BEAT = `CREATE FUNCTION beat(p_namespace integer, p_ids bigint[], p_outcomes json, p_consumers bigint[],
-  p_consumed bigint[], p_process text, p_limit integer, p_assets bytea, p_batched integer[],
-  p_sizes integer[],
+  p_consumed bigint[], p_documented bigint[], p_documents text[], p_process text, p_limit integer, p_assets bytea,
+  p_batched integer[], p_sizes integer[],
   OUT standing json, OUT ended bigint[], OUT released boolean, OUT fresh boolean, OUT claims json, OUT again float8, OUT outdated boolean,
   OUT rings text[])
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
@@ -37,7 +37,7 @@ BEGIN
   IF cardinality(p_ids) > 0 THEN
     WITH outcome AS MATERIALIZED (
       SELECT * FROM json_to_recordset(p_outcomes) AS o (id bigint, epoch integer, status text, attempts integer,
-        rescues integer, delay float8, told text, error jsonb, started_at timestamptz, skip_reason text, joined bigint,
+        rescues integer, repins integer, delay float8, told text, error jsonb, started_at timestamptz, skip_reason text, joined bigint,
         code_version text, data_version text, inputs text, upstreams text, io text, location jsonb, size bigint,
         rows bigint, hash text, metadata jsonb)
     ), changed AS (
@@ -46,6 +46,7 @@ BEGIN
         process = CASE WHEN o.status = 'pending' AND NOT m.cancel_requested THEN NULL ELSE m.process END,
         attempts = m.attempts + o.attempts,
         rescues = m.rescues + o.rescues,
+        repins = m.repins + COALESCE(o.repins, 0),
         error = CASE WHEN o.status = 'pending' THEN COALESCE(o.error, m.error) ELSE o.error END,
         started_at = CASE WHEN o.status = 'pending' THEN NULL ELSE COALESCE(o.started_at, m.started_at) END,
         completed_at = CASE WHEN o.status <> 'pending' OR m.cancel_requested THEN clock_timestamp() END,
@@ -77,6 +78,14 @@ BEGIN
       FROM unnest(p_ids) n (id)
       LEFT JOIN LATERAL (SELECT m.epoch, m.status FROM materializations m WHERE m.id = n.id OFFSET 0) m ON true
       WHERE n.id <> ALL (ARRAY(SELECT x.id FROM unnest(v_moved) x));
+    END IF;
+
+    IF cardinality(p_documented) > 0 THEN
+      INSERT INTO value_documents (namespace, materialization_id, epoch, content)
+      SELECT n.name, m.id, m.epoch, d.content::jsonb
+      FROM unnest(p_documented, p_documents) AS d (id, content)
+      JOIN unnest(v_moved) m ON m.id = d.id AND m.status = 'success'
+      JOIN namespaces n ON n.id = p_namespace;
     END IF;
 
     -- The edges of successes become exactly what they consumed; only the difference is written.

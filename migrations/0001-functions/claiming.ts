@@ -14,7 +14,8 @@ const OF_ROW = {
     head_id: 'm.head_id',
     asset_id: 'm.asset_id',
   },
-  ...{ priority: 'm.priority', epoch: 'm.epoch', attempts: 'm.attempts', rescues: 'm.rescues', forced: 'm.forced' },
+  ...{ priority: 'm.priority', epoch: 'm.epoch', attempts: 'm.attempts', rescues: 'm.rescues', repins: 'm.repins' },
+  ...{ forced: 'm.forced' },
   waited_for: 'm.waited_for',
 };
 const OF_HEAD = {
@@ -114,7 +115,7 @@ ${limited ? ALLOWED : ''}${batched ? BESIDE : ''}    ), judged AS ${batched ? 'M
 ${batched ? IN_BATCHES : ''}    )
     SELECT array_agg(j.place), array_agg(j.head_spot), array_agg(j.id), array_agg(j.holder),
       array_agg(j.spot) FILTER (WHERE j.holder = j.id),
-      array_agg((j.id, j.run_id, j.lane_id, j.asset_id, j.partition, j.priority, j.epoch + 1, j.attempts, j.rescues, j.forced,
+      array_agg((j.id, j.run_id, j.lane_id, j.asset_id, j.partition, j.priority, j.epoch + 1, j.attempts, j.rescues, j.repins, j.forced,
         j.waited_for, j.head, j.invalidated, j.failed, ${batched ? 'j.batch' : 'NULL'})::claim) FILTER (WHERE j.holder = j.id),
       array_agg(j.id) FILTER (WHERE j.holder <> j.id), array_agg(j.holder) FILTER (WHERE j.holder <> j.id),
       -- A lane that had its share may have more${

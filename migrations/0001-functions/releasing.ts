@@ -44,13 +44,13 @@ BEGIN
   END IF;
   IF v_lane IS NOT NULL THEN
     SELECT array_agg(f.id), array_agg(h.spot),
-      array_agg((f.id, f.run_id, f.lane_id, f.asset_id, h.partition, f.priority, f.epoch + 1, f.attempts, f.rescues, f.forced,
+      array_agg((f.id, f.run_id, f.lane_id, f.asset_id, h.partition, f.priority, f.epoch + 1, f.attempts, f.rescues, f.repins, f.forced,
         f.waited_for, h.head, h.invalidated, h.failed, NULL)::claim),
       bool_or(f.asset_id = ANY (p_batched))
     INTO v_ids, v_heads, claimed, v_batched FROM (
       SELECT m.* FROM unnest(v_freed, v_counts) f (id, n)
       CROSS JOIN LATERAL (
-        SELECT m.id, m.run_id, m.lane_id, m.head_id, m.asset_id, m.priority, m.epoch, m.attempts, m.rescues, m.forced,
+        SELECT m.id, m.run_id, m.lane_id, m.head_id, m.asset_id, m.priority, m.epoch, m.attempts, m.rescues, m.repins, m.forced,
           m.waited_for
         FROM materializations m
         WHERE m.id = f.id AND m.blockers = f.n AND m.status = 'pending' AND m.waiting_for IS NULL OFFSET 0) m

@@ -61,7 +61,7 @@ BEGIN
   SELECT r.* INTO run FROM run r;
 
   -- As describe_claims, which would add a quarter to the time of all this: it aggregates.
-  v_claim := (v_id, v_run, v_lane, p_asset, p_partition, p_priority, 1, 0, 0, p_forced, NULL, v_head.materialization_id,
+  v_claim := (v_id, v_run, v_lane, p_asset, p_partition, p_priority, 1, 0, 0, 0, p_forced, NULL, v_head.materialization_id,
     v_head.invalidated, v_head.failed, NULL);
   v_columns := ${toldBy((column) => `json_build_array(v_claim.${column})`)};
   v_runs := ARRAY[v_run];

@@ -11,6 +11,7 @@ export const CLAIM = `CREATE TYPE claim AS (
   epoch integer,
   attempts integer,
   rescues integer,
+  repins integer,
   forced boolean,
   waited_for bigint,
   -- of (asset, partition): the newest version, and what became of it and of attempts since
@@ -31,6 +32,7 @@ const TOLD = [
     'epoch',
     'attempts',
     'rescues',
+    'repins',
     'forced',
     'priority',
     'waited_for',
@@ -85,7 +87,7 @@ export const DESCRIBE_HELD = `CREATE FUNCTION describe_held(p_process text, p_id
 SET search_path FROM CURRENT AS $$
 BEGIN
   RETURN describe_claims(ARRAY(
-    SELECT (m.id, m.run_id, m.lane_id, m.asset_id, h.partition, m.priority, m.epoch, m.attempts, m.rescues, m.forced,
+    SELECT (m.id, m.run_id, m.lane_id, m.asset_id, h.partition, m.priority, m.epoch, m.attempts, m.rescues, m.repins, m.forced,
       m.waited_for, h.materialization_id, h.invalidated, h.failed, k.batch)::claim
     FROM materializations m
     CROSS JOIN LATERAL (SELECT h.* FROM heads h WHERE h.id = m.head_id OFFSET 0) h

@@ -40,6 +40,9 @@ export class MaterializationEntity {
   @Column({ type: 'integer' })
   readonly rescues!: number;
 
+  @Column({ type: 'integer' })
+  readonly repins!: number;
+
   @Column({ type: 'boolean' })
   readonly forced!: boolean;
 

@@ -22,6 +22,7 @@ export interface Row extends Mutable<MaterializationRecord> {
   /** Running: those with the same number share a place. */
   batch: number | null;
   rescues: number;
+  repins: number;
   priority: number;
   /** Upstream rows of the same run that have not ended. */
   blockers: number;
@@ -246,6 +247,7 @@ export class MemoryState {
       epoch: 0,
       attempts: 0,
       rescues: 0,
+      repins: 0,
       process: null,
       waitingFor: null,
       waitedFor: null,
@@ -426,6 +428,7 @@ export class MemoryState {
       epoch: row.epoch,
       attempt: row.attempts + 1,
       rescues: row.rescues,
+      repins: row.repins,
       forced: row.forced,
       batch: row.batch,
       forceMaxAge: run.request.forceMaxAge,

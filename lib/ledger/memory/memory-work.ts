@@ -109,6 +109,9 @@ function apply(state: MemoryState, row: Row, outcome: Outcome): number[] {
       return state.end(row, 'cancelled');
     case 'handed_back':
       return state.handBack(row);
+    case 'repinned':
+      row.repins++;
+      return state.handBack(row);
     case 'retry':
       if (row.cancelRequested) return state.end(row, 'cancelled');
       if (outcome.infrastructure) row.rescues++;

@@ -4,8 +4,8 @@ import { FlowStoneError } from '../../flowstone.errors.js';
 import type { Beat, Claim, ClaimRequest, Outcome, Verdict } from '../work.js';
 import type { ErrorRecord } from '../records.js';
 import type { Claims } from './claims.js';
-import type { Database } from './database.js';
-import { isInDoubt, isOutage } from './failures.js';
+import type { Database, Sql, Transaction } from './database.js';
+import { isInDoubt, isOutage, isRepeatable } from './failures.js';
 import type { ClaimColumns } from './rows.js';
 import { BEAT } from './statements/claiming.js';
 import { json, numbers, storable } from './values.js';
@@ -36,6 +36,20 @@ const NOTHING: Beat = {
 
 const NO_ASSETS = Buffer.alloc(0);
 
+/** Ends a transaction in which an outcome was not written. */
+class NotMoved extends Error {
+  constructor(readonly beat: Beat) {
+    super('The outcome was not written.');
+  }
+}
+
+/** What `write` threw: none of the ledger's failures. */
+class WriteFailed extends Error {
+  constructor(cause: unknown) {
+    super('The value was not written.', { cause });
+  }
+}
+
 export class Beats {
   // Attempts whose commit was sent and never answered, by id the newest epoch: until it is known, `fenced` would be a guess.
   readonly #inDoubt = new Map<number, number>();
@@ -63,6 +77,34 @@ export class Beats {
     return beat;
   }
 
+  /**
+   * See LedgerValues.settle. @param write begins the transaction. What is not committed is undone with it; so is what was
+   * written once more after a commit that lost its answer: a newer value may have taken its place since.
+   */
+  async joined(outcome: Outcome, write: (sql: Transaction) => Promise<void>): Promise<Beat> {
+    try {
+      return await this.#settling([outcome], undefined, () => this.#joined(outcome, write));
+    } catch (error) {
+      throw error instanceof WriteFailed ? error.cause : error;
+    }
+  }
+
+  async #joined(outcome: Outcome, write: (sql: Transaction) => Promise<void>): Promise<Beat> {
+    try {
+      return await this.database.transaction(async (sql) => {
+        await write(sql).catch((error: unknown) => {
+          throw isOutage(error) || isRepeatable(error) ? error : new WriteFailed(error);
+        });
+        const { moved, ...beat } = await this.#exchange(sql, [outcome], undefined);
+        if (!moved) throw new NotMoved(beat);
+        return beat;
+      });
+    } catch (error) {
+      if (error instanceof NotMoved) return error.beat;
+      throw error;
+    }
+  }
+
   /** Comes after the settling: once found, claims are known, and an outage must not keep them from the caller. */
   async #foundAgain(process: string): Promise<readonly Claim[]> {
     try {
@@ -74,9 +116,13 @@ export class Beats {
     }
   }
 
-  async #settling(outcomes: readonly Outcome[], request: ClaimRequest | undefined): Promise<Beat> {
+  async #settling(
+    outcomes: readonly Outcome[],
+    request: ClaimRequest | undefined,
+    exchange = () => this.#beat(outcomes, request),
+  ): Promise<Beat> {
     try {
-      const beat = await this.#beat(outcomes, request);
+      const beat = await exchange();
       // What is expired is held still: forgotten, it would be taken for a claim that nobody knows, and run again.
       const held = new Set<number>();
       outcomes.forEach(({ id }, index) => beat.verdicts[index] === 'expired' && held.add(id));
@@ -89,7 +135,8 @@ export class Beats {
       if (isInDoubt(error)) {
         for (const { id, epoch } of outcomes) this.#inDoubt.set(id, Math.max(epoch, this.#inDoubt.get(id) ?? 0));
       }
-      if (error instanceof FlowStoneError || isOutage(error) || outcomes.length === 0) throw error;
+      const passes = error instanceof FlowStoneError || error instanceof WriteFailed || isOutage(error);
+      if (passes || outcomes.length === 0) throw error;
       const settled = await (outcomes.length > 1 ? this.#oneByOne(outcomes) : this.#refuse(outcomes[0]!, error));
       // Nothing was claimed: to be asked for again.
       return { ...settled, released: settled.released || request !== undefined };
@@ -127,6 +174,15 @@ export class Beats {
   }
 
   async #beat(outcomes: readonly Outcome[], request: ClaimRequest | undefined): Promise<Beat> {
+    return this.#exchange(this.database, outcomes, request);
+  }
+
+  /** `moved`: whether all outcomes were written by this statement. */
+  async #exchange(
+    sql: Sql,
+    outcomes: readonly Outcome[],
+    request: ClaimRequest | undefined,
+  ): Promise<Beat & { readonly moved: boolean }> {
     // Of one materialization the newest attempt's, since no other can be current; of one attempt the first.
     const first = new Map<number, Outcome>();
     for (const outcome of outcomes) {
@@ -137,6 +193,8 @@ export class Beats {
     const rows: OutcomeColumns[] = [];
     const consumers: number[] = [];
     const consumed: number[] = [];
+    const documented: number[] = [];
+    const documents: string[] = [];
     for (const outcome of first.values()) {
       ids.push(outcome.id);
       rows.push(columnsOf(outcome));
@@ -145,11 +203,15 @@ export class Beats {
         consumers.push(outcome.id);
         consumed.push(id);
       }
+      if (outcome.document === undefined) continue;
+      documented.push(outcome.id);
+      documents.push(outcome.document);
     }
     const assets = request ? await this.claims.assets.bits(this.database, request.assets) : NO_ASSETS;
     const batched = request && (await this.claims.batched(this.database, request));
-    const [row] = await this.database.rows<BeatRow>(BEAT, [
+    const [row] = await sql.rows<BeatRow>(BEAT, [
       ...[this.namespace, numbers(ids), json(rows), numbers(consumers), numbers(consumed)],
+      ...[numbers(documented), documents],
       ...[request?.process ?? '', request?.limit ?? 0, assets, batched?.assets ?? null, batched?.sizes ?? null],
     ]);
     const { standing, ended: endedRuns, released, fresh, claims: claimed, again, outdated, rings } = row!;
@@ -158,7 +220,8 @@ export class Beats {
       first.get(outcome.id) === outcome ? (verdictOf.get(outcome.id) ?? 'committed') : 'fenced',
     );
     const claims = await this.claims.records(this.database, claimed);
-    return { verdicts, endedRuns, released, fresh, claims, again, outdated: outdated === true, rings };
+    const moved = standing === null;
+    return { verdicts, endedRuns, released, fresh, claims, again, outdated: outdated === true, rings, moved };
   }
 
   /** What was not written is fenced; or past its deadline; or was written by a commit that lost its answer. */
@@ -224,6 +287,8 @@ function columnsOf(outcome: Outcome): OutcomeColumns {
     }
     case 'handed_back':
       return { id, epoch, status: 'pending', attempts: 0, rescues: 0 };
+    case 'repinned':
+      return { id, epoch, status: 'pending', attempts: 0, rescues: 0, repins: 1 };
     case 'cancelled':
       return { id, epoch, status: 'cancelled', attempts: 0, rescues: 0 };
   }

@@ -6,9 +6,10 @@ import { setImmediate as breath } from 'node:timers/promises';
 import type { PoolClient } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import type { EntityManager, QueryRunner } from 'typeorm';
+import type { ValueSql } from '../value-database.port.js';
 import { isOutage, isRepeatable, unavailable } from './failures.js';
 import { inSchema, type Statement } from './statement.js';
-import { LEDGER_TYPES } from './values.js';
+import { LEDGER_TYPES, TEXT_TYPES } from './values.js';
 
 /** Runs statements on one connection, or joins somebody's transaction. */
 export interface Sql {
@@ -22,6 +23,8 @@ export interface Transaction extends Sql {
    * server works on those before them; where that throws, so does the COPY.
    */
   copy(statement: Statement, rows: Iterable<string>): Promise<void>;
+  /** What `fn` asks of tables that are not ours: planned as the server would, told in text. */
+  values<T>(fn: (sql: ValueSql) => Promise<T>): Promise<T>;
 }
 
 /** A lent connection. */
@@ -56,6 +59,16 @@ const SETTINGS: Readonly<Record<string, string>> = {
 
 /** A server that does not answer for so long is gone, ms: beyond the statement_timeout above. */
 export const LONGEST_SILENCE = 90_000;
+
+// For tables that are not ours: what the host has set for them, and one text for one value.
+const VALUE_SETTINGS = [
+  ...['enable_seqscan', 'enable_bitmapscan', 'enable_nestloop', 'jit', 'plan_cache_mode'].map(
+    (name) => `SET LOCAL ${name} TO DEFAULT`,
+  ),
+  ...["datestyle TO 'ISO'", "timezone TO 'UTC'", 'extra_float_digits TO 1', "bytea_output TO 'hex'"].map(
+    (setting) => `SET LOCAL ${setting}`,
+  ),
+].join('; ');
 
 /** The settings for the session of a connection, or for the open transaction only. */
 function settings(transaction: boolean): string {
@@ -119,6 +132,7 @@ export class Database implements Sql {
         return (await client.query({ text, values: [...values], types: LEDGER_TYPES })).rows as R[];
       },
       copy: async (statement, rows) => this.#copy(await connect(), statement, rows),
+      values: async (fn) => this.#values(await connect(), fn),
     };
   }
 
@@ -197,7 +211,21 @@ export class Database implements Sql {
         return (await this.#answer(client.query(query))).rows as R[];
       },
       copy: (statement, rows) => this.#answer(this.#copy(client, statement, rows)),
+      values: (fn) => this.#values(client, fn),
     };
+  }
+
+  async #values<T>(client: PoolClient, fn: (sql: ValueSql) => Promise<T>): Promise<T> {
+    await this.#answer(client.query(VALUE_SETTINGS));
+    const result = await fn({
+      rows: async (text, values = []) => {
+        const query = { text, values: [...values], rowMode: 'array' as const, types: TEXT_TYPES };
+        return (await this.#answer(client.query(query))).rows as (string | null)[][];
+      },
+      copy: (text, pieces) => this.#answer(pipeline(pieces, client.query(copyFrom(text)))),
+    });
+    await this.#answer(client.query(settings(true)));
+    return result;
   }
 
   /**

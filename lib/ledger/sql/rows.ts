@@ -97,6 +97,7 @@ export interface ClaimColumns {
     readonly epoch: readonly number[];
     readonly attempts: readonly number[];
     readonly rescues: readonly number[];
+    readonly repins: readonly number[];
     readonly forced: readonly boolean[];
     readonly priority: readonly number[];
     readonly waited_for: readonly (number | null)[];
@@ -217,6 +218,7 @@ export function claimRecords(claims: ClaimColumns, keyOf: (asset: number) => str
       epoch: columns.epoch[at]!,
       attempt: columns.attempts[at]! + 1,
       rescues: columns.rescues[at]!,
+      repins: columns.repins[at]!,
       forced: columns.forced[at]!,
       batch: columns.batch[at]!,
       forceMaxAge: run.force_max_age,

@@ -5,6 +5,7 @@ import { FlowStoneError } from '../../flowstone.errors.js';
 import type { CollectionLedger } from '../collection.port.js';
 import type { Ledger, PageRequest, Transactional } from '../ledger.port.js';
 import type { Renewal, TakenBack } from '../registrations.js';
+import type { LedgerValues } from '../value-database.port.js';
 import type { Beat, Claim, Claimant, ClaimRequest, Outcome, PlanningClaim, PlanRows, Settled } from '../work.js';
 import type { ErrorRecord } from '../records.js';
 import { Acts } from './acts.js';
@@ -22,6 +23,7 @@ import { migrateLedger, readInstallation, requireUsable } from './schema.js';
 import { steady } from './steady-pool.js';
 import { NAMESPACE } from './statements/registering.js';
 import { CLOCK } from './statements/timing.js';
+import { ValueTransactions } from './value-transactions.js';
 
 /** What a SQL ledger is made of. */
 export interface SqlLedgerOptions {
@@ -53,12 +55,16 @@ interface Opened {
   readonly reads: Reads;
 }
 
+/** So many of the connections may be busy with values. */
+const MOST_VALUE_TRANSACTIONS = 4;
+
 const SCHEMA_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,39}$/;
 
 export class SqlLedger implements Ledger {
   readonly durable = true;
   readonly #options: SqlLedgerOptions;
   readonly #database: Database;
+  readonly values: LedgerValues;
   #opened: Opened | undefined;
 
   /** Connects to nothing yet. FLOWSTONE_OPTIONS_INVALID: the schema's name is no plain identifier. */
@@ -73,6 +79,13 @@ export class SqlLedger implements Ledger {
     }
     this.#options = options;
     this.#database = new Database(dataSource, schema, own, longestSilence);
+    const transactions = new ValueTransactions(this.#database, MOST_VALUE_TRANSACTIONS);
+    this.values = {
+      schema,
+      transaction: (fn) => transactions.transaction(fn),
+      settle: (outcome, write) =>
+        transactions.limited(() => this.#open.beats.joined(outcome, (sql) => sql.values(write))),
+    };
   }
 
   async open(): Promise<void> {

@@ -20,6 +20,11 @@ export const LEDGER_TYPES: CustomTypesConfig = {
   getTypeParser: ((oid: number) => PARSERS.get(oid) ?? asIs) as CustomTypesConfig['getTypeParser'],
 };
 
+/** Values of any type as PostgreSQL's text. */
+export const TEXT_TYPES: CustomTypesConfig = {
+  getTypeParser: (() => asIs) as CustomTypesConfig['getTypeParser'],
+};
+
 // NUL and lone surrogates are valid in JavaScript and JSON, but not in PostgreSQL's text.
 const UNSTORABLE = /[\0\p{Surrogate}]/gu;
 const MAYBE_UNSTORABLE = /\\u(?:0000|d[89a-f])/i;

@@ -4,13 +4,13 @@ import { statement } from '../statement.js';
 
 /**
  * Purpose: outcomes are committed and ready work is claimed, in one transaction (function `beat`).
- * Values: namespace, ids and outcomes (json), what successes consumed as two arrays (consumer, consumed), process,
- * limit, assets as bits, ids and sizes of assets in batches (null: none).
+ * Values: namespace, ids and outcomes (json), what successes consumed as two arrays (consumer, consumed), their small
+ * values likewise (materialization, JSON), process, limit, assets as bits, ids and sizes of assets in batches (null: none).
  */
 export const BEAT = statement(
   'beat',
   `SELECT b.standing, b.ended, b.released, b.fresh, b.claims, b.again, b.outdated, array_to_json(b.rings) AS rings FROM fs.beat($1, $2::bigint[], $3::json, $4::bigint[], $5::bigint[],
-    $6, $7, $8::bytea, $9::integer[], $10::integer[]) b`,
+    $6::bigint[], $7::text[], $8, $9, $10::bytea, $11::integer[], $12::integer[]) b`,
 );
 
 /**

@@ -1,0 +1,44 @@
+// SQL of I/O managers on a database: the ledger's own, where it joins the commit of records, or another one. What they
+// write there stands in lib/io/managers/postgres.
+import type { Beat, Outcome } from './work.js';
+
+/** Statements on one connection, within a transaction. Names in them are the manager's business. */
+export interface ValueSql {
+  /** Rows as arrays of PostgreSQL's text format, by column. Dates are ISO, in UTC; floats in full; bytea in hex. */
+  rows(text: string, values?: readonly unknown[]): Promise<readonly (readonly (string | null)[])[]>;
+  /** Sends rows in PostgreSQL's text format, in pieces of whole rows, to a COPY ... FROM STDIN. */
+  copy(text: string, pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<void>;
+}
+
+export interface ValueDatabase {
+  /** Where the tables are that say which rows belong to which value: `value_slices` and `value_documents`. */
+  readonly schema: string;
+  /**
+   * The statements of `fn`, all or nothing; a deadlock repeats it, so `fn` must have no other effects. An outage is
+   * FLOWSTONE_LEDGER_UNAVAILABLE, with `inDoubt` in its context where the commit may have happened. At most a few
+   * transactions at once, so that the ledger's own statements find a connection.
+   */
+  transaction<T>(fn: (sql: ValueSql) => Promise<T>): Promise<T>;
+}
+
+/** The ledger's own database. */
+export interface LedgerValues extends ValueDatabase {
+  /**
+   * Commits an outcome, and all that follows from it, in a transaction that `write` begins: both or neither. What is not
+   * `committed` has undone what was written. An error of `write` passes unchanged; nothing is recorded then.
+   */
+  settle(outcome: Outcome, write: (sql: ValueSql) => Promise<void>): Promise<Beat>;
+}
+
+/**
+ * How a value in the ledger's own database gets there: with the record of its materialization, or not at all. A small
+ * document goes with others, in `value_documents` as part 0 of its attempt; all else in a transaction of its own.
+ */
+export type JoinedValue = { readonly document: string } | JoinedWrite;
+
+export interface JoinedWrite {
+  /** Writes the value, in the transaction that commits its record. May be called again, where that is repeated. */
+  write(sql: ValueSql): Promise<void>;
+  /** Called once, when the attempt is over, whatever became of it. Never throws. */
+  release(): Promise<void>;
+}
