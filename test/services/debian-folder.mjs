@@ -32,12 +32,14 @@ export async function requireDebianFolder(packages) {
   process.stderr.write(`Installing ${packages.join(', ')} of Debian ${SUITE} into ${folder} ...\n`);
   await mkdir(place, { recursive: true });
   await installDebianPackages(['mmdebstrap', 'debian-archive-keyring']);
-  const making = ['--mode=root', '--variant=essential', '--format=directory', ...(await aptOptions())];
+  // Nothing is mounted, so that nothing stays mounted when it is killed.
+  const making = ['--mode=root', '--skip=chroot/mount', '--variant=essential', '--format=directory', '--quiet'];
   const source = [SUITE, `${folder}.partial`, ...(await debianMirror())];
   // The lock ends with whoever holds it, and what stands under the final name is whole.
   const script = `[ -d "$0" ] && exit; rm -rf --one-file-system "$0.partial"; mmdebstrap "$@" && mv -T "$0.partial" "$0"`;
   const wanted = `--include=${packages.join()}`;
-  await execute('flock', [`${folder}.lock`, 'sh', '-c', script, folder, '--quiet', ...making, wanted, ...source], {
+  const options = [...making, ...(await aptOptions()), wanted];
+  await execute('flock', [`${folder}.lock`, 'sh', '-c', script, folder, ...options, ...source], {
     maxBuffer: 64 * 1024 * 1024,
   });
   return folder;

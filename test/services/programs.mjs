@@ -1,6 +1,7 @@
 // Finds the server programs that tests need, and installs Debian's packages where it may; starts nothing.
 import { execFile } from 'node:child_process';
 import { access, constants, readdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -103,13 +104,16 @@ export async function reasonNotToInstall() {
 
 /** @param {readonly string[]} packages */
 export async function installDebianPackages(packages) {
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  await execute('apt-get', ['update', '-qq'], { env });
   // Only the programs are wanted: a package must neither start a server nor create a cluster.
-  await execute('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages], {
-    env: { ...env, RUNLEVEL: '1' },
-    maxBuffer: 64 * 1024 * 1024,
-  });
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
+  // One test run after another: apt-get does not wait for another one, but fails.
+  const aptGet = async (/** @type {readonly string[]} */ args) =>
+    execute('flock', [join(tmpdir(), 'flowstone-apt.lock'), 'apt-get', '-qq', ...args], {
+      env,
+      maxBuffer: 64 * 1024 * 1024,
+    });
+  await aptGet(['update']);
+  await aptGet(['install', '-y', '--no-install-recommends', ...packages]);
 }
 
 /** @param {string} file */
