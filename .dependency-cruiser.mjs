@@ -72,6 +72,12 @@ const rules = [
     to: { path: 'node_modules/(bull|@nestjs/bull|ioredis)' },
   },
   {
+    name: 's3-only-in-its-store',
+    comment: 'An optional peer: what is published must compile and load without it.',
+    from: { path: '^(lib|migrations)/', pathNot: '^lib/io/blobs/s3/' },
+    to: { path: 'node_modules/(@aws-sdk|@smithy)' },
+  },
+  {
     name: 'ports-know-no-implementation',
     from: { path: '^lib/([^/]+)/[^/]+\\.port\\.ts$' },
     to: { path: '^lib/$1/[^/]+/' },

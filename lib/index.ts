@@ -81,7 +81,10 @@ export type { PartitionKeyInput } from './partitions/partition-key.js';
 export type { PartitionSet, PartitionWindow } from './partitions/partition-set.js';
 
 // Values
-export type { FileFormat, FilesystemValueOptions } from './io/managers/filesystem.io-manager.js';
+export type { FileFormat } from './io/formats/plain.formats.js';
+export type { FilesystemValueOptions } from './io/managers/filesystem.io-manager.js';
+export type { S3ClientLike, S3Credentials, S3Options } from './io/blobs/s3/s3.options.js';
+export { S3IoManager, type S3ValueOptions } from './io/managers/s3.io-manager.js';
 export type {
   IoManager,
   LoadContext,

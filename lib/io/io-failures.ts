@@ -49,9 +49,16 @@ export function valueCorrupt(place: ValuePlace, why: string, cause?: unknown): F
   );
 }
 
-/** `FLOWSTONE_IO_FAILED`: the storage did not do what was asked (`verb`: store, load, delete). */
-export function ioFailed(place: ValuePlace, verb: string, cause: unknown): FlowStoneError {
-  const reason = types.isNativeError(cause) ? cause.message : String(cause);
+/**
+ * `FLOWSTONE_IO_FAILED`: the storage did not do what was asked (`verb`: store, load, delete). `reason` completes
+ * "cannot store it: ", if there is more to say than the cause does.
+ */
+export function ioFailed(
+  place: ValuePlace,
+  verb: string,
+  cause: unknown,
+  reason = types.isNativeError(cause) ? cause.message : String(cause),
+): FlowStoneError {
   return new FlowStoneError('FLOWSTONE_IO_FAILED', `cannot ${verb} ${valueName(place)}: ${reason}`, {
     context: contextOf(place),
     cause,

@@ -55,15 +55,15 @@ describe('any key as a path', () => {
     const seen = new Map<string, string>();
     const check = (text: string) => {
       const segment = pathSegment(text);
-      const path = valuePath(
-        { namespace: text, asset: text, partition: text, materialization: 1, epoch: 1, options: {} },
-        'json',
-      );
+      const address = { namespace: text, asset: text, partition: text, materialization: 1, epoch: 1, options: {} };
+      const path = valuePath(address, 'json');
+      const templated = valuePath(address, 'json', 'all/{asset}/day={partition}');
       const known = seen.get(segment);
       const wrong =
         !resolve(root, path).startsWith(root + sep) ||
         path.split('/').length !== 4 ||
         isAbsolute(path) ||
+        templated !== `${segment}/all/${segment}/day=${segment}/1-1.json` ||
         !/^[\x21-\x7e]{1,200}$/.test(segment) ||
         /[\\/:*?"<>|]|^\.|\.$|^_$|^(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)/i.test(segment) ||
         (known !== undefined && known !== text) ||

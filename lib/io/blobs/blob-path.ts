@@ -2,7 +2,7 @@
 //
 //   <namespace>/<asset>/<partition>/<materialization>-<epoch>.<extension>
 //
-// A segment is the key itself where that is safe. Any other byte is `%` and two hex digits, half a surrogate pair
+// What is between the namespace and the attempt may follow another template (path-template.ts). A segment is the key itself where that is safe. Any other byte is `%` and two hex digits, half a surrogate pair
 // `%u` and four; the empty key is `%`, no partition `_` (and the key `_` is `%5F`). So different keys have different
 // segments and none is hidden, `.`, `..` or a device name. What would be longer than a file system allows is cut and
 // ends in `%-` and the SHA-256 of the whole key.
@@ -10,16 +10,25 @@ import { createHash } from 'node:crypto';
 import type { StoredAttempt, ValueAddress } from '../io-manager.port.js';
 
 const WHOLE = '_';
-const SEGMENT_LIMIT = 200;
+/** Longest segment, in characters, which are bytes. */
+export const SEGMENT_LIMIT = 200;
 const UNSAFE = /[^A-Za-z0-9_.,=@+-]/gu;
 // A first or last dot hides a name or is lost on some systems; device names are files everywhere on Windows.
 const UNSAFE_EDGE = /^\.|\.$|^_$|^(?:con|prn|aux|nul|com\d|lpt\d)(?=\.|$)/gi;
 
-/** The path of a value relative to the root, with `/`. */
-export function valuePath(address: ValueAddress, extension: string): string {
+/** Where the values of an asset lie within their namespace, if it does not say otherwise. */
+export const USUAL_TEMPLATE = '{asset}/{partition}';
+
+/**
+ * The path of a value relative to the root, with `/`. The attempt ends it, so that it is used once whatever the template
+ * says of asset and partition.
+ */
+export function valuePath(address: ValueAddress, extension: string, template = USUAL_TEMPLATE): string {
   const { namespace, asset, partition, materialization, epoch } = address;
-  const folder = partition === undefined ? WHOLE : pathSegment(partition);
-  return `${pathSegment(namespace)}/${pathSegment(asset)}/${folder}/${materialization}-${epoch}.${extension}`;
+  const folder = template
+    .replaceAll('{asset}', () => pathSegment(asset))
+    .replaceAll('{partition}', () => (partition === undefined ? WHOLE : pathSegment(partition)));
+  return `${pathSegment(namespace)}/${folder}/${materialization}-${epoch}.${extension}`;
 }
 
 /** The attempt that wrote what is at this path, be it finished or temporary; undefined where it is nobody's. */

@@ -46,6 +46,8 @@ export interface BlobIoManagerParts {
   formatFor(value: unknown): string;
   /** The format of rows that are yielded, if the one that is named cannot take them. */
   readonly rowFormat: string;
+  /** Says what is wrong with the option `path` of an asset, a template; left out: there is no such option. */
+  readonly pathProblem?: (template: unknown) => string | undefined;
 }
 
 /**
@@ -65,7 +67,7 @@ export abstract class BlobIoManager implements IoManager {
     signal.throwIfAborted();
     const { format, compression } = this.#choose(options, value);
     const writer = compression ? gzipped(this.#parts.formats[format]!) : this.#parts.formats[format]!;
-    const path = valuePath(context, writer.extension);
+    const path = valuePath(context, writer.extension, this.#templateOf(options));
     const blob = await this.#parts.store.create(context, path, signal);
     try {
       const { hash, rows, detail } = await writer.write(value, blob, options, signal);
@@ -84,9 +86,9 @@ export abstract class BlobIoManager implements IoManager {
     const location = this.#locationOf(context);
     const { format, compression, streamed } = location;
     const reader = compression ? gzipped(this.#parts.formats[format]!) : this.#parts.formats[format]!;
+    if ('read' in reader) return this.#readDocument(context, location, reader);
     // Opened once now, so that a value that is gone is found here and not in the middle of the consumer's work.
     await (await this.#open(context, location)).close();
-    if ('read' in reader) return this.#readDocument(context, location, reader);
     const rows = this.#readRows(context, location, reader);
     return streamed ? rows : rows.toArray();
   }
@@ -114,28 +116,24 @@ export abstract class BlobIoManager implements IoManager {
   }
 
   optionProblems(options: Readonly<Record<string, unknown>>): string[] {
-    const { name, formats } = this.#parts;
-    const { format, compression, ...others } = options;
+    const { name, formats, pathProblem } = this.#parts;
+    const { format, ...others } = options;
     if (format !== undefined && !this.#isFormat(format)) {
       const known = Object.keys(formats);
       const near = typeof format === 'string' ? closest(format, known) : undefined;
       return [`format is ${JSON.stringify(format)}, must be one of ${known.join(', ')}${suggestion(near)}`];
     }
     const chosen = formats[this.#isFormat(format) ? format : this.#parts.formatFor(undefined)]!;
-    const problems: string[] = [];
-    const known = ['format', ...(chosen.sequential ? ['compression'] : []), ...Object.keys(chosen.options)];
-    if (chosen.sequential && compression !== undefined && compression !== 'gzip')
-      problems.push(`compression is ${JSON.stringify(compression)}, must be "gzip" or left out`);
-    for (const [option, value] of Object.entries(
-      chosen.sequential ? others : { ...others, ...optional({ compression }) },
-    )) {
-      const check = Object.hasOwn(chosen.options, option) ? chosen.options[option] : undefined;
-      const problem = check
-        ? check(value)
-        : `unknown option "${option}" of the ${name} manager${suggestion(closest(option, known))}`;
-      if (problem !== undefined) problems.push(problem);
-    }
-    return problems;
+    const checks: Format['options'] = {
+      ...(chosen.sequential && { compression: compressionProblem }),
+      ...(pathProblem && { path: pathProblem }),
+      ...chosen.options,
+    };
+    return Object.entries(others).flatMap(([option, value]) => {
+      if (Object.hasOwn(checks, option)) return (value !== undefined && checks[option]!(value)) || [];
+      const near = closest(option, ['format', ...Object.keys(checks)]);
+      return `unknown option "${option}" of the ${name} manager${suggestion(near)}`;
+    });
   }
 
   async open(): Promise<void> {
@@ -167,6 +165,11 @@ export abstract class BlobIoManager implements IoManager {
         throw readFailure(context, error);
       }
     });
+  }
+
+  /** As the check of the options found it. */
+  #templateOf({ path }: StoreContext['options']): string | undefined {
+    return this.#parts.pathProblem && path !== undefined ? (path as string) : undefined;
   }
 
   #isFormat(format: unknown): format is string {
@@ -247,6 +250,11 @@ function optional<T extends object>(properties: T): { [K in keyof T]?: Exclude<T
   return Object.fromEntries(Object.entries(properties).filter(([, value]) => value !== undefined)) as {
     [K in keyof T]?: Exclude<T[K], undefined>;
   };
+}
+
+function compressionProblem(compression: unknown): string | undefined {
+  if (compression === 'gzip') return undefined;
+  return `compression is ${JSON.stringify(compression)}, must be "gzip" or left out`;
 }
 
 function suggestion(near: string | undefined): string {

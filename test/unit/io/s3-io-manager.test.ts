@@ -1,0 +1,54 @@
+// What is wrong with options; no server is asked. What is stored stands in test/integration/s3-values.test.ts.
+import { describe, expect, it } from '@jest/globals';
+import type { S3Options } from '../../../lib/io/blobs/s3/s3.options.js';
+import { S3IoManager } from '../../../lib/io/managers/s3.io-manager.js';
+
+const client = { send: async () => ({}) };
+const make = (options: object) => new S3IoManager(options as S3Options);
+
+describe('options of the manager', () => {
+  it.each([
+    { bucket: 'values' },
+    { bucket: 'values', prefix: 'flowstone/values', client },
+    { bucket: 'values', endpoint: 'http://localhost:9000', region: 'eu-west-1', forcePathStyle: true },
+    { bucket: 'values', prefix: 'x'.repeat(350) },
+  ])('such as %j are taken', (options) => {
+    expect(() => make(options)).not.toThrow();
+  });
+
+  it.each([
+    [{}, 'bucket must be the name of a bucket'],
+    [{ bucket: '' }, 'bucket must be the name of a bucket'],
+    [{ bucket: 'b', prefix: 'values/' }, 'prefix is "values/", must be steps of letters'],
+    [{ bucket: 'b', prefix: '/values' }, 'prefix is "/values", must be steps'],
+    [{ bucket: 'b', prefix: 'a/../b' }, 'prefix is "a/../b", must be steps'],
+    [{ bucket: 'b', prefix: 'my values' }, 'prefix is "my values", must be steps'],
+    [{ bucket: 'b', prefix: 'x'.repeat(500) }, 'prefix has 500 characters, must have at most'],
+    [{ bucket: 'b', client, region: 'eu-west-1' }, 'client is given and so is region'],
+    [{ bucket: 'b', prefx: 'x' }, 'unknown option "prefx", did you mean "prefix"?'],
+  ])('such as %j are refused', (options, words) => {
+    expect(() => make(options)).toThrow(
+      expect.objectContaining({ code: 'FLOWSTONE_OPTIONS_INVALID', message: expect.stringContaining(words) }),
+    );
+  });
+});
+
+describe('options of an asset', () => {
+  const manager = make({ bucket: 'values', prefix: 'x'.repeat(300) });
+
+  it('are checked with a suggestion', () => {
+    expect(manager.optionProblems({ format: 'jsonl', compression: 'gzip', path: 'exports/{asset}' })).toEqual([]);
+    expect(manager.optionProblems({ pth: 'x', compression: 'zip' })).toEqual([
+      'unknown option "pth" of the s3 manager, did you mean "path"?',
+      'compression is "zip", must be "gzip" or left out',
+    ]);
+    expect(manager.optionProblems({ path: '../{asset}' })).toEqual([expect.stringContaining('path is "../{asset}"')]);
+  });
+
+  it('leave room for the prefix in a key', () => {
+    expect(manager.optionProblems({ path: `${'y'.repeat(50)}/{asset}/{partition}` })).toEqual([]);
+    expect(manager.optionProblems({ path: `${'y'.repeat(100)}/{asset}/{partition}` })).toEqual([
+      expect.stringContaining('723 are left for it'),
+    ]);
+  });
+});
