@@ -380,7 +380,10 @@ export class Coordinator {
     if (!values) throw new Error('The value was to join the ledger, which has no database.');
     const beat = await this.#patiently(() => {
       crashPoint('before-commit');
-      return values.settle(outcome, (sql) => value.write(sql));
+      return values.settle(outcome, async (sql) => {
+        await value.write(sql);
+        crashPoint('amid-commit');
+      });
     });
     crashPoint('after-commit');
     await this.#takeUp([{ outcome, run: claim.run, claim }], 0, beat);

@@ -11,6 +11,8 @@ export const CRASH_POINTS = [
   'after-execute',
   'after-value',
   'before-commit',
+  // Of a value that is written in the transaction of its record: between the two.
+  'amid-commit',
   'after-commit',
   'before-timers',
   'before-rescue',

@@ -8,10 +8,11 @@ import { poolBehaviours } from './ledger-pools.suite.js';
 import { processBehaviours } from './ledger-processes.suite.js';
 import { requestBehaviours } from './ledger-requests.suite.js';
 import { runBehaviours } from './ledger-runs.suite.js';
+import { valueBehaviours } from './ledger-values.suite.js';
 import { workBehaviours } from './ledger-work.suite.js';
 
-/** Declares the suite for one kind of ledger; `make` gives each test a ledger of its own. */
-export function ledgerConformance(name: string, make: MakeLedger): void {
+/** Declares the suite for one kind of ledger; `make` gives each test a ledger of its own, `database` says whether it is in one. */
+export function ledgerConformance(name: string, make: MakeLedger, { database = true } = {}): void {
   describe(`the ${name} ledger`, () => {
     let current: LedgerUnderTest;
     let world: World;
@@ -48,6 +49,10 @@ export function ledgerConformance(name: string, make: MakeLedger): void {
     });
     describe('collection', () => {
       collectionBehaviours(here);
+    });
+    if (!database) return;
+    describe('values', () => {
+      valueBehaviours(here);
     });
   });
 }

@@ -6,6 +6,7 @@ import { Client, type PoolClient } from 'pg';
 import { DataSource, type QueryRunner } from 'typeorm';
 import { ledgerDataSource } from '../../lib/ledger/sql/data-source.js';
 import { isOutage } from '../../lib/ledger/sql/failures.js';
+import type { ValueSql } from '../../lib/ledger/value-database.port.js';
 import type { Claim } from '../../lib/ledger/work.js';
 import { SqlLedger } from '../../lib/ledger/sql/sql-ledger.js';
 import { attempt, planOf, runOf, success, World } from '../conformance/ledger.fixture.js';
@@ -152,6 +153,24 @@ describe('an outage of the ledger\u2019s database', () => {
     expect(await world.settle(success(a!), success(b!))).toMatchObject({ verdicts: ['committed', 'committed'] });
     expect(await world.settle(success(a!))).toMatchObject({ verdicts: ['fenced'] });
     expect(await world.headOf('a')).toMatchObject({ materialization: a!.id });
+  });
+
+  it('is recognised where a value joined the commit, and does not undo what came after it', async () => {
+    const { values } = ledger;
+    const write = (note: string) => async (sql: ValueSql) => {
+      await sql.rows(`CREATE TABLE IF NOT EXISTS public.joined (note text)`);
+      await sql.rows(`DELETE FROM public.joined`);
+      await sql.rows(`INSERT INTO public.joined VALUES ($1)`, [note]);
+    };
+    await world.run([{ asset: 'a' }]);
+    const first = await world.claimOne();
+    loseAnswerTo('COMMIT');
+    const failing = values.settle(success(first), write('first'));
+    await expect(failing).rejects.toMatchObject({ ...UNAVAILABLE, context: { inDoubt: true } });
+    await world.run([{ asset: 'a' }]);
+    await values.settle(success(await world.claimOne()), write('second'));
+    expect(await values.settle(success(first), write('first'))).toMatchObject({ verdicts: ['committed'] });
+    expect(await values.transaction((sql) => sql.rows(`SELECT note FROM public.joined`))).toEqual([['second']]);
   });
 
   it('repeats what was not committed when the connection was lost before', async () => {

@@ -55,9 +55,6 @@ interface Opened {
   readonly reads: Reads;
 }
 
-/** So many of the connections may be busy with values. */
-const MOST_VALUE_TRANSACTIONS = 4;
-
 const SCHEMA_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,39}$/;
 
 export class SqlLedger implements Ledger {
@@ -65,6 +62,7 @@ export class SqlLedger implements Ledger {
   readonly #options: SqlLedgerOptions;
   readonly #database: Database;
   readonly values: LedgerValues;
+  readonly #transactions: ValueTransactions;
   #opened: Opened | undefined;
 
   /** Connects to nothing yet. FLOWSTONE_OPTIONS_INVALID: the schema's name is no plain identifier. */
@@ -79,7 +77,8 @@ export class SqlLedger implements Ledger {
     }
     this.#options = options;
     this.#database = new Database(dataSource, schema, own, longestSilence);
-    const transactions = new ValueTransactions(this.#database, MOST_VALUE_TRANSACTIONS);
+    const transactions = new ValueTransactions(this.#database);
+    this.#transactions = transactions;
     this.values = {
       schema,
       transaction: (fn) => transactions.transaction(fn),
@@ -97,6 +96,7 @@ export class SqlLedger implements Ledger {
       // TypeORM does not say what a driver's pool is: that of the `pg` package, whichever drives it.
       const pool = (dataSource.driver as unknown as { readonly master: Pool }).master;
       steady(pool);
+      this.#transactions.allow(pool.options.max);
       if (migrate) await migrateLedger(dataSource, database.schema);
       const installation = requireUsable(await this.#installation(), database.schema);
       const number = await this.#namespaceNumber(namespace);

@@ -2,16 +2,18 @@
 import type { ValueDatabase, ValueSql } from '../value-database.port.js';
 import type { Database } from './database.js';
 
+/** At once, whatever there is. */
+const MOST = 4;
+
 export class ValueTransactions implements ValueDatabase {
-  #free: number;
+  #free = 1;
   readonly #waiting: (() => void)[] = [];
 
-  /** @param most at once */
-  constructor(
-    private readonly database: Database,
-    most: number,
-  ) {
-    this.#free = most;
+  constructor(private readonly database: Database) {}
+
+  /** @param connections that the database may lend in all: at least half of them are for others */
+  allow(connections: number): void {
+    this.#free = Math.max(1, Math.min(MOST, Math.floor(connections / 2)));
   }
 
   get schema(): string {
