@@ -112,8 +112,11 @@ export type Outcome =
     })
   /** Given back untouched (shutdown): ready at once, no attempt used. */
   | (Fenced & { readonly kind: 'handed_back' })
-  /** An input that is kept only while it is the newest moved on: ready at once, to be pinned anew, no attempt used. */
-  | (Fenced & { readonly kind: 'repinned' })
+  /**
+   * An input that is kept only while it is the newest moved on: ready at once, or after `delay` ms, to be pinned anew, no
+   * attempt used.
+   */
+  | (Fenced & { readonly kind: 'repinned'; readonly delay: number | null })
   | (Fenced & { readonly kind: 'cancelled' });
 
 /**

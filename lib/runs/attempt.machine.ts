@@ -16,8 +16,13 @@ export interface RetryRule {
 /** Without a declared policy: one attempt. */
 export const NO_RETRY: RetryRule = { attempts: 1, delay: 0, factor: 1, max: 0, jitter: 0 };
 
-/** So often an attempt begins anew since an input moved on while it was read. */
-export const MOST_REPINS = 5;
+/**
+ * After how long an attempt begins anew since an input moved on while it was read, ms, by how often that happened. At
+ * first at once: a newer version was committed. A table in another database than the ledger's may be ahead of its record
+ * though, until a process that was lost between the two is replaced.
+ */
+const REPIN_AFTER: readonly (number | null)[] = [null, null, 200, 2000, 20_000];
+export const MOST_REPINS = REPIN_AFTER.length;
 
 /** Infrastructure comes back when it comes back: 1 s, 2 s, ... up to half a minute. */
 const INFRASTRUCTURE: RetryRule = { attempts: RESCUE_CAP + 1, delay: 1000, factor: 2, max: 30_000, jitter: 0.2 };
@@ -66,6 +71,14 @@ export interface Failed {
   readonly rule: RetryRule;
   /** In [0, 1). */
   readonly random: number;
+}
+
+/** Whether an attempt of which an input moved on begins anew, and after how long (semantics, I/O managers). */
+export function decideAfterMove(
+  repins: number,
+): Pick<Extract<Outcome, { kind: 'repinned' }>, 'kind' | 'delay'> | { readonly kind: 'failed' } {
+  const delay = REPIN_AFTER[repins];
+  return delay === undefined ? { kind: 'failed' } : { kind: 'repinned', delay };
 }
 
 /** Whether a failed attempt is followed by another, and after how long (semantics, Planning and running 7). */

@@ -6,7 +6,7 @@ import type { Outcome } from '../ledger/work.js';
 import type { JsonObject, ValueRecord } from '../ledger/records.js';
 import { Aborted, type Abort, type AbortKind } from './abort.js';
 import type { AttemptHost, Prepared } from './attempt.host.js';
-import { decideAfterFailure, MOST_REPINS, NO_RETRY } from './attempt.machine.js';
+import { decideAfterFailure, decideAfterMove, MOST_REPINS, NO_RETRY } from './attempt.machine.js';
 import { crashPoint } from './crash-points.js';
 import type { Finished } from './execution.port.js';
 import { errorRecord, placeName, wrapUserError, type FailurePlace } from './failure.js';
@@ -94,7 +94,8 @@ export class AttemptResult {
     const kind = abort.reason?.kind ?? (thrown instanceof Aborted ? thrown.kind : undefined);
     if (kind === 'cancelled') return { outcome: { kind: 'cancelled', id, epoch } };
     if (kind === 'shutdown' || kind === 'lost') return { outcome: { kind: 'handed_back', id, epoch } };
-    if (kind === 'moved' && repins < MOST_REPINS) return { outcome: { kind: 'repinned', id, epoch } };
+    const moved = kind === 'moved' ? decideAfterMove(repins) : undefined;
+    if (moved?.kind === 'repinned') return { outcome: { ...moved, id, epoch } };
     const { timeout, retry: rule = NO_RETRY } = this.prepared.definition;
     const error = this.#errorOf(kind, thrown, timeout);
     const record = errorRecord(error);

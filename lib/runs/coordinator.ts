@@ -421,7 +421,9 @@ export class Coordinator {
       if (failure) this.news.failed(failure);
       if (claim && outcome.kind === 'success' && !isRefused) this.desk.succeeded(claim);
     });
-    for (const { outcome } of batch) if (outcome.kind === 'retry') this.#timers.look(outcome.delay);
+    for (const { outcome } of batch) {
+      if (outcome.kind === 'retry' || outcome.kind === 'repinned') this.#timers.look(outcome.delay ?? 0);
+    }
     for (const run of new Set(batch.map((finished) => finished.run))) this.signals.changed(run);
     for (const run of endedRuns) this.news.runEnded(run);
   }

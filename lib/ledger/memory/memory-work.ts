@@ -111,14 +111,13 @@ function apply(state: MemoryState, row: Row, outcome: Outcome): number[] {
       return state.handBack(row);
     case 'repinned':
       row.repins++;
-      return state.handBack(row);
+      return outcome.delay === null ? state.handBack(row) : later(state, row, outcome.delay);
     case 'retry':
       if (row.cancelRequested) return state.end(row, 'cancelled');
       if (outcome.infrastructure) row.rescues++;
       else row.attempts++;
       row.error = outcome.error;
-      state.giveBack(row, false);
-      state.setTimer({ kind: 'retry', owner: row.id, epoch: row.epoch, firesAt: state.clock() + outcome.delay });
+      later(state, row, outcome.delay);
       state.tell('materialization.retrying', {
         run: row.run,
         materialization: row.id,
@@ -127,6 +126,14 @@ function apply(state: MemoryState, row: Row, outcome: Outcome): number[] {
       });
       return [];
   }
+}
+
+/** Back to pending, ready after a delay; what was asked to stop ends instead. Returns runs that ended by it. */
+function later(state: MemoryState, row: Row, delay: number): number[] {
+  if (row.cancelRequested) return state.end(row, 'cancelled');
+  state.giveBack(row, false);
+  state.setTimer({ kind: 'retry', owner: row.id, epoch: row.epoch, firesAt: state.clock() + delay });
+  return [];
 }
 
 /** The row, if it is running at this epoch: the fence. */

@@ -288,7 +288,7 @@ function columnsOf(outcome: Outcome): OutcomeColumns {
     case 'handed_back':
       return { id, epoch, status: 'pending', attempts: 0, rescues: 0 };
     case 'repinned':
-      return { id, epoch, status: 'pending', attempts: 0, rescues: 0, repins: 1 };
+      return { id, epoch, status: 'pending', attempts: 0, rescues: 0, repins: 1, delay: outcome.delay ?? undefined };
     case 'cancelled':
       return { id, epoch, status: 'cancelled', attempts: 0, rescues: 0 };
   }

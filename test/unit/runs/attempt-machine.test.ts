@@ -1,6 +1,12 @@
 // What becomes of claimed and failed materializations: tables of (seen, decided).
 import { describe, expect, it } from '@jest/globals';
-import { decideAfterClaim, decideAfterFailure, NO_RETRY, retryDelay } from '../../../lib/runs/attempt.machine.js';
+import {
+  decideAfterClaim,
+  decideAfterFailure,
+  decideAfterMove,
+  NO_RETRY,
+  retryDelay,
+} from '../../../lib/runs/attempt.machine.js';
 import { RESCUE_CAP } from '../../../lib/ledger/transitions.js';
 import type { ErrorRecord } from '../../../lib/ledger/records.js';
 
@@ -92,5 +98,14 @@ describe('after a failure', () => {
   it('spreads the delay by the jitter', () => {
     expect(retryDelay({ ...rule, jitter: 0.5 }, 1, 0)).toBe(50);
     expect(retryDelay({ ...rule, jitter: 0.5 }, 1, 0.999_999)).toBe(150);
+  });
+});
+
+describe('after an input has moved on', () => {
+  it('begins anew, at once at first, then later and later, and gives up', () => {
+    expect([0, 1, 2, 3, 4].map(decideAfterMove)).toEqual(
+      [null, null, 200, 2000, 20_000].map((delay) => ({ kind: 'repinned', delay })),
+    );
+    expect(decideAfterMove(5)).toEqual({ kind: 'failed' });
   });
 });
