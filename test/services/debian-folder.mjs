@@ -11,6 +11,9 @@ const execute = promisify(execFile);
 /** Has all that is wanted, so that one folder serves every test; becomes a stable release, whose name stays. */
 const SUITE = 'forky';
 
+/** Nobody of Debian, in its folder as anywhere. */
+export const NOBODY = { uid: 65_534, gid: 65_534 };
+
 /** Where the folders are; FLOWSTONE_TEST_DEBIAN names another place. One takes about a gigabyte. */
 const PLACE = '/var/cache/flowstone-test';
 
@@ -32,11 +35,14 @@ export async function requireDebianFolder(packages) {
   process.stderr.write(`Installing ${packages.join(', ')} of Debian ${SUITE} into ${folder} ...\n`);
   await mkdir(place, { recursive: true });
   await installDebianPackages(['mmdebstrap', 'debian-archive-keyring']);
-  // Nothing is mounted, so that nothing stays mounted when it is killed.
-  const making = ['--mode=root', '--skip=chroot/mount', '--variant=essential', '--format=directory', '--quiet'];
+  const making = ['--mode=root', '--variant=essential', '--format=directory'];
   const source = [SUITE, `${folder}.partial`, ...(await debianMirror())];
-  // The lock ends with whoever holds it, and what stands under the final name is whole.
-  const script = `[ -d "$0" ] && exit; rm -rf --one-file-system "$0.partial"; mmdebstrap "$@" && mv -T "$0.partial" "$0"`;
+  // The lock ends with whoever holds it, and what stands under the final name is whole. What is mounted meanwhile is so
+  // in a namespace, and gone when that is killed; a container that may not mount does without, which some packages mind.
+  const script = `[ -d "$0" ] && exit
+    rm -rf --one-file-system "$0.partial"
+    if unshare --mount true; then set -- unshare --mount mmdebstrap "$@"; else set -- mmdebstrap --skip=chroot/mount "$@"; fi
+    "$@" && mv -T "$0.partial" "$0"`;
   const wanted = `--include=${packages.join()}`;
   const options = [...making, ...(await aptOptions()), wanted];
   await execute('flock', [`${folder}.lock`, 'sh', '-c', script, folder, ...options, ...source], {
