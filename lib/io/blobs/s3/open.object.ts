@@ -1,4 +1,5 @@
 // A blob in a bucket being read: by ranges, each into memory, so that no connection waits for whoever uses the bytes.
+import { setMaxListeners } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { OpenBlob } from '../blob-store.port.js';
 import type { S3Bucket } from './s3.bucket.js';
@@ -20,7 +21,10 @@ export class OpenObject implements OpenBlob {
     private readonly bucket: S3Bucket,
     private readonly object: ObjectPlace,
     readonly size: number,
-  ) {}
+  ) {
+    // As many may read at once as like, and each listens.
+    setMaxListeners(0, this.#closing.signal);
+  }
 
   async read(start: number, end: number): Promise<Buffer> {
     const buffer = Buffer.allocUnsafeSlow(Math.max(0, Math.min(end, this.size) - start));
