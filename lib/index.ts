@@ -109,6 +109,7 @@ export type { AssetStatus, PartitionStatus } from './planning/status.js';
 export type { PlanWait } from './planning/planning.port.js';
 export type { EntityManager, Page, PageRequest } from './ledger/ledger.port.js';
 export type {
+  DescribedValue,
   ErrorRecord,
   EventKind,
   EventRecord,
@@ -119,6 +120,7 @@ export type {
   RunCounts,
   RunRecord,
   RunStatus,
+  ValueColumn,
   ValueRecord,
   VersionPolicy,
 } from './ledger/records.js';

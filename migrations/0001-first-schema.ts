@@ -248,6 +248,9 @@ const TABLES = [
     size bigint,
     rows bigint,
     hash text,
+    format text,
+    -- [name, type, nullable] of each column.
+    schema json,
     metadata jsonb,
     error jsonb,
     created_at timestamptz NOT NULL DEFAULT now(),

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { types } from 'node:util';
 import canonicalize from 'canonicalize';
+import type { ValueColumn } from '../ledger/records.js';
 import { RowEncoder } from './row-encoder.js';
 import { isRecord, toTaggedJson } from './tagged-json.js';
 
@@ -33,8 +34,15 @@ export function dataVersionOf(value: unknown): DataVersion {
   return { hash, rows };
 }
 
-/** A value in memory as one document of tagged JSON, and its data version. Throws as `dataVersionOf` does. */
-export function encodeDocument(value: unknown): DataVersion & { readonly tagged: unknown } {
+/** A value in memory as one document of tagged JSON, and what is known of it. */
+export interface EncodedDocument extends DataVersion {
+  readonly tagged: unknown;
+  /** Of rows. */
+  readonly schema?: readonly ValueColumn[];
+}
+
+/** Encodes a value in memory. Throws as `dataVersionOf` does. */
+export function encodeDocument(value: unknown): EncodedDocument {
   if (!isRowArray(value)) {
     const tagged = toTaggedJson(value);
     const hash = types.isUint8Array(value) ? sha256(value) : sha256(canonicalize(tagged)!);
@@ -42,7 +50,7 @@ export function encodeDocument(value: unknown): DataVersion & { readonly tagged:
   }
   const encoder = new RowEncoder();
   const tagged = value.map((row) => encoder.add(row));
-  return { tagged, hash: encoder.digest(), rows: encoder.rows };
+  return { tagged, hash: encoder.digest(), rows: encoder.rows, schema: encoder.schema };
 }
 
 function sha256(content: string | Uint8Array): string {

@@ -1,5 +1,5 @@
 // What FlowStone asks of whatever stores and loads values. The registry and the managers stand beside it.
-import type { JsonValue } from '../ledger/records.js';
+import type { JsonValue, ValueColumn } from '../ledger/records.js';
 import type { JoinedValue } from '../ledger/value-database.port.js';
 import type { PartitionWindow } from '../partitions/partition-set.js';
 
@@ -48,20 +48,12 @@ export interface StoredValue {
   readonly hash: string | null;
   /** Number of rows; null where the value is not rows. */
   readonly rows: number | null;
+  /** How it is encoded, for people: `json`, `parquet`. */
   readonly format?: string;
-  /** The columns of rows, where they are known. */
+  /** The columns of rows, where they are known; the first 200 are recorded. */
   readonly schema?: readonly ValueColumn[];
   /** Of a value that is written only with its record, in the ledger's own database. */
   readonly joined?: JoinedValue;
-}
-
-/** A column of stored rows. */
-export interface ValueColumn {
-  readonly name: string;
-  /** In the words of the format or table. */
-  readonly type: string;
-  /** Left out: not known. */
-  readonly nullable?: boolean;
 }
 
 /** `kept`: each stored value stays until deleted. `head`: storing replaces the partition's previous value. */

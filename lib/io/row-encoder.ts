@@ -1,7 +1,9 @@
-// One pass over rows that checks and tags each and computes the data version of all. Of the rows it keeps nothing
+// One pass over rows that checks and tags each, computes the data version of all and tells their columns. Of the rows it keeps nothing
 // but counts, digests and up to 1,024 cells for each column.
 import { createHash, type Hash } from 'node:crypto';
+import { types } from 'node:util';
 import canonicalize from 'canonicalize';
+import type { ValueColumn } from '../ledger/records.js';
 import {
   isRecord,
   LONE_SURROGATE,
@@ -15,6 +17,10 @@ import {
 const FLUSH_CELLS = 1024;
 const FLUSH_LENGTH = 64 * 1024;
 const DOLLAR = 36;
+
+/** What cells may be, each a bit: the types of columns. */
+const KINDS = ['string', 'number', 'boolean', 'bigint', 'date', 'bytes', 'json'];
+const [STRING, NUMBER, BOOLEAN, BIGINT, DATE, BYTES, JSON_LIKE] = [1, 2, 4, 8, 16, 32, 64];
 
 /**
  * Takes rows in the order given. The data version is SHA-256 over the number of rows and, sorted by name, the name
@@ -45,11 +51,13 @@ export class RowEncoder {
       if (column === undefined || column.name !== name) column = this.findColumn(name, position);
       const value = row[name];
       if (value === undefined || value === null) continue;
-      if (isPlainCell(value)) {
-        column.add(index, value);
-      } else {
+      // Half surrogate pairs are found when the column is flushed, all at once.
+      if (typeof value === 'string' && value.charCodeAt(0) !== DOLLAR) column.add(index, value, STRING);
+      else if (typeof value === 'number' && Number.isFinite(value)) column.add(index, value, NUMBER);
+      else if (typeof value === 'boolean') column.add(index, value, BOOLEAN);
+      else {
         const json = toTaggedJson(value, [index, name]);
-        column.add(index, typeof json === 'object' ? `$json:${canonicalize(json)}` : json);
+        column.add(index, typeof json === 'object' ? `$json:${canonicalize(json)}` : json, kindOf(value, json));
         if (json !== value) (tagged ??= { ...row })[name] = json;
       }
     }
@@ -66,6 +74,11 @@ export class RowEncoder {
     return digest.digest('hex');
   }
 
+  /** The columns of all rows taken, in the order in which they came. */
+  get schema(): ValueColumn[] {
+    return [...this.columns.values()].map((column) => column.described(this.count));
+  }
+
   private findColumn(name: string, position: number): ColumnDigest {
     let column = this.columns.get(name);
     if (column === undefined) {
@@ -78,15 +91,20 @@ export class RowEncoder {
   }
 }
 
-// Whether a cell is its own tagged JSON. Half surrogate pairs are found when the column is flushed, all at once.
-function isPlainCell(value: {}): value is string | number | boolean {
-  if (typeof value === 'string') return value.charCodeAt(0) !== DOLLAR;
-  return typeof value === 'boolean' || (typeof value === 'number' && Number.isFinite(value));
+/** Of a cell that is not its own tagged JSON. */
+function kindOf(value: {}, json: TaggedJson): number {
+  if (typeof json === 'object') return JSON_LIKE;
+  if (typeof value === 'bigint') return BIGINT;
+  if (typeof value === 'string') return STRING;
+  return types.isUint8Array(value) ? BYTES : DATE;
 }
 
 class ColumnDigest {
   /** Index of the row after the last cell. */
   private next = 0;
+  /** Of all cells: bits of KINDS. */
+  private kinds = 0;
+  private gaps = false;
   private cells: (TaggedJson | [number])[] = [];
   private length = 0;
   private hash: Hash | undefined;
@@ -97,12 +115,23 @@ class ColumnDigest {
     return this.next > 0;
   }
 
-  add(row: number, cell: TaggedJson): void {
-    if (row > this.next) this.cells.push([row - this.next]);
+  /** @param kind what the cell was before it was tagged */
+  add(row: number, cell: TaggedJson, kind: number): void {
+    this.kinds |= kind;
+    if (row > this.next) {
+      this.cells.push([row - this.next]);
+      this.gaps = true;
+    }
     this.cells.push(cell);
     this.next = row + 1;
     if (typeof cell === 'string') this.length += cell.length;
     if (this.cells.length >= FLUSH_CELLS || this.length >= FLUSH_LENGTH) this.flush();
+  }
+
+  /** @param rows how many there are */
+  described(rows: number): ValueColumn {
+    const [kind = 'null', ...others] = KINDS.filter((_, bit) => this.kinds & (1 << bit));
+    return { name: this.name, type: others.length > 0 ? 'mixed' : kind, nullable: this.gaps || this.next < rows };
   }
 
   digest(): string {

@@ -91,6 +91,23 @@ export interface ValueRecord {
   readonly hash: string | null;
 }
 
+/** A column of stored rows. */
+export interface ValueColumn {
+  readonly name: string;
+  /** In the words of the format or table; else by the values: string, number, bigint, boolean, date, bytes, json, mixed, null. */
+  readonly type: string;
+  /** Left out: not known. */
+  readonly nullable?: boolean;
+}
+
+/** A value with what it looks like, for those who look at it; loading needs none of that. */
+export interface DescribedValue extends ValueRecord {
+  /** How it is encoded, in the words of its manager; null where that does not say. */
+  readonly format: string | null;
+  /** The first columns of rows (MOST_COLUMNS), where they are known. */
+  readonly schema: readonly ValueColumn[] | null;
+}
+
 /** Which versions of an asset keep their values: the newest so many, the head included; younger ones (ms); or all. */
 export type VersionPolicy = { readonly keep: number } | { readonly age: number } | 'all';
 
@@ -115,7 +132,7 @@ export interface MaterializationRecord {
   readonly error: ErrorRecord | null;
   readonly codeVersion: string | null;
   readonly dataVersion: string | null;
-  readonly value: ValueRecord | null;
+  readonly value: DescribedValue | null;
   /** The value cannot be loaded any more: retention or a deletion has removed it, or is about to. */
   readonly valueRemoved: boolean;
   readonly metadata: JsonObject | null;

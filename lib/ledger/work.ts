@@ -1,6 +1,14 @@
 // Work on its way through the ledger: planned, claimed, ended. The operations stand in ledger.port.ts.
 import type { FlowStoneError } from '../flowstone.errors.js';
-import type { ErrorRecord, HeadRecord, JsonObject, MaterializationStatus, RunRecord, ValueRecord } from './records.js';
+import type {
+  ErrorRecord,
+  HeadRecord,
+  JsonObject,
+  MaterializationStatus,
+  RunRecord,
+  ValueColumn,
+  ValueRecord,
+} from './records.js';
 
 /**
  * The rows of a plan, in topological order, entry i depending on `edges.upstreams[edges.starts[i] .. starts[i + 1])`,
@@ -90,6 +98,9 @@ export type Outcome =
   | (Fenced & {
       readonly kind: 'success';
       readonly value: ValueRecord | null;
+      /** Of the value, as DescribedValue has them. */
+      readonly format?: string | undefined;
+      readonly schema?: readonly ValueColumn[] | undefined;
       /** The value itself as JSON, where it is small and is kept in the ledger's own database. */
       readonly document?: string | undefined;
       readonly dataVersion: string;

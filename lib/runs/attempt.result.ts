@@ -14,6 +14,8 @@ import type { PinnedDependency } from './input.loader.js';
 import { timeoutError } from './timed-out.js';
 
 const NOTHING: readonly number[] = [];
+/** Columns of a value that are recorded. */
+const MOST_COLUMNS = 200;
 
 /** A value that was stored, or is to be written with its record, and by which manager. */
 export type Stored = StoredValue & { readonly io: string };
@@ -68,14 +70,13 @@ export class AttemptResult {
     }
     this.isOver = true;
     crashPoint('after-value');
-    const record: ValueRecord | null = stored
-      ? { io: stored.io, location: stored.location, size: stored.size, rows: stored.rows, hash: stored.hash }
-      : null;
     return {
       kind: 'success',
       id: claim.id,
       epoch: claim.epoch,
-      value: record,
+      value: stored ? valueRecord(stored) : null,
+      format: stored?.format,
+      schema: stored?.schema?.slice(0, MOST_COLUMNS),
       document: stored?.joined && 'document' in stored.joined ? stored.joined.document : undefined,
       dataVersion: this.#dataVersion ?? stored?.hash ?? String(claim.id),
       codeVersion: definition.codeVersion ?? null,
@@ -122,6 +123,10 @@ export class AttemptResult {
     const all = { ...this.#metadata, ...(columns && { columns }) };
     return Object.keys(all).length === 0 ? null : (JSON.parse(JSON.stringify(all)) as JsonObject);
   }
+}
+
+function valueRecord({ io, location, size, rows, hash }: Stored): ValueRecord {
+  return { io, location, size, rows, hash };
 }
 
 /**

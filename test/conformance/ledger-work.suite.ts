@@ -138,13 +138,26 @@ export function workBehaviours(world: () => World): void {
     const b = await world().claimOne();
     const value = { io: 'filesystem', location: { path: 'x', epoch: 1 }, size: 5_000_000_000, rows: 7, hash: 'abc' };
     const fields = { value, dataVersion: 'v1', codeVersion: '3', inputs: 'in', upstreams: 'a', consumed: [a.id] };
-    await world().succeed(b, { ...fields, metadata: { rows: 7 } });
+    const looks = {
+      format: 'jsonl',
+      schema: [
+        { name: 'id', type: 'number', nullable: false },
+        { name: 'nul \u0000', type: 'x' },
+      ],
+    };
+    await world().succeed(b, { ...fields, ...looks, metadata: { rows: 7 } });
     const { consumed: _, ...recorded } = fields;
     const head = await world().headOf('b');
+    expect(head!.value).toEqual(value);
     expect(head).toMatchObject({ materialization: b.id, ...recorded, active: null, failed: false, invalidated: false });
     expect(await world().ledger.materialization(b.id)).toMatchObject({
       ...{ id: b.id, run: run.id, asset: 'b', partition: '', status: 'success', epoch: 1, attempts: 1, process: 'one' },
-      ...{ value, dataVersion: 'v1', codeVersion: '3', metadata: { rows: 7 }, error: null, skipped: null },
+      value: {
+        ...value,
+        format: 'jsonl',
+        schema: [looks.schema[0], { name: expect.stringMatching(/^nul ./), type: 'x' }],
+      },
+      ...{ dataVersion: 'v1', codeVersion: '3', metadata: { rows: 7 }, error: null, skipped: null },
       ...{ createdAt: expect.any(Date), startedAt: expect.any(Date), completedAt: expect.any(Date) },
     });
     const consumed = await world().ledger.consumed([b.id, a.id]);

@@ -1,5 +1,5 @@
 // What managers ask of a format: a value as bytes, and back. Where the bytes go stands in ../blobs.
-import type { JsonValue } from '../../ledger/records.js';
+import type { JsonValue, ValueColumn } from '../../ledger/records.js';
 import type { ByteSink } from '../blobs/blob-store.port.js';
 import type { DataVersion } from '../data-version.js';
 import type { RowRange } from '../rows.js';
@@ -11,6 +11,8 @@ export type ValueOptions = Readonly<Record<string, unknown>>;
 export interface Written extends DataVersion {
   /** What `readRows` needs beside the bytes. */
   readonly detail?: JsonValue;
+  /** The columns of rows. */
+  readonly schema?: readonly ValueColumn[];
 }
 
 /** The bytes of a stored value. */

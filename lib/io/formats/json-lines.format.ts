@@ -19,7 +19,7 @@ export const JSON_LINES_FORMAT: RowFormat = {
     if (!isRowStream(value) && !isRowArray(value)) misfit('is no array of plain objects', 'jsonl');
     const encoder = new RowEncoder();
     await writeLines(value, encoder, sink, signal);
-    return { hash: encoder.digest(), rows: encoder.rows };
+    return { hash: encoder.digest(), rows: encoder.rows, schema: encoder.schema };
   },
   async *readRows(source: ByteSource, { columns, range }: WantedRows) {
     for await (const rows of batchesWithin(readLines(source), range)) {

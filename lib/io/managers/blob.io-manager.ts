@@ -70,12 +70,12 @@ export abstract class BlobIoManager implements IoManager {
     const path = valuePath(context, writer.extension, this.#templateOf(options));
     const blob = await this.#parts.store.create(context, path, signal);
     try {
-      const { hash, rows, detail } = await writer.write(value, blob, options, signal);
+      const { hash, rows, detail, schema } = await writer.write(value, blob, options, signal);
       await blob.commit();
       const { size, checksum } = blob;
       const streamed = isRowStream(value);
       const location = { path, format, size, checksum, streamed, ...optional({ compression, detail }) };
-      return { location, size, hash, rows, format };
+      return { location, size, hash, rows, format, ...(schema && { schema }) };
     } catch (error) {
       await blob.discard();
       throw placeRefusal(context, error);

@@ -1,7 +1,7 @@
 // The I/O manager that keeps values in this process, for tests and `storage: 'memory'`.
 import { randomUUID } from 'node:crypto';
 import { types } from 'node:util';
-import { dataVersionOf, encodeDocument, isRowArray, isRowStream, type DataVersion } from '../data-version.js';
+import { dataVersionOf, encodeDocument, isRowArray, isRowStream } from '../data-version.js';
 import { placeRefusal, valueNotFound } from '../io-failures.js';
 import type { JsonValue } from '../../ledger/records.js';
 import type {
@@ -33,11 +33,11 @@ export class MemoryIoManager implements IoManager {
 
   async store(context: StoreContext, value: unknown): Promise<StoredValue> {
     try {
-      const { kept, size, ...version } = await encode(value, context.signal);
+      const { kept, ...told } = await encode(value, context.signal);
       context.signal.throwIfAborted();
       const key = keyOf(context);
       this.values.set(key, { ...kept, storedAt: Date.now() });
-      return { location: { boot: this.boot, key }, size, ...version };
+      return { location: { boot: this.boot, key }, format: kept.kind === 'bytes' ? 'bytes' : 'json', ...told };
     } catch (error) {
       throw placeRefusal(context, error);
     }
@@ -113,7 +113,10 @@ function keyOf({ namespace, asset, partition, materialization, epoch }: Omit<Val
   return JSON.stringify([namespace, asset, partition ?? null, materialization, epoch]);
 }
 
-async function encode(value: unknown, signal: AbortSignal): Promise<DataVersion & { kept: KeptValue; size: number }> {
+/** A value as it is kept, with what is told of it. */
+type Encoded = Omit<StoredValue, 'location'> & { readonly kept: KeptValue };
+
+async function encode(value: unknown, signal: AbortSignal): Promise<Encoded> {
   if (isRowStream(value)) return encodeRows(value, signal);
   if (types.isUint8Array(value)) {
     return { ...dataVersionOf(value), kept: { kind: 'bytes', bytes: new Uint8Array(value) }, size: value.byteLength };
@@ -123,7 +126,7 @@ async function encode(value: unknown, signal: AbortSignal): Promise<DataVersion 
   return { ...version, kept: { kind: 'document', json }, size: Buffer.byteLength(json) };
 }
 
-async function encodeRows(rows: AsyncIterable<unknown>, signal: AbortSignal) {
+async function encodeRows(rows: AsyncIterable<unknown>, signal: AbortSignal): Promise<Encoded> {
   const encoder = new RowEncoder();
   const batches: string[] = [];
   let size = 0;
@@ -140,5 +143,5 @@ async function encodeRows(rows: AsyncIterable<unknown>, signal: AbortSignal) {
     if (lines.push(JSON.stringify(encoder.add(row))) === BATCH_ROWS) flush();
   }
   flush();
-  return { hash: encoder.digest(), rows: encoder.rows, kept: { kind: 'rows', batches } as const, size };
+  return { hash: encoder.digest(), rows: encoder.rows, schema: encoder.schema, kept: { kind: 'rows', batches }, size };
 }

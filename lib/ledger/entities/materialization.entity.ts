@@ -98,6 +98,12 @@ export class MaterializationEntity {
   @Column({ type: 'text', nullable: true })
   readonly hash!: string | null;
 
+  @Column({ type: 'text', nullable: true })
+  readonly format!: string | null;
+
+  @Column({ type: 'json', nullable: true })
+  readonly schema!: JsonValue | null;
+
   @Column({ type: 'jsonb', nullable: true })
   readonly metadata!: JsonObject | null;
 

@@ -11,7 +11,7 @@ import type {
 } from '../collection.port.js';
 import type { VersionPolicy } from '../records.js';
 import { isTerminal } from '../transitions.js';
-import type { MemoryState, Row } from './memory-state.js';
+import { located, type MemoryState, type Row } from './memory-state.js';
 
 export class MemoryCollection implements CollectionLedger {
   readonly #state: MemoryState;
@@ -81,7 +81,7 @@ export class MemoryCollection implements CollectionLedger {
       .map((materialization) => {
         const row = this.#state.rows.get(materialization)!;
         const replaced = this.#state.head(row.asset, row.partition).materialization !== null;
-        return { materialization, ...this.#owner(row), replaced, value: row.value };
+        return { materialization, ...this.#owner(row), replaced, value: located(row.value) };
       });
   }
 

@@ -3,6 +3,7 @@ import { isTerminal, mayBecome, NO_COUNTS, openCount, plannedRunStatus } from '.
 import type { AssetRegistration, ProcessRegistration } from '../registrations.js';
 import type { Claim } from '../work.js';
 import type {
+  DescribedValue,
   ErrorRecord,
   EventKind,
   EventRecord,
@@ -10,6 +11,7 @@ import type {
   MaterializationRecord,
   MaterializationStatus,
   RunRecord,
+  ValueRecord,
 } from '../records.js';
 import { MemoryPools } from './memory-pools.js';
 
@@ -233,7 +235,7 @@ export class MemoryState {
       upstreams: row?.upstreams ?? null,
       invalidated: head.invalidated,
       failed: head.failed,
-      value: row?.value ?? null,
+      value: row ? located(row.value) : null,
       completedAt: row?.completedAt ?? null,
       active: head.active,
     };
@@ -518,4 +520,11 @@ export function newRunRow(
 /** Whether partitions `all` or a list names this one. */
 export function names(partitions: 'all' | readonly string[], partition: string): boolean {
   return partitions === 'all' || partitions.includes(partition);
+}
+
+/** Of a value, what heads tell. */
+export function located(value: DescribedValue | null): ValueRecord | null {
+  if (!value) return null;
+  const { io, location, size, rows, hash } = value;
+  return { io, location, size, rows, hash };
 }

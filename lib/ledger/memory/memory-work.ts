@@ -82,9 +82,10 @@ export function settle(state: MemoryState, outcomes: readonly Outcome[]): Settle
 function apply(state: MemoryState, row: Row, outcome: Outcome): number[] {
   switch (outcome.kind) {
     case 'success': {
-      const { value, dataVersion, codeVersion, inputs, upstreams, consumed, metadata, startedAt } = outcome;
+      const { value, format = null, schema = null } = outcome;
+      const { dataVersion, codeVersion, inputs, upstreams, consumed, metadata, startedAt } = outcome;
       Object.assign(row, {
-        value,
+        value: value && { ...value, format, schema },
         dataVersion,
         codeVersion,
         inputs,

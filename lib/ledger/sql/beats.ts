@@ -6,7 +6,7 @@ import type { ErrorRecord } from '../records.js';
 import type { Claims } from './claims.js';
 import type { Database, Sql, Transaction } from './database.js';
 import { isInDoubt, isOutage, isRepeatable } from './failures.js';
-import type { ClaimColumns } from './rows.js';
+import { packSchema, type ClaimColumns } from './rows.js';
 import { BEAT } from './statements/claiming.js';
 import { json, numbers, storable } from './values.js';
 
@@ -271,6 +271,8 @@ function columnsOf(outcome: Outcome): OutcomeColumns {
         size: outcome.value?.size ?? undefined,
         rows: outcome.value?.rows ?? undefined,
         hash: outcome.value?.hash ?? undefined,
+        format: outcome.format,
+        schema: outcome.schema && packSchema(outcome.schema),
       };
     case 'skipped': {
       const { reason: skip_reason, joined } = outcome;

@@ -10,7 +10,9 @@ import type {
   MaterializationRecord,
   MaterializationStatus,
   RunRecord,
+  DescribedValue,
   RunRequest,
+  ValueColumn,
   ValueRecord,
 } from '../records.js';
 
@@ -116,7 +118,12 @@ export interface ClaimColumns {
   readonly joined: readonly NonNullable<Claim['joined']>[] | null;
 }
 
+/** A column of stored rows: name, type, nullable. */
+type PackedColumn = readonly [name: string, type: string, nullable?: boolean];
+
 export interface MaterializationRow extends VersionColumns {
+  readonly format: string | null;
+  readonly schema: readonly PackedColumn[] | null;
   readonly id: number;
   readonly run_id: number | null;
   readonly asset_id: number;
@@ -182,6 +189,21 @@ export function runRecord(row: RunRow): RunRecord {
 export function valueRecord({ io, location, size, rows, hash }: ValueColumns): ValueRecord | null {
   if (io === null && location === null && size === null && rows === null && hash === null) return null;
   return { io, location, size, rows, hash };
+}
+
+/** As it is stored: short, since every version of rows has one. */
+export function packSchema(schema: readonly ValueColumn[]): PackedColumn[] {
+  return schema.map(({ name, type, nullable }) => (nullable === undefined ? [name, type] : [name, type, nullable]));
+}
+
+function describedValue(row: MaterializationRow): DescribedValue | null {
+  const value = valueRecord(row);
+  const schema = row.schema?.map(([name, type, nullable]) => ({
+    name,
+    type,
+    ...(nullable !== undefined && { nullable }),
+  }));
+  return value && { ...value, format: row.format, schema: schema ?? null };
 }
 
 export function headRecord(row: HeadRow): HeadRecord {
@@ -265,7 +287,7 @@ export function materializationRecord(row: MaterializationRow, asset: string): M
     error: row.error,
     codeVersion: row.code_version,
     dataVersion: row.data_version,
-    value: valueRecord(row),
+    value: describedValue(row),
     valueRemoved: row.value_removed,
     metadata: row.metadata,
     createdAt: row.created_at,

@@ -153,3 +153,39 @@ describe('a value that cannot be stored', () => {
     expect('polluted' in {}).toBe(false);
   });
 });
+
+describe('the columns that an encoder tells', () => {
+  const schemaOf = (rows: readonly Readonly<Record<string, unknown>>[]) => {
+    const encoder = new RowEncoder();
+    for (const row of rows) encoder.add(row);
+    return encoder.schema.map(({ name, type, nullable }) => `${name}: ${type}${nullable === true ? '?' : ''}`);
+  };
+
+  it('are named by what their cells are, before these are tagged', () => {
+    const cells = {
+      s: '$bigint:1',
+      n: 1.5,
+      f: false,
+      b: 1n,
+      d: new Date(0),
+      y: Uint8Array.of(1),
+      j: { a: [1] },
+      l: [],
+    };
+    expect(schemaOf([cells])).toEqual([
+      ...['s: string', 'n: number', 'f: boolean', 'b: bigint', 'd: date', 'y: bytes', 'j: json', 'l: json'],
+    ]);
+  });
+
+  it('come in the order in which they came, and may lack cells before, between and after', () => {
+    const rows = [{ b: 1 }, { b: 2, a: 'x' }, { a: null, c: undefined, d: true }, { b: 3, d: true, a: 'y' }];
+    expect(schemaOf(rows)).toEqual(['b: number?', 'a: string?', 'c: null?', 'd: boolean?']);
+    expect(schemaOf([{ a: 1 }, {}])).toEqual(['a: number?']);
+    expect(schemaOf([])).toEqual([]);
+  });
+
+  it('are mixed where cells differ, also far into the rows', () => {
+    const rows = Array.from({ length: 3000 }, (_, at) => ({ a: at === 2999 ? '1' : at, b: at % 2 ? 1n : 1 }));
+    expect(schemaOf(rows)).toEqual(['a: mixed', 'b: mixed']);
+  });
+});

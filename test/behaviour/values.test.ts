@@ -1,0 +1,84 @@
+// What is recorded of values beside where they lie, and what people are shown of them.
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { TestingModule } from '@nestjs/testing';
+import { Asset, type FlowStoneService } from '../../lib/index.js';
+import { startApp } from './graph.js';
+import { STORAGES, testStorage, type TestStorage } from './storages.js';
+
+@Asset({ io: 'filesystem' })
+class Readings {
+  async *execute(): AsyncGenerator<{ id: number; at: Date; note: string | null }> {
+    for (let id = 0; id < 3; id++) yield { id, at: new Date(id), note: id === 1 ? null : 'x' };
+  }
+}
+@Asset({ io: 'filesystem' })
+class Summary {
+  execute(): { total: number } {
+    return { total: 3 };
+  }
+}
+@Asset({ io: 'filesystem' })
+class Wide {
+  execute(): Record<string, bigint>[] {
+    return [Object.fromEntries(Array.from({ length: 300 }, (_, at) => [`c${at}`, BigInt(at)]))];
+  }
+}
+@Asset({ io: 'filesystem' })
+class Picture {
+  execute(): Uint8Array {
+    return Uint8Array.of(1, 2, 3);
+  }
+}
+@Asset()
+class Effect {
+  execute(): void {}
+}
+
+describe.each(STORAGES)('what is recorded of values (%s)', (storage) => {
+  let where: TestStorage;
+  let app: TestingModule;
+  let flowstone: FlowStoneService;
+
+  beforeEach(async () => {
+    where = await testStorage(storage);
+    ({ app, flowstone } = await startApp([Readings, Summary, Wide, Picture, Effect], where.options));
+    await (await flowstone.materialize('*')).wait();
+  });
+  afterEach(async () => {
+    await app.close();
+    await where.remove();
+  });
+
+  const valueOf = async (asset: Parameters<FlowStoneService['history']>[0]) =>
+    (await flowstone.history(asset)).items[0]!.value;
+
+  it('is format, size, rows, hash and columns', async () => {
+    const hash = expect.stringMatching(/^[0-9a-f]{64}$/);
+    expect(await valueOf(Readings)).toEqual({
+      io: 'filesystem',
+      location: expect.anything(),
+      size: expect.any(Number),
+      rows: 3,
+      hash,
+      format: 'jsonl',
+      schema: [
+        { name: 'id', type: 'number', nullable: false },
+        { name: 'at', type: 'date', nullable: false },
+        { name: 'note', type: 'string', nullable: true },
+      ],
+    });
+    expect(await valueOf(Summary)).toMatchObject({ format: 'json', rows: null, schema: null, hash });
+    expect(await valueOf(Picture)).toMatchObject({ format: 'bytes', size: 3, rows: null, schema: null, hash });
+  });
+
+  it('is the first 200 of many columns', async () => {
+    const { schema, rows } = (await valueOf(Wide))!;
+    expect(rows).toBe(1);
+    expect(schema).toHaveLength(200);
+    expect(schema!.at(-1)).toEqual({ name: 'c199', type: 'bigint', nullable: false });
+  });
+
+  it('is nothing where there is no value', async () => {
+    expect(await valueOf(Effect)).toBeNull();
+  });
+});
