@@ -1,10 +1,12 @@
 // From options to the ledger and the I/O managers of an application.
 import { join, resolve } from 'node:path';
 import type { ResolvedOptions } from './flowstone.options.js';
+import { FileStore } from './io/blobs/files/file.store.js';
 import type { IoManager } from './io/io-manager.port.js';
 import { IoRegistry } from './io/io.registry.js';
 import { FilesystemIoManager } from './io/managers/filesystem.io-manager.js';
 import { MemoryIoManager } from './io/managers/memory.io-manager.js';
+import { ParquetIoManager } from './io/managers/parquet.io-manager.js';
 import type { EmbeddedDatabase } from './ledger/embedded/embedded.database.js';
 import type { DataSource, Ledger } from './ledger/ledger.port.js';
 import { MemoryLedger } from './ledger/memory/memory-ledger.js';
@@ -65,6 +67,7 @@ export function createIoRegistry({ directory, managers }: ResolvedOptions): IoRe
   const builtIn: Record<string, IoManager> = {
     memory: new MemoryIoManager(),
     filesystem: new FilesystemIoManager({ root: join(resolve(directory), 'values') }),
+    parquet: new ParquetIoManager({ store: new FileStore(join(resolve(directory), 'parquet')) }),
   };
   return new IoRegistry(Object.entries({ ...builtIn, ...managers }));
 }

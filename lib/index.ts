@@ -81,7 +81,14 @@ export type { PartitionKeyInput } from './partitions/partition-key.js';
 export type { PartitionSet, PartitionWindow } from './partitions/partition-set.js';
 
 // Values
-export type { FileFormat } from './io/formats/plain.formats.js';
+export type { FileFormat } from './io/formats/blob.formats.js';
+export type {
+  ParquetColumn,
+  ParquetCompression,
+  ParquetSchema,
+  ParquetType,
+  ParquetValueOptions,
+} from './io/formats/parquet/parquet.schema.js';
 export type { FilesystemValueOptions } from './io/managers/filesystem.io-manager.js';
 export type { S3ClientLike, S3Credentials, S3Options } from './io/blobs/s3/s3.options.js';
 export { S3IoManager, type S3ValueOptions } from './io/managers/s3.io-manager.js';

@@ -39,8 +39,11 @@ export class RowEncoder {
     return this.count;
   }
 
-  /** The row as tagged JSON: itself where no cell needs a tag. Throws `FLOWSTONE_IO_VALUE_UNSUPPORTED`. */
-  add(row: unknown): Readonly<Record<string, unknown>> {
+  /**
+   * The row as tagged JSON: itself where no cell needs a tag, or where `tagging` is false, which saves a copy.
+   * Throws `FLOWSTONE_IO_VALUE_UNSUPPORTED`.
+   */
+  add(row: unknown, tagging = true): Readonly<Record<string, unknown>> {
     const index = this.count;
     if (!isRecord(row)) refuse([index], 'is no plain object, as rows must be,', 'Yield an object for each row.');
     let tagged: Record<string, unknown> | undefined;
@@ -58,7 +61,7 @@ export class RowEncoder {
       else {
         const json = toTaggedJson(value, [index, name]);
         column.add(index, typeof json === 'object' ? `$json:${canonicalize(json)}` : json, kindOf(value, json));
-        if (json !== value) (tagged ??= { ...row })[name] = json;
+        if (tagging && json !== value) (tagged ??= { ...row })[name] = json;
       }
     }
     this.count = index + 1;

@@ -8,6 +8,7 @@
 //                      (`$json:` is kept for cells that are objects, where rows are hashed)
 import { types } from 'node:util';
 import { FlowStoneError } from '../flowstone.errors.js';
+import { isoTime } from './iso-time.js';
 
 /** JSON without the types that need a tag. */
 export type TaggedJson = null | boolean | number | string | TaggedJson[] | { [name: string]: TaggedJson };
@@ -104,7 +105,7 @@ export function refuse(path: ValuePath, what: string, remedy: string): never {
 function tagObject(value: object, path: ValuePath): TaggedJson {
   if (value instanceof Date || types.isDate(value)) {
     if (Number.isNaN(value.getTime())) refuse(path, 'is an invalid Date', 'Use null for what is unknown.');
-    return `$date:${value.toISOString()}`;
+    return `$date:${isoTime(value)}`;
   }
   if (types.isUint8Array(value)) {
     return `$bytes:${Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64')}`;

@@ -202,7 +202,8 @@ function testRows(test: Declare): void {
       for (; row.id < 3; row.id++) yield row;
     };
     const { location } = await bench.store(reused());
-    assert.deepStrictEqual(await ((await bench.load(location)) as Rows<Row>).toArray(), [
+    // Only what was stored: where columns are declared, the others are null.
+    assert.deepStrictEqual(await ((await bench.load(location, ['id'])) as Rows<Row>).toArray(), [
       { id: 0 },
       { id: 1 },
       { id: 2 },

@@ -28,3 +28,4 @@ suite({
 suite({ name: 's3, all in one folder, as bytes', options: { path: 'all', format: 'bytes' }, stores: ['bytes'] });
 suite({ name: 's3, as JSON lines', options: { format: 'jsonl' }, stores: ['rows'] });
 suite({ name: 's3, by gzip', options: { compression: 'gzip' } });
+suite({ name: 's3, as Parquet', options: { format: 'parquet', schema: 'infer' }, stores: ['rows'] });

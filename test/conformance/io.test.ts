@@ -3,8 +3,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, it } from '@jest/globals';
+import { FileStore } from '../../lib/io/blobs/files/file.store.js';
 import { FilesystemIoManager } from '../../lib/io/managers/filesystem.io-manager.js';
 import { MemoryIoManager } from '../../lib/io/managers/memory.io-manager.js';
+import { ParquetIoManager } from '../../lib/io/managers/parquet.io-manager.js';
 import { runIoConformance } from '../../lib/testing/io-conformance.js';
 
 let root: string;
@@ -28,3 +30,17 @@ runIoConformance(
   { name: 'filesystem, as bytes', create, options: { format: 'bytes' }, stores: ['bytes'] },
 );
 runIoConformance({ describe, it }, { name: 'filesystem, by gzip', create, options: { compression: 'gzip' } });
+runIoConformance(
+  { describe, it },
+  {
+    name: 'parquet',
+    create: () => new ParquetIoManager({ store: new FileStore(join(root, 'parquet')) }),
+    createBroken: () => new ParquetIoManager({ store: new FileStore(join(root, 'no-folder')) }),
+    options: { schema: { id: 'double', at: 'timestamp', text: 'string', ratio: 'double', big: 'int64' } },
+    stores: ['rows'],
+  },
+);
+runIoConformance(
+  { describe, it },
+  { name: 'filesystem, as Parquet', create, options: { format: 'parquet', schema: 'infer' }, stores: ['rows'] },
+);

@@ -42,7 +42,13 @@ interface AnyFormat {
   /** Whether it is written and read from start to end only, so that it may be compressed as a whole. */
   readonly sequential: boolean;
 
-  /** What is wrong with the options of an asset that are this format's own, by name; other options are the manager's. */
+  /** npm packages it needs, optional peer dependencies of ours. */
+  readonly packages?: readonly string[];
+
+  /**
+   * What is wrong with the options of an asset that are this format's own, by name, undefined being one that is left out;
+   * other options are the manager's.
+   */
   readonly options: Readonly<Record<string, (value: unknown) => string | undefined>>;
 
   /**
@@ -50,6 +56,9 @@ interface AnyFormat {
    * that is aborted while rows come.
    */
   write(value: unknown, sink: ByteSink, options: ValueOptions, signal: AbortSignal): Promise<Written>;
+
+  /** Frees what is kept from value to value; called when a manager is closed, and others may go on. */
+  release?(): Promise<void>;
 }
 
 /** Holds values in one piece. A SyntaxError of reading says that the bytes are not what was written. */

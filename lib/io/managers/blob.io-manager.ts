@@ -19,6 +19,7 @@ import type {
   StoredValue,
   ValueAddress,
 } from '../io-manager.port.js';
+import { missingPackages } from '../optional-packages.js';
 import { narrowRow, rowsInBatches, type Rows } from '../rows.js';
 import { isRecord } from '../tagged-json.js';
 
@@ -126,14 +127,19 @@ export abstract class BlobIoManager implements IoManager {
     const chosen = formats[this.#isFormat(format) ? format : this.#parts.formatFor(undefined)]!;
     const checks: Format['options'] = {
       ...(chosen.sequential && { compression: compressionProblem }),
-      ...(pathProblem && { path: pathProblem }),
+      ...(pathProblem && { path: (path) => (path === undefined ? undefined : pathProblem(path)) }),
       ...chosen.options,
     };
-    return Object.entries(others).flatMap(([option, value]) => {
-      if (Object.hasOwn(checks, option)) return (value !== undefined && checks[option]!(value)) || [];
-      const near = closest(option, ['format', ...Object.keys(checks)]);
-      return `unknown option "${option}" of the ${name} manager${suggestion(near)}`;
-    });
+    const unknown = Object.keys(others).filter((option) => !Object.hasOwn(checks, option));
+    const missing = missingPackages(`format "${chosen.extension}"`, chosen.packages ?? []);
+    return [
+      ...unknown.map((option) => {
+        const near = closest(option, ['format', ...Object.keys(checks)]);
+        return `unknown option "${option}" of the ${name} manager${suggestion(near)}`;
+      }),
+      ...Object.entries(checks).flatMap(([option, check]) => check(others[option]) ?? []),
+      ...(missing === undefined ? [] : [missing]),
+    ];
   }
 
   async open(): Promise<void> {
@@ -141,6 +147,7 @@ export abstract class BlobIoManager implements IoManager {
   }
 
   async close(): Promise<void> {
+    for (const format of Object.values(this.#parts.formats)) await format.release?.();
     await this.#parts.store.stop?.();
   }
 
@@ -253,7 +260,7 @@ function optional<T extends object>(properties: T): { [K in keyof T]?: Exclude<T
 }
 
 function compressionProblem(compression: unknown): string | undefined {
-  if (compression === 'gzip') return undefined;
+  if (compression === undefined || compression === 'gzip') return undefined;
   return `compression is ${JSON.stringify(compression)}, must be "gzip" or left out`;
 }
 

@@ -1,6 +1,6 @@
 // The I/O manager that keeps values as files.
 import { FileStore } from '../blobs/files/file.store.js';
-import { PLAIN_FORMATS, plainFormatFor, type BlobValueOptions } from '../formats/plain.formats.js';
+import { BLOB_FORMATS, blobFormatFor, type BlobValueOptions } from '../formats/blob.formats.js';
 import { BlobIoManager } from './blob.io-manager.js';
 
 /** What an asset may say for the `filesystem` manager. */
@@ -12,8 +12,8 @@ export class FilesystemIoManager extends BlobIoManager {
     super({
       name: 'filesystem',
       store: new FileStore(root),
-      formats: PLAIN_FORMATS,
-      formatFor: plainFormatFor,
+      formats: BLOB_FORMATS,
+      formatFor: blobFormatFor,
       rowFormat: 'jsonl',
     });
   }

@@ -3,17 +3,17 @@
 import { templateProblem } from '../blobs/path-template.js';
 import { requireS3Options, roomBelow, type S3Options } from '../blobs/s3/s3.options.js';
 import { S3Store } from '../blobs/s3/s3.store.js';
-import { PLAIN_FORMATS, plainFormatFor, type BlobValueOptions } from '../formats/plain.formats.js';
+import { BLOB_FORMATS, blobFormatFor, type BlobValueOptions } from '../formats/blob.formats.js';
 import { BlobIoManager } from './blob.io-manager.js';
 
 /** What an asset may say for the `s3` manager. */
-export interface S3ValueOptions extends BlobValueOptions {
+export type S3ValueOptions = BlobValueOptions & {
   /**
    * Where the objects of the asset lie below prefix and namespace: steps with `/` between them, in which `{asset}` and
    * `{partition}` stand for the keys. Default `{asset}/{partition}`. The name of an object is always the attempt's.
    */
   readonly path?: string;
-}
+};
 
 /**
  * Keeps each value as an object of its own: `<prefix>/<namespace>/<path>/<materialization>-<epoch>.<extension>`. Needs the
@@ -26,8 +26,8 @@ export class S3IoManager extends BlobIoManager {
     super({
       name: 's3',
       store: new S3Store(requireS3Options(options)),
-      formats: PLAIN_FORMATS,
-      formatFor: plainFormatFor,
+      formats: BLOB_FORMATS,
+      formatFor: blobFormatFor,
       rowFormat: 'jsonl',
       pathProblem: (template) => templateProblem(template, roomBelow(options)),
     });

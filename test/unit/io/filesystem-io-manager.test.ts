@@ -244,7 +244,7 @@ describe('options of an asset', () => {
       'unknown option "table" of the filesystem manager',
     ]);
     expect(manager.optionProblems({ format: 'jsnl' })).toEqual([
-      expect.stringMatching(/^format is "jsnl", must be one of json, jsonl, text, bytes, did you mean "json/),
+      expect.stringMatching(/^format is "jsnl", must be one of json, jsonl, text, bytes, parquet, did you mean "json/),
     ]);
     expect(manager.optionProblems({ format: 'toString' })).toHaveLength(1);
     expect(manager.optionProblems({ compression: 'gzip' })).toEqual([]);
