@@ -18,7 +18,7 @@ export const NOBODY = { uid: 65_534, gid: 65_534 };
 const PLACE = '/var/cache/flowstone-test';
 
 /**
- * The folder with `packages` of Debian, made by root on Debian and its like when it is not there: within a minute, by
+ * The folder with `packages` of Debian, made by root on Debian and its like when it is not there: in about a minute, by
  * one process at a time, and from the start if a former one was ended amid it. Throws an error whose message continues
  * a sentence.
  * @param {readonly string[]} packages
