@@ -83,6 +83,8 @@ export const ERROR_CATALOGUE = {
   FLOWSTONE_IO_VALUE_MOVED: infrastructure,
   FLOWSTONE_IO_VALUE_CORRUPT: permanentInfrastructure,
   FLOWSTONE_IO_VALUE_UNSUPPORTED: userCode,
+  FLOWSTONE_IO_VALUE_REFUSED: userCode,
+  FLOWSTONE_IO_TABLE_UNFIT: declaration,
   FLOWSTONE_IO_PATH_REFUSED: permanentInfrastructure,
   FLOWSTONE_IO_FAILED: infrastructure,
   FLOWSTONE_IO_MANAGER_UNKNOWN: request,

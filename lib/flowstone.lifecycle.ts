@@ -16,7 +16,7 @@ import { FlowStoneEngine } from './flowstone.engine.js';
 import { FlowStoneError } from './flowstone.errors.js';
 import type { ResolvedOptions } from './flowstone.options.js';
 import { EngineSource } from './flowstone.service.js';
-import { createIoRegistry, type OpenableLedger } from './flowstone.storage.js';
+import { absenceOf, createIoRegistry, type OpenableLedger } from './flowstone.storage.js';
 import { MemoryIoManager } from './io/managers/memory.io-manager.js';
 import { FLOWSTONE_QUEUE, type WorkQueue } from './queue/queue.port.js';
 import { unusedKeys } from './runs/pool.options.js';
@@ -53,12 +53,14 @@ export class FlowStoneLifecycle
 
   async onModuleInit(): Promise<void> {
     try {
-      const io = createIoRegistry(this.options);
+      const io = createIoRegistry(this.options, this.storage.ledger.values);
       const assets = checkDeclarations(this.explorer.explore(), {
         names: io.names,
         default: this.options.io,
         keepsHeadOnly: (name, options) => io.keepsHeadOnly(name, options),
-        optionProblems: (name, options) => io.optionProblems(name, options),
+        optionProblems: (name, options, asset) => io.optionProblems(name, options, asset),
+        occupied: (name, options) => io.occupied(name, options),
+        absence: absenceOf,
         unreachable: (name) => this.options.role !== 'all' && io.require(name) instanceof MemoryIoManager,
       });
       const { ledger, leases } = this.storage;

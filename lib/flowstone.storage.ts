@@ -7,10 +7,12 @@ import { IoRegistry } from './io/io.registry.js';
 import { FilesystemIoManager } from './io/managers/filesystem.io-manager.js';
 import { MemoryIoManager } from './io/managers/memory.io-manager.js';
 import { ParquetIoManager } from './io/managers/parquet.io-manager.js';
+import { LedgerIoManager } from './io/managers/postgres/ledger.io-manager.js';
 import type { EmbeddedDatabase } from './ledger/embedded/embedded.database.js';
 import type { DataSource, Ledger } from './ledger/ledger.port.js';
 import { MemoryLedger } from './ledger/memory/memory-ledger.js';
 import type { LeaseAccess } from './ledger/sql/lease-ledger.js';
+import type { LedgerValues } from './ledger/value-database.port.js';
 
 /** A ledger that is not open yet, and how to let go of it. */
 export interface OpenableLedger {
@@ -27,6 +29,9 @@ export interface OpenableLedger {
 
 /** The least time, in ms, in which a server must answer the heartbeat before its connection is taken for dead. */
 const LEAST_PATIENCE = 1000;
+
+/** Keeps values in the ledger's database. */
+const LEDGER_MANAGER = 'postgres';
 
 const nothing = async (): Promise<void> => undefined;
 
@@ -62,12 +67,26 @@ async function embeddedDatabase({ directory }: ResolvedOptions): Promise<Embedde
   return openEmbeddedDatabase({ directory: join(resolve(directory), 'ledger') });
 }
 
-/** The built-in managers and the application's own, which may replace them by name. */
-export function createIoRegistry({ directory, managers }: ResolvedOptions): IoRegistry {
+/**
+ * The built-in managers and the application's own, which may replace them by name.
+ * @param values the ledger's database, if it has one
+ */
+export function createIoRegistry(
+  { directory, managers }: ResolvedOptions,
+  values: LedgerValues | undefined,
+): IoRegistry {
   const builtIn: Record<string, IoManager> = {
     memory: new MemoryIoManager(),
     filesystem: new FilesystemIoManager({ root: join(resolve(directory), 'values') }),
     parquet: new ParquetIoManager({ store: new FileStore(join(resolve(directory), 'parquet')) }),
+    ...(values && { [LEDGER_MANAGER]: new LedgerIoManager(values) }),
   };
   return new IoRegistry(Object.entries({ ...builtIn, ...managers }));
+}
+
+/** Why a ledger in memory lacks a built-in manager that others have. */
+export function absenceOf(name: string): string | undefined {
+  return name === LEDGER_MANAGER
+    ? "it keeps values in the database of the ledger, and with storage: 'memory' there is none"
+    : undefined;
 }

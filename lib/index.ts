@@ -92,7 +92,10 @@ export type {
 export type { FilesystemValueOptions } from './io/managers/filesystem.io-manager.js';
 export type { S3ClientLike, S3Credentials, S3Options } from './io/blobs/s3/s3.options.js';
 export { S3IoManager, type S3ValueOptions } from './io/managers/s3.io-manager.js';
+export type { PostgresValueOptions } from './io/managers/postgres/database.io-manager.js';
+export { PostgresIoManager, type PostgresIoManagerOptions } from './io/managers/postgres/postgres.io-manager.js';
 export type {
+  AssetPlace,
   IoManager,
   LoadContext,
   StoreContext,

@@ -3,7 +3,7 @@
 import { findCycles } from '../graph/asset-graph.js';
 import { closest, didYouMean } from '../graph/did-you-mean.js';
 import { mappingLooksBack, mappingProblem } from '../partitions/mapping.js';
-import { schemeProblems } from '../partitions/partitions.js';
+import { schemeProblems, type PartitionScheme } from '../partitions/partitions.js';
 import type { AssetClass } from './asset.definition.js';
 import type { DiscoveredProvider, Discovery } from './asset.explorer.js';
 import { assetOptionsOf } from './asset.metadata.js';
@@ -22,7 +22,15 @@ export interface IoManagers {
   /** Whether the manager of this name keeps only the newest version of a value. */
   keepsHeadOnly(name: string, options: Readonly<Record<string, unknown>>): boolean;
   /** What is wrong with options for the manager of this name, one sentence each. */
-  optionProblems(name: string, options: Readonly<Record<string, unknown>>): readonly string[];
+  optionProblems(
+    name: string,
+    options: Readonly<Record<string, unknown>>,
+    asset: { readonly scheme: PartitionScheme | undefined } | undefined,
+  ): readonly string[];
+  /** What of the storage an asset with these options has for itself. */
+  occupied?(name: string, options: Readonly<Record<string, unknown>>): string | undefined;
+  /** Why there is no manager of this name, where that is known. */
+  absence?(name: string): string | undefined;
   /** Whether its values cannot be reached from the other processes that this application is meant to have. */
   unreachable?(name: string): boolean;
 }
@@ -51,7 +59,8 @@ export function checkDeclarations(discovery: Discovery, managers: IoManagers): R
   const schemes = inheritSchemes(declarations, byClass, note);
   checkPartitions(checked, schemes);
   checkCycles(checked);
-  checkIo(checked, managers);
+  checkIo(checked, schemes, managers);
+  checkOccupied(checked, managers);
   checkResources(checked, discovery.providers);
 
   if (problems.length > 0) throw declarationError(problems);
@@ -151,17 +160,15 @@ function checkCycles({ declarations, byClass, note }: Checked): void {
   }
 }
 
-function checkIo({ declarations, note }: Checked, managers: IoManagers): void {
+function checkIo({ declarations, note }: Checked, schemes: Schemes, managers: IoManagers): void {
   for (const declaration of declarations) {
     const { options, managerOptions } = declaration;
     const manager = options.io ?? managers.default;
     if (!managers.names.includes(manager)) {
       const known = managers.names.map((name) => `'${name}'`).join(', ');
-      note(
-        declaration,
-        `there is no I/O manager '${manager}'${didYouMean(manager, managers.names)}`,
-        `use one of ${known}`,
-      );
+      const absence = managers.absence?.(manager);
+      const why = absence === undefined ? didYouMean(manager, managers.names) : `: ${absence}`;
+      note(declaration, `there is no I/O manager '${manager}'${why}`, `use one of ${known}`);
       continue;
     }
     if (!options.external && managers.unreachable?.(manager)) {
@@ -175,11 +182,26 @@ function checkIo({ declarations, note }: Checked, managers: IoManagers): void {
       const problem = `it has the option keep, and I/O manager '${manager}' keeps only the newest version`;
       note(declaration, problem, 'remove keep, or use a manager that keeps versions');
     }
-    for (const problem of managers.optionProblems(manager, managerOptions)) {
+    const place = schemes.has(declaration) ? { scheme: schemes.get(declaration) } : undefined;
+    for (const problem of managers.optionProblems(manager, managerOptions, place)) {
       const option = Object.keys(managerOptions).find((name) => problem.includes(name));
       const meant = option === undefined ? undefined : closest(option, ASSET_OPTION_NAMES);
       note(declaration, problem, meant ? `did you mean ${meant}?` : `correct the options for I/O manager '${manager}'`);
     }
+  }
+}
+
+function checkOccupied({ declarations, note }: Checked, managers: IoManagers): void {
+  const owners = new Map<string, Declaration>();
+  for (const declaration of declarations) {
+    const manager = declaration.options.io ?? managers.default;
+    if (!managers.names.includes(manager)) continue;
+    const occupied = managers.occupied?.(manager, declaration.managerOptions);
+    if (occupied === undefined) continue;
+    const place = `${manager}: ${occupied}`;
+    const owner = owners.get(place);
+    if (owner) note(declaration, `its ${occupied} is also that of ${owner.name}`, 'give each a place of its own');
+    else owners.set(place, declaration);
   }
 }
 

@@ -1,6 +1,7 @@
 // What FlowStone asks of whatever stores and loads values. The registry and the managers stand beside it.
 import type { JsonValue, ValueColumn } from '../ledger/records.js';
 import type { JoinedValue } from '../ledger/value-database.port.js';
+import type { PartitionScheme } from '../partitions/partition-scheme.js';
 import type { PartitionWindow } from '../partitions/partition-set.js';
 
 /**
@@ -24,6 +25,14 @@ export interface PartitionSlice {
   readonly window?: PartitionWindow | undefined;
   /** The part of the key in each dimension of a scheme of several. */
   readonly dimensions?: Readonly<Record<string, string>> | undefined;
+  /** How the asset is partitioned. */
+  readonly scheme?: PartitionScheme | undefined;
+}
+
+/** Of an asset that is declared, what its manager may have to know. */
+export interface AssetPlace {
+  /** Undefined: it has no partitions. */
+  readonly scheme: PartitionScheme | undefined;
 }
 
 /** A value about to be stored. When `signal` aborts, `store` rejects with its reason and leaves no value behind. */
@@ -31,6 +40,8 @@ export interface StoreContext extends ValueAddress {
   readonly signal: AbortSignal;
   /** What the partition is a slice of; nothing for an unpartitioned asset, or where only the key is known. */
   slice?(): PartitionSlice;
+  /** Keys that the asset had before. */
+  readonly formerly?: readonly string[];
   /**
    * Asks the ledger whether this attempt may still commit. Who replaces what others read, where the ledger cannot join,
    * asks while it holds the lock on that: an attempt that has lost its lease must not undo the work of its successor.
@@ -124,8 +135,14 @@ export interface IoManager {
   /** A small extract for people. */
   preview?(context: LoadContext): Promise<JsonValue>;
 
-  /** What is wrong with an asset's options for this manager, one sentence each; asked at boot. */
-  optionProblems?(options: Readonly<Record<string, unknown>>): string[];
+  /**
+   * What is wrong with an asset's options for this manager, one sentence each; asked at boot. `asset` is left out where it
+   * is wrongly declared itself.
+   */
+  optionProblems?(options: Readonly<Record<string, unknown>>, asset?: AssetPlace): string[];
+
+  /** What of the storage an asset with these options has for itself, such as a table: boot refuses two that have the same. */
+  occupies?(options: Readonly<Record<string, unknown>>): string | undefined;
 
   /** Called once before the first value. */
   open?(): Promise<void>;

@@ -2,7 +2,7 @@
 import { FlowStoneError } from '../flowstone.errors.js';
 import { didYouMean } from '../graph/did-you-mean.js';
 import type { JsonValue } from '../ledger/records.js';
-import type { IoManager } from './io-manager.port.js';
+import type { AssetPlace, IoManager } from './io-manager.port.js';
 
 /** Finds I/O managers by the name that `@Asset({ io })` and recorded heads use, and opens and closes them. */
 export class IoRegistry {
@@ -47,8 +47,13 @@ export class IoRegistry {
   }
 
   /** What is wrong with an asset's options for a manager. Throws `FLOWSTONE_IO_MANAGER_UNKNOWN`. */
-  optionProblems(name: string, options: Readonly<Record<string, unknown>>): string[] {
-    return this.require(name).optionProblems?.(options) ?? [];
+  optionProblems(name: string, options: Readonly<Record<string, unknown>>, asset?: AssetPlace): string[] {
+    return this.require(name).optionProblems?.(options, asset) ?? [];
+  }
+
+  /** What of a manager's storage an asset with these options has for itself. */
+  occupied(name: string, options: Readonly<Record<string, unknown>>): string | undefined {
+    return this.require(name).occupies?.(options);
   }
 
   /** Opens all managers, in order. When one fails, those opened before are closed by `close`. */

@@ -13,6 +13,8 @@ export interface ValueSql {
 export interface ValueDatabase {
   /** Where the tables are that say which rows belong to which value: `value_slices` and `value_documents`. */
   readonly schema: string;
+  /** One statement that only reads, as `ValueSql.rows` does; at most a few at once. It waits for no transaction below. */
+  read: ValueSql['rows'];
   /**
    * The statements of `fn`, all or nothing; a deadlock repeats it, so `fn` must have no other effects. An outage is
    * FLOWSTONE_LEDGER_UNAVAILABLE, with `inDoubt` in its context where the commit may have happened. At most a few

@@ -113,8 +113,10 @@ export class AttemptResult {
 
   /** One that was retired meanwhile has only its key. */
   #slice(): PartitionSlice {
-    const { partitions, ordinal } = this.prepared;
-    return ordinal < 0 ? {} : { window: partitions.windowAt(ordinal), dimensions: partitions.dimensionsAt(ordinal) };
+    const { partitions, ordinal, definition } = this.prepared;
+    const { scheme } = definition;
+    if (ordinal < 0) return { scheme };
+    return { scheme, window: partitions.windowAt(ordinal), dimensions: partitions.dimensionsAt(ordinal) };
   }
 
   #told(): JsonObject | null {

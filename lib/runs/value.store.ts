@@ -44,6 +44,7 @@ export class ValueStore implements PinLoader {
         materialization: claim.id,
         epoch: claim.epoch,
         options: definition.ioOptions,
+        formerly: definition.formerly,
         slice,
         holds: () => this.holds(claim),
         signal,

@@ -2,8 +2,17 @@
 // `it` of the one you use.
 import assert from 'node:assert/strict';
 import { dataVersionOf } from '../io/data-version.js';
-import type { IoManager, LoadContext, StoreContext, StoredAttempt, StoredValue } from '../io/io-manager.port.js';
+import type {
+  IoManager,
+  LoadContext,
+  StoreContext,
+  StoredAttempt,
+  StoredValue,
+  ValueAddress,
+} from '../io/io-manager.port.js';
+import type { JoinedValue } from '../ledger/value-database.port.js';
 import type { Rows } from '../io/rows.js';
+import { keyTextProblem } from '../partitions/partition-key.js';
 
 /** Of a test framework, what the suite uses. */
 export interface ConformanceFramework {
@@ -19,13 +28,16 @@ export interface IoConformanceSubject {
   readonly create: () => IoManager | Promise<IoManager>;
   /** A manager whose storage cannot be reached, to tell failing from not finding. Left out: not tested. */
   readonly createBroken?: () => IoManager | Promise<IoManager>;
-  /** The asset's options for the manager. */
-  readonly options?: Readonly<Record<string, unknown>>;
+  /** The asset's options for the manager; those of each asset, where two cannot have the same. */
+  readonly options?: Options | ((place: Pick<ValueAddress, 'namespace' | 'asset' | 'partition'>) => Options);
+  /** Writes a value that is `joined`, as the commit of its record would. */
+  readonly commit?: (context: StoreContext, joined: JoinedValue) => Promise<void>;
   /** What it stores, default all: `documents` (anything JSON-like), `bytes`, `rows` (from async iterables). */
   readonly stores?: readonly ('documents' | 'bytes' | 'rows')[];
 }
 
 type Row = Readonly<Record<string, unknown>>;
+type Options = Readonly<Record<string, unknown>>;
 
 const DAY = 24 * 3_600_000;
 
@@ -99,10 +111,10 @@ export function runIoConformance(framework: ConformanceFramework, subject: IoCon
     const { createBroken } = subject;
     if (createBroken !== undefined) {
       framework.it('reports a storage that fails as failure, not as an absent value', async () => {
-        const works = new Bench(await subject.create(), stores, subject.options);
+        const works = new Bench(await subject.create(), stores, subject);
         await works.manager.open?.();
         const { location } = await works.store(works.sample(1));
-        const broken = new Bench(await createBroken(), stores, subject.options);
+        const broken = new Bench(await createBroken(), stores, subject);
         await assert.rejects(broken.load(location), { code: 'FLOWSTONE_IO_FAILED' });
         await assert.rejects(broken.store(broken.sample(1)), { code: 'FLOWSTONE_IO_FAILED' });
         await works.manager.close?.();
@@ -235,10 +247,20 @@ function testRows(test: Declare): void {
 function testAddresses(test: Declare): void {
   test('keeps values of any keys apart', async (bench) => {
     const places = [undefined, ...HOSTILE_KEYS].map((partition, index) => ({ partition, value: bench.sample(index) }));
-    const locations = await Promise.all(places.map(async ({ partition, value }) => bench.store(value, { partition })));
-    for (const [index, { location }] of locations.entries()) {
+    const stored = await Promise.all(
+      places.map(async ({ partition, value }) =>
+        bench.store(value, { partition }).catch((error: unknown) => {
+          // No ledger has keys that are no text for PostgreSQL, so that a manager may refuse them.
+          if (partition === undefined || keyTextProblem(partition) === undefined) throw error;
+          assert.equal((error as { code?: unknown }).code, 'FLOWSTONE_IO_VALUE_UNSUPPORTED');
+          return undefined;
+        }),
+      ),
+    );
+    for (const [index, value] of stored.entries()) {
       const { partition } = places[index]!;
-      assert.deepStrictEqual(await bench.sampleOf(location, { partition }), index, JSON.stringify(partition));
+      if (!value) continue;
+      assert.deepStrictEqual(await bench.sampleOf(value.location, { partition }), index, JSON.stringify(partition));
     }
   });
 
@@ -256,7 +278,7 @@ function testAddresses(test: Declare): void {
     const lost = await bench.store(bench.sample(1), { ...attempt, epoch: 1 });
     const committed = await bench.store(bench.sample(2), { ...attempt, epoch: 2 });
     assert.equal(await bench.sampleOf(committed.location), 2);
-    if (bench.manager.versions === 'head') return;
+    if (bench.replaces) return;
     assert.notDeepStrictEqual(lost.location, committed.location);
     await bench.manager.delete(bench.loadContext(lost.location));
     assert.equal(await bench.sampleOf(committed.location), 2);
@@ -285,7 +307,8 @@ function testAbsence(test: Declare): void {
 
   test('lists attempts and discards what one left, if it can do either', async (bench) => {
     const { manager } = bench;
-    if (!manager.list || !manager.discard) return;
+    // What is replaced by the next one need not be looked for.
+    if (!manager.list || !manager.discard || bench.replaces) return;
     const namespace = `conformance ${bench.nextMaterialization()}`;
     const found = new Map<number, StoredAttempt>();
     const listed = async (of: string): Promise<number[]> => {
@@ -326,7 +349,7 @@ async function withBench(
   stores: readonly string[],
   body: (bench: Bench) => Promise<void>,
 ): Promise<void> {
-  const bench = new Bench(await subject.create(), stores, subject.options);
+  const bench = new Bench(await subject.create(), stores, subject);
   await bench.manager.open?.();
   try {
     await body(bench);
@@ -342,8 +365,20 @@ class Bench {
   constructor(
     readonly manager: IoManager,
     private readonly stores: readonly string[],
-    private readonly options: Readonly<Record<string, unknown>> = {},
+    private readonly subject: Pick<IoConformanceSubject, 'options' | 'commit'>,
   ) {}
+
+  /** Whether what is stored next replaces what is stored. */
+  get replaces(): boolean {
+    const { versions } = this.manager;
+    const address = { namespace: 'conformance', asset: 'some.asset', partition: undefined };
+    return (typeof versions === 'string' ? versions : versions.ofOptions(this.optionsOf(address))) === 'head';
+  }
+
+  optionsOf(place: Pick<ValueAddress, 'namespace' | 'asset' | 'partition'>): Options {
+    const { options = {} } = this.subject;
+    return typeof options === 'function' ? options(place) : options;
+  }
 
   nextMaterialization(): number {
     return ++materializations;
@@ -362,17 +397,21 @@ class Bench {
     return this.stores.includes('bytes') ? (value as Uint8Array)[0] : (await (value as Rows<Row>).toArray())[0]!['id'];
   }
 
-  store(value: unknown, place: Partial<StoreContext> = {}): Promise<StoredValue> {
+  async store(value: unknown, place: Partial<StoreContext> = {}): Promise<StoredValue> {
     const { signal } = new AbortController();
-    const address = { namespace: 'conformance', asset: 'some.asset', partition: undefined, epoch: 1 };
+    const address = { namespace: 'conformance', asset: 'some.asset', partition: undefined, epoch: 1, ...place };
     const context = {
-      ...address,
       materialization: this.nextMaterialization(),
-      options: this.options,
+      options: this.optionsOf(address),
       signal,
-      ...place,
+      ...address,
     };
-    return this.manager.store(context, value);
+    const { joined, ...stored } = await this.manager.store(context, value);
+    if (joined) {
+      assert.ok(this.subject.commit, 'the value is to be written with its record: give the subject a commit()');
+      await this.subject.commit(context, joined);
+    }
+    return stored;
   }
 
   load(location: StoredValue['location'], columns?: readonly string[], place: Partial<LoadContext> = {}) {
@@ -387,7 +426,7 @@ class Bench {
       asset: 'some.asset',
       partition: undefined,
       location: recorded,
-      options: this.options,
+      options: this.optionsOf({ namespace: 'conformance', asset: 'some.asset', partition: undefined }),
     };
   }
 }

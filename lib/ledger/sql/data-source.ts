@@ -18,14 +18,21 @@ export interface LedgerConnection {
 
 /** A DataSource for a ledger of its own, not yet connected. */
 export function ledgerDataSource(connection: LedgerConnection, schema: string): DataSource {
+  return new DataSource({ ...optionsOf(connection), schema, entities: [...LEDGER_ENTITIES] });
+}
+
+/** A DataSource that knows no tables, not yet connected. */
+export function bareDataSource(connection: LedgerConnection): DataSource {
+  return new DataSource(optionsOf(connection));
+}
+
+function optionsOf(connection: LedgerConnection): DataSourceOptions & { readonly type: 'postgres' } {
   const { url, driver, ssl, poolSize = 10, connectTimeout = 10_000 } = connection;
-  const options: DataSourceOptions = {
+  return {
     type: 'postgres',
     ...(url === undefined ? {} : { url }),
     ...(driver === undefined ? {} : { driver }),
     ...(ssl === undefined ? {} : { ssl: ssl as boolean }),
-    schema,
-    entities: [...LEDGER_ENTITIES],
     synchronize: false,
     migrationsRun: false,
     installExtensions: false,
@@ -36,5 +43,4 @@ export function ledgerDataSource(connection: LedgerConnection, schema: string): 
     poolErrorHandler: () => undefined,
     extra: { query_timeout: LONGEST_SILENCE, keepAlive: true, application_name: 'flowstone' },
   };
-  return new DataSource(options);
 }

@@ -39,6 +39,8 @@ export interface Connections {
   createQueryRunner(): Connection;
 }
 
+type TextRows = Awaited<ReturnType<ValueSql['rows']>>;
+
 const MOST_REPETITIONS = 10;
 
 const LEFT_OPEN =
@@ -55,20 +57,20 @@ const SETTINGS: Readonly<Record<string, string>> = {
   plan_cache_mode: 'force_generic_plan',
   statement_timeout: '60s',
   idle_in_transaction_session_timeout: '10s',
+  // One text for one value.
+  datestyle: 'ISO',
+  timezone: 'UTC',
+  extra_float_digits: '1',
+  bytea_output: 'hex',
 };
 
 /** A server that does not answer for so long is gone, ms: beyond the statement_timeout above. */
 export const LONGEST_SILENCE = 90_000;
 
-// For tables that are not ours: what the host has set for them, and one text for one value.
-const VALUE_SETTINGS = [
-  ...['enable_seqscan', 'enable_bitmapscan', 'enable_nestloop', 'jit', 'plan_cache_mode'].map(
-    (name) => `SET LOCAL ${name} TO DEFAULT`,
-  ),
-  ...["datestyle TO 'ISO'", "timezone TO 'UTC'", 'extra_float_digits TO 1', "bytea_output TO 'hex'"].map(
-    (setting) => `SET LOCAL ${setting}`,
-  ),
-].join('; ');
+// For tables that are not ours: what the host has set for them.
+const VALUE_SETTINGS = ['enable_seqscan', 'enable_bitmapscan', 'enable_nestloop', 'jit', 'plan_cache_mode']
+  .map((name) => `SET LOCAL ${name} TO DEFAULT`)
+  .join('; ');
 
 /** The settings for the session of a connection, or for the open transaction only. */
 function settings(transaction: boolean): string {
@@ -118,6 +120,15 @@ export class Database implements Sql {
    */
   transaction<T>(fn: (sql: Transaction) => Promise<T>): Promise<T> {
     return this.#repeating(() => this.#connected((client, runner) => this.#transact(client, runner, fn)));
+  }
+
+  /**
+   * A statement on tables that are not ours which only reads, by an index: as `ValueSql.rows` says, but where connections
+   * are ours without a transaction, and planned as our own.
+   */
+  read(text: string, values: readonly unknown[] = []): Promise<TextRows> {
+    if (!this.own) return this.transaction((sql) => sql.values((value) => value.rows(text, values)));
+    return this.#repeating(() => this.#connected((client) => this.#textRows(client, text, values)));
   }
 
   /** Statements that join the open transaction of an entity manager, whoever its DataSource belongs to. */
@@ -218,14 +229,16 @@ export class Database implements Sql {
   async #values<T>(client: PoolClient, fn: (sql: ValueSql) => Promise<T>): Promise<T> {
     await this.#answer(client.query(VALUE_SETTINGS));
     const result = await fn({
-      rows: async (text, values = []) => {
-        const query = { text, values: [...values], rowMode: 'array' as const, types: TEXT_TYPES };
-        return (await this.#answer(client.query(query))).rows as (string | null)[][];
-      },
+      rows: (text, values = []) => this.#textRows(client, text, values),
       copy: (text, pieces) => this.#answer(pipeline(pieces, client.query(copyFrom(text)))),
     });
     await this.#answer(client.query(settings(true)));
     return result;
+  }
+
+  async #textRows(client: PoolClient, text: string, values: readonly unknown[]): Promise<TextRows> {
+    const query = { text, values: [...values], rowMode: 'array' as const, types: TEXT_TYPES };
+    return (await this.#answer(client.query(query))).rows as TextRows;
   }
 
   /**

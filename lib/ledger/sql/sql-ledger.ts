@@ -81,6 +81,7 @@ export class SqlLedger implements Ledger {
     this.#transactions = transactions;
     this.values = {
       schema,
+      read: transactions.read,
       transaction: (fn) => transactions.transaction(fn),
       settle: (outcome, write) =>
         transactions.limited(() => this.#open.beats.joined(outcome, (sql) => sql.values(write))),

@@ -1,4 +1,5 @@
-// Transactions for values in a database: a few at a time, since each holds a connection for as long as a table takes.
+// Transactions and reads for values in a database: a few of each at a time, since each holds a connection for as long as a
+// table takes. Reads have places of their own, so that they do not wait for tables that somebody else has locked.
 import type { ValueDatabase, ValueSql } from '../value-database.port.js';
 import type { Database } from './database.js';
 
@@ -6,34 +7,50 @@ import type { Database } from './database.js';
 const MOST = 4;
 
 export class ValueTransactions implements ValueDatabase {
-  #free = 1;
-  readonly #waiting: (() => void)[] = [];
+  readonly #writing = new Places();
+  readonly #reading = new Places();
 
   constructor(private readonly database: Database) {}
 
-  /** @param connections that the database may lend in all: at least half of them are for others */
+  /**
+   * Before anything else is asked of it.
+   * @param connections that the database may lend in all: at least half of them are never held by transactions of values
+   */
   allow(connections: number): void {
-    this.#free = Math.max(1, Math.min(MOST, Math.floor(connections / 2)));
+    this.#writing.free = Math.max(1, Math.min(MOST, Math.floor(connections / 2)));
+    this.#reading.free = Math.max(1, Math.min(MOST, Math.floor(connections / 4)));
   }
 
   get schema(): string {
     return this.database.schema;
   }
 
+  readonly read: ValueSql['rows'] = (text, values) => this.#reading.in(() => this.database.read(text, values));
+
   transaction<T>(fn: (sql: ValueSql) => Promise<T>): Promise<T> {
     return this.limited(() => this.database.transaction((sql) => sql.values(fn)));
   }
 
-  /** When it is its turn. */
-  async limited<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#free > 0) this.#free--;
+  /** A transaction of somebody else's making, when it is its turn. */
+  limited<T>(work: () => Promise<T>): Promise<T> {
+    return this.#writing.in(work);
+  }
+}
+
+/** Who comes first is served first. */
+class Places {
+  free = 1;
+  readonly #waiting: (() => void)[] = [];
+
+  async in<T>(work: () => Promise<T>): Promise<T> {
+    if (this.free > 0) this.free--;
     else await new Promise<void>((resolve) => this.#waiting.push(resolve));
     try {
       return await work();
     } finally {
       const next = this.#waiting.shift();
       if (next) next();
-      else this.#free++;
+      else this.free++;
     }
   }
 }

@@ -1,0 +1,109 @@
+// What the two managers that keep values in PostgreSQL have in common: rows in tables, all else as documents.
+import { FlowStoneError } from '../../../flowstone.errors.js';
+import type { ValueDatabase } from '../../../ledger/value-database.port.js';
+import { ioFailed, placeRefusal, type ValuePlace } from '../../io-failures.js';
+import type {
+  AssetPlace,
+  IoManager,
+  LoadContext,
+  StoreContext,
+  StoredValue,
+  VersionsOf,
+} from '../../io-manager.port.js';
+import { DocumentValues } from './document.values.js';
+import type { EncodedValue } from './encoded.value.js';
+import { meansTable, readDeclaration, tableName, unknownOptions } from './table.declaration.js';
+import { isInTable } from './table.location.js';
+import { TableValues } from './table.values.js';
+
+/** What an asset may say for a manager that keeps values in PostgreSQL. Without `table` or `entity`: a document. */
+export interface PostgresValueOptions {
+  /** `'schema.name'`, or `'name'` for one in `public`: rows of a partition are kept there, and replace those before them. */
+  readonly table?: string;
+  /** Types by column, such as `{ airport: 'text', delay: { type: 'double precision', nullable: false } }`. */
+  readonly columns?: Readonly<Record<string, string | { readonly type: string; readonly nullable?: boolean }>>;
+  /** A class with TypeORM's `@Entity()`, instead of `columns`. */
+  readonly entity?: abstract new (...args: never[]) => unknown;
+  /** Columns that tell rows of a partition apart, and order them. Left out: rows come back in the order they came in. */
+  readonly key?: readonly string[];
+  /** The column that says of which partition a row is. Default: `partition`. */
+  readonly partitionColumn?: string | { readonly name: string; readonly type: string };
+  /** The same by dimension, where keys have several parts. Default: named as the dimension. */
+  readonly partitionColumns?: Readonly<Record<string, string | { readonly name: string; readonly type: string }>>;
+}
+
+export abstract class DatabaseIoManager implements IoManager {
+  readonly versions = {
+    ofOptions: (options: Readonly<Record<string, unknown>>): VersionsOf => (meansTable(options) ? 'head' : 'kept'),
+    ofLocation: (location: unknown): VersionsOf => (isInTable(location) ? 'head' : 'kept'),
+  };
+  protected readonly documents = new DocumentValues(() => this.database);
+  readonly #tables = new TableValues(() => this.database);
+
+  /** What is asked of while the manager is open. */
+  protected abstract readonly database: ValueDatabase;
+
+  /** Called before anything is asked of the database. */
+  protected async ready(): Promise<void> {}
+
+  /** Makes of an encoded value a stored one. */
+  protected abstract keep(context: StoreContext, value: EncodedValue): Promise<StoredValue>;
+
+  /** The error to throw for one of the database, which is one of the ledger's where it cannot be reached. */
+  protected failure(place: ValuePlace, verb: string, error: unknown): unknown {
+    return error instanceof FlowStoneError ? error : ioFailed(place, verb, error);
+  }
+
+  async store(context: StoreContext, value: unknown): Promise<StoredValue> {
+    context.signal.throwIfAborted();
+    const mode = meansTable(context.options) ? this.#tables : this.documents;
+    await this.#failing(context, 'store', async () => undefined);
+    // What rows throw that are being made passes unchanged.
+    const encoded = await mode.encode(context, value).catch((error: unknown) => {
+      const own = error instanceof FlowStoneError;
+      throw own ? this.failure(context, 'store', placeRefusal(context, error)) : error;
+    });
+    return this.keep(context, encoded);
+  }
+
+  load(context: LoadContext): Promise<unknown> {
+    return this.#failing(context, 'load', () => this.#modeOf(context).load(context));
+  }
+
+  delete(context: LoadContext): Promise<void> {
+    return this.#failing(context, 'delete', () => this.#modeOf(context).delete(context));
+  }
+
+  exists(context: LoadContext): Promise<boolean> {
+    return this.#failing(context, 'find', () => this.#modeOf(context).exists(context));
+  }
+
+  optionProblems(options: Readonly<Record<string, unknown>>, asset?: AssetPlace): string[] {
+    if (meansTable(options)) return [...readDeclaration(options, asset?.scheme).problems];
+    const onlyWithTable = ['columns', 'key', 'partitionColumn', 'partitionColumns'];
+    const alone = Object.keys(options).filter((name) => onlyWithTable.includes(name));
+    const others = Object.fromEntries(Object.entries(options).filter(([name]) => !onlyWithTable.includes(name)));
+    return [
+      ...alone.map((name) => `${name} is given without table or entity`),
+      ...unknownOptions(others, ['table', 'entity', ...onlyWithTable], 'of the postgres manager'),
+    ];
+  }
+
+  occupies(options: Readonly<Record<string, unknown>>): string | undefined {
+    const { declaration } = meansTable(options) ? readDeclaration(options, undefined) : {};
+    return declaration && `table ${tableName(declaration)}`;
+  }
+
+  #modeOf({ location }: LoadContext): TableValues | DocumentValues {
+    return isInTable(location) ? this.#tables : this.documents;
+  }
+
+  async #failing<T>(place: ValuePlace, verb: string, act: () => Promise<T>): Promise<T> {
+    try {
+      await this.ready();
+      return await act();
+    } catch (error) {
+      throw this.failure(place, verb, error);
+    }
+  }
+}

@@ -1,0 +1,15 @@
+// The I/O manager that keeps values in the ledger's own database: they are committed with their records, or not at all.
+import type { LedgerValues } from '../../../ledger/value-database.port.js';
+import type { StoreContext, StoredValue } from '../../io-manager.port.js';
+import { DatabaseIoManager } from './database.io-manager.js';
+import type { EncodedValue } from './encoded.value.js';
+
+export class LedgerIoManager extends DatabaseIoManager {
+  constructor(protected readonly database: LedgerValues) {
+    super();
+  }
+
+  protected async keep(_context: StoreContext, { stored, joined }: EncodedValue): Promise<StoredValue> {
+    return { ...stored, joined };
+  }
+}

@@ -1,0 +1,144 @@
+// The I/O manager that keeps values in a PostgreSQL database other than the ledger's. Rows in tables are there before they
+// are on record, for a moment; documents are one version each.
+import { FlowStoneError } from '../../../flowstone.errors.js';
+import type { DataSource } from '../../../ledger/ledger.port.js';
+import type { ValueConnection } from '../../../ledger/sql/value-database.js';
+import type { JoinedValue, JoinedWrite, ValueDatabase } from '../../../ledger/value-database.port.js';
+import { ioFailed, type ValuePlace } from '../../io-failures.js';
+import type { StoreContext, StoredAttempt, StoredValue, ValueAddress } from '../../io-manager.port.js';
+import { DatabaseIoManager } from './database.io-manager.js';
+import { writeFailure, type EncodedValue } from './encoded.value.js';
+import { quoted } from './text-formats.js';
+
+/** Which database, and where in it FlowStone's own two tables are. */
+export type PostgresIoManagerOptions = (
+  | {
+      /** `postgres://...` */
+      readonly url: string;
+      /** As the package `pg` takes it. */
+      readonly ssl?: boolean | object;
+    }
+  | {
+      /** One of yours, connected or not; it is not closed. */
+      readonly dataSource: DataSource;
+    }
+) & {
+  /** Schema of FlowStone's own tables there, made if need be. Default `flowstone`. */
+  readonly schema?: string;
+};
+
+const SCHEMA = /^[A-Za-z_][A-Za-z0-9_]{0,62}$/;
+
+/**
+ * Keeps values in a database of its own: register it under a name, and assets use it by `io`. Values in the ledger's
+ * database are kept by the built-in `postgres`, which needs no such manager.
+ */
+export class PostgresIoManager extends DatabaseIoManager {
+  readonly #options: PostgresIoManagerOptions;
+  #connecting: Promise<ValueConnection> | undefined;
+  #connection: ValueConnection | undefined;
+
+  /** Connects to nothing yet. FLOWSTONE_OPTIONS_INVALID: neither url nor dataSource, or a schema that is no plain name. */
+  constructor(options: PostgresIoManagerOptions) {
+    super();
+    const { schema = 'flowstone' } = options;
+    const given: { url?: unknown; dataSource?: unknown } = options;
+    if ((given.url === undefined) === (given.dataSource === undefined)) invalid('give it either url or dataSource');
+    if (!SCHEMA.test(schema)) invalid(`its schema "${schema}" is no plain name`);
+    this.#options = options;
+  }
+
+  protected get database(): ValueDatabase {
+    return this.#connection!.database;
+  }
+
+  /** Connects, and makes its tables unless they are there. A database that is away is tried again at each use. */
+  async open(): Promise<void> {
+    await this.ready().catch((error: unknown) => {
+      if (!(error instanceof FlowStoneError) || error.code !== 'FLOWSTONE_LEDGER_UNAVAILABLE') throw error;
+    });
+  }
+
+  async close(): Promise<void> {
+    const connection = await this.#connecting?.catch(() => undefined);
+    this.#connecting = undefined;
+    await connection?.close();
+  }
+
+  protected override async ready(): Promise<void> {
+    this.#connecting ??= this.#connect();
+    await this.#connecting;
+  }
+
+  async #connect(): Promise<ValueConnection> {
+    // Here, since whoever has no such manager needs neither TypeORM nor pg.
+    const { connectValues } = await import('../../../ledger/sql/value-database.js');
+    try {
+      return (this.#connection = await connectValues(this.#options));
+    } catch (error) {
+      this.#connecting = undefined;
+      throw error;
+    }
+  }
+
+  /** What attempts that never committed left as documents; rows in tables are replaced by the next. */
+  async *list(namespace: string): AsyncGenerator<StoredAttempt> {
+    await this.ready();
+    yield* this.documents.list(namespace);
+  }
+
+  async discard(orphan: Omit<ValueAddress, 'options'> & StoredAttempt, before: Date): Promise<boolean> {
+    await this.ready();
+    return this.documents.discard(orphan.namespace, orphan, before);
+  }
+
+  protected async keep(context: StoreContext, { stored, joined, replaces }: EncodedValue): Promise<StoredValue> {
+    const value = 'document' in joined ? this.#documentWrite(context, joined) : joined;
+    try {
+      await this.database.transaction(async (sql) => {
+        await value.write(sql);
+        context.signal.throwIfAborted();
+        // With the lock on what others read: whoever comes after it has waited for us.
+        if (replaces && context.holds && !(await context.holds()))
+          throw new Error('the attempt has lost its lease to another');
+      });
+    } catch (error) {
+      const place = { ...context, location: stored.location };
+      // Its outcome is what is there: nobody else writes under this attempt's number.
+      if (!isInDoubt(error) || !(await this.exists(place))) {
+        const aborted = context.signal.aborted && error === context.signal.reason;
+        throw aborted ? error : this.failure(context, 'store', writeFailure(context, error));
+      }
+    } finally {
+      await value.release();
+    }
+    return stored;
+  }
+
+  protected override failure(place: ValuePlace, verb: string, error: unknown): unknown {
+    const away = error instanceof FlowStoneError && error.code === 'FLOWSTONE_LEDGER_UNAVAILABLE';
+    return away ? ioFailed(place, verb, error.cause ?? error) : super.failure(place, verb, error);
+  }
+
+  #documentWrite(context: StoreContext, { document }: Extract<JoinedValue, { document: string }>): JoinedWrite {
+    const { namespace, materialization, epoch } = context;
+    return {
+      write: async (sql) => {
+        const table = `${quoted(this.database.schema)}.value_documents`;
+        await sql.rows(
+          `INSERT INTO ${table} (namespace, materialization_id, epoch, content) VALUES ($1, $2::bigint, $3::integer, $4::jsonb)`,
+          [namespace, materialization, epoch, document],
+        );
+      },
+      release: async () => undefined,
+    };
+  }
+}
+
+function isInDoubt(error: unknown): boolean {
+  return error instanceof FlowStoneError && error.context['inDoubt'] === true;
+}
+
+function invalid(why: string): never {
+  throw new FlowStoneError('FLOWSTONE_OPTIONS_INVALID', `The PostgreSQL I/O manager cannot be made: ${why}.`);
+}

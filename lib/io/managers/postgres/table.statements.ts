@@ -1,0 +1,125 @@
+// The SQL of table mode. Names in it are quoted, types are of column.types.ts, everything else is a parameter.
+import type { FixedColumn } from './table.partition.js';
+import type { TableLocation } from './table.location.js';
+import { quoted } from './text-formats.js';
+
+/** Of rows in a table, what selects and orders them. */
+export type Slice = Pick<TableLocation, 'fixed' | 'order'> & { readonly table: string };
+
+/** SQL with its parameters. */
+export interface Query {
+  readonly text: string;
+  readonly values: readonly unknown[];
+}
+
+/** A table by its name as recorded. */
+function tableSql(name: string): string {
+  return name.split('.').map(quoted).join('.');
+}
+
+/**
+ * Purpose: takes the lock on a slice and says whose its rows are from now on; all or nothing with them. No row: it is
+ * another asset's. Plan: primary key. $1 table, $2 partition, $3 namespace, $4 asset, $5 its former keys, $6 materialization, $7 epoch.
+ */
+export function takeSlice(schema: string): string {
+  return `INSERT INTO ${quoted(schema)}.value_slices AS s (table_name, partition, namespace, asset, materialization_id, epoch)
+    VALUES ($1, $2, $3, $4, $6::bigint, $7::integer)
+    ON CONFLICT (table_name, partition) DO UPDATE SET
+      asset = excluded.asset, materialization_id = excluded.materialization_id, epoch = excluded.epoch
+    WHERE s.namespace = excluded.namespace AND (s.asset = excluded.asset OR s.asset = ANY ($5::text[]))
+    RETURNING materialization_id`;
+}
+
+/** Purpose: whose a slice is. Plan: primary key. */
+export function sliceOwner(schema: string): string {
+  return `SELECT namespace, asset, materialization_id, epoch FROM ${quoted(schema)}.value_slices
+    WHERE table_name = $1 AND partition = $2`;
+}
+
+/** Purpose: another asset with rows in a table. $1 table, $2 namespace, $3 all keys of the asset. Plan: primary key. */
+export function otherOwner(schema: string): string {
+  return `SELECT namespace, asset FROM ${quoted(schema)}.value_slices
+    WHERE table_name = $1 AND NOT (namespace = $2 AND asset = ANY ($3::text[])) LIMIT 1`;
+}
+
+/** Purpose: gives a slice up, if it still holds that attempt's rows, and locks it until the end. Plan: primary key. */
+export function leaveSlice(schema: string): string {
+  return `DELETE FROM ${quoted(schema)}.value_slices
+    WHERE table_name = $1 AND partition = $2 AND namespace = $3 AND materialization_id = $4::bigint AND epoch = $5::integer
+    RETURNING epoch`;
+}
+
+/**
+ * Purpose: the last row of a step of a removal, so that no statement runs into its time limit. No row: fewer are left.
+ * Plan: the index of partition and order.
+ */
+export function stepEnd(slice: Slice, after: readonly string[] | undefined, rows: number): Query {
+  const { condition, values } = within(slice, { after });
+  const order = orderOf(slice);
+  return {
+    text: `SELECT ${order} FROM ${tableSql(slice.table)}${condition} ORDER BY ${order} OFFSET ${rows} LIMIT 1`,
+    values,
+  };
+}
+
+/** Purpose: removes rows of a slice, after one up to another. */
+export function removeRows(
+  slice: Slice,
+  after: readonly string[] | undefined,
+  to: readonly string[] | undefined,
+): Query {
+  const { condition, values } = within(slice, { after, to });
+  return { text: `DELETE FROM ${tableSql(slice.table)}${condition}`, values };
+}
+
+export function copyRows(table: string, columns: readonly string[]): string {
+  return `COPY ${table} (${columns.map(quoted).join(', ')}) FROM STDIN`;
+}
+
+/** Which rows a page holds. */
+export interface PageRange {
+  /** The order columns of the last row before it. */
+  readonly after?: readonly string[] | undefined;
+  /** The last row it may hold, by the same. */
+  readonly to?: readonly string[] | undefined;
+}
+
+/**
+ * Purpose: a page of rows, and in the same moment whether the slice still holds the materialization they are of ('t' in the
+ * first column; the order columns follow, null where there are no rows; then the wanted ones).
+ * Plan: the index of partition and order; the primary key of the slices.
+ */
+export function page(
+  schema: string,
+  { location, partition, namespace }: { location: TableLocation; partition: string; namespace: string },
+  wanted: readonly string[],
+  range: PageRange,
+  rows: number,
+): Query {
+  const { condition, values } = within(location, range);
+  const next = (index: number) => `$${values.length + index}`;
+  const order = location.order.map(({ name }, index) => `${quoted(name)} AS o${index}`);
+  const columns = wanted.map((name, index) => `${quoted(name)} AS c${index}`);
+  return {
+    text: `SELECT p.held, r.* FROM (SELECT EXISTS (SELECT FROM ${quoted(schema)}.value_slices
+        WHERE table_name = ${next(1)} AND partition = ${next(2)} AND namespace = ${next(3)}
+          AND materialization_id = ${next(4)}::bigint AND epoch = ${next(5)}::integer) AS held) p
+      LEFT JOIN LATERAL (SELECT ${[...order, ...columns].join(', ')} FROM ${tableSql(location.table)}${condition}
+        ORDER BY ${orderOf(location)} LIMIT ${rows}) r ON p.held`,
+    values: [...values, location.table, partition, namespace, location.materialization, location.epoch],
+  };
+}
+
+function orderOf({ order }: Pick<Slice, 'order'>): string {
+  return order.map(({ name }) => quoted(name)).join(', ');
+}
+
+function within({ fixed, order }: Slice, { after, to }: PageRange): { condition: string; values: string[] } {
+  const values: string[] = [];
+  const parameter = (text: string, type: FixedColumn['type']) => `$${values.push(text)}::${type.name}`;
+  const row = (texts: readonly string[]) => order.map(({ type }, index) => parameter(texts[index]!, type)).join(', ');
+  const conditions = fixed.map(({ name, type, text }) => `${quoted(name)} = ${parameter(text, type)}`);
+  if (after) conditions.push(`(${orderOf({ order })}) > (${row(after)})`);
+  if (to) conditions.push(`(${orderOf({ order })}) <= (${row(to)})`);
+  return { condition: conditions.length > 0 ? ` WHERE ${conditions.join(' AND ')}` : '', values };
+}

@@ -1,0 +1,249 @@
+// Table mode: the rows of a partition in a table, replaced as a whole. The SQL stands in table.statements.ts.
+import { setImmediate as breath } from 'node:timers/promises';
+import { FlowStoneError } from '../../../flowstone.errors.js';
+import type { ValueDatabase, ValueSql } from '../../../ledger/value-database.port.js';
+import type { PartitionScheme } from '../../../partitions/partition-scheme.js';
+import { isRowArray, isRowStream } from '../../data-version.js';
+import { ioFailed, valueCorrupt, valueMoved, valueNotFound } from '../../io-failures.js';
+import type { LoadContext, StoreContext } from '../../io-manager.port.js';
+import { batchesWithin, rowsInBatches, type RowRange } from '../../rows.js';
+import { refuse } from '../../tagged-json.js';
+import { isGone, writeFailure, type EncodedValue } from './encoded.value.js';
+import { readDeclaration, ROW_COLUMN } from './table.declaration.js';
+import { readTableLocation, tableLocation, type TableLocation } from './table.location.js';
+import { fixedColumns, type FixedColumn } from './table.partition.js';
+import { prepareTable, type Table } from './table.preparation.js';
+import { TableRows } from './table.rows.js';
+import * as statements from './table.statements.js';
+
+type Row = Readonly<Record<string, unknown>>;
+type TextRow = readonly (string | null)[];
+
+/** Bytes of one COPY: far from the time that a statement may take. */
+const COPY_BYTES = 8 * 1024 * 1024;
+/** Rows that one statement removes, likewise. */
+const REMOVAL_ROWS = 500_000;
+/** Rows and characters of a page; the first is small, since nothing is known of its rows. */
+const FIRST_PAGE = 200;
+const PAGE_ROWS = 5000;
+const PAGE_LENGTH = 4 * 1024 * 1024;
+
+/** Keys of which nothing is known. */
+const ANY_KEYS: PartitionScheme = { kind: 'static', keys: [] };
+
+export class TableValues {
+  /** By what was declared: tables that were made or looked at by this process. */
+  readonly #tables = new WeakMap<object, Map<PartitionScheme | undefined, Promise<Table>>>();
+
+  constructor(private readonly database: () => ValueDatabase) {}
+
+  /** Encodes rows; the caller writes and releases them. */
+  async encode(context: StoreContext, value: unknown): Promise<EncodedValue> {
+    if (!isRowStream(value) && !isRowArray(value))
+      refuse([], 'is neither rows nor an array of plain objects, as a table needs,', 'Return or yield those.');
+    const { partition, signal } = context;
+    const slice = context.slice?.() ?? {};
+    const table = await this.#prepared(context, slice.scheme ?? (partition === undefined ? undefined : ANY_KEYS));
+    const fixed = fixedColumns(table.partitions, partition, slice);
+    const rows = new TableRows(table, fixed);
+    try {
+      if (isRowStream(value)) {
+        for await (const row of value) {
+          const written = rows.add(row);
+          if (written) await paused(written, signal);
+        }
+      } else {
+        for (const row of value) {
+          const written = rows.add(row);
+          if (written) await paused(written, signal);
+        }
+      }
+      signal.throwIfAborted();
+      const hash = await rows.end();
+      const { spool, count } = rows;
+      const location = tableLocation(table, fixed, context, isRowStream(value));
+      const schema = table.columns.map(({ property, type, nullable }) => ({
+        name: property,
+        type: type.name,
+        nullable,
+      }));
+      return {
+        stored: { location, size: spool.size, hash, rows: count, format: 'table', schema },
+        joined: { write: (sql) => this.#write(sql, context, table, fixed, rows), release: () => spool.release() },
+        replaces: true,
+      };
+    } catch (error) {
+      await rows.spool.release();
+      throw error;
+    }
+  }
+
+  async load(context: LoadContext): Promise<unknown> {
+    const location = readTableLocation(context);
+    const rows = rowsInBatches((range) => this.#batches(context, location, range));
+    if (!location.streamed) return rows.toArray();
+    if (!(await this.exists(context))) await this.#absent(context, location);
+    return rows;
+  }
+
+  async delete(context: LoadContext): Promise<void> {
+    const { table, fixed, order, materialization, epoch } = readTableLocation(context);
+    const { schema } = this.database();
+    await this.database().transaction(async (sql) => {
+      const slice = [table, context.partition ?? '', context.namespace, materialization, epoch];
+      const [left] = await sql.rows(statements.leaveSlice(schema), slice);
+      if (left) await removeRows(sql, { table, fixed, order });
+    });
+  }
+
+  async exists(context: LoadContext): Promise<boolean> {
+    const { materialization, epoch, table } = readTableLocation(context);
+    const owner = await this.#owner(table, context);
+    return owner?.[0] === context.namespace && owner[2] === String(materialization) && owner[3] === String(epoch);
+  }
+
+  #prepared(context: StoreContext, scheme: PartitionScheme | undefined): Promise<Table> {
+    const { options } = context;
+    const tables = this.#tables.get(options) ?? new Map<PartitionScheme | undefined, Promise<Table>>();
+    this.#tables.set(options, tables);
+    const known = tables.get(scheme);
+    if (known) return known;
+    const preparing = this.#prepare(context, scheme);
+    tables.set(scheme, preparing);
+    preparing.catch(() => tables.delete(scheme));
+    return preparing;
+  }
+
+  async #prepare(context: StoreContext, scheme: PartitionScheme | undefined): Promise<Table> {
+    const { namespace, asset, options, formerly = [] } = context;
+    const { declaration, problems } = readDeclaration(options, scheme);
+    if (!declaration || problems.length > 0) throw unfit(context, problems.join('; '));
+    const table = await prepareTable(this.database(), declaration).catch((error: unknown) => {
+      throw error instanceof FlowStoneError ? error : ioFailed(context, 'prepare the table for', error);
+    });
+    const keys = [asset, ...formerly];
+    const [other] = await this.database().read(statements.otherOwner(this.database().schema), [
+      table.name,
+      namespace,
+      keys,
+    ]);
+    if (other) throw unfit(context, ownedBy(table.name, other));
+    return table;
+  }
+
+  async #write(sql: ValueSql, context: StoreContext, table: Table, fixed: readonly FixedColumn[], rows: TableRows) {
+    const { namespace, asset, partition = '', materialization, epoch, formerly = [] } = context;
+    const { schema } = this.database();
+    try {
+      const slice = [table.name, partition, namespace, asset, formerly, materialization, epoch];
+      const [mine] = await sql.rows(statements.takeSlice(schema), slice);
+      if (!mine) {
+        const [other] = await sql.rows(statements.sliceOwner(schema), [table.name, partition]);
+        throw unfit(context, ownedBy(table.name, other));
+      }
+      await removeRows(sql, { table: table.name, fixed, order: table.order });
+      const copy = statements.copyRows(table.sql, rows.columns);
+      for (const batch of rows.spool.batches(COPY_BYTES)) await sql.copy(copy, batch);
+    } catch (error) {
+      if (isGone(error)) this.#tables.delete(context.options);
+      throw writeFailure(context, error);
+    }
+  }
+
+  async *#batches(context: LoadContext, location: TableLocation, range: RowRange): AsyncGenerator<readonly Row[]> {
+    if (range.end <= range.start) return;
+    if (location.order[0]?.name !== ROW_COLUMN) {
+      yield* batchesWithin(this.#pages(context, location, {}), range);
+      return;
+    }
+    const after = range.start > 0 ? [String(range.start - 1)] : undefined;
+    const to = range.end < Infinity ? [String(range.end - 1)] : undefined;
+    yield* this.#pages(context, location, { after, to });
+  }
+
+  async *#pages(
+    context: LoadContext,
+    location: TableLocation,
+    range: statements.PageRange,
+  ): AsyncGenerator<readonly Row[]> {
+    const { columns: wanted, namespace, partition = '' } = context;
+    const columns = location.columns.filter(({ property }) => wanted?.includes(property) ?? true);
+    const names = columns.map(({ name }) => name);
+    const skipped = 1 + location.order.length;
+    let { after } = range;
+    for (let limit = FIRST_PAGE; ;) {
+      const place = { location, partition, namespace };
+      const query = statements.page(this.database().schema, place, names, { ...range, after }, limit);
+      const found = await this.database().read(query.text, query.values);
+      if (found[0]![0] !== 't') await this.#absent(context, location);
+      const rows = found[0]![1] === null ? [] : found;
+      if (rows.length > 0) yield rowsOf(context, rows, columns, skipped);
+      if (rows.length < limit) return;
+      after = rows.at(-1)!.slice(1, skipped) as string[];
+      const length = rows.reduce((sum, row) => row.reduce((all, text) => all + (text?.length ?? 0), sum), 0);
+      limit = Math.max(1, Math.min(PAGE_ROWS, Math.floor(PAGE_LENGTH / (length / rows.length + 1))));
+    }
+  }
+
+  /** The slice holds nothing any more, or something else. */
+  async #absent(context: LoadContext, { table }: TableLocation): Promise<never> {
+    if (!(await this.#owner(table, context))) throw valueNotFound(context, `its rows in ${table} were deleted`);
+    context.moved?.();
+    throw valueMoved(context);
+  }
+
+  async #owner(table: string, { partition = '' }: LoadContext): Promise<TextRow | undefined> {
+    const [owner] = await this.database().read(statements.sliceOwner(this.database().schema), [table, partition]);
+    return owner;
+  }
+}
+
+/** The event loop is free after each piece, whoever makes the rows. */
+async function paused(written: Promise<void>, signal: AbortSignal): Promise<void> {
+  await written;
+  await breath();
+  signal.throwIfAborted();
+}
+
+async function removeRows(sql: ValueSql, slice: statements.Slice): Promise<void> {
+  let after: readonly string[] | undefined;
+  do {
+    const end = statements.stepEnd(slice, after, REMOVAL_ROWS);
+    const [to] = (await sql.rows(end.text, end.values)) as readonly (readonly string[])[];
+    const removal = statements.removeRows(slice, after, to);
+    await sql.rows(removal.text, removal.values);
+    after = to;
+  } while (after);
+}
+
+function rowsOf(
+  context: LoadContext,
+  found: readonly TextRow[],
+  columns: TableLocation['columns'],
+  skipped: number,
+): Row[] {
+  try {
+    return found.map((texts) => {
+      const row: Record<string, unknown> = {};
+      for (let index = 0; index < columns.length; index++) {
+        const { property, type } = columns[index]!;
+        const text = texts[skipped + index]!;
+        row[property] = text === null ? null : type.read(text);
+      }
+      return row;
+    });
+  } catch (error) {
+    if (error instanceof SyntaxError) throw valueCorrupt(context, error.message, error);
+    throw error;
+  }
+}
+
+function ownedBy(table: string, other: TextRow | undefined): string {
+  return `table ${table} holds rows of asset ${other?.[1]} of namespace ${other?.[0]}: use another table, or delete that asset's values, or name it in formerly if it is this one's old key`;
+}
+
+function unfit({ asset }: StoreContext, why: string): FlowStoneError {
+  return new FlowStoneError('FLOWSTONE_IO_TABLE_UNFIT', `${asset} cannot be kept in a table: ${why}.`, {
+    context: { asset },
+  });
+}
