@@ -85,7 +85,11 @@ export class FaultyS3 {
   }
 
   async #passOn({ method, url, headers }: Passing, body: Buffer) {
-    const forwarded = request(new URL(url, this.target), { method, headers });
+    // As it came, since it is signed.
+    const { hostname, port } = new URL(this.target);
+    const forwarded = request({ hostname, port, path: url, method, headers });
+    // A server may answer before it has read all, and close.
+    forwarded.on('error', () => undefined);
     forwarded.end(body);
     const [answer] = (await once(forwarded, 'response')) as [IncomingMessage];
     return { status: answer.statusCode!, headers: answer.headers, body: await buffer(answer) };

@@ -1,5 +1,7 @@
-// What is wrong with options; no server is asked. What is stored stands in test/integration/s3-values.test.ts.
+// What needs no server: options, lengths of parts. What is stored stands in test/integration/s3-values.test.ts.
+import { inspect } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
+import { partLength } from '../../../lib/io/blobs/s3/pending.object.js';
 import type { S3Options } from '../../../lib/io/blobs/s3/s3.options.js';
 import { S3IoManager } from '../../../lib/io/managers/s3.io-manager.js';
 
@@ -30,6 +32,21 @@ describe('options of the manager', () => {
     expect(() => make(options)).toThrow(
       expect.objectContaining({ code: 'FLOWSTONE_OPTIONS_INVALID', message: expect.stringContaining(words) }),
     );
+  });
+});
+
+it('credentials are shown to nobody who prints the manager', () => {
+  const manager = make({ bucket: 'values', credentials: { accessKeyId: 'canary', secretAccessKey: 'canary' } });
+  expect(inspect(manager, { depth: Infinity, showHidden: true }) + JSON.stringify(manager)).not.toContain('canary');
+});
+
+describe('parts of an upload', () => {
+  it('are such that S3 takes them and as many as it takes hold 5 TiB', () => {
+    const lengths = Array.from({ length: 10_000 }, (_, index) => partLength(index));
+    expect(lengths[999]).toBe(8 * 2 ** 20);
+    expect(lengths[1000]).toBe(16 * 2 ** 20);
+    expect(Math.max(...lengths)).toBeLessThanOrEqual(5 * 2 ** 30);
+    expect(lengths.reduce((sum, length) => sum + length)).toBeGreaterThan(5 * 2 ** 40);
   });
 });
 

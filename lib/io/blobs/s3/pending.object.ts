@@ -8,15 +8,20 @@ import type { ObjectDescription, S3Bucket, SentPart } from './s3.bucket.js';
 import { nameOf, objectName, s3Failure, type ObjectPlace } from './s3.failures.js';
 
 const MIB = 2 ** 20;
-/** Length of the first parts: S3 wants at least 5 MiB. A part is in memory until it was sent. */
+/** Length of the first parts. A part is in memory until it was sent. */
 const PART_LENGTH = 8 * MIB;
-/** After so many parts they are twice as long. S3 takes 10,000: 8 GiB, then 16 more, ..., 8 TiB in all. */
+/** After so many parts they are twice as long: 8 GiB in parts of 8 MiB, then 16 GiB in parts of 16, ..., 8 TiB in all. */
 const PARTS_OF_A_LENGTH = 1000;
 const PARTS_AT_ONCE = 3;
 const FIRST_BUFFER = 64 * 1024;
 const NOTHING = Buffer.alloc(0);
 /** Name of the metadata by which an object can be told to be ours. */
 const WRITE_ID = 'flowstone-write';
+
+/** The length of a part by its index: S3 takes 10,000 parts, each but the last at least 5 MiB and at most 5 GiB long. */
+export function partLength(index: number): number {
+  return PART_LENGTH * 2 ** Math.floor(index / PARTS_OF_A_LENGTH);
+}
 
 export class PendingObject implements PendingBlob {
   size = 0;
@@ -81,7 +86,7 @@ export class PendingObject implements PendingBlob {
   }
 
   get #partLength(): number {
-    return PART_LENGTH * 2 ** Math.floor(this.#begun / PARTS_OF_A_LENGTH);
+    return partLength(this.#begun);
   }
 
   /** Copies bytes into the buffer until that is a part; returns how many. */

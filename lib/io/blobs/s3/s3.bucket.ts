@@ -1,6 +1,6 @@
 // A bucket: every call of the SDK, which is loaded when the first is made. What calls make up a blob stands beside it.
 import type { CompletedPart, PutObjectCommandInput, S3Client } from '@aws-sdk/client-s3';
-import { FlowStoneError } from '../../../flowstone.errors.js';
+import { requirePackages } from '../../optional-packages.js';
 import { nameOf, statusOf } from './s3.failures.js';
 import type { S3Options } from './s3.options.js';
 
@@ -41,11 +41,14 @@ export interface OpenUpload {
 /** Errors are the SDK's. Each call is repeated by the SDK as its client is told, by default twice. */
 export class S3Bucket {
   readonly name: string;
+  /** Private at run time too: whoever prints a manager prints no credentials. */
+  readonly #options: S3Options;
   #session: Promise<Session> | undefined;
   /** Whether the server knows `If-None-Match`: so it is taken to, until it says otherwise. */
   #conditional = true;
 
-  constructor(private readonly options: S3Options) {
+  constructor(options: S3Options) {
+    this.#options = options;
     this.name = options.bucket;
   }
 
@@ -57,7 +60,7 @@ export class S3Bucket {
   async stop(): Promise<void> {
     const session = await this.#session?.catch(() => undefined);
     this.#session = undefined;
-    if (this.options.client === undefined) session?.client.destroy();
+    if (this.#options.client === undefined) session?.client.destroy();
   }
 
   /** Makes an object if there is none of that key: else the error `PreconditionFailed`. */
@@ -128,7 +131,7 @@ export class S3Bucket {
   async get(key: string, start: number, end: number, abortSignal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
     const { sdk, client } = await this.#open();
     const command = new sdk.GetObjectCommand({ ...this.#at(key), Range: `bytes=${start}-${end - 1}` });
-    return (await client.send(command, { abortSignal })).Body as AsyncIterable<Uint8Array> & object;
+    return (await client.send(command, { abortSignal })).Body as unknown as AsyncIterable<Uint8Array>;
   }
 
   /** An object that is not there is deleted. */
@@ -195,7 +198,7 @@ export class S3Bucket {
 
   async #connect(): Promise<Session> {
     const sdk = await loadSdk();
-    const { client, endpoint, region, credentials, forcePathStyle } = this.options;
+    const { client, endpoint, region, credentials, forcePathStyle } = this.#options;
     if (client !== undefined) return { sdk, client: client as S3Client };
     const given = { endpoint, region, credentials, forcePathStyle };
     const made = new sdk.S3Client({
@@ -209,15 +212,8 @@ export class S3Bucket {
 }
 
 async function loadSdk(): Promise<Sdk> {
-  try {
-    return await import('@aws-sdk/client-s3');
-  } catch (cause) {
-    throw new FlowStoneError(
-      'FLOWSTONE_PACKAGE_MISSING',
-      'The s3 manager needs the package @aws-sdk/client-s3: run `npm install @aws-sdk/client-s3`, or use another manager.',
-      { context: { package: '@aws-sdk/client-s3' }, cause },
-    );
-  }
+  requirePackages('The s3 manager', ['@aws-sdk/client-s3']);
+  return import('@aws-sdk/client-s3');
 }
 
 function described({ contentType, metadata }: ObjectDescription) {

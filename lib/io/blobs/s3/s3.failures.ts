@@ -3,6 +3,9 @@ import { types } from 'node:util';
 import { FlowStoneError } from '../../../flowstone.errors.js';
 import { ioFailed, valueNotFound, type ValuePlace } from '../../io-failures.js';
 
+/** What the SDK says where it was told nothing. */
+const UNTOLD = /^(?:Unknown(?:Error)?|)$/;
+
 /** An object an error is about. */
 export interface ObjectPlace {
   readonly place: ValuePlace;
@@ -42,14 +45,16 @@ export function statusOf(error: unknown): number | undefined {
   return (metadata as { readonly httpStatusCode?: number } | undefined)?.httpStatusCode;
 }
 
-// Answers to HEAD have no body, so that the SDK knows no message; errors of connecting to several addresses have none.
+// Answers to HEAD have no body, so that the SDK knows no name or message; errors of connecting to several addresses have no
+// message.
 function reasonOf(error: unknown): string {
   if (!types.isNativeError(error)) return String(error);
   const { name, message } = error;
   const { code } = error as NodeJS.ErrnoException;
   const status = statusOf(error);
-  const said = message === '' || message === 'UnknownError' ? (code ?? name) : message;
-  return status === undefined ? said : `${said} (${name}, HTTP ${status})`;
+  if (status === undefined) return message || code || name;
+  const said = [message, name].filter((text, index, texts) => !UNTOLD.test(text) && texts.indexOf(text) === index);
+  return [...said, `HTTP ${status}`].join(', ');
 }
 
 function adviceOn(error: unknown): string {
@@ -59,6 +64,6 @@ function adviceOn(error: unknown): string {
   if (name === 'CredentialsProviderError') return '. Give `credentials`, or set what the SDK looks for.';
   if (status === 301 || name === 'AuthorizationHeaderMalformed') return '. Give `region` of the bucket.';
   if (status === 401 || status === 403) return '. See docs/io.md for what the credentials must allow.';
-  if (status === undefined) return '. See that the server can be reached.';
-  return '.';
+  if (types.isNativeError(error) && error.message === 'Region is missing') return '. Give `region`.';
+  return status === undefined ? '. See that the server can be reached.' : '.';
 }
