@@ -41,6 +41,11 @@ export interface LoadOptions {
   readonly version?: number;
 }
 
+export interface PreviewOptions extends LoadOptions {
+  /** Rows at most, up to 1,000; 20 by default. */
+  readonly rows?: number;
+}
+
 /** Which runs are listed; without anything: all. */
 export interface RunFilter {
   readonly status?: readonly RunRecord['status'][];
@@ -60,10 +65,10 @@ export interface ReportedVersion {
 }
 
 const wholeFrom =
-  (least: number): Expectation =>
+  (least: number, most = 1_000_000): Expectation =>
   (value) => {
-    const fits = Number.isInteger(value) && (value as number) >= least && (value as number) <= 1_000_000;
-    return fits ? undefined : `a whole number from ${least} to 1000000`;
+    const fits = Number.isInteger(value) && (value as number) >= least && (value as number) <= most;
+    return fits ? undefined : `a whole number from ${least} to ${most}`;
   };
 const list: Expectation = (value) => (Array.isArray(value) ? undefined : 'a list');
 const record: Expectation = (value) => (isRecord(value) ? undefined : 'an object');
@@ -100,6 +105,8 @@ export const ENSURE: Expected<EnsureOptions> = {
 };
 
 export const LOAD: Expected<LoadOptions> = { partition: elsewhere, version: elsewhere };
+
+export const PREVIEW: Expected<PreviewOptions> = { ...LOAD, rows: wholeFrom(1, 1000) };
 
 export const RUNS: Expected<RunFilter> = {
   status: (value) =>

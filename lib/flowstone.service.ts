@@ -15,6 +15,7 @@ import {
   MATERIALIZE,
   PAGE,
   PLAN,
+  PREVIEW,
   REPORT,
   RETRY,
   RUNS,
@@ -25,6 +26,7 @@ import {
   type LoadOptions,
   type MaterializeOptions,
   type PartitionsOfAct,
+  type PreviewOptions,
   type ReportedVersion,
   type RunFilter,
 } from './flowstone.requests.js';
@@ -39,6 +41,7 @@ import type { Collected } from './retention/collection.pass.js';
 import type { QueueHealth } from './queue/queue.port.js';
 import { messageOf } from './runs/failure.js';
 import { PartitionMoments } from './runs/partition.moments.js';
+import { PREVIEW_ROWS, type ValuePreview } from './runs/value.preview.js';
 import type { RecordedPlace } from './runs/value.reader.js';
 import { requireOptions } from './runs/request.options.js';
 import { bothGiven, type PlanOptions, type Target } from './runs/request.reader.js';
@@ -131,6 +134,17 @@ export class FlowStoneService {
     const engine = this.#engine();
     const place = await this.#recorded(engine, asset, options.partition);
     return engine.valueReader.load(place, options.version);
+  }
+
+  /**
+   * A look at the value of the head, or of a version: its first `rows` rows (20), the beginning of a text, bytes or document,
+   * cut in depth, width and length. Errors as of load().
+   */
+  async preview(asset: AssetClass | string, options: PreviewOptions = {}): Promise<ValuePreview> {
+    requireOptions('preview()', options, PREVIEW);
+    const engine = this.#engine();
+    const { partition, version, rows = PREVIEW_ROWS } = options;
+    return engine.valueReader.preview(await this.#recorded(engine, asset, partition), version, rows);
   }
 
   /**

@@ -9,6 +9,7 @@ export type {
   LoadOptions,
   MaterializeOptions,
   PartitionsOfAct,
+  PreviewOptions,
   ReportedVersion,
   RunFilter,
 } from './flowstone.requests.js';
@@ -98,10 +99,12 @@ export type {
   AssetPlace,
   IoManager,
   LoadContext,
+  MostOfValue,
   StoreContext,
   StoredAttempt,
   StoredValue,
   ValueAddress,
+  ValueBeginning,
 } from './io/io-manager.port.js';
 export { rowsOf, type Rows } from './io/rows.js';
 
@@ -111,6 +114,7 @@ export type { RetentionOptions } from './retention/retention.options.js';
 export { RunCancelled, RunFailed, RunHandle, type RunProgress, type WaitOptions } from './runs/run.handle.js';
 export type { RunResult, RunView } from './runs/run.view.js';
 export type { Failure } from './runs/failure.js';
+export type { ValueExtracted, ValuePreview } from './runs/value.preview.js';
 export type { PoolKeyOptions, PoolOptions } from './runs/pool.options.js';
 export type { Wait, WaitKind } from './runs/wait.reason.js';
 export type { RunWait } from './runs/waits.js';

@@ -92,6 +92,21 @@ export interface LoadContext {
   readonly moved?: () => void;
 }
 
+/** How much of a value is wanted at most. */
+export interface MostOfValue {
+  /** Of rows. */
+  readonly rows: number;
+  /** About so many, of what is no rows. */
+  readonly bytes: number;
+}
+
+/** What comes first in a value: rows as an array, a text or bytes cut off, of a document what is whole. */
+export interface ValueBeginning {
+  readonly value: unknown;
+  /** Whether that is all of it. */
+  readonly complete: boolean;
+}
+
 /**
  * Stores and loads values. A location that holds nothing is `FLOWSTONE_IO_VALUE_NOT_FOUND`, anything else that
  * goes wrong `FLOWSTONE_IO_FAILED` or another error; an error thrown by the rows being stored passes unchanged.
@@ -132,8 +147,11 @@ export interface IoManager {
    */
   discard?(orphan: Omit<ValueAddress, 'options'> & StoredAttempt, before: Date): Promise<boolean>;
 
-  /** A small extract for people. */
-  preview?(context: LoadContext): Promise<JsonValue>;
+  /**
+   * The beginning of a value, for people to look at, without reading all of it. Without this the value is loaded, and of
+   * `Rows` only the first are read. Throws as `load` does.
+   */
+  begin?(context: LoadContext, most: MostOfValue): Promise<ValueBeginning>;
 
   /**
    * What is wrong with an asset's options for this manager, one sentence each; asked at boot. `asset` is left out where it

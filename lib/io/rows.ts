@@ -59,6 +59,12 @@ export async function* batchesWithin<R>(
   }
 }
 
+/** The first so many rows, and whether these are all. */
+export async function firstRows<R>(rows: Rows<R>, count: number): Promise<{ value: R[]; complete: boolean }> {
+  const value = await rows.slice(0, count + 1).toArray();
+  return { value: value.slice(0, count), complete: value.length <= count };
+}
+
 function requireIndex(index: number): number {
   if ((Number.isInteger(index) || index === Infinity) && index >= 0) return index;
   throw new RangeError(`${index} is no row index: give slice() whole numbers from 0`);

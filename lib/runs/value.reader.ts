@@ -1,11 +1,15 @@
-// Loading what is recorded, for those who ask from outside of a run: the head's value, or that of an earlier version.
+// Loading or showing what is recorded, for those who ask from outside of a run: the head's value, or that of a version.
 // Nothing pins what they read, so that retention may remove it meanwhile.
 import { FlowStoneError } from '../flowstone.errors.js';
 import { versionNotKept } from '../io/io-failures.js';
 import type { Ledger } from '../ledger/ledger.port.js';
 import type { HeadRecord, ValueRecord } from '../ledger/records.js';
 import { placeName } from './failure.js';
+import { extractOf, mostOfPreview, type ValuePreview } from './value.preview.js';
 import type { ValueStore } from './value.store.js';
+
+/** What is done with a value that is recorded of a materialization. */
+type UseOfValue<T> = (materialization: number, value: ValueRecord | null) => Promise<T>;
 
 /** An asset and a partition of it: `key` as recorded, `partition` as shown (undefined: unpartitioned). */
 export interface RecordedPlace {
@@ -27,24 +31,56 @@ export class ValueReader {
    * @throws FlowStoneError FLOWSTONE_VALUE_MISSING, FLOWSTONE_IO_VERSION_NOT_KEPT
    */
   load(place: RecordedPlace, version?: number): Promise<unknown> {
-    return version === undefined ? this.#loadHead(place) : this.#loadVersion(place, version);
+    const { asset, partition } = place;
+    return this.#read(place, version, (_, value) => this.values.load({ asset, partition, value }));
+  }
+
+  /** A look at the value, with so many rows at most. Version and errors as for `load`. */
+  preview(place: RecordedPlace, version: number | undefined, rows: number): Promise<ValuePreview> {
+    const { asset, partition } = place;
+    return this.#read(place, version, async (materialization, value) => {
+      const beginning = await this.values.begin({ asset, partition, value }, mostOfPreview(rows));
+      const record = await this.ledger.materialization(materialization);
+      return { ...extractOf(beginning, rows), materialization, value: record?.value ?? null };
+    });
+  }
+
+  #read<T>(place: RecordedPlace, version: number | undefined, use: UseOfValue<T>): Promise<T> {
+    return version === undefined ? this.#readHead(place, use) : this.#readVersion(place, version, use);
   }
 
   /** @param missed a head whose value was not there, and the error that said so */
-  async #loadHead(
+  async #readHead<T>(
     place: RecordedPlace,
+    use: UseOfValue<T>,
     missed?: { readonly head: HeadRecord; readonly error: unknown },
-  ): Promise<unknown> {
+  ): Promise<T> {
     const head = await this.#head(place);
     if (head?.materialization == null || (head.value && this.values.lost(head.value))) {
       throw valueMissing(place, 'no value. Materialize it first.');
     }
     if (head.materialization === missed?.head.materialization) throw missed.error;
-    // It may have been superseded and removed since its record was read: then the newer one is the answer.
-    return this.#loadValue(place, head.value, (error) => this.#loadHead(place, { head, error }));
+    try {
+      return await use(head.materialization, head.value);
+    } catch (error) {
+      // It may have been superseded and removed since its record was read: then the newer one is the answer.
+      if (isAbsent(error)) return this.#readHead(place, use, { head, error });
+      throw error;
+    }
   }
 
-  async #loadVersion(place: RecordedPlace, version: number): Promise<unknown> {
+  async #readVersion<T>(place: RecordedPlace, version: number, use: UseOfValue<T>): Promise<T> {
+    const value = await this.#requireVersion(place, version);
+    try {
+      return await use(version, value);
+    } catch (error) {
+      // Is it kept no more since its record was read?
+      if (isAbsent(error)) await this.#requireVersion(place, version);
+      throw error;
+    }
+  }
+
+  async #requireVersion(place: RecordedPlace, version: number): Promise<ValueRecord | null> {
     // What cannot be an id is none; the database would call it a syntax error.
     const record = Number.isSafeInteger(version) ? await this.ledger.materialization(version) : undefined;
     const isThis = record?.asset === place.asset && record.partition === place.key && record.status === 'success';
@@ -57,30 +93,20 @@ export class ValueReader {
       const isHead = (await this.#head(place))?.materialization === version;
       if (!isHead) throw versionNotKept(place, version, `I/O manager '${record.value.io}' keeps only the newest`);
     }
-    return this.#loadValue(place, record.value, async (error) => {
-      const now = await this.ledger.materialization(version);
-      if (now && !now.valueRemoved) throw error;
-      return this.#loadVersion(place, version);
-    });
+    return record.value;
   }
 
   async #head({ asset, key }: RecordedPlace): Promise<HeadRecord | undefined> {
     return (await this.ledger.heads([{ asset, partitions: [key] }]))[0]!.get(key);
   }
+}
 
-  /** @param absent what to do where the value is not to be found */
-  async #loadValue(
-    { asset, partition }: RecordedPlace,
-    value: ValueRecord | null,
-    absent: (error: unknown) => Promise<unknown>,
-  ): Promise<unknown> {
-    try {
-      return await this.values.load({ asset, partition, value });
-    } catch (error) {
-      if (error instanceof FlowStoneError && error.code === 'FLOWSTONE_IO_VALUE_NOT_FOUND') return absent(error);
-      throw error;
-    }
-  }
+/** Whether what was recorded a moment ago is not there, or not any more. */
+function isAbsent(error: unknown): boolean {
+  return (
+    error instanceof FlowStoneError &&
+    (error.code === 'FLOWSTONE_IO_VALUE_NOT_FOUND' || error.code === 'FLOWSTONE_IO_VALUE_MOVED')
+  );
 }
 
 function valueMissing(place: RecordedPlace, what: string, version?: number): FlowStoneError {

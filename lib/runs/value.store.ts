@@ -3,8 +3,10 @@ import { contextPartition } from '../assets/asset.context.js';
 import type { AssetDefinition, DeclaredAsset } from '../assets/asset.definition.js';
 import type { AssetRegistry } from '../assets/asset.registry.js';
 import { FlowStoneError } from '../flowstone.errors.js';
-import type { LoadContext, PartitionSlice, StoredValue } from '../io/io-manager.port.js';
+import { isRowStream } from '../io/data-version.js';
+import type { LoadContext, MostOfValue, PartitionSlice, StoredValue, ValueBeginning } from '../io/io-manager.port.js';
 import type { IoRegistry } from '../io/io.registry.js';
+import { firstRows, type Rows } from '../io/rows.js';
 import type { Claim } from '../ledger/work.js';
 import type { ValueRecord } from '../ledger/records.js';
 import type { Catalogue } from './catalogue.js';
@@ -79,6 +81,18 @@ export class ValueStore implements PinLoader {
       `${placeName({ asset, partition })} stores no value: its execute() returned undefined. Return one, or depend on it with after().`,
       { context: { asset, partition } },
     );
+  }
+
+  /**
+   * The beginning of the value of a pin, for people to look at; what its manager can only load is cut by the caller.
+   * @throws as `load` does
+   */
+  async begin(place: PlacedValue, most: MostOfValue): Promise<ValueBeginning> {
+    const { asset, partition, value } = place;
+    const manager = value?.io == null ? undefined : this.io.require(value.io);
+    if (manager?.begin) return manager.begin(this.#context(asset, this.#declared(asset), partition, value!), most);
+    const loaded = await this.load(place);
+    return isRowStream(loaded) ? firstRows(loaded as Rows<unknown>, most.rows) : { value: loaded, complete: true };
   }
 
   /** Also of an asset that is not declared here. */

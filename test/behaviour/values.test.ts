@@ -1,7 +1,7 @@
 // What is recorded of values beside where they lie, and what people are shown of them.
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { TestingModule } from '@nestjs/testing';
-import { Asset, type FlowStoneService } from '../../lib/index.js';
+import { Asset, ExternalAsset, type FlowStoneService } from '../../lib/index.js';
 import { startApp } from './graph.js';
 import { STORAGES, testStorage, type TestStorage } from './storages.js';
 
@@ -29,6 +29,18 @@ class Picture {
     return Uint8Array.of(1, 2, 3);
   }
 }
+@Asset({ io: 'memory' })
+class Kept {
+  async *execute(): AsyncGenerator<{ id: number }> {
+    for (let id = 0; id < 5000; id++) yield { id };
+  }
+}
+@Asset({ external: true })
+class Outside extends ExternalAsset<string> {
+  override load(): string {
+    return 'of its own';
+  }
+}
 @Asset()
 class Effect {
   execute(): void {}
@@ -41,7 +53,8 @@ describe.each(STORAGES)('what is recorded of values (%s)', (storage) => {
 
   beforeEach(async () => {
     where = await testStorage(storage);
-    ({ app, flowstone } = await startApp([Readings, Summary, Wide, Picture, Effect], where.options));
+    ({ app, flowstone } = await startApp([Readings, Summary, Wide, Picture, Kept, Outside, Effect], where.options));
+    await flowstone.reportVersion(Outside, { dataVersion: '1' });
     await (await flowstone.materialize('*')).wait();
   });
   afterEach(async () => {
@@ -76,6 +89,40 @@ describe.each(STORAGES)('what is recorded of values (%s)', (storage) => {
     expect(rows).toBe(1);
     expect(schema).toHaveLength(200);
     expect(schema!.at(-1)).toEqual({ name: 'c199', type: 'bigint', nullable: false });
+  });
+
+  it('is shown with the beginning of the value', async () => {
+    const { items } = await flowstone.history(Readings);
+    const { id: materialization, value } = items[0]!;
+    const rows = [
+      { id: 0, at: '1970-01-01T00:00:00.000Z', note: 'x' },
+      { id: 1, at: '1970-01-01T00:00:00.001Z', note: null },
+    ];
+    const shown = { kind: 'rows', rows, complete: false, materialization, value };
+    expect(await flowstone.preview(Readings, { rows: 2 })).toEqual(shown);
+    expect(await flowstone.preview('readings', { version: materialization })).toMatchObject({ complete: true });
+    const summary = { kind: 'document', document: { total: 3 }, complete: true };
+    expect(await flowstone.preview(Summary)).toMatchObject({ ...summary, value: { format: 'json' } });
+    expect(await flowstone.preview(Picture)).toMatchObject({ kind: 'bytes', bytes: '010203', value: { size: 3 } });
+    expect(await flowstone.preview(Kept, { rows: 2 })).toMatchObject({
+      kind: 'rows',
+      rows: [{ id: 0 }, { id: 1 }],
+      complete: false,
+    });
+    expect(await flowstone.preview(Outside)).toMatchObject({ kind: 'text', text: 'of its own', value: null });
+  });
+
+  it('is shown only where there is a value', async () => {
+    await expect(flowstone.preview(Effect)).rejects.toMatchObject({ code: 'FLOWSTONE_INPUT_WITHOUT_VALUE' });
+    await expect(flowstone.preview(Summary, { version: 1e9 })).rejects.toMatchObject({
+      code: 'FLOWSTONE_VALUE_MISSING',
+    });
+    const [record] = (await flowstone.history(Summary)).items;
+    await flowstone.delete(Summary);
+    await expect(flowstone.preview(Summary)).rejects.toMatchObject({ code: 'FLOWSTONE_VALUE_MISSING' });
+    const kept = flowstone.preview(Summary, { version: record!.id });
+    await expect(kept).rejects.toMatchObject({ code: 'FLOWSTONE_IO_VERSION_NOT_KEPT' });
+    await expect(flowstone.preview(Readings, { rows: 0 })).rejects.toMatchObject({ code: 'FLOWSTONE_REQUEST_INVALID' });
   });
 
   it('is nothing where there is no value', async () => {

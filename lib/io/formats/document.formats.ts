@@ -1,7 +1,9 @@
 // Formats that hold a value in one piece: JSON, text, bytes.
+import { StringDecoder } from 'node:string_decoder';
 import { types } from 'node:util';
 import type { ByteSink } from '../blobs/blob-store.port.js';
 import { dataVersionOf, encodeDocument } from '../data-version.js';
+import { closeJson } from '../json-beginning.js';
 import { parseTagged, refuse, stringifyTagged } from '../tagged-json.js';
 import type { ByteSource, DocumentFormat, Written } from './format.port.js';
 
@@ -15,6 +17,11 @@ export const JSON_FORMAT: DocumentFormat = {
   },
   async read(source: ByteSource): Promise<unknown> {
     return parseTagged((await whole(source)).toString());
+  },
+  async readBeginning(source: ByteSource, bytes: number) {
+    const { value, complete } = await TEXT_FORMAT.readBeginning(source, bytes);
+    const text = complete ? (value as string) : closeJson(value as string);
+    return { value: text === undefined ? null : parseTagged(text), complete };
   },
 };
 
@@ -30,6 +37,11 @@ export const TEXT_FORMAT: DocumentFormat = {
   async read(source: ByteSource): Promise<string> {
     return (await whole(source)).toString();
   },
+  async readBeginning(source: ByteSource, bytes: number) {
+    const { value, complete } = await firstBytes(source, bytes);
+    // Which keeps back a character that was cut.
+    return { value: new StringDecoder('utf8').write(value), complete };
+  },
 };
 
 /** Bytes as they are. */
@@ -43,11 +55,26 @@ export const BYTES_FORMAT: DocumentFormat = {
   async read(source: ByteSource): Promise<Uint8Array> {
     return new Uint8Array(await whole(source));
   },
+  async readBeginning(source: ByteSource, bytes: number) {
+    const { value, complete } = await firstBytes(source, bytes);
+    return { value: new Uint8Array(value), complete };
+  },
 };
 
 /** Refuses a value for not being what a format holds. */
 export function misfit(what: string, format: string): never {
   return refuse([], `${what}, which format "${format}" needs,`, 'Return one or declare another format.');
+}
+
+async function firstBytes(source: ByteSource, bytes: number): Promise<{ value: Buffer; complete: boolean }> {
+  const pieces: Buffer[] = [];
+  let length = 0;
+  for await (const piece of source.pieces()) {
+    pieces.push(piece);
+    length += piece.length;
+    if (length > bytes) break;
+  }
+  return { value: Buffer.concat(pieces, Math.min(length, bytes)), complete: length <= bytes };
 }
 
 async function whole(source: ByteSource): Promise<Buffer> {

@@ -2,6 +2,7 @@
 import type { JsonValue, ValueColumn } from '../../ledger/records.js';
 import type { ByteSink } from '../blobs/blob-store.port.js';
 import type { DataVersion } from '../data-version.js';
+import type { ValueBeginning } from '../io-manager.port.js';
 import type { RowRange } from '../rows.js';
 
 /** What an asset says for its manager and format. */
@@ -64,6 +65,8 @@ interface AnyFormat {
 /** Holds values in one piece. A SyntaxError of reading says that the bytes are not what was written. */
 export interface DocumentFormat extends AnyFormat {
   read(source: ByteSource): Promise<unknown>;
+  /** What of the value is in the first `bytes` bytes. */
+  readBeginning(source: ByteSource, bytes: number): Promise<ValueBeginning>;
 }
 
 /** Holds rows, from an array of plain objects or an async iterable. A SyntaxError of reading means the same. */

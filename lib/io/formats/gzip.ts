@@ -10,7 +10,11 @@ export function gzipped(format: Format): Format {
   const extension = `${format.extension}.gz`;
   const write = zippingWrite(format);
   return 'read' in format
-    ? { ...format, extension, write, read: (source) => format.read(unzipped(source)) }
+    ? {
+        ...{ ...format, extension, write },
+        read: (source) => format.read(unzipped(source)),
+        readBeginning: (source, bytes) => format.readBeginning(unzipped(source), bytes),
+      }
     : { ...format, extension, write, readRows: (source, wanted) => format.readRows(unzipped(source), wanted) };
 }
 

@@ -14,13 +14,15 @@ import { ioFailed, placeRefusal, valueCorrupt } from '../io-failures.js';
 import type {
   IoManager,
   LoadContext,
+  MostOfValue,
   StoreContext,
   StoredAttempt,
   StoredValue,
   ValueAddress,
+  ValueBeginning,
 } from '../io-manager.port.js';
 import { missingPackages } from '../optional-packages.js';
-import { narrowRow, rowsInBatches, type Rows } from '../rows.js';
+import { firstRows, narrowRow, rowsInBatches, type Rows } from '../rows.js';
 import { isRecord } from '../tagged-json.js';
 
 interface BlobLocation {
@@ -85,13 +87,21 @@ export abstract class BlobIoManager implements IoManager {
 
   async load(context: LoadContext): Promise<unknown> {
     const location = this.#locationOf(context);
-    const { format, compression, streamed } = location;
-    const reader = compression ? gzipped(this.#parts.formats[format]!) : this.#parts.formats[format]!;
+    const reader = this.#readerOf(location);
     if ('read' in reader) return this.#readDocument(context, location, reader);
     // Opened once now, so that a value that is gone is found here and not in the middle of the consumer's work.
     await (await this.#open(context, location)).close();
     const rows = this.#readRows(context, location, reader);
-    return streamed ? rows : rows.toArray();
+    return location.streamed ? rows : rows.toArray();
+  }
+
+  async begin(context: LoadContext, most: MostOfValue): Promise<ValueBeginning> {
+    const location = this.#locationOf(context);
+    const reader = this.#readerOf(location);
+    if ('read' in reader) {
+      return this.#reading(context, () => reader.readBeginning(this.#source(context, location), most.bytes));
+    }
+    return firstRows(this.#readRows(context, location, reader), most.rows);
   }
 
   async delete(context: LoadContext): Promise<void> {
@@ -151,11 +161,20 @@ export abstract class BlobIoManager implements IoManager {
     await this.#parts.store.stop?.();
   }
 
+  #readerOf({ format, compression }: BlobLocation): Format {
+    const reader = this.#parts.formats[format]!;
+    return compression ? gzipped(reader) : reader;
+  }
+
   async #readDocument(context: LoadContext, location: BlobLocation, reader: DocumentFormat): Promise<unknown> {
+    const value = await this.#reading(context, () => reader.read(this.#source(context, location)));
+    const { columns } = context;
+    return columns !== undefined && isRowArray(value) ? value.map((row) => narrowRow(row, columns)) : value;
+  }
+
+  async #reading<T>(context: LoadContext, read: () => Promise<T>): Promise<T> {
     try {
-      const value = await reader.read(this.#source(context, location));
-      const { columns } = context;
-      return columns !== undefined && isRowArray(value) ? value.map((row) => narrowRow(row, columns)) : value;
+      return await read();
     } catch (error) {
       throw readFailure(context, error);
     }
