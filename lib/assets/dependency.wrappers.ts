@@ -26,7 +26,15 @@ export interface WindowOffsets {
 
 type Many<C> = PartitionedInput<ValueOf<C>>;
 type One<C, O> = O extends { readonly allowMissing: true } ? ValueOf<C> | undefined : ValueOf<C>;
-type ColumnsOf<C> = ValueOf<C> extends Rows<infer R> ? keyof R & string : never;
+/** The rows of an input, whether of one partition or of many. */
+type RowOf<T> = T extends PartitionedInput<Rows<infer R>> ? R : T extends Rows<infer R> ? R : never;
+type ColumnsOf<T> = [RowOf<T>] extends [never] ? never : keyof RowOf<T> & string;
+type Narrowed<T, K> =
+  T extends PartitionedInput<Rows<infer R>>
+    ? PartitionedInput<Rows<Pick<R, K & keyof R>>>
+    : T extends Rows<infer R>
+      ? Rows<Pick<R, K & keyof R>>
+      : T;
 
 /** Every partition of the upstream. */
 export function all<C extends AssetClass>(upstream: Upstream<C>, options: MappingOptions = {}): Dependency<Many<C>> {
@@ -84,12 +92,25 @@ export function mapped<
   return input({ upstream, mapping: { kind: 'mapped', mapping, ...options } });
 }
 
-/** Only these columns of an upstream that yields rows; managers that can read no others. */
-export function columns<C extends AssetClass, const K extends ColumnsOf<C>>(
+/**
+ * Only these columns of an upstream that yields rows, of one partition or, around another wrapper, of many:
+ * `columns(within(Flights), ['delay'])`. Managers that can read no others.
+ */
+export function columns<C extends AssetClass, const K extends ColumnsOf<ValueOf<C>>>(
   upstream: Upstream<C>,
   wanted: readonly K[],
-): Dependency<ValueOf<C> extends Rows<infer R> ? Rows<Pick<R, K & keyof R>> : never> {
-  return input({ upstream, mapping: { kind: 'same' }, columns: [...wanted] });
+): Dependency<Narrowed<ValueOf<C>, K>>;
+export function columns<T, const K extends ColumnsOf<T>>(
+  dependency: Dependency<T>,
+  wanted: readonly K[],
+): Dependency<Narrowed<T, K>>;
+export function columns(of: Upstream | Dependency<unknown>, wanted: readonly string[]): Dependency<never> {
+  const {
+    upstream,
+    mapping,
+    optional: isOptional,
+  } = isDependencySpec(of) ? of : { upstream: of, mapping: { kind: 'same' } as const, optional: false };
+  return input({ upstream, mapping, optional: isOptional, columns: [...wanted] });
 }
 
 /** An upstream that is consumed if it is there, and is never computed for this asset's sake. */

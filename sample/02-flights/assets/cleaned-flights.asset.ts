@@ -8,7 +8,22 @@ import { RawFlights } from './raw-flights.asset.js';
 const inputs = { flights: RawFlights };
 
 /** Streamed row by row like its input; how many rows were impossible is in the metadata. */
-@Asset({ description: 'Flights of the day, typed and possible', group: 'flights', partitions: DAILY, codeVersion: '1' })
+@Asset({
+  description: 'Flights of the day, typed and possible',
+  group: 'flights',
+  partitions: DAILY,
+  codeVersion: '1',
+  io: 'parquet',
+  schema: {
+    date: 'string',
+    minute: 'int32',
+    delay: 'int32',
+    late: 'boolean',
+    distance: 'int32',
+    origin: 'string',
+    destination: 'string',
+  },
+})
 @DependsOn(inputs)
 export class CleanedFlights {
   async *execute(context: AssetContext, { flights }: InputsOf<typeof inputs>): AsyncGenerator<Flight> {

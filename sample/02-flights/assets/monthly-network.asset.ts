@@ -1,10 +1,10 @@
 // What was flown in a month.
-import { Asset, DependsOn, within, type AssetContext, type InputsOf } from 'nestjs-flowstone';
+import { Asset, columns, DependsOn, within, type AssetContext, type InputsOf } from 'nestjs-flowstone';
 import { networkOf, type Network } from '../figures/monthly-network.js';
 import { CleanedFlights } from './cleaned-flights.asset.js';
 import { MONTHLY } from './partitions.js';
 
-const inputs = { days: within(CleanedFlights) };
+const inputs = { days: columns(within(CleanedFlights), ['origin', 'destination', 'distance']) };
 
 /** Reads the flights of all days of its month, one day after the other. */
 @Asset({ description: 'Routes and distances of the month', group: 'figures', partitions: MONTHLY, codeVersion: '1' })
