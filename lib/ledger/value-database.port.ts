@@ -6,7 +6,7 @@ import type { Beat, Outcome } from './work.js';
 export interface ValueSql {
   /** Rows as arrays of PostgreSQL's text format, by column. Dates are ISO, in UTC; floats in full; bytea in hex. */
   rows(text: string, values?: readonly unknown[]): Promise<readonly (readonly (string | null)[])[]>;
-  /** Sends rows in PostgreSQL's text format, in pieces of whole rows, to a COPY ... FROM STDIN. */
+  /** Sends rows to a COPY ... FROM STDIN, in the format it names; in the text format, pieces are of whole rows. */
   copy(text: string, pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<void>;
 }
 

@@ -1,19 +1,4 @@
-// Arrays of one dimension as PostgreSQL writes them.
-
-/** `undefined` where `write` refuses an element. */
-export function arrayText(
-  values: readonly unknown[],
-  write: (value: unknown) => string | undefined,
-): string | undefined {
-  const elements: string[] = [];
-  for (const value of values) {
-    const text = value == null ? 'NULL' : write(value);
-    if (text === undefined) return undefined;
-    elements.push(value == null ? text : `"${text.replaceAll(/["\\]/g, '\\$&')}"`);
-  }
-  return `{${elements.join(',')}}`;
-}
-
+// Arrays of one dimension, as PostgreSQL writes them.
 const ELEMENT = /"((?:[^"\\]|\\.)*)"|([^,{}"\\]+)/gs;
 
 /** Throws a SyntaxError for an array of arrays, or one that does not begin at 1. */

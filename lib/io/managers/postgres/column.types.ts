@@ -1,24 +1,28 @@
 // The types of columns that table mode knows: what of JavaScript each holds such that it comes back as it was, as
-// PostgreSQL's text and from it.
+// COPY's binary format takes it and from PostgreSQL's text.
 import { types } from 'node:util';
 import { parseTagged } from '../../tagged-json.js';
-import { instantText, isDay, readInstant } from './moments.js';
-import { arrayText, readArray } from './array-text.js';
+import { readArray } from './array-text.js';
+import { FIRST_MOMENT, isDay, readInstant } from './moments.js';
+import { isNumeric, putNumeric } from './numeric.js';
+import type { RowBuffer } from './row.buffer.js';
 import { jsonbText, jsonOfJsonb } from './text-formats.js';
 
 export interface ColumnType {
   /** As PostgreSQL's format_type() says it. */
   readonly name: string;
+  /** In pg_type, which arrays are told. */
+  readonly oid: number;
   /** What of JavaScript it takes, for messages. */
   readonly takes: string;
-  /** Whether `write` is given tagged JSON instead of the value. */
+  /** Whether it is given tagged JSON instead of values. */
   readonly tagged: boolean;
   /** Whether rows may be told apart, and found, by it. */
   readonly orders: boolean;
-  /** Whether its text may hold characters that COPY escapes. */
-  readonly escapes: boolean;
-  /** The text of a value that is not null; undefined for what would not come back as it was. */
-  write(value: unknown): string | undefined;
+  /** Whether a value, which is not null, comes back as it is. */
+  fits(value: unknown): boolean;
+  /** Writes a value that fits. */
+  put(value: unknown, out: RowBuffer): void;
   read(text: string): unknown;
 }
 
@@ -32,98 +36,125 @@ export interface Column {
   readonly nullable: boolean;
 }
 
-type Traits = Partial<Pick<ColumnType, 'tagged' | 'orders' | 'escapes'>>;
+/** Of a type, with its values as JavaScript has them: `put` is only given what fits. */
+interface Definition<V> {
+  readonly name: string;
+  readonly oid: number;
+  readonly takes: string;
+  readonly tagged?: true;
+  readonly orders?: false;
+  fits(value: unknown): boolean;
+  put(value: V, out: RowBuffer): void;
+  read(text: string): unknown;
+}
 
-function type(
-  name: string,
-  takes: string,
-  write: ColumnType['write'],
-  read: ColumnType['read'],
-  traits: Traits = {},
-): ColumnType {
-  return { name, takes, tagged: false, orders: true, escapes: false, write, read, ...traits };
+function define<V>(definition: Definition<V>): ColumnType {
+  return { tagged: false, orders: true, ...(definition as Definition<unknown>) };
 }
 
 const same = (text: string): string => text;
-const numberText = (value: number): string => (Object.is(value, -0) ? '-0' : String(value));
+const isNumber = (value: unknown): value is number => typeof value === 'number';
+const DAY = 86_400_000;
+/** From this moment PostgreSQL counts: the year 2000. */
+const EPOCH = 946_684_800_000;
 
-function integer(name: string, bits: number): ColumnType {
+function integer(name: string, oid: number, bits: 16 | 32): ColumnType {
   const limit = 2 ** (bits - 1);
-  const write = (value: unknown) =>
-    typeof value === 'number' && Number.isInteger(value) && value >= -limit && value < limit ? `${value}` : undefined;
-  return type(name, `a whole number of ${bits} bits`, write, Number);
+  return define<number>({
+    ...{ name, oid, takes: `a whole number of ${bits} bits`, read: Number },
+    fits: (value) => isNumber(value) && Number.isInteger(value) && value >= -limit && value < limit,
+    put: bits === 16 ? (value, out) => out.int16(value) : (value, out) => out.int32(value),
+  });
 }
 
-function textual(name: string, most = Infinity): ColumnType {
-  const takes = `a string without NUL${most === Infinity ? '' : ` of at most ${most} characters`}`;
-  // Characters are counted only where there may be too many: a string has as many units at least.
-  const fits = (value: string) => value.length <= most || Array.from(value).length <= most;
-  const write = (value: unknown) =>
-    typeof value === 'string' && !value.includes('\0') && fits(value) ? value : undefined;
-  return type(name, takes, write, same, { escapes: true });
+function textual(name: string, oid: number, most = Infinity): ColumnType {
+  return define<string>({
+    ...{ name, oid, takes: `a string without NUL${most === Infinity ? '' : ` of at most ${most} characters`}` },
+    fits: (value) =>
+      typeof value === 'string' &&
+      !value.includes('\0') &&
+      // Characters are counted only where there may be too many: a string has as many units at least.
+      (value.length <= most || Array.from(value).length <= most),
+    put: (value, out) => out.text(value),
+    read: same,
+  });
 }
-
-const NUMERIC = /^-?(?:0|[1-9]\d{0,999})(?:\.(\d{1,999}))?$/;
-const MINUS_ZERO = /^-[0.]+$/;
 
 function numeric(name: string, precision = Infinity, scale?: number): ColumnType {
   const places = scale === undefined ? '' : ` with ${scale} decimal places, of at most ${precision} digits`;
-  const write = (value: unknown) => {
-    if (typeof value !== 'string') return undefined;
-    const decimals = NUMERIC.exec(value);
-    if (!decimals || MINUS_ZERO.test(value)) return undefined;
-    const after = decimals[1]?.length ?? 0;
-    if (scale !== undefined && after !== scale) return undefined;
-    const before = value.replace('-', '').length - (after === 0 ? 0 : after + 1);
-    return before - (/^-?0(?:\.|$)/.test(value) ? 1 : 0) + after <= precision ? value : undefined;
-  };
-  return type(name, `a string such as '12.50', a decimal number${places}`, write, same);
+  return define<string>({
+    ...{ name, oid: 1700, takes: `a string such as '12.50', a decimal number${places}`, read: same },
+    fits: (value) => typeof value === 'string' && isNumeric(value, precision, scale),
+    put: putNumeric,
+  });
 }
 
-function json(name: string): ColumnType {
-  const read = (text: string) => parseTagged(jsonOfJsonb(text));
-  const write = (tagged: unknown) => jsonbText(JSON.stringify(tagged));
-  return type(name, 'JSON', write, read, { tagged: true, orders: false, escapes: true });
+function timestamp(name: string, oid: number, remark: string): ColumnType {
+  return define<Date>({
+    ...{ name, oid, takes: `a Date from the year 4713 BC on${remark}`, read: readInstant },
+    fits: (value) => types.isDate(value) && value.getTime() >= FIRST_MOMENT,
+    put: (value, out) => out.microseconds(value.getTime() - EPOCH),
+  });
+}
+
+function json(name: string, oid: number, version?: number): ColumnType {
+  return define<unknown>({
+    ...{ name, oid, takes: 'JSON', tagged: true, orders: false },
+    fits: () => true,
+    put: (tagged, out) => out.text(jsonbText(JSON.stringify(tagged)), version),
+    read: (text) => parseTagged(jsonOfJsonb(text)),
+  });
 }
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const LEAST_BIGINT = -(2n ** 63n);
 
-const single = (value: unknown) =>
-  typeof value === 'number' && Object.is(Math.fround(value), value) ? numberText(value) : undefined;
-const double = (value: unknown) =>
-  typeof value === 'number' && Number.isFinite(value) ? numberText(value) : undefined;
-const bigint = (value: unknown) =>
-  typeof value === 'bigint' && value >= LEAST_BIGINT && value < -LEAST_BIGINT ? `${value}` : undefined;
-const truth = (value: unknown) => (typeof value === 'boolean' ? (value ? 't' : 'f') : undefined);
-const instant = (value: unknown) => (types.isDate(value) ? instantText(value) : undefined);
-const day = (value: unknown) => (typeof value === 'string' && isDay(value) ? value : undefined);
-const uuid = (value: unknown) => (typeof value === 'string' && UUID.test(value) ? value : undefined);
-const bytes = (value: unknown) =>
-  types.isUint8Array(value)
-    ? `\\x${Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('hex')}`
-    : undefined;
-
 const PLAIN: readonly ColumnType[] = [
-  textual('text'),
-  textual('character varying'),
-  integer('smallint', 16),
-  integer('integer', 32),
-  type('bigint', 'a bigint of 64 bits', bigint, BigInt),
-  type('real', 'a number of single precision', single, Number),
-  type('double precision', 'a number', double, Number),
-  numeric('numeric'),
-  type('boolean', 'true or false', truth, (text) => text === 't'),
-  type('timestamp with time zone', 'a Date from the year 4713 BC on', instant, readInstant),
-  type('timestamp without time zone', 'a Date from the year 4713 BC on, kept in UTC', instant, readInstant),
-  type('date', "a string such as '2001-03-04'", day, same),
-  type('uuid', 'a string of 36 characters in lower case, a UUID', uuid, same),
-  type('bytea', 'a Uint8Array', bytes, (text) => new Uint8Array(Buffer.from(text.slice(2), 'hex')), {
-    orders: false,
-    escapes: true,
+  textual('text', 25),
+  textual('character varying', 1043),
+  integer('smallint', 21, 16),
+  integer('integer', 23, 32),
+  define<bigint>({
+    ...{ name: 'bigint', oid: 20, takes: 'a bigint of 64 bits', read: BigInt },
+    fits: (value) => typeof value === 'bigint' && value >= LEAST_BIGINT && value < -LEAST_BIGINT,
+    put: (value, out) => out.int64(value),
   }),
-  json('jsonb'),
-  json('json'),
+  define<number>({
+    ...{ name: 'real', oid: 700, takes: 'a number of single precision', read: Number },
+    fits: (value) => isNumber(value) && Object.is(Math.fround(value), value),
+    put: (value, out) => out.float32(value),
+  }),
+  define<number>({
+    ...{ name: 'double precision', oid: 701, takes: 'a number', read: Number },
+    fits: (value) => isNumber(value) && Number.isFinite(value),
+    put: (value, out) => out.float64(value),
+  }),
+  numeric('numeric'),
+  define<boolean>({
+    ...{ name: 'boolean', oid: 16, takes: 'true or false', read: (text) => text === 't' },
+    fits: (value) => typeof value === 'boolean',
+    put: (value, out) => out.byte(value ? 1 : 0),
+  }),
+  timestamp('timestamp with time zone', 1184, ''),
+  timestamp('timestamp without time zone', 1114, ', kept in UTC'),
+  define<string>({
+    ...{ name: 'date', oid: 1082, takes: "a string such as '2001-03-04'", read: same },
+    fits: (value) => typeof value === 'string' && isDay(value),
+    put: (value, out) => out.int32((Date.parse(value) - EPOCH) / DAY),
+  }),
+  define<string>({
+    ...{ name: 'uuid', oid: 2950, takes: 'a string of 36 characters in lower case, a UUID', read: same },
+    fits: (value) => typeof value === 'string' && UUID.test(value),
+    put: (value, out) => out.bytes(Buffer.from(value.replaceAll('-', ''), 'hex')),
+  }),
+  define<Uint8Array>({
+    ...{ name: 'bytea', oid: 17, takes: 'a Uint8Array', orders: false },
+    fits: types.isUint8Array,
+    put: (value, out) => out.bytes(value),
+    read: (text) => new Uint8Array(Buffer.from(text.slice(2), 'hex')),
+  }),
+  json('jsonb', 3802, 1),
+  json('json', 114),
 ];
 
 /** The names under which types are declared. */
@@ -165,7 +196,7 @@ export function columnType(name: string): ColumnType | undefined {
   const found = BY_NAME.get(Object.hasOwn(ALIASES, base) ? ALIASES[base]! : base);
   if (first === undefined && found) return found;
   if (found?.name === 'character varying' && second === undefined && Number(first) > 0)
-    return textual(`character varying(${Number(first)})`, Number(first));
+    return textual(`character varying(${Number(first)})`, 1043, Number(first));
   if (found?.name === 'numeric' && Number(first) > 0 && Number(second ?? 0) <= Number(first))
     return numeric(`numeric(${Number(first)},${Number(second ?? 0)})`, Number(first), Number(second ?? 0));
   const exact = TIME.test(spaced) ? BY_NAME.get(spaced.replace(/\(\d\)/, '')) : undefined;
@@ -177,11 +208,24 @@ function isElement({ name, tagged }: ColumnType): boolean {
 }
 
 function arrayOf(element: ColumnType): ColumnType {
-  const write = (value: unknown) =>
-    Array.isArray(value) ? arrayText(value, (each) => element.write(each)) : undefined;
-  const read = (text: string) => readArray(text, (each) => element.read(each));
-  return type(`${element.name}[]`, `an array, each element null or ${element.takes}`, write, read, {
-    orders: false,
-    escapes: true,
+  return define<readonly unknown[]>({
+    ...{ name: `${element.name}[]`, oid: 0, takes: `an array, each element null or ${element.takes}`, orders: false },
+    fits: (value) => Array.isArray(value) && value.every((each) => each === null || element.fits(each)),
+    put: (values, out) => out.nested(() => putArray(values, element, out)),
+    read: (text) => readArray(text, (each) => element.read(each)),
   });
+}
+
+/** Dimensions, whether there are nulls, the type of the elements; of the dimension, its length and first index. */
+function putArray(values: readonly unknown[], element: ColumnType, out: RowBuffer): void {
+  const numbers = [values.length > 0 ? 1 : 0, values.includes(null) ? 1 : 0, element.oid];
+  const header = Buffer.alloc(values.length > 0 ? 20 : 12);
+  [...numbers, values.length, 1]
+    .slice(0, header.length / 4)
+    .forEach((number, index) => header.writeInt32BE(number, 4 * index));
+  out.raw(header);
+  for (const value of values) {
+    if (value === null) out.null();
+    else element.put(value, out);
+  }
 }

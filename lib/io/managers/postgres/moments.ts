@@ -2,7 +2,7 @@
 import { isoTime } from '../../iso-time.js';
 
 /** The first moment PostgreSQL knows, ms: midnight of 4714-11-24 BC. Its last is beyond that of JavaScript. */
-const FIRST_MOMENT = -210_866_803_200_000;
+export const FIRST_MOMENT = -210_866_803_200_000;
 const DAY = /^(\d{4})-(\d\d)-(\d\d)$/;
 const MOMENT = /^(\d+)-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)(?:\.(\d{1,3})\d*)?(?:\+00)?( BC)?$/;
 

@@ -1,7 +1,6 @@
 // Which rows of a table are those of one partition: the values of its partition columns, by the partition's key.
 import { dimensionValue, partNames } from '../../../partitions/partition-dimensions.js';
 import { keyTextProblem } from '../../../partitions/partition-key.js';
-import { isTimeScheme } from '../../../partitions/partition-scheme.js';
 import { FlowStoneError } from '../../../flowstone.errors.js';
 import type { PartitionSlice } from '../../io-manager.port.js';
 import type { ColumnType } from './column.types.js';
@@ -19,6 +18,9 @@ export interface FixedColumn {
   readonly type: ColumnType;
   readonly text: string;
 }
+
+/** In the only way that it is written. */
+const WHOLE_NUMBER = /^(?:0|-?[1-9]\d{0,18})$/;
 
 /**
  * The values that rows of a partition have in its columns. Different keys have different values.
@@ -40,15 +42,13 @@ function textOf(column: TypedPartitionColumn, partition: string, { window, schem
   const key = dimension === undefined ? partition : dimensionValue(partNames(scheme), dimension, partition);
   if (key === undefined) return refuseKey(partition, `in column ${name}: it has no part ${dimension}`);
   if (type.name === 'date') return key.length === 'yyyy-mm'.length ? `${key}-01` : key;
-  if (column.scheme && isTimeScheme(column.scheme) && type.name.startsWith('timestamp')) {
+  if (type.name.startsWith('timestamp'))
     return (
       (window && instantText(window.start)) ?? refuseKey(partition, `in column ${name}: it is no partition any more`)
     );
-  }
-  if (!type.name.endsWith('int') && type.name !== 'integer') return key;
-  const number = /^(?:0|-?[1-9]\d{0,18})$/.test(key) ? BigInt(key) : undefined;
-  const text = number !== undefined && type.write(type.name === 'bigint' ? number : Number(number));
-  return typeof text === 'string' ? text : refuseKey(partition, `in column ${name}: ${key} is no ${type.name}`);
+  const number = type.name === 'integer' || type.name === 'bigint';
+  if (number && !WHOLE_NUMBER.test(key)) return refuseKey(partition, `in column ${name}: ${key} is no ${type.name}`);
+  return type.fits(type.read(key)) ? key : refuseKey(partition, `in column ${name}, which takes ${type.takes}`);
 }
 
 function refuseKey(partition: string, why: string): never {

@@ -1,47 +1,53 @@
 // Rows as COPY takes them: checked against the columns of a table, hashed and encoded in one pass, and spooled. What a row
 // may hold beside that stands in row-encoder.ts; what each type takes in column.types.ts.
+import { types } from 'node:util';
 import { closest } from '../../../graph/did-you-mean.js';
 import { RowEncoder } from '../../row-encoder.js';
 import { Spool } from '../../spool.js';
 import { refuse } from '../../tagged-json.js';
 import type { ColumnType } from './column.types.js';
+import { instantText } from './moments.js';
+import { RowBuffer } from './row.buffer.js';
 import type { FixedColumn } from './table.partition.js';
 import { keepsOrder, type Table } from './table.preparation.js';
-import { copyField } from './text-formats.js';
 
-/** Characters of rows that make a piece: some 100 KB. */
-const PIECE_LENGTH = 128 * 1024;
-const NULL = '\\N';
+/** Bytes of rows that make a piece, and the buffer for them, which may need room for one row more. */
+const PIECE_BYTES = 128 * 1024;
+const BUFFER_BYTES = 160 * 1024;
 const SHOWN = 60;
+/** What begins and ends the binary format of COPY: a signature, no flags, no extension; no more rows. */
+const HEADER = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1');
+const TRAILER = Buffer.from([0xff, 0xff]);
 
 /** What a property of rows fills. */
 interface Field {
   readonly property: string;
   readonly type: ColumnType;
-  /** Its place in the line; -1: it is in none, and has to be the same as that of the partition. */
+  /** Its place among the columns of rows; -1: in none, its value has to be that of the partition. */
   readonly place: number;
+  readonly nullable: boolean;
   /** The text that the partition fixes for it. */
   readonly fixed: string | undefined;
 }
 
 export class TableRows {
-  readonly spool = new Spool();
+  /** The columns, in the order of fields. */
+  readonly columns: readonly string[];
+  readonly #spool = new Spool();
   readonly #hash = new RowEncoder();
-  readonly #fields: readonly Field[];
+  readonly #out = new RowBuffer(BUFFER_BYTES);
   readonly #byProperty: ReadonlyMap<string, Field>;
   /** Of the row before, by position: rows usually have the same properties in the same order. */
   readonly #inOrder: (Field | undefined)[] = [];
-  /** A line in which nothing is said. */
-  readonly #empty: readonly string[];
-  readonly #head: string;
+  /** In the order of columns. */
+  readonly #placed: readonly Field[];
+  /** The values of a row, likewise. */
+  readonly #values: unknown[];
+  /** What all rows begin with. */
+  readonly #head: Buffer;
   readonly #numbered: boolean;
   /** Whether any column takes tagged JSON. */
   readonly #tagging: boolean;
-  readonly #required: readonly Field[];
-  #piece = '';
-
-  /** The columns, in the order of a line. */
-  readonly columns: readonly string[];
 
   constructor(table: Table, fixed: readonly FixedColumn[]) {
     const texts = new Map(fixed.map(({ name, text }) => [name, text]));
@@ -49,23 +55,29 @@ export class TableRows {
     const place = new Map(own.map(({ name }, index) => [name, index]));
     this.#numbered = keepsOrder(table);
     this.columns = [...texts.keys(), ...(this.#numbered ? [table.order[0]!.name] : []), ...place.keys()];
-    const fields = table.columns.map(({ property, name, type }) => {
-      return { property, type, place: place.get(name) ?? -1, fixed: texts.get(name) };
+    const fields = table.columns.map(({ name, ...column }) => {
+      return { ...column, place: place.get(name) ?? -1, fixed: texts.get(name) };
     });
     // Rows may carry what the partition says of them, whether or not that is a column of theirs.
     const carried = fixed
       .filter(({ name }) => !table.columns.some((column) => column.name === name))
-      .map(({ name, type, text }) => ({ property: name, type, place: -1, fixed: text }));
-    this.#fields = [...fields, ...carried];
-    this.#byProperty = new Map(this.#fields.map((field) => [field.property, field]));
-    this.#required = fields.filter(({ place: at }, index) => at >= 0 && !table.columns[index]!.nullable);
+      .map(({ name, type, text }) => ({ property: name, type, place: -1, nullable: true, fixed: text }));
+    this.#byProperty = new Map([...fields, ...carried].map((field) => [field.property, field]));
+    this.#placed = fields.filter(({ place: at }) => at >= 0);
+    this.#values = this.#placed.map(() => null);
     this.#tagging = fields.some(({ type }) => type.tagged);
-    this.#empty = own.map(() => NULL);
-    this.#head = fixed.map(({ text }) => `${copyField(text)}\t`).join('');
+    this.#out.count(this.columns.length);
+    for (const { type, text } of fixed) type.put(type.read(text), this.#out);
+    this.#head = this.#out.take();
   }
 
   get count(): number {
     return this.#hash.rows;
+  }
+
+  /** Bytes of rows, as they are sent. */
+  get size(): number {
+    return this.#spool.size;
   }
 
   /**
@@ -75,63 +87,86 @@ export class TableRows {
   add(row: unknown): Promise<void> | undefined {
     const index = this.#hash.rows;
     const tagged = this.#hash.add(row, this.#tagging);
-    const cells = this.#empty.slice();
-    const values = row as Readonly<Record<string, unknown>>;
-    const names = Object.keys(values);
-    for (let position = 0; position < names.length; position++) {
-      const name = names[position]!;
-      const value = values[name];
-      if (value === undefined || value === null) continue;
-      let field = this.#inOrder[position];
-      if (field === undefined || field.property !== name) field = this.#find(name, position, index);
-      const text = field.type.write(field.type.tagged ? tagged[name] : value);
-      if (text === undefined) refuseValue([index, name], value, field);
-      if (field.fixed !== undefined) requireFixed([index, name], text, field);
-      else cells[field.place] = field.type.escapes ? copyField(text) : text;
+    this.#place(row as Readonly<Record<string, unknown>>, tagged, index);
+    const out = this.#out;
+    out.raw(this.#head);
+    if (this.#numbered) out.int32(index);
+    const placed = this.#placed;
+    const values = this.#values;
+    for (let place = 0; place < placed.length; place++) {
+      const value = values[place];
+      const { type, property, nullable } = placed[place]!;
+      if (value === null) {
+        if (!nullable)
+          refuse([index, property], 'is null or left out, where its column takes no nulls,', 'Give it a value.');
+        out.null();
+      } else {
+        if (!type.fits(value)) refuseValue([index, property], value, type);
+        type.put(value, out);
+        values[place] = null;
+      }
     }
-    for (const { place, property } of this.#required) {
-      if (cells[place] === NULL)
-        refuse([index, property], 'is null or left out, and its column takes no nulls,', 'Give it a value.');
-    }
-    this.#piece += this.#head;
-    if (this.#numbered) this.#piece += `${index}\t`;
-    this.#piece += `${cells.join('\t')}\n`;
-    return this.#piece.length >= PIECE_LENGTH ? this.#flush() : undefined;
+    return out.length >= PIECE_BYTES ? this.#spool.write(out.take()) : undefined;
   }
 
   /** Writes what is left; the data version (hex) of all rows. */
   async end(): Promise<string> {
     const hash = this.#hash.digest();
-    if (this.#piece !== '') await this.#flush();
+    if (this.#out.length > 0) await this.#spool.write(this.#out.take());
     return hash;
   }
 
-  #flush(): Promise<void> {
-    const piece = Buffer.from(this.#piece);
-    this.#piece = '';
-    return this.spool.write(piece);
+  /** All rows, each batch of about `size` bytes for a COPY of its own. */
+  *batches(size: number): Generator<AsyncGenerator<Buffer>> {
+    for (const batch of this.#spool.batches(size)) yield enclosed(batch);
+  }
+
+  release(): Promise<void> {
+    return this.#spool.release();
+  }
+
+  /** The values of a row where their columns are. */
+  #place(row: Readonly<Record<string, unknown>>, tagged: Readonly<Record<string, unknown>>, index: number): void {
+    const names = Object.keys(row);
+    for (let position = 0; position < names.length; position++) {
+      const name = names[position]!;
+      const value = row[name];
+      if (value === undefined || value === null) continue;
+      let field = this.#inOrder[position];
+      if (field === undefined || field.property !== name) field = this.#find(name, position, index);
+      if (field.place >= 0) this.#values[field.place] = field.type.tagged ? tagged[name] : value;
+      if (field.fixed !== undefined) requireFixed([index, name], value, field);
+    }
   }
 
   #find(name: string, position: number, index: number): Field {
     const field = this.#byProperty.get(name);
     if (field) return (this.#inOrder[position] = field);
-    const known = this.#fields.map(({ property }) => property);
+    const known = [...this.#byProperty.keys()];
     const near = closest(name, known);
     const remedy = near === undefined ? `Its columns are ${known.join(', ')}.` : `Did you mean ${near}?`;
     return refuse([index, name], 'is no column of the table', remedy);
   }
 }
 
-function refuseValue(path: [number, string], value: unknown, { type }: Field): never {
-  return refuse(path, `is ${shown(value)}, and its column of type ${type.name}`, `It takes ${type.takes}.`);
+async function* enclosed(rows: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+  yield HEADER;
+  yield* rows;
+  yield TRAILER;
 }
 
-function requireFixed(path: [number, string], text: string, { fixed }: Field): void {
+function refuseValue(path: [number, string], value: unknown, type: ColumnType): never {
+  return refuse(path, `is ${shown(value)}, where its column is ${type.name},`, `It takes ${type.takes}.`);
+}
+
+function requireFixed(path: [number, string], value: unknown, { type, fixed }: Field): void {
+  if (!type.fits(value)) refuseValue(path, value, type);
+  const text = types.isDate(value) ? instantText(value) : String(value);
   if (text === fixed) return;
   refuse(path, `is ${shown(text)}, in a partition of which all rows have ${shown(fixed)},`, 'Leave it out.');
 }
 
 function shown(value: unknown): string {
   const text = typeof value === 'bigint' ? `${value}n` : (JSON.stringify(value) ?? typeof value);
-  return `${value instanceof Date ? 'the Date ' : ''}${text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text}`;
+  return `${types.isDate(value) ? 'the Date ' : ''}${text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text}`;
 }

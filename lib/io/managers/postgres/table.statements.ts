@@ -73,7 +73,7 @@ export function removeRows(
 }
 
 export function copyRows(table: string, columns: readonly string[]): string {
-  return `COPY ${table} (${columns.map(quoted).join(', ')}) FROM STDIN`;
+  return `COPY ${table} (${columns.map(quoted).join(', ')}) FROM STDIN WITH (FORMAT binary)`;
 }
 
 /** Which rows a page holds. */

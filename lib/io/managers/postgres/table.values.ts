@@ -20,7 +20,7 @@ type Row = Readonly<Record<string, unknown>>;
 type TextRow = readonly (string | null)[];
 
 /** Bytes of one COPY: far from the time that a statement may take. */
-const COPY_BYTES = 8 * 1024 * 1024;
+const COPY_BYTES = 4 * 1024 * 1024;
 /** Rows that one statement removes, likewise. */
 const REMOVAL_ROWS = 500_000;
 /** Rows and characters of a page; the first is small, since nothing is known of its rows. */
@@ -60,7 +60,6 @@ export class TableValues {
       }
       signal.throwIfAborted();
       const hash = await rows.end();
-      const { spool, count } = rows;
       const location = tableLocation(table, fixed, context, isRowStream(value));
       const schema = table.columns.map(({ property, type, nullable }) => ({
         name: property,
@@ -68,12 +67,12 @@ export class TableValues {
         nullable,
       }));
       return {
-        stored: { location, size: spool.size, hash, rows: count, format: 'table', schema },
-        joined: { write: (sql) => this.#write(sql, context, table, fixed, rows), release: () => spool.release() },
+        stored: { location, size: rows.size, hash, rows: rows.count, format: 'table', schema },
+        joined: { write: (sql) => this.#write(sql, context, table, fixed, rows), release: () => rows.release() },
         replaces: true,
       };
     } catch (error) {
-      await rows.spool.release();
+      await rows.release();
       throw error;
     }
   }
@@ -143,7 +142,7 @@ export class TableValues {
       }
       await removeRows(sql, { table: table.name, fixed, order: table.order });
       const copy = statements.copyRows(table.sql, rows.columns);
-      for (const batch of rows.spool.batches(COPY_BYTES)) await sql.copy(copy, batch);
+      for (const batch of rows.batches(COPY_BYTES)) await sql.copy(copy, batch);
     } catch (error) {
       if (isGone(error)) this.#tables.delete(context.options);
       throw writeFailure(context, error);
