@@ -120,7 +120,7 @@ const PLAIN: readonly ColumnType[] = [
     put: (value, out) => out.int64(value),
   }),
   define<number>({
-    ...{ name: 'real', oid: 700, takes: 'a number of single precision', read: Number },
+    ...{ name: 'real', oid: 700, takes: 'a number of single precision', read: (text) => Math.fround(Number(text)) },
     fits: (value) => isNumber(value) && Object.is(Math.fround(value), value),
     put: (value, out) => out.float32(value),
   }),

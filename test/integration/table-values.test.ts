@@ -1,0 +1,300 @@
+// Table mode beyond the suite: every type there and back, random rows, hostile names and keys, locks, readers, memory.
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { Client } from 'pg';
+import type { LoadContext, StoreContext } from '../../lib/io/io-manager.port.js';
+import { LedgerIoManager } from '../../lib/io/managers/postgres/ledger.io-manager.js';
+import { PostgresIoManager } from '../../lib/io/managers/postgres/postgres.io-manager.js';
+import type { Rows } from '../../lib/io/rows.js';
+import { openEmbeddedDatabase, type EmbeddedDatabase } from '../../lib/ledger/embedded/embedded.database.js';
+import { ledgerDataSource } from '../../lib/ledger/sql/data-source.js';
+import { SqlLedger } from '../../lib/ledger/sql/sql-ledger.js';
+import { freshDatabase, type FreshDatabase } from '../services/services.js';
+
+type Row = Readonly<Record<string, unknown>>;
+
+const TYPES = {
+  ...{ t: 'text', v: 'varchar(10)', s: 'smallint', i: 'integer', b: 'bigint', r: 'real', d: 'double precision' },
+  ...{ n: 'numeric', m: 'numeric(8,3)', o: 'boolean', z: 'timestamptz', w: 'timestamp', y: 'date', u: 'uuid' },
+  ...{
+    x: 'bytea',
+    j: 'jsonb',
+    k: 'json',
+    ta: 'text[]',
+    ia: 'integer[]',
+    za: 'timestamptz[]',
+    na: 'numeric[]',
+    ba: 'bigint[]',
+  },
+};
+
+let database: FreshDatabase;
+let embedded: EmbeddedDatabase;
+let sql: Client;
+const ledgers = new Map<string, SqlLedger>();
+const managers: (readonly [string, (name: string) => Store])[] = ['PostgreSQL', 'PGlite', 'another database'].map(
+  (kind) => [kind, (name: string) => new Store(kind, name)] as const,
+);
+
+beforeAll(async () => {
+  database = await freshDatabase();
+  embedded = await openEmbeddedDatabase({ memory: true });
+  const own = { own: true, migrate: true } as const;
+  const dataSource = ledgerDataSource({ driver: embedded.driver, connectTimeout: 60_000 }, 'flowstone');
+  ledgers.set('PGlite', new SqlLedger({ dataSource, ...own, exclusive: true }));
+  ledgers.set(
+    'PostgreSQL',
+    new SqlLedger({ dataSource: ledgerDataSource({ url: database.url }, 'flowstone'), ...own }),
+  );
+  for (const ledger of ledgers.values()) await ledger.open();
+  sql = new Client({ connectionString: database.url });
+  await sql.connect();
+});
+afterAll(async () => {
+  await sql.end();
+  for (const manager of opened) await manager.close();
+  for (const ledger of ledgers.values()) await ledger.close();
+  await embedded.close();
+  await database.drop();
+});
+
+let materializations = 0;
+const opened: PostgresIoManager[] = [];
+
+/** A manager, as an asset of this name uses it. */
+class Store {
+  readonly manager: LedgerIoManager | PostgresIoManager;
+  options: Readonly<Record<string, unknown>> = {};
+
+  constructor(
+    private readonly kind: string,
+    readonly asset: string,
+  ) {
+    const ledger = ledgers.get(kind);
+    if (ledger) this.manager = new LedgerIoManager(ledger.values);
+    else opened.push((this.manager = new PostgresIoManager({ url: database.url, schema: 'elsewhere' })));
+  }
+
+  get place() {
+    return { namespace: 'default', asset: this.asset, partition: undefined, options: this.options };
+  }
+
+  async store(value: unknown, more: Partial<StoreContext> = {}) {
+    const { signal } = new AbortController();
+    const context = { ...this.place, materialization: ++materializations, epoch: 1, signal, ...more };
+    const { joined, ...stored } = await this.manager.store(context, value);
+    if (!joined) return stored;
+    try {
+      if ('write' in joined) await ledgers.get(this.kind)!.values.transaction((values) => joined.write(values));
+    } finally {
+      if ('release' in joined) await joined.release();
+    }
+    return stored;
+  }
+
+  load<T = readonly Row[]>(location: LoadContext['location'], more: Partial<LoadContext> = {}): Promise<T> {
+    return this.manager.load({ ...this.place, location: JSON.parse(JSON.stringify(location)), ...more }) as Promise<T>;
+  }
+
+  async back(rows: readonly Row[]): Promise<readonly Row[]> {
+    return this.load((await this.store(rows)).location);
+  }
+}
+
+const text = fc.string({ unit: 'binary', maxLength: 12 }).filter((each) => !/[\0\p{Surrogate}]/u.test(each));
+const awkward = fc.constantFrom('', '\\N', '\\.', 'NULL', '\t\n\r\\', '"{},', "'; DROP TABLE x; --", '$date:x', '💧é');
+const anyText = fc.oneof(text, awkward);
+const moment = fc.oneof(
+  fc.date({ noInvalidDate: true, min: new Date(-210_866_803_200_000) }),
+  fc.constantFrom(
+    new Date(0),
+    new Date(-1),
+    new Date(8.64e15),
+    new Date(-62_135_596_800_001),
+    new Date(-210_866_803_200_000),
+  ),
+);
+const decimal = fc
+  .tuple(fc.boolean(), fc.bigInt({ min: 0n, max: 10n ** 40n }), fc.option(fc.stringMatching(/^\d{1,12}$/)))
+  .map(([minus, before, decimals]) => `${minus ? '-' : ''}${before}${decimals === null ? '' : `.${decimals}`}`)
+  .filter((each) => !/^-[0.]+$/.test(each));
+/** JSON has no minus zero, and no value may have a property of that name. */
+const json = fc
+  .jsonValue()
+  .map((value) => JSON.parse(JSON.stringify(value)) as unknown)
+  .filter((value) => !JSON.stringify(value).includes('__proto__'));
+const anyRow = fc.record(
+  {
+    ...{
+      t: anyText,
+      v: fc.string({ unit: 'grapheme-ascii', maxLength: 10 }),
+      s: fc.integer({ min: -32_768, max: 32_767 }),
+    },
+    ...{
+      i: fc.integer(),
+      b: fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
+      r: fc.float({ noNaN: true, noDefaultInfinity: true }),
+    },
+    ...{
+      d: fc.double({ noNaN: true, noDefaultInfinity: true }),
+      n: decimal,
+      m: fc.constantFrom('0.000', '-99999.999', '0.010', '12345.678'),
+    },
+    ...{ o: fc.boolean(), z: moment, w: moment, u: fc.uuid(), x: fc.uint8Array({ maxLength: 20 }) },
+    y: fc
+      .date({ noInvalidDate: true, min: new Date('0001-01-01'), max: new Date('9999-12-31') })
+      .map((date) => date.toISOString().slice(0, 10)),
+    ...{ j: fc.oneof(json, anyText, fc.constant({ a: 1n, '\0': ['\u0001', '\\u0000', new Date(5)] })), k: json },
+    ...{ ta: fc.array(fc.option(anyText), { maxLength: 4 }), ia: fc.array(fc.option(fc.integer()), { maxLength: 4 }) },
+    ...{
+      za: fc.array(moment, { maxLength: 3 }),
+      na: fc.array(decimal, { maxLength: 3 }),
+      ba: fc.array(fc.option(fc.bigInt({ min: -5n, max: 5n })), { maxLength: 3 }),
+    },
+  },
+  { requiredKeys: [] },
+);
+
+/** As a row comes back: every column is there. */
+function whole(row: Row): Row {
+  return Object.fromEntries(Object.keys(TYPES).map((name) => [name, row[name] === undefined ? null : row[name]]));
+}
+
+describe.each(managers)('rows in a table (%s)', (kind, make) => {
+  const own = kind.replaceAll(' ', '_').toLowerCase();
+
+  it('come back as they were, whatever they hold', async () => {
+    const store = make('anything');
+    store.options = { table: `${own}.anything`, columns: TYPES };
+    await fc.assert(
+      fc.asyncProperty(fc.array(anyRow, { maxLength: 30 }), async (rows) => {
+        expect(await store.back(rows)).toEqual(rows.map(whole));
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it.each([
+    ['t', ['a\0b', 1, {}]],
+    ['v', ['12345678901', '💧'.repeat(11)]],
+    ['s', [32_768, -32_769, 1.5, '1', 1n]],
+    ['i', [2 ** 31, 0.1, '1', true]],
+    ['b', [2n ** 63n, -(2n ** 63n) - 1n, 1, '1']],
+    ['r', [0.1, 1e39, '1']],
+    ['d', ['1', 1n]],
+    ['n', ['1e3', '01', '+1', '-0', '-0.00', '.5', '1.', ' 1', 'NaN', 1, '']],
+    ['m', ['1', '1.00', '1.0000', '100000.000']],
+    ['o', ['t', 1]],
+    ['z', ['2001-01-01T00:00:00Z', 5, new Date(-210_866_803_200_001)]],
+    ['y', ['2001-02-29', '2001-1-1', '0000-01-01', '10000-01-01', new Date(0), '2001-01-01T00:00']],
+    ['u', ['A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11', 'a0eebc999c0b4ef8bb6d6bb9bd380a11', '']],
+    ['x', ['\\x00', [1]]],
+    ['ta', ['a', [1], [['a']], ['\0']]],
+    ['ia', [[1.5], [2 ** 31], ['1']]],
+  ])('refuse for column %s what would come back as another', async (column, values) => {
+    const store = make('anything');
+    store.options = { table: `${own}.anything`, columns: TYPES };
+    for (const value of values) {
+      await expect(store.store([{}, { [column]: value }])).rejects.toMatchObject({
+        code: 'FLOWSTONE_IO_VALUE_UNSUPPORTED',
+        message: expect.stringContaining(`[1].${column}`),
+      });
+    }
+  });
+
+  it('take no key and no value for SQL', async () => {
+    const store = make('hostile');
+    store.options = { table: `${own}.hostile`, columns: { t: 'text' }, key: ['t'] };
+    const keys = [
+      "'; DROP TABLE hostile; --",
+      '$1',
+      '\\',
+      '"',
+      'ä',
+      '',
+      ' ',
+      '%',
+      '{}',
+      'NULL',
+      '\\N',
+      '\t',
+      '\n\\.\n',
+    ];
+    const rows = keys.map((t) => ({ t }));
+    const stored = new Map<string, Awaited<ReturnType<Store['store']>>>();
+    for (const partition of keys) stored.set(partition, await store.store(rows, { partition }));
+    await store.manager.delete({ ...store.place, partition: '%', location: stored.get('%')!.location });
+    for (const partition of keys.filter((key) => key !== '%')) {
+      const found = await store.load(stored.get(partition)!.location, { partition });
+      expect(new Set(found.map(({ t }) => t))).toEqual(new Set(keys));
+    }
+    await expect(store.load(stored.get('%')!.location, { partition: '%' })).rejects.toMatchObject({
+      code: 'FLOWSTONE_IO_VALUE_NOT_FOUND',
+    });
+  });
+
+  it('are read page by page, in part, and only while they are those that were asked for', async () => {
+    const store = make('pages');
+    for (const key of [undefined, ['a', 'b']]) {
+      store.options = {
+        table: `${own}.pages_${key ? 'key' : 'row'}`,
+        columns: { a: 'text', b: 'integer', c: 'text' },
+        ...(key && { key }),
+      };
+      const stream = async function* () {
+        for (let n = 0; n < 12_345; n++)
+          yield { a: `k${String(Math.floor(n / 1000)).padStart(3, '0')}`, b: n % 1000, c: 'x'.repeat(n % 50) };
+      };
+      const { location } = await store.store(stream());
+      const rows = await store.load<Rows<Row>>(location, { columns: ['b', 'a'] });
+      const all = await rows.toArray();
+      expect(all).toHaveLength(12_345);
+      expect(all[12_344]).toEqual({ a: 'k012', b: 344 });
+      expect(await rows.slice(7001, 7003).toArray()).toEqual([
+        { a: 'k007', b: 1 },
+        { a: 'k007', b: 2 },
+      ]);
+      let moved = 0;
+      const reading = await store.load<Rows<Row>>(location, { moved: () => moved++ });
+      const iterator = reading[Symbol.asyncIterator]();
+      await iterator.next();
+      await store.store([{ a: 'new', b: 1 }]);
+      const rest = async () => {
+        for (let next = await iterator.next(); !next.done; next = await iterator.next());
+      };
+      await expect(rest()).rejects.toMatchObject({ code: 'FLOWSTONE_IO_VALUE_MOVED' });
+      expect(moved).toBe(1);
+      await expect(store.load(location)).rejects.toMatchObject({ code: 'FLOWSTONE_IO_VALUE_MOVED' });
+    }
+  });
+
+  it('of attempts that store at once are those of one of them', async () => {
+    const store = make('race');
+    store.options = { table: `${own}.race`, columns: { attempt: 'integer' } };
+    const attempts = Array.from({ length: 8 }, (_, attempt) => attempt);
+    const stored = await Promise.all(
+      attempts.map((attempt) => store.store(Array.from({ length: 500 }, () => ({ attempt })))),
+    );
+    const found = await Promise.allSettled(stored.map(({ location }) => store.load(location)));
+    const winners = found.flatMap((result, attempt) =>
+      result.status === 'fulfilled' ? [{ attempt, rows: result.value }] : [],
+    );
+    expect(winners).toHaveLength(1);
+    expect(winners[0]!.rows).toEqual(Array.from({ length: 500 }, () => ({ attempt: winners[0]!.attempt })));
+  });
+
+  it('of another asset are left alone, but for one that had the key before', async () => {
+    const store = make('owner');
+    store.options = { table: `${own}.owned`, columns: { a: 'integer' } };
+    await store.store([{ a: 1 }]);
+    const other = make('other');
+    other.options = { ...store.options };
+    await expect(other.store([{ a: 2 }])).rejects.toMatchObject({
+      code: 'FLOWSTONE_IO_TABLE_UNFIT',
+      message: expect.stringContaining('rows of asset owner'),
+    });
+    other.options = { ...store.options };
+    const { location } = await other.store([{ a: 2 }], { formerly: ['owner'] });
+    expect(await other.load(location)).toEqual([{ a: 2 }]);
+  });
+});
