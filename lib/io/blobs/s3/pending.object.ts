@@ -26,7 +26,7 @@ export function partLength(index: number): number {
 export class PendingObject implements PendingBlob {
   size = 0;
   checksum = 0;
-  /** Bytes not sent yet: the first `#held` of a buffer that grows up to the length of a part. */
+  /** Bytes not sent yet: the first `#held` of a buffer, which for the first part grows, since most values are small. */
   #buffer = NOTHING;
   #held = 0;
   #upload: { readonly key: string; readonly id: string } | undefined;
@@ -94,7 +94,8 @@ export class PendingObject implements PendingBlob {
     const count = Math.min(bytes.length, this.#partLength - this.#held);
     const needed = this.#held + count;
     if (needed > this.#buffer.length) {
-      const length = Math.min(this.#partLength, Math.max(needed, 2 * this.#buffer.length, FIRST_BUFFER));
+      const little = this.#begun === 0 ? Math.max(needed, 2 * this.#buffer.length, FIRST_BUFFER) : Infinity;
+      const length = Math.min(this.#partLength, little);
       const grown = Buffer.allocUnsafeSlow(length);
       grown.set(this.#buffer.subarray(0, this.#held));
       this.#buffer = grown;
@@ -143,7 +144,7 @@ export class PendingObject implements PendingBlob {
       if (nameOf(error) !== 'PreconditionFailed') throw error;
       const reason =
         `${objectName(this.object)} is there already and from elsewhere. ` +
-        'No two ledgers may share bucket, prefix and namespace.';
+        'No two ledgers may share bucket, prefix and namespace: give a new ledger another prefix.';
       throw ioFailed(this.object.place, 'store', error, reason);
     }
   }
