@@ -49,6 +49,11 @@ export function valueCorrupt(place: ValuePlace, why: string, cause?: unknown): F
   );
 }
 
+/** `FLOWSTONE_IO_VALUE_CORRUPT` for a size that is not the recorded one. */
+export function valueResized(place: ValuePlace, found: number, recorded: number): FlowStoneError {
+  return valueCorrupt(place, `it has ${found} bytes, not ${recorded}`);
+}
+
 /**
  * `FLOWSTONE_IO_FAILED`: the storage did not do what was asked (`verb`: store, load, delete). `reason` completes
  * "cannot store it: ", if there is more to say than the cause does.

@@ -56,6 +56,31 @@ describe('objects', () => {
   });
 });
 
+describe('a value', () => {
+  it.each([
+    ['of a document', { a: 1 }, ['GET']],
+    ['of rows in an array', [{ a: 1 }], ['GET']],
+    ['of no bytes', new Uint8Array(), ['HEAD']],
+  ])('%s is loaded by one request', async (_, value, methods) => {
+    const stored = await bench.store(value);
+    bench.proxy.heal();
+    expect(await bench.load(stored)).toEqual(value);
+    expect(bench.proxy.seen.map(({ method }) => method)).toEqual(methods);
+  });
+
+  it('of rows that were yielded is looked for when it is loaded, and read when it is used', async () => {
+    const stored = await bench.store(rowsOfMib(1).rows);
+    bench.proxy.heal();
+    const rows = (await bench.load(stored)) as Rows<unknown>;
+    await rows.toArray();
+    await bench.manager.delete(bench.contextOf(stored));
+    expect(bench.proxy.seen.map(({ method }) => method)).toEqual(['HEAD', 'GET', 'DELETE']);
+    const gone = { code: 'FLOWSTONE_IO_VALUE_NOT_FOUND' };
+    await expect(rows.toArray()).rejects.toMatchObject(gone);
+    await expect(bench.load(stored)).rejects.toMatchObject(gone);
+  });
+});
+
 describe('large values', () => {
   it('are sent in parts as they come, a few at once, and are the same when they are loaded', async () => {
     const { rows } = rowsOfMib(50);
@@ -119,10 +144,12 @@ describe('large values', () => {
 describe('an object that was changed from outside', () => {
   it.each([
     ['shorter', 'ab', 'it has 2 bytes, not 3'],
+    ['longer', 'abcd', 'it has 4 bytes, not 3'],
+    ['empty', '', 'it ends before byte 0'],
     ['different', 'abd', 'the checksum of its bytes differs'],
-  ])('is found when it is %s', async (_, Body, message) => {
+  ])('is found when it is %s', async (_, body, message) => {
     const stored = await bench.store(Buffer.from('abc'));
-    await bench.client.send(new PutObjectCommand({ ...bench.at(), Body }));
+    await bench.client.send(new PutObjectCommand({ ...bench.at(), Body: Buffer.from(body) }));
     await expect(bench.load(stored)).rejects.toMatchObject({
       code: 'FLOWSTONE_IO_VALUE_CORRUPT',
       message: expect.stringContaining(message),

@@ -13,8 +13,14 @@ export interface BlobStore {
    */
   create(place: ValuePlace, path: string, signal: AbortSignal): Promise<PendingBlob>;
 
-  /** The blob at `path`. Throws `FLOWSTONE_IO_VALUE_NOT_FOUND`. */
-  open(place: ValuePlace, path: string): Promise<OpenBlob>;
+  /**
+   * The blob at `path`, which has `size` bytes. It, or the first read, throws `FLOWSTONE_IO_VALUE_NOT_FOUND` where nothing
+   * is, and `FLOWSTONE_IO_VALUE_CORRUPT` where it has another size.
+   */
+  open(place: ValuePlace, path: string, size: number): Promise<OpenBlob>;
+
+  /** Throws what `open` and reading would, without reading. */
+  require(place: ValuePlace, path: string, size: number): Promise<void>;
 
   exists(place: ValuePlace, path: string): Promise<boolean>;
 
@@ -53,7 +59,6 @@ export interface PendingBlob extends ByteSink {
 
 /** A blob being read. */
 export interface OpenBlob {
-  readonly size: number;
   /** The bytes from `start` up to `end`, fewer where the blob ends before. */
   read(start: number, end: number): Promise<Buffer>;
   /** All bytes from the start, in pieces. */

@@ -6,7 +6,7 @@ import { FlowStoneError } from '../../flowstone.errors.js';
 import { closest } from '../../graph/did-you-mean.js';
 import type { JsonValue } from '../../ledger/records.js';
 import { attemptOf, pathSegment, valuePath } from '../blobs/blob-path.js';
-import type { BlobStore, OpenBlob } from '../blobs/blob-store.port.js';
+import type { BlobStore } from '../blobs/blob-store.port.js';
 import { isRowArray, isRowStream } from '../data-version.js';
 import type { ByteSource, DocumentFormat, Format, RowFormat } from '../formats/format.port.js';
 import { gzipped } from '../formats/gzip.js';
@@ -89,10 +89,11 @@ export abstract class BlobIoManager implements IoManager {
     const location = this.#locationOf(context);
     const reader = this.#readerOf(location);
     if ('read' in reader) return this.#readDocument(context, location, reader);
-    // Opened once now, so that a value that is gone is found here and not in the middle of the consumer's work.
-    await (await this.#open(context, location)).close();
     const rows = this.#readRows(context, location, reader);
-    return location.streamed ? rows : rows.toArray();
+    if (!location.streamed) return rows.toArray();
+    // So that a value that is gone is found here and not in the middle of the consumer's work.
+    await this.#parts.store.require(context, location.path, location.size);
+    return rows;
   }
 
   async begin(context: LoadContext, most: MostOfValue): Promise<ValueBeginning> {
@@ -210,15 +211,8 @@ export abstract class BlobIoManager implements IoManager {
     return { format, ...(packed && { compression: 'gzip' as const }) };
   }
 
-  async #open(context: LoadContext, location: BlobLocation): Promise<OpenBlob> {
-    const blob = await this.#parts.store.open(context, location.path);
-    if (blob.size === location.size) return blob;
-    await blob.close();
-    throw valueCorrupt(context, `it has ${blob.size} bytes, not ${location.size}`);
-  }
-
   #source(context: LoadContext, location: BlobLocation): ByteSource {
-    const open = () => this.#open(context, location);
+    const open = () => this.#parts.store.open(context, location.path, location.size);
     return {
       size: location.size,
       async *pieces() {

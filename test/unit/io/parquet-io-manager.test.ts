@@ -166,7 +166,7 @@ describe('reading Parquet in part', () => {
         bytes += end - start;
         return blob.read(start, end);
       };
-      return { size: blob.size, read, pieces: () => blob.pieces(), close: () => blob.close() };
+      return { read, pieces: () => blob.pieces(), close: () => blob.close() };
     };
     return { store: Object.assign(Object.create(files) as BlobStore, { open }), read: () => bytes };
   }

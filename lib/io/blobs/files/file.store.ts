@@ -6,7 +6,7 @@ import { lstat, mkdir, open, readdir, rename, rm, rmdir, unlink, type FileHandle
 import { dirname, resolve, sep } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { FlowStoneError } from '../../../flowstone.errors.js';
-import { ioFailed, valueNotFound, type ValuePlace } from '../../io-failures.js';
+import { ioFailed, valueNotFound, valueResized, type ValuePlace } from '../../io-failures.js';
 import type { BlobStore, OpenBlob, PendingBlob } from '../blob-store.port.js';
 
 const PATH_DEPTH = 4;
@@ -37,17 +37,21 @@ export class FileStore implements BlobStore {
     }
   }
 
-  async open(place: ValuePlace, path: string): Promise<OpenBlob> {
+  async open(place: ValuePlace, path: string, size: number): Promise<OpenBlob> {
     const target = this.locate(place, path);
     try {
       const kind = await this.kindOf(place, target);
       if (kind !== 'file')
         throw kind === 'nothing' ? valueNotFound(place, `there is no file ${target}`) : refused(place, target);
-      return await OpenFile.of(await open(target, constants.O_RDONLY | constants.O_NOFOLLOW));
+      return await OpenFile.of(await open(target, constants.O_RDONLY | constants.O_NOFOLLOW), place, size);
     } catch (error) {
       if (codeOf(error) === 'ENOENT') throw valueNotFound(place, `there is no file ${target}`, error);
       throw asFailure(place, 'load', error);
     }
+  }
+
+  async require(place: ValuePlace, path: string, size: number): Promise<void> {
+    await (await this.open(place, path, size)).close();
   }
 
   async exists(place: ValuePlace, path: string): Promise<boolean> {
@@ -155,13 +159,15 @@ export class FileStore implements BlobStore {
 class OpenFile implements OpenBlob {
   private constructor(
     private readonly handle: FileHandle,
-    readonly size: number,
+    private readonly size: number,
   ) {}
 
-  /** Closes the handle where that cannot be read. */
-  static async of(handle: FileHandle): Promise<OpenFile> {
+  /** Closes the handle of a file that is not of this size. */
+  static async of(handle: FileHandle, place: ValuePlace, size: number): Promise<OpenFile> {
     try {
-      return new OpenFile(handle, (await handle.stat()).size);
+      const found = (await handle.stat()).size;
+      if (found !== size) throw valueResized(place, found, size);
+      return new OpenFile(handle, size);
     } catch (error) {
       await handle.close();
       throw error;

@@ -1,9 +1,11 @@
 // A blob in a bucket being read: by ranges, each into memory, so that no connection waits for whoever uses the bytes.
 import { setMaxListeners } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
+import { FlowStoneError } from '../../../flowstone.errors.js';
+import { valueCorrupt, valueResized } from '../../io-failures.js';
 import type { OpenBlob } from '../blob-store.port.js';
 import type { S3Bucket } from './s3.bucket.js';
-import { s3Failure, type ObjectPlace } from './s3.failures.js';
+import { s3Failure, statusOf, type ObjectPlace } from './s3.failures.js';
 
 const MIB = 2 ** 20;
 /** Lengths of the ranges that pieces come from: the first, for who wants little, each twice the one before, the longest. */
@@ -20,7 +22,7 @@ export class OpenObject implements OpenBlob {
   constructor(
     private readonly bucket: S3Bucket,
     private readonly object: ObjectPlace,
-    readonly size: number,
+    private readonly size: number,
   ) {
     // As many may read at once as like, and each listens.
     setMaxListeners(0, this.#closing.signal);
@@ -31,6 +33,7 @@ export class OpenObject implements OpenBlob {
     try {
       await this.#fill(buffer, start);
     } catch (error) {
+      if (statusOf(error) === 416) throw valueCorrupt(this.object.place, `it ends before byte ${start}`, error);
       throw s3Failure(this.object, 'load', error);
     }
     return buffer;
@@ -67,14 +70,16 @@ export class OpenObject implements OpenBlob {
       const { signal } = this.#closing;
       const answer = await this.bucket.get(this.object.key, start + filled, start + buffer.length, signal);
       try {
-        for await (const bytes of answer) {
+        for await (const bytes of answer.bytes) {
+          if (answer.size !== this.size) throw valueResized(this.object.place, answer.size, this.size);
           if (bytes.length > buffer.length - filled) throw new RangeError('the server sent more than was asked for');
           buffer.set(bytes, filled);
           filled += bytes.length;
         }
         if (filled < buffer.length) throw new Error(`the answer ended after ${filled} of ${buffer.length} bytes`);
       } catch (error) {
-        if (error instanceof RangeError || signal.aborted || ++cuts === MOST_CUTS) throw error;
+        const final = error instanceof RangeError || error instanceof FlowStoneError || signal.aborted;
+        if (final || ++cuts === MOST_CUTS) throw error;
         await pause(cuts * PAUSE_AFTER_CUT, undefined, { signal });
       }
     }

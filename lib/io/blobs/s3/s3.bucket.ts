@@ -28,6 +28,13 @@ export interface ObjectDescription {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
+/** Some bytes of an object as they come. */
+export interface ObjectRange {
+  readonly bytes: AsyncIterable<Uint8Array>;
+  /** Bytes of the whole object. */
+  readonly size: number;
+}
+
 /** A part that was sent. */
 export type SentPart = CompletedPart;
 
@@ -127,11 +134,13 @@ export class S3Bucket {
     }
   }
 
-  /** The bytes of an object from `start` up to `end`, both within it, as they come. */
-  async get(key: string, start: number, end: number, abortSignal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
+  /** The bytes of an object from `start` up to `end`; an object that ends before `start` is an error of status 416. */
+  async get(key: string, start: number, end: number, abortSignal: AbortSignal): Promise<ObjectRange> {
     const { sdk, client } = await this.#open();
     const command = new sdk.GetObjectCommand({ ...this.#at(key), Range: `bytes=${start}-${end - 1}` });
-    return (await client.send(command, { abortSignal })).Body as unknown as AsyncIterable<Uint8Array>;
+    const { Body, ContentRange, ContentLength } = await client.send(command, { abortSignal });
+    const size = Number(ContentRange?.split('/')[1] ?? ContentLength);
+    return { bytes: Body as unknown as AsyncIterable<Uint8Array>, size };
   }
 
   /** An object that is not there is deleted. */

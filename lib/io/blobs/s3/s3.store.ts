@@ -1,12 +1,11 @@
 // Blobs as objects of a bucket, below one prefix: never seen before they are whole, never written twice.
-import type { ValuePlace } from '../../io-failures.js';
+import { valueNotFound, valueResized, type ValuePlace } from '../../io-failures.js';
 import type { BlobStore, OpenBlob, PendingBlob } from '../blob-store.port.js';
 import { OpenObject } from './open.object.js';
 import { PendingObject } from './pending.object.js';
 import { S3Bucket } from './s3.bucket.js';
 import { objectName, pathRefused, s3Failure, type ObjectPlace } from './s3.failures.js';
 import { roomBelow, type S3Options } from './s3.options.js';
-import { valueNotFound } from '../../io-failures.js';
 
 const PATH = /^(?:[A-Za-z0-9_.,=@+%-]+\/)+[A-Za-z0-9_.,=@+%-]+$/;
 /** For who looks at an object with a browser. Packed ones are that only: a client that unpacks would find another size. */
@@ -35,11 +34,19 @@ export class S3Store implements BlobStore {
     return new PendingObject(this.#bucket, this.#locate(place, path), signal, contentType);
   }
 
-  async open(place: ValuePlace, path: string): Promise<OpenBlob> {
+  /** Asks nothing: the answer to the first read tells all. */
+  async open(place: ValuePlace, path: string, size: number): Promise<OpenBlob> {
+    const object = this.#locate(place, path);
+    // But no bytes cannot be read.
+    if (size === 0) await this.require(place, path, size);
+    return new OpenObject(this.#bucket, object, size);
+  }
+
+  async require(place: ValuePlace, path: string, size: number): Promise<void> {
     const object = this.#locate(place, path);
     const found = await attempt(object, 'load', () => this.#bucket.head(object.key));
     if (!found) throw valueNotFound(place, `there is no ${objectName(object)}`);
-    return new OpenObject(this.#bucket, object, found.size);
+    if (found.size !== size) throw valueResized(place, found.size, size);
   }
 
   async exists(place: ValuePlace, path: string): Promise<boolean> {
