@@ -1,5 +1,5 @@
 // Boots an application with the assets of a bench, materializes them, and measures: rate, CPU, WAL.
-import { Module, type DynamicModule } from '@nestjs/common';
+import { Module, type DynamicModule, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FlowStoneModule, FlowStoneService, type FlowStoneOptions } from '../lib/index.js';
 import { freshDatabase } from '../test/services/services.js';
@@ -12,7 +12,7 @@ export const CONCURRENCY = 50;
 
 @Module({})
 class BenchModule {
-  static of({ assets }: Work, options: FlowStoneOptions): DynamicModule {
+  static of(assets: readonly Type[], options: FlowStoneOptions): DynamicModule {
     return {
       module: BenchModule,
       imports: [FlowStoneModule.forRoot({ concurrency: CONCURRENCY, ...options })],
@@ -21,13 +21,15 @@ class BenchModule {
   }
 }
 
-/** Boots an application with the assets of `work`, and closes it after `use`. */
+/** Boots an application with these assets, and closes it after `use`. */
 export async function withApplication<T>(
-  work: Work,
+  { assets }: { readonly assets: readonly Type[] },
   options: FlowStoneOptions,
   use: (flowstone: FlowStoneService) => Promise<T>,
 ): Promise<T> {
-  const application = await NestFactory.createApplicationContext(BenchModule.of(work, options), { logger: ['error'] });
+  const application = await NestFactory.createApplicationContext(BenchModule.of(assets, options), {
+    logger: ['error'],
+  });
   try {
     return await use(application.get(FlowStoneService));
   } finally {

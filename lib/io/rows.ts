@@ -14,7 +14,7 @@ export interface RowRange {
   readonly end: number;
 }
 
-export const ALL_ROWS: RowRange = { start: 0, end: Infinity };
+const ALL_ROWS: RowRange = { start: 0, end: Infinity };
 
 /** Rows that are already in memory, e.g. as the input of an asset under test. */
 export function rowsOf<R>(rows: readonly R[]): Rows<R> {

@@ -9,7 +9,7 @@ import type { Answers, DecodedBatch, Order, Outline, Piece } from './parquet.mes
 import type { Column } from './parquet.schema.js';
 
 /** So few that turning them to rows holds the event loop up for a millisecond or two. */
-const BATCH_ROWS = 2048;
+const BATCH_ROWS = 1024;
 
 // The reader's own would take a byte order mark off.
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });

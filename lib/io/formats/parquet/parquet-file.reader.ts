@@ -67,7 +67,7 @@ export class ParquetFileReader {
     }
   }
 
-  async close(): Promise<void> {
+  close(): void {
     this.thread.drop();
   }
 

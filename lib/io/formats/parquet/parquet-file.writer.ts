@@ -1,7 +1,8 @@
 // A Parquet file being written: rows are collected to batches, batches to row groups. While one row group is encoded and
 // written, the next is collected; no third is begun before that.
-import type { ByteSink } from '../../blobs/blob-store.port.js';
+import { setImmediate as turn } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
+import type { ByteSink } from '../../blobs/blob-store.port.js';
 import { parseTagged } from '../../tagged-json.js';
 import type { ValueOptions } from '../format.port.js';
 import { inferColumns } from './parquet.inference.js';
@@ -9,8 +10,11 @@ import { columnsOf, type Column, type ParquetValueOptions } from './parquet.sche
 import { threadFile, type ThreadFile } from './parquet.thread.js';
 import { RowBatch } from './row.batch.js';
 
-const GROUP_ROWS = 50_000;
+/** With 50,000, ten million rows of eight columns passed on from file to file take 310 MB; with these, 255 MB. */
+const GROUP_ROWS = 24_576;
 const GROUP_SIZE = 32 * 1024 * 1024;
+/** After so many rows that are only looked at, the event loop may turn. */
+const SAMPLE_STEP = 512;
 
 type Row = Readonly<Record<string, unknown>>;
 
@@ -55,21 +59,18 @@ export class ParquetFileWriter {
     }
     const text = JSON.stringify(tagged);
     this.#sampled += text.length;
-    return this.#sample.push(text) >= GROUP_ROWS || this.#sampled >= GROUP_SIZE;
+    return this.#sample.push(text) % SAMPLE_STEP === 0 || this.#sampled >= GROUP_SIZE;
   }
 
-  /** Passes on what was added. */
+  /** Passes on what was added, and lets the event loop turn. */
   async flush(): Promise<void> {
-    if (!this.#batch) return this.#infer();
-    const batch = this.#batch.take();
-    if (batch.rows === 0) return;
-    this.#thread.rows(batch);
-    this.#rows += batch.rows;
-    this.#size += batch.size;
-    if (this.#rows >= GROUP_ROWS || this.#size >= GROUP_SIZE) await this.#endGroup();
+    if (this.#batch) await this.#pass(this.#batch);
+    else if (this.#sample.length >= GROUP_ROWS || this.#sampled >= GROUP_SIZE) await this.#infer();
+    await turn();
   }
 
   async finish(): Promise<FooterDetail> {
+    if (!this.#batch) await this.#infer();
     await this.flush();
     if (this.#rows > 0) await this.#endGroup();
     await this.#writing;
@@ -92,7 +93,15 @@ export class ParquetFileWriter {
       batch.add(parseTagged(text) as Row, JSON.parse(text) as Row);
       if (batch.full) await this.flush();
     }
-    await this.flush();
+  }
+
+  async #pass(batch: RowBatch): Promise<void> {
+    const { rows, cells, size } = batch.take();
+    if (rows === 0) return;
+    this.#thread.rows(rows, cells);
+    this.#rows += rows;
+    this.#size += size;
+    if (this.#rows >= GROUP_ROWS || this.#size >= GROUP_SIZE) await this.#endGroup();
   }
 
   #create(columns: readonly Column[]): RowBatch {

@@ -28,7 +28,6 @@ export const PARQUET_FORMAT: RowFormat = {
         if (!file.add(row as Readonly<Record<string, unknown>>, tagged)) continue;
         signal.throwIfAborted();
         await file.flush();
-        await turn();
       }
       signal.throwIfAborted();
       const hash = encoder.digest();
@@ -46,7 +45,7 @@ export const PARQUET_FORMAT: RowFormat = {
         await turn();
       }
     } finally {
-      await file.close();
+      file.close();
     }
   },
   release: endIdleThread,

@@ -25,7 +25,7 @@ export type ParquetSchema = Readonly<Record<string, ParquetColumn>>;
 
 /** What an asset may say for format `parquet`. */
 export interface ParquetValueOptions {
-  /** The columns; or `infer`: from the first rows (up to 50,000), which every later row has to fit. */
+  /** The columns; or `infer`: from the first rows (about 25,000), which every later row has to fit. */
   readonly schema: ParquetSchema | 'infer';
   /** Default: `snappy`. */
   readonly compression?: ParquetCompression;

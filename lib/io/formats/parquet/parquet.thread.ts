@@ -3,7 +3,7 @@
 import { Worker } from 'node:worker_threads';
 import { FlowStoneError } from '../../../flowstone.errors.js';
 import { requirePackages } from '../../optional-packages.js';
-import type { Batch } from './row.batch.js';
+import type { Cells } from './parquet.cells.js';
 import type { Answers, FromThread, Order, ToThread } from './parquet.messages.js';
 
 /** What the thread needs, all of it optional for who uses no Parquet. */
@@ -41,8 +41,9 @@ export class ThreadFile {
     return this.thread.ask(this.#id, order, transfer) as Promise<Answers[K]>;
   }
 
-  rows({ rows, cells }: Batch): void {
-    this.thread.tell({ file: this.#id, rows: { count: rows, cells } });
+  /** @param cells of so many rows, by column */
+  rows(count: number, cells: readonly Cells[]): void {
+    this.thread.tell({ file: this.#id, rows: { count, cells } });
   }
 
   drop(): void {
@@ -64,8 +65,6 @@ class ParquetThread {
       name: 'flowstone-parquet',
       // The host's loaders and instrumentation are no business of this thread.
       execArgv: [],
-      // Most of what it makes is used once and then forgotten: with Node's own third of that, encoding takes an eighth longer.
-      resourceLimits: { maxYoungGenerationSizeMb: 96 },
     });
     this.#worker.unref();
     this.#worker.on('message', (message: FromThread) => this.#receive(message));
@@ -117,17 +116,19 @@ class ParquetThread {
     const awaited = this.#awaited.get(message.id);
     this.#awaited.delete(message.id);
     if (this.#awaited.size === 0) this.#worker.unref();
-    if ('failure' in message) awaited?.reject(message.failure);
+    if ('failure' in message) awaited?.reject(failed(`failed: ${message.failure.message}`, message.failure));
     else awaited?.resolve(message.answer);
   }
 
   #fail(reason: string, cause?: unknown): void {
     if (this.#failure) return;
     this.#retire();
-    this.#failure = new FlowStoneError('FLOWSTONE_IO_FAILED', `the thread for Parquet has stopped: ${reason}`, {
-      cause,
-    });
+    this.#failure = failed(`has stopped: ${reason}`, cause);
     for (const { reject } of this.#awaited.values()) reject(this.#failure);
     this.#awaited.clear();
   }
+}
+
+function failed(what: string, cause: unknown): FlowStoneError {
+  return new FlowStoneError('FLOWSTONE_IO_FAILED', `the thread that encodes and decodes Parquet ${what}`, { cause });
 }

@@ -7,16 +7,10 @@ import type { Column } from './parquet.schema.js';
 type Row = Readonly<Record<string, unknown>>;
 
 /** So few that collecting and passing them on holds the event loop up for a millisecond or two. */
-const BATCH_ROWS = 1024;
+const BATCH_ROWS = 512;
 const BATCH_SIZE = 512 * 1024;
-
-/** The cells of some rows, by column. */
-export interface Batch {
-  readonly rows: number;
-  readonly cells: Cells[];
-  /** About the bytes they take. */
-  readonly size: number;
-}
+/** Bytes that a cell takes whatever is in it. */
+const SLOT = 8;
 
 /** Takes rows in their order. */
 export class RowBatch {
@@ -41,7 +35,10 @@ export class RowBatch {
     return this.#rows >= BATCH_ROWS || this.#size >= BATCH_SIZE;
   }
 
-  /** Takes a row, and the same as `RowEncoder` tagged it if `tagging`. Throws `FLOWSTONE_IO_VALUE_UNSUPPORTED`, naming row and column. */
+  /**
+   * Takes a row, and the same as `RowEncoder` tagged it if `tagging`. Throws `FLOWSTONE_IO_VALUE_UNSUPPORTED`, naming row
+   * and column.
+   */
   add(row: Row, tagged: Row): void {
     const names = Object.keys(row);
     for (let at = 0; at < names.length; at++) {
@@ -57,18 +54,16 @@ export class RowBatch {
       this.#put(position, this.columns[position]!.type === 'json' ? tagged[name] : value);
     }
     this.#rows++;
+    this.#size += SLOT * this.columns.length;
   }
 
-  /** Everything added since the last time. Throws as `add` does. */
-  take(): Batch {
+  /** The cells, by column, of all rows added since the last time, and about the bytes they take. Throws as `add` does. */
+  take(): { readonly rows: number; readonly cells: readonly Cells[]; readonly size: number } {
     for (const [position, { name, nullable }] of this.columns.entries()) {
       const row = nullable ? this.#rows : this.#cells[position]!.indexOf(null);
-      if (row >= 0 && row < this.#rows)
-        refuse(
-          [this.#first + row, name],
-          'is null, but the column is not nullable: it',
-          'Give it a value, or allow null.',
-        );
+      if (row < 0 || row >= this.#rows) continue;
+      const remedy = 'Give it a value, or allow null.';
+      refuse([this.#first + row, name], 'is null, but the column is not nullable: it', remedy);
     }
     for (const cells of this.#cells) cells.length = this.#rows;
     const batch = { rows: this.#rows, cells: this.#cells, size: this.#size };
@@ -97,11 +92,11 @@ export class RowBatch {
   }
 }
 
+/** About the bytes of a cell beside its slot. */
 function sizeOf(cell: Cell): number {
-  if (typeof cell === 'string') return cell.length;
-  if (typeof cell !== 'object' || cell === null) return 8;
-  if (cell instanceof Uint8Array) return cell.length;
-  let size = 8;
-  for (const part of Object.values(cell)) size += sizeOf(part);
+  if (typeof cell === 'string' || cell instanceof Uint8Array) return cell.length;
+  if (typeof cell !== 'object' || cell === null) return 0;
+  let size = 0;
+  for (const part of Object.values(cell)) size += SLOT + sizeOf(part);
   return size;
 }
