@@ -4,6 +4,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { types } from 'node:util';
 import canonicalize from 'canonicalize';
 import type { ValueColumn } from '../ledger/records.js';
+import { isoTime } from './iso-time.js';
 import {
   isRecord,
   LONE_SURROGATE,
@@ -58,6 +59,8 @@ export class RowEncoder {
       if (typeof value === 'string' && value.charCodeAt(0) !== DOLLAR) column.add(index, value, STRING);
       else if (typeof value === 'number' && Number.isFinite(value)) column.add(index, value, NUMBER);
       else if (typeof value === 'boolean') column.add(index, value, BOOLEAN);
+      else if (!tagging && value instanceof Date && !Number.isNaN(value.getTime()))
+        column.add(index, `$date:${isoTime(value)}`, DATE);
       else {
         const json = toTaggedJson(value, [index, name]);
         column.add(index, typeof json === 'object' ? `$json:${canonicalize(json)}` : json, kindOf(value, json));

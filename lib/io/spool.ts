@@ -11,6 +11,7 @@ const MOST_IN_MEMORY = 8 * 1024 * 1024;
  * used, where the system allows that, so that a crash leaves none behind; what it holds is for this process only.
  */
 export class Spool {
+  readonly #mostInMemory: number;
   #pieces: Buffer[] = [];
   /** Of the pieces in the file, in order. */
   readonly #lengths: number[] = [];
@@ -19,6 +20,11 @@ export class Spool {
   #file: FileHandle | undefined;
   /** Where the system keeps a name for it. */
   #path: string | undefined;
+
+  /** @param mostInMemory bytes, beyond which a file is used */
+  constructor(mostInMemory = MOST_IN_MEMORY) {
+    this.#mostInMemory = mostInMemory;
+  }
 
   /** Bytes written. */
   get size(): number {
@@ -30,7 +36,7 @@ export class Spool {
     this.#pieces.push(piece);
     this.#size += piece.length;
     this.#inMemory += piece.length;
-    if (this.#inMemory > MOST_IN_MEMORY) await this.#toFile();
+    if (this.#inMemory > this.#mostInMemory) await this.#toFile();
   }
 
   /** All pieces in order, in batches of about `size` bytes (one piece at least), each to be read before the next. */

@@ -33,7 +33,7 @@ interface Field {
 export class TableRows {
   /** The columns, in the order of fields. */
   readonly columns: readonly string[];
-  readonly #spool = new Spool();
+  readonly #spool: Spool;
   readonly #hash = new RowEncoder();
   readonly #out = new RowBuffer(BUFFER_BYTES);
   readonly #byProperty: ReadonlyMap<string, Field>;
@@ -49,7 +49,8 @@ export class TableRows {
   /** Whether any column takes tagged JSON. */
   readonly #tagging: boolean;
 
-  constructor(table: Table, fixed: readonly FixedColumn[]) {
+  constructor(table: Table, fixed: readonly FixedColumn[], spool: Spool) {
+    this.#spool = spool;
     const texts = new Map(fixed.map(({ name, text }) => [name, text]));
     const own = table.columns.filter(({ name }) => !texts.has(name));
     const place = new Map(own.map(({ name }, index) => [name, index]));

@@ -7,6 +7,7 @@ import { isRowArray, isRowStream } from '../../data-version.js';
 import { ioFailed, valueCorrupt, valueMoved, valueNotFound } from '../../io-failures.js';
 import type { LoadContext, StoreContext } from '../../io-manager.port.js';
 import { batchesWithin, rowsInBatches, type RowRange } from '../../rows.js';
+import { Spool } from '../../spool.js';
 import { refuse } from '../../tagged-json.js';
 import { isGone, writeFailure, type EncodedValue } from './encoded.value.js';
 import { readDeclaration, ROW_COLUMN } from './table.declaration.js';
@@ -45,7 +46,9 @@ export class TableValues {
     const slice = context.slice?.() ?? {};
     const table = await this.#prepared(context, slice.scheme ?? (partition === undefined ? undefined : ANY_KEYS));
     const fixed = fixedColumns(table.partitions, partition, slice);
-    const rows = new TableRows(table, fixed);
+    // Rows that are in memory anyway take less of it encoded.
+    const spool = isRowStream(value) ? new Spool() : new Spool(Infinity);
+    const rows = new TableRows(table, fixed, spool);
     try {
       if (isRowStream(value)) {
         for await (const row of value) {
