@@ -1,0 +1,233 @@
+// Values in PostgreSQL as an application has them: refused at boot, beside locks, in another database, in outages.
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { Client } from 'pg';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import type { TestingModule } from '@nestjs/testing';
+import {
+  Asset,
+  Partitions,
+  PostgresIoManager,
+  type AssetContext,
+  type FlowStoneOptions,
+  type Rows,
+} from '../../lib/index.js';
+import type { StoreContext } from '../../lib/io/io-manager.port.js';
+import { gate, startApp } from '../behaviour/graph.js';
+import { freshDatabase, type FreshDatabase } from '../services/services.js';
+import { FaultyProxy } from '../torture/faulty-proxy.js';
+
+let database: FreshDatabase;
+let sql: Client;
+
+beforeAll(async () => {
+  database = await freshDatabase();
+  sql = new Client({ connectionString: database.url });
+  await sql.connect();
+});
+afterAll(async () => {
+  await sql.end();
+  await database.drop();
+});
+
+const keys = Partitions.static(['a', 'b', 'c', 'd', 'e', 'f']);
+@Asset({ io: 'postgres', partitions: keys, table: 'app.slow', columns: { n: 'integer' } })
+class Slow {
+  execute(): readonly object[] {
+    return [{ n: 1 }];
+  }
+}
+@Asset({ io: 'postgres', partitions: keys, table: 'app.quick', columns: { n: 'integer' } })
+class Quick {
+  async *execute({ partition }: AssetContext): AsyncGenerator<object> {
+    yield { n: partition.key.charCodeAt(0) };
+  }
+}
+@Asset({ io: 'postgres' })
+class Small {
+  execute(): unknown {
+    return { at: new Date() };
+  }
+}
+
+describe('an application with values in its database', () => {
+  let app: TestingModule;
+  const start = async (assets: Parameters<typeof startApp>[0], options: FlowStoneOptions = {}) => {
+    const started = await startApp(assets, { storage: { url: database.url }, ...options });
+    app = started.app;
+    return started.flowstone;
+  };
+  afterEach(async () => app?.close());
+
+  it('delays nobody while a table is locked by somebody else', async () => {
+    const flowstone = await start([Slow, Quick, Small], { concurrency: 20 });
+    await (await flowstone.materialize(Slow, { partition: 'a' })).wait();
+    await sql.query('BEGIN');
+    await sql.query('LOCK TABLE app.slow');
+    const slow = await flowstone.materialize(Slow, { partitions: ['b', 'c', 'd'] });
+    const quick = await flowstone.materialize(Quick, { partitions: 'all' });
+    await quick.wait({ timeout: '5s' });
+    await (await flowstone.materialize(Small)).wait({ timeout: '5s' });
+    expect(await (await flowstone.load(Quick, { partition: 'c' })).toArray()).toEqual([{ n: 99 }]);
+    expect((await flowstone.materializations(slow.id)).items.map(({ status }) => status)).not.toContain('success');
+    await sql.query('COMMIT');
+    await slow.wait();
+    expect((await sql.query('SELECT count(*)::int AS n FROM app.slow')).rows).toEqual([{ n: 4 }]);
+  });
+
+  it('refuses at boot what can be seen then, all at once', async () => {
+    @Asset({ io: 'postgres', table: 'app.same', columns: { n: 'integer' } })
+    class First extends Small {}
+    @Asset({ io: 'postgres', table: 'app.same', columns: { n: 'integer' } })
+    class Second extends Small {}
+    @Asset({ io: 'postgres', table: "app'; DROP TABLE x", columns: { n: 'number' }, partitionColumn: 'p' })
+    class Wrong extends Small {}
+    @Asset({ io: 'postgres', table: 'app.kept', columns: { n: 'integer' }, keep: 3 })
+    class Kept extends Small {}
+    @Asset({ io: 'postgres', partitionColumn: 'day' })
+    class Tableless extends Small {}
+    const starting = start([First, Second, Wrong, Kept, Tableless]);
+    await expect(starting).rejects.toMatchObject({ code: 'FLOWSTONE_DECLARATION_INVALID' });
+    const { message } = (await starting.catch((error: unknown) => error)) as Error;
+    for (const part of [
+      'Second: its table app.same is also that of First',
+      'Wrong: table is "app\'; DROP TABLE x"',
+      'Wrong: the type of column n is "number"',
+      'Wrong: partitionColumn is given, and the asset has no partitions',
+      'Kept: it has the option keep',
+      'Tableless: partitionColumn is given without table',
+    ])
+      expect(message).toContain(part);
+    await expect(start([Small], { storage: 'memory' })).rejects.toMatchObject({
+      message: expect.stringContaining("with storage: 'memory' there is none"),
+    });
+  });
+});
+
+describe('values in another database', () => {
+  let elsewhere: FreshDatabase;
+  let proxy: FaultyProxy;
+  let manager: PostgresIoManager;
+  let materialization = 0;
+  const options = { table: 'facts', columns: { n: 'integer' } };
+  const contextOf = (more: Partial<StoreContext> = {}): StoreContext => ({
+    ...{ namespace: 'default', asset: 'facts', partition: undefined, options, epoch: 1 },
+    ...{ materialization: ++materialization, signal: new AbortController().signal },
+    ...more,
+  });
+  const load = async (location: unknown) =>
+    manager.load({ ...contextOf(), location: JSON.parse(JSON.stringify(location)) });
+
+  beforeEach(async () => {
+    elsewhere = await freshDatabase();
+    const { port, pathname, username } = new URL(elsewhere.url);
+    proxy = await FaultyProxy.before(Number(port));
+    manager = new PostgresIoManager({ url: `postgres://${username}@127.0.0.1:${proxy.port}${pathname}` });
+    await manager.open();
+  });
+  afterEach(async () => {
+    await manager.close();
+    proxy.close();
+    await elsewhere.drop();
+  });
+
+  it('are not replaced by an attempt that has lost its lease while it waited', async () => {
+    const asked = gate();
+    const answer = gate<boolean>();
+    const zombie = manager.store(
+      contextOf({
+        holds: async () => {
+          asked.open();
+          return answer.opened;
+        },
+      }),
+      [{ n: 1 }],
+    );
+    await asked.opened;
+    const successor = manager.store(contextOf({ holds: async () => true }), [{ n: 2 }]);
+    answer.open(false);
+    await expect(zombie).rejects.toMatchObject({
+      code: 'FLOWSTONE_IO_FAILED',
+      message: expect.stringContaining('lease'),
+    });
+    expect(await load((await successor).location)).toEqual([{ n: 2 }]);
+  });
+
+  it.each([
+    ['rows', options, [{ n: 3 }]],
+    ['a small document', {}, { n: 3 }],
+    ['a large document', {}, { text: 'x'.repeat(100_000) }],
+  ])('are found to be there when the answer to their commit was lost: %s', async (_, used, value) => {
+    await manager.store(contextOf({ options: used }), value);
+    proxy.loseAnswers(1);
+    const { location } = await manager.store(contextOf({ options: used }), value);
+    expect(proxy.lostAnswers).toBe(1);
+    expect(await load(location)).toEqual(value);
+  });
+
+  it('are not, when the connection was lost before it', async () => {
+    const { location } = await manager.store(contextOf(), [{ n: 1 }]);
+    const cutting = contextOf({
+      holds: async () => {
+        proxy.cut();
+        return true;
+      },
+    });
+    await expect(manager.store(cutting, [{ n: 2 }])).rejects.toMatchObject({ code: 'FLOWSTONE_IO_FAILED' });
+    expect(await load(location)).toEqual([{ n: 1 }]);
+  });
+
+  it('are a failure of the storage while it is away, and there again with it', async () => {
+    const { location } = await manager.store(contextOf(), [{ n: 1 }]);
+    proxy.refuse(true);
+    const away = new PostgresIoManager({ url: `postgres://nobody@127.0.0.1:${proxy.port}/none` });
+    await away.open();
+    const failed = { code: 'FLOWSTONE_IO_FAILED', family: 'infrastructure', retryable: true };
+    await expect(away.store(contextOf(), [{ n: 1 }])).rejects.toMatchObject(failed);
+    await expect(manager.store(contextOf(), [{ n: 2 }])).rejects.toMatchObject(failed);
+    await expect(load(location)).rejects.toMatchObject(failed);
+    await away.close();
+    proxy.heal();
+    expect(await load(location)).toEqual([{ n: 1 }]);
+  });
+
+  it('fail at boot where that is no outage, and are refused without a place', async () => {
+    const wrong = new PostgresIoManager({ url: elsewhere.url.replace(/[^/]*$/, 'no_such_database') });
+    await expect(wrong.open()).rejects.toMatchObject({ code: '3D000' });
+    expect(() => new PostgresIoManager({} as { url: string })).toThrow(
+      expect.objectContaining({ code: 'FLOWSTONE_OPTIONS_INVALID' }),
+    );
+    expect(() => new PostgresIoManager({ url: elsewhere.url, schema: 'a"b' })).toThrow(
+      expect.objectContaining({ code: 'FLOWSTONE_OPTIONS_INVALID' }),
+    );
+  });
+
+  it('stream through with little in memory', async () => {
+    const wide = {
+      table: 'wide',
+      columns: { id: 'integer', text: 'text', at: 'timestamptz', more: 'double precision' },
+    };
+    const count = 60_000;
+    const rows = async function* () {
+      for (let id = 0; id < count; id++)
+        yield { id, text: `${id} ${'x'.repeat(1000)}`, at: new Date(id), more: id / 7 };
+    };
+    let most = 0;
+    // What is held, not what was not collected yet.
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const measuring = setInterval(() => {
+      collect();
+      most = Math.max(most, process.memoryUsage().arrayBuffers);
+    }, 200);
+    const { location, size } = await manager.store(contextOf({ options: wide }), rows());
+    const loaded = (await load(location)) as Rows<{ id: number }>;
+    let next = 0;
+    for await (const { id } of loaded) if (id === next) next++;
+    clearInterval(measuring);
+    expect(next).toBe(count);
+    expect(size).toBeGreaterThan(60_000_000);
+    expect(most).toBeGreaterThan(0);
+    expect(most).toBeLessThan(40_000_000);
+  });
+});
