@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(async () => rm(root, { recursive: true }));
 
-runIoConformance({ describe, it }, { name: 'memory', create: () => new MemoryIoManager() });
+runIoConformance({ describe, it }, { name: 'memory', create: () => new MemoryIoManager(), inMemory: true });
 
 const createBroken = () => new FilesystemIoManager({ root: join(root, 'no-folder') });
 const create = () => new FilesystemIoManager({ root: join(root, 'values') });

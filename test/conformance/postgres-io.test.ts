@@ -53,10 +53,12 @@ for (const kind of ['PostgreSQL', 'PGlite'] as const) {
     });
     if ('release' in joined) await joined.release();
   };
-  runIoConformance({ describe, it }, { name: `postgres in the ledger's ${kind}, documents`, create, commit });
+  // Of PGlite here: the database itself.
+  const inMemory = kind === 'PGlite';
+  runIoConformance({ describe, it }, { name: `postgres in the ledger's ${kind}, documents`, create, commit, inMemory });
   runIoConformance(
     { describe, it },
-    { name: `postgres in the ledger's ${kind}, tables`, create, commit, options: tableOf, stores: ['rows'] },
+    { name: `postgres in the ledger's ${kind}, tables`, create, commit, inMemory, options: tableOf, stores: ['rows'] },
   );
 }
 

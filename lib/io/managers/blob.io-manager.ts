@@ -100,7 +100,10 @@ export abstract class BlobIoManager implements IoManager {
     const location = this.#locationOf(context);
     const reader = this.#readerOf(location);
     if ('read' in reader) {
-      return this.#reading(context, () => reader.readBeginning(this.#source(context, location), most.bytes));
+      const source = this.#source(context, location);
+      const { value, complete } = await this.#reading(context, () => reader.readBeginning(source, most.bytes));
+      const tooMany = isRowArray(value) && value.length > most.rows;
+      return { value: tooMany ? value.slice(0, most.rows) : value, complete: complete && !tooMany };
     }
     return firstRows(this.#readRows(context, location, reader), most.rows);
   }
