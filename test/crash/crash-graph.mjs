@@ -1,5 +1,5 @@
-// The graph of the crash tests, for the processes that die and the test that goes on where they stopped: batches, streamed
-// rows, a retry, a fan-in, an asset without a value.
+// The graph of the crash tests, for the processes that die and the test that goes on where they stopped: batches, rows that
+// are streamed into a table, documents, a retry, a fan-in, a file, an asset without a value.
 import { once } from 'node:events';
 import { after, all, Asset, DependsOn, Partitions } from 'nestjs-flowstone';
 
@@ -27,7 +27,13 @@ export class Letters {
     for (let n = 0; n < 3; n++) yield { letter, n };
   }
 }
-Asset({ partitions: Partitions.static(['a', 'b', 'c', 'd']), batch: { size: 3 } })(Letters);
+Asset({
+  partitions: Partitions.static(['a', 'b', 'c', 'd']),
+  batch: { size: 3 },
+  io: 'postgres',
+  table: 'public.letters',
+  columns: { letter: 'text', n: 'integer' },
+})(Letters);
 
 const sumInputs = { letters: Letters };
 class Sums {
@@ -42,7 +48,7 @@ class Sums {
     return { sum };
   }
 }
-Asset({ partitions: 'inherit', retry: { attempts: 2, delay: '200ms' }, timeout: '1m' })(Sums);
+Asset({ partitions: 'inherit', retry: { attempts: 2, delay: '200ms' }, timeout: '1m', io: 'postgres' })(Sums);
 DependsOn(sumInputs)(Sums);
 
 const totalInputs = { sums: all(Sums) };

@@ -24,7 +24,7 @@ const DEATHS: Readonly<Record<CrashPoint, readonly Death[]>> = {
   'after-execute': [{ at: ['after-execute:5'], later: true }],
   'after-value': [{ at: ['after-value:3'] }],
   'before-commit': [{ at: ['before-commit', 'before-commit:2'] }],
-  'amid-commit': [],
+  'amid-commit': [{ at: ['amid-commit', 'amid-commit:3'] }, { at: ['amid-commit:2'], later: true }],
   'after-commit': [{ at: ['after-commit', 'after-commit:2'], later: true }],
   // Its first passage is at the start, its second when the retry is due.
   'before-timers': [{ at: ['before-timers:2'] }],

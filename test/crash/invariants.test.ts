@@ -8,6 +8,7 @@ import { startApp } from '../behaviour/graph.js';
 import { testStorage, type TestStorage } from '../behaviour/storages.js';
 import { assets, request } from './crash-graph.mjs';
 import { violations } from './invariants.js';
+import { recordedValues, type LoadRecorded } from './recorded-values.js';
 
 /** What is noticed, and the damage. */
 const DAMAGES: readonly (readonly [string, string])[] = [
@@ -22,6 +23,12 @@ const DAMAGES: readonly (readonly [string, string])[] = [
       SELECT namespace, 'materialization.rescued', ARRAY[id] FROM flowstone.materializations LIMIT 1`,
   ],
   ['Fence: the value is of another attempt', `UPDATE flowstone.materializations SET epoch = epoch + 1`],
+  ['Joined: rows in a table', `UPDATE flowstone.value_slices SET epoch = epoch + 1`],
+  [
+    'Joined: a document of',
+    `INSERT INTO flowstone.value_documents SELECT namespace, materialization_id, epoch + 1, part, stored_at, content
+      FROM flowstone.value_documents`,
+  ],
   ['NoLost: a run has not ended', `UPDATE flowstone.runs SET status = 'running', completed_at = NULL`],
   [
     'NoLost: a materialization has not ended',
@@ -55,7 +62,7 @@ describe('the invariants of the ledger', () => {
   let storage: TestStorage;
   let app: TestingModule;
   let database: DataSource;
-  let values: string;
+  let load: LoadRecorded;
 
   beforeAll(async () => {
     storage = await testStorage('postgres');
@@ -63,7 +70,7 @@ describe('the invariants of the ledger', () => {
     app = started.app;
     await (await request(started.flowstone, false)).wait();
     database = app.get(FLOWSTONE_DATA_SOURCE);
-    values = join(storage.options.directory!, 'values');
+    load = recordedValues(database, join(storage.options.directory!, 'values'));
   });
   afterAll(async () => {
     await app.close();
@@ -71,7 +78,7 @@ describe('the invariants of the ledger', () => {
   });
 
   it('hold after an ordinary run', async () => {
-    expect(await violations(database, values)).toEqual([]);
+    expect(await violations(database, load)).toEqual([]);
   });
 
   it.each(DAMAGES)('notice damage: %s', async (noticed, damage) => {
@@ -79,7 +86,7 @@ describe('the invariants of the ledger', () => {
     await runner.startTransaction();
     try {
       await runner.query(damage);
-      expect(await violations(runner, values)).toContainEqual(expect.stringMatching(`^${noticed}`));
+      expect(await violations(runner, load)).toContainEqual(expect.stringMatching(`^${noticed}`));
     } finally {
       await runner.rollbackTransaction();
       await runner.release();

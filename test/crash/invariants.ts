@@ -1,9 +1,9 @@
 // The invariants of the ledger as queries for what violates them, once every run has ended.
 import { dataVersionOf, isRowStream } from '../../lib/io/data-version.js';
 import { RowEncoder } from '../../lib/io/row-encoder.js';
-import { FilesystemIoManager } from '../../lib/io/managers/filesystem.io-manager.js';
 import type { JsonValue } from '../../lib/ledger/records.js';
 import { inputsFingerprint } from '../../lib/planning/inputs-fingerprint.js';
+import type { LoadRecorded } from './recorded-values.js';
 
 const TERMINAL = `('success', 'failed', 'upstream_failed', 'skipped', 'cancelled')`;
 /** Events of materializations, a row for each: one of the table tells of many. */
@@ -25,7 +25,19 @@ const VIOLATIONS = {
   'Fence: the value is of another attempt than the row says': `
     SELECT m.id, m.epoch, m.location FROM flowstone.materializations m
     WHERE m.status = 'success' AND m.location IS NOT NULL
-      AND m.location ->> 'path' NOT LIKE '%/' || m.id || '-' || m.epoch || '.%'`,
+      AND CASE WHEN m.location ? 'path' THEN m.location ->> 'path' NOT LIKE '%/' || m.id || '-' || m.epoch || '.%'
+        ELSE (m.location -> 'materialization', m.location -> 'epoch') <> (to_jsonb(m.id), to_jsonb(m.epoch)) END`,
+  'Joined: rows in a table are of another attempt than the head of their partition': `
+    SELECT s.*, m.id, m.epoch AS recorded FROM flowstone.value_slices s
+    JOIN flowstone.namespaces n ON n.name = s.namespace
+    JOIN flowstone.assets a ON a.namespace = n.id AND a.key = s.asset
+    LEFT JOIN flowstone.heads h ON h.asset_id = a.id AND h.partition = s.partition
+    LEFT JOIN flowstone.materializations m ON m.id = h.materialization_id
+    WHERE (s.materialization_id, s.epoch) IS DISTINCT FROM (m.id, m.epoch)`,
+  'Joined: a document of an attempt that is not on record': `
+    SELECT d.materialization_id, d.epoch FROM flowstone.value_documents d
+    LEFT JOIN flowstone.materializations m ON m.id = d.materialization_id
+    WHERE m.status IS DISTINCT FROM 'success' OR m.epoch <> d.epoch`,
   'NoLost: a run has not ended': `
     SELECT r.id, r.status FROM flowstone.runs r WHERE r.status NOT IN ('success', 'failed', 'cancelled')`,
   'NoLost: a materialization has not ended': `
@@ -103,31 +115,27 @@ const HEADS = `
   FROM flowstone.heads h JOIN flowstone.materializations m ON m.id = h.materialization_id JOIN flowstone.assets a ON a.id = h.asset_id
   JOIN flowstone.namespaces n ON n.id = a.namespace`;
 
-/**
- * What violates the invariants, one line each; empty when all hold.
- * @param values the directory of the filesystem manager
- */
-export async function violations(database: Queryable, values: string): Promise<string[]> {
+/** What violates the invariants, one line each; empty when all hold. */
+export async function violations(database: Queryable, load: LoadRecorded): Promise<string[]> {
   const found: string[] = [];
   for (const [invariant, query] of Object.entries(VIOLATIONS)) {
     const rows = await database.query<readonly unknown[]>(query);
     found.push(...rows.map((row) => `${invariant}: ${JSON.stringify(row)}`));
   }
-  const manager = new FilesystemIoManager({ root: values });
-  for (const head of await database.query<HeadRow[]>(HEADS)) found.push(...(await headViolations(head, manager)));
+  for (const head of await database.query<HeadRow[]>(HEADS)) found.push(...(await headViolations(head, load)));
   return found;
 }
 
-async function headViolations(head: HeadRow, manager: FilesystemIoManager): Promise<string[]> {
+async function headViolations(head: HeadRow, load: LoadRecorded): Promise<string[]> {
   const found: string[] = [];
   const place = `materialization ${head.id} of ${head.asset}[${head.partition}]`;
   if (inputsFingerprint(head.consumed) !== head.inputs) {
     found.push(`HeadConsistent: the lineage of ${place} is not what it consumed: ${JSON.stringify(head.consumed)}`);
   }
   if (head.io === null) return found;
-  const { namespace, asset, partition, location } = head;
+  const { io, namespace, asset, partition, location } = head;
   try {
-    const value = await manager.load({ namespace, asset, partition, location, options: {} });
+    const value = await load(io, { namespace, asset, partition, location });
     const { hash, rows } = await versionOf(value);
     if (hash !== head.hash || rows !== (head.rows === null ? null : Number(head.rows))) {
       found.push(`HeadConsistent: the value of ${place} has hash ${hash} and ${rows} rows, not as recorded`);

@@ -7,6 +7,7 @@ import { FLOWSTONE_DATA_SOURCE, type FlowStoneOptions } from '../../lib/index.js
 import { startApp } from '../behaviour/graph.js';
 import { assets, request, Total } from './crash-graph.mjs';
 import { violations } from './invariants.js';
+import { recordedValues } from './recorded-values.js';
 
 /** Short, so that what a dead process held is soon taken over. */
 export const TIMES = {
@@ -53,7 +54,10 @@ export async function expectSurvival(
     expect(await flowstone.load(Total)).toBe(12);
     expect((await flowstone.runs()).items).toHaveLength(1);
     const database: DataSource = app.get(FLOWSTONE_DATA_SOURCE);
-    expect(await violations(database, join(options.directory!, 'values'))).toEqual([]);
+    expect(await violations(database, recordedValues(database, join(options.directory!, 'values')))).toEqual([]);
+    expect(await database.query(`SELECT partition, letter, n FROM public.letters ORDER BY partition, n`)).toEqual(
+      ['a', 'b', 'c', 'd'].flatMap((letter) => [0, 1, 2].map((n) => ({ partition: letter, letter, n }))),
+    );
     const [rescues] = await database.query<[{ rescued: number }]>(
       `SELECT count(*)::integer AS rescued FROM flowstone.events WHERE kind = 'materialization.rescued'`,
     );

@@ -1,4 +1,5 @@
-// The assets under torture: layers, partitions of every kind, fan-ins, batches, streams, retries, failures, timeouts.
+// The assets under torture: layers, partitions of every kind, fan-ins, batches, streams, retries, failures, timeouts; values
+// in files, documents and a table.
 import { setTimeout as pause } from 'node:timers/promises';
 import {
   after,
@@ -75,7 +76,7 @@ async function firstOf(rows: AsyncIterable<WitnessRow>): Promise<Witness> {
 
 const TWELVE = Array.from({ length: 12 }, (_, index) => `p${index}`);
 
-@Asset({ partitions: Partitions.static(TWELVE) })
+@Asset({ partitions: Partitions.static(TWELVE), io: 'postgres' })
 class Ore {
   execute(context: AssetContext): Promise<Witness> {
     return work(context, [], { versions: 4 });
@@ -140,7 +141,12 @@ class Shipped {
   }
 }
 
-@Asset({ partitions: Partitions.daily({ start: '2024-01-01', end: '2024-01-22' }) })
+@Asset({
+  partitions: Partitions.daily({ start: '2024-01-01', end: '2024-01-22' }),
+  io: 'postgres',
+  table: 'public.readings',
+  columns: { id: 'integer', epoch: 'integer', seen: 'text', row: 'integer' },
+})
 class Reading {
   async *execute(context: AssetContext): AsyncGenerator<WitnessRow> {
     const { id, epoch, seen } = await work(context, []);

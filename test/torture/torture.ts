@@ -2,8 +2,9 @@
 // the verdict.
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Pool } from 'pg';
-import { FilesystemIoManager } from '../../lib/io/managers/filesystem.io-manager.js';
+import { ledgerDataSource } from '../../lib/ledger/sql/data-source.js';
 import { violations } from '../crash/invariants.js';
+import { recordedValues, type LoadRecorded } from '../crash/recorded-values.js';
 import { INDEXES } from './audit.js';
 import { Demands, ROLLED_BACK } from './demands.js';
 import { executions } from './evidence.js';
@@ -86,17 +87,25 @@ export async function torture(options: TortureOptions): Promise<TortureResult> {
   };
 }
 
-async function judge({ pool, values, evidence, misdeeds }: Stage, demands: Demands): Promise<string[]> {
+async function judge({ database, pool, values, evidence, misdeeds }: Stage, demands: Demands): Promise<string[]> {
   await pool.query(INDEXES);
+  await using witness = await recordedIn(database.url, values);
+  const { load } = witness;
   const court = { query: async <T>(sql: string): Promise<T> => (await pool.query(sql)).rows as T };
   return [
     ...misdeeds.map((what) => `Alive: ${what}`),
     ...demands.complaints.map((what) => `Promised: ${what}`),
     ...(await brokenPromises(pool, demands.acknowledged)),
     ...(await convictions(court)),
-    ...(await contradictions(court, new FilesystemIoManager({ root: values }), executions(evidence))),
-    ...(await violations(court, values)),
+    ...(await contradictions(court, load, executions(evidence))),
+    ...(await violations(court, load)),
   ];
+}
+
+/** What is recorded there. */
+async function recordedIn(url: string, values: string): Promise<AsyncDisposable & { readonly load: LoadRecorded }> {
+  const dataSource = await ledgerDataSource({ url }, 'flowstone').initialize();
+  return { load: recordedValues(dataSource, values), [Symbol.asyncDispose]: () => dataSource.destroy() };
 }
 
 async function brokenPromises(pool: Pool, acknowledged: ReadonlySet<number>): Promise<string[]> {

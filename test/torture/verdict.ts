@@ -1,9 +1,9 @@
 // What the torture's own records and the evidence of executions convict the ledger of, one line per violation, each
 // beginning with the name of its invariant (durability). The invariants of the ledger by itself: test/crash/invariants.ts.
-import type { FilesystemIoManager } from '../../lib/io/managers/filesystem.io-manager.js';
 import type { JsonValue } from '../../lib/ledger/records.js';
 import { isRowStream } from '../../lib/io/data-version.js';
 import type { Queryable } from '../crash/invariants.js';
+import type { LoadRecorded } from '../crash/recorded-values.js';
 import { FURNACE, PRESS } from './assets.js';
 import type { Witness, WitnessRow } from './evidence.js';
 
@@ -90,18 +90,20 @@ interface SuccessRow {
   readonly asset: string;
   readonly partition: string;
   readonly namespace: string;
+  readonly io: string;
   readonly location: JsonValue;
   readonly consumed: readonly number[];
 }
 
-/** Each success whose value is to be there. */
+/** Each success whose value is to be there: in a table, only the newest. */
 const SUCCESSES = `
-  SELECT m.id, m.epoch, a.key AS asset, h.partition, n.name AS namespace, m.location, (
+  SELECT m.id, m.epoch, a.key AS asset, h.partition, n.name AS namespace, m.io, m.location, (
     SELECT COALESCE(json_agg(l.upstream ORDER BY l.upstream), '[]') FROM flowstone.lineage l
     WHERE l.downstream = m.id AND NOT l.ordering) AS consumed
   FROM flowstone.materializations m JOIN flowstone.heads h ON h.id = m.head_id
   JOIN flowstone.assets a ON a.id = m.asset_id JOIN flowstone.namespaces n ON n.id = a.namespace
-  WHERE m.status = 'success' AND m.location IS NOT NULL AND NOT EXISTS (
+  WHERE m.status = 'success' AND m.location IS NOT NULL
+    AND (NOT m.location ? 'table' OR h.materialization_id = m.id) AND NOT EXISTS (
     SELECT FROM flowstone.superseded s
     WHERE s.materialization_id = m.id AND (s.gone OR s.collection IS NOT NULL))`;
 
@@ -127,7 +129,7 @@ export async function convictions(database: Queryable): Promise<string[]> {
 /** What the executions and the values themselves convict it of. */
 export async function contradictions(
   database: Queryable,
-  manager: FilesystemIoManager,
+  load: LoadRecorded,
   begun: ReadonlyMap<string, readonly string[]>,
 ): Promise<string[]> {
   const found: string[] = [];
@@ -145,10 +147,10 @@ export async function contradictions(
     if (!begun.has(attempt)) found.push(`Fence: attempt ${attempt} was committed and never executed`);
   }
   for (const success of await database.query<SuccessRow[]>(SUCCESSES)) {
-    const { id, epoch, namespace, asset, partition, location, consumed } = success;
+    const { id, epoch, namespace, asset, partition, io, location, consumed } = success;
     const place = `materialization ${id} of ${asset}[${partition}]`;
     try {
-      const witness = await testimony(await manager.load({ namespace, asset, partition, location, options: {} }));
+      const witness = await testimony(await load(io, { namespace, asset, partition, location }));
       if (witness.id !== Number(id) || witness.epoch !== epoch) {
         found.push(`Fence: the value of ${place} is by attempt ${witness.id}:${witness.epoch}, not ${id}:${epoch}`);
       }
