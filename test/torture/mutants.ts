@@ -45,6 +45,32 @@ export const MUTANTS: readonly Mutant[] = [
     replace: '${materialization}-1.',
   },
 
+  // Values that join the commit
+  {
+    name: 'joined-fence',
+    without: 'the end of a transaction whose outcome was fenced: a stale attempt leaves its rows',
+    file: 'lib/ledger/sql/beats.ts',
+    find: 'if (!moved) throw new NotMoved(beat);',
+    replace: 'void moved;',
+    test: 'test/conformance/ledger-postgres.test.ts',
+  },
+  {
+    name: 'joined-pin',
+    without: 'the look at whose rows a table holds: a reader takes what it did not pin',
+    file: 'lib/io/managers/postgres/table.statements.ts',
+    find: 'AND epoch = ${next(5)}::integer) AS held) p',
+    replace: 'AND epoch = ${next(5)}::integer) OR true AS held) p',
+    test: 'test/integration/table-values.test.ts',
+  },
+  {
+    name: 'joined-lease',
+    without: 'the question whether an attempt still holds: in another database a stale one replaces its successor',
+    file: 'lib/io/managers/postgres/postgres.io-manager.ts',
+    find: 'if (replaces && context.holds && !(await context.holds()))',
+    replace: 'if (false)',
+    test: 'test/integration/other-database.test.ts',
+  },
+
   // Single flight
   {
     name: 'single-flight',
