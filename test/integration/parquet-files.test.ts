@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import * as zlib from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { FileStore } from '../../lib/io/blobs/files/file.store.js';
 import type { ParquetSchema } from '../../lib/io/formats/parquet/parquet.schema.js';
@@ -29,6 +30,10 @@ async function fileOf(rows: unknown, options: Readonly<Record<string, unknown>>)
   const { location } = await manager.store({ ...address, materialization, options, signal }, rows);
   return join(root, (location as { path: string }).path);
 }
+
+// Node.js compresses by Zstandard from 22.15 on; before, that is refused when it is declared.
+const COMPRESSIONS = ['snappy', 'gzip', 'none', ...('zstdCompressSync' in zlib ? ['zstd'] : [])];
+const CODECS: Readonly<Record<string, string>> = { none: 'UNCOMPRESSED' };
 
 const SCHEMA: ParquetSchema = {
   ok: 'boolean',
@@ -66,7 +71,7 @@ const ROWS = [
 ];
 
 describe('Parquet files', () => {
-  it.each(['snappy', 'none'])(
+  it.each(COMPRESSIONS)(
     'of every type are read right by pyarrow (%s)',
     async (compression) => {
       const { schema, codecs, rows } = await readParquetWithPyarrow(
@@ -78,7 +83,7 @@ describe('Parquet files', () => {
         ...{ tags: 'list<element: string>', times: 'list<element: timestamp[ms, tz=UTC]>' },
         'Ünï "x".y': 'int32 not null',
       });
-      expect(codecs).toEqual([compression === 'none' ? 'UNCOMPRESSED' : 'SNAPPY']);
+      expect(codecs).toEqual([CODECS[compression] ?? compression.toUpperCase()]);
       expect(rows).toEqual([
         {
           ...{ ok: true, small: -(2 ** 31), big: '-9223372036854775808', ratio: 5e-324, text: 'Zürich 💧\n' },
@@ -100,7 +105,7 @@ describe('Parquet files', () => {
     300_000,
   );
 
-  it.each(['snappy', 'none'])(
+  it.each(COMPRESSIONS)(
     'of every type are read right by duckdb (%s)',
     async (compression) => {
       const { schema, rows } = await readParquetWithDuckdb(await fileOf(ROWS, { schema: SCHEMA, compression }));
@@ -146,6 +151,11 @@ describe('Parquet files', () => {
     },
     300_000,
   );
+
+  it('are compressed by Zstandard or refused at boot, as Node.js can or cannot', async () => {
+    const problems = manager.optionProblems({ schema: SCHEMA, compression: 'zstd' });
+    expect(problems).toEqual('zstdCompressSync' in zlib ? [] : [expect.stringContaining('needs Node.js 22.15')]);
+  });
 
   it('without rows have their columns', async () => {
     const file = await fileOf([], { schema: SCHEMA });

@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import * as zlib from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { FileStore } from '../../lib/io/blobs/files/file.store.js';
@@ -69,7 +70,7 @@ const table = fc
     const row = fc.record(Object.fromEntries(Object.entries(columns).map(([key, { values }]) => [key, values])));
     return fc.record({
       schema: fc.constant(Object.fromEntries(Object.entries(columns).map(([key, { declared }]) => [key, declared]))),
-      compression: fc.constantFrom('snappy', 'none'),
+      compression: fc.constantFrom('snappy', 'gzip', 'none', ...('zstdCompressSync' in zlib ? ['zstd'] : [])),
       // Few different ones too, for dictionaries.
       rows: fc.oneof(
         fc.array(row, { maxLength: 60 }),

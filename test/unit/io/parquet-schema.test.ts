@@ -30,7 +30,10 @@ describe('the columns that an asset declares for Parquet', () => {
     [{ schema: { day: null } }, /has type null/],
     [{ schema: { ['__proto__']: 'date' } }, /name that cannot be stored/],
     [{ schema: { '\ud800': 'date' } }, /name that cannot be stored/],
-    [{ schema: { day: 'date' }, compression: 'gzip' }, /compression is "gzip", must be one of snappy, none/],
+    [
+      { schema: { day: 'date' }, compression: 'brotli' },
+      /compression is "brotli", must be one of snappy, gzip, zstd, none/,
+    ],
     [{ shema: { day: 'date' } }, /unknown option "shema" .*, did you mean "schema"\?/],
   ])('may not be %j', (options, problem) => {
     expect(manager.optionProblems(options)[0]).toMatch(problem);

@@ -3,6 +3,7 @@
 import { serialize } from 'node:v8';
 import { crc32 } from 'node:zlib';
 import { parquetMetadata, parquetRead, type ColumnData, type FileMetaData } from 'hyparquet';
+import { DECOMPRESSORS } from './file.codecs.js';
 import type { Cells } from './parquet.cells.js';
 import { chunkOf, NOTE_KEY, readNote } from './file.note.js';
 import type { Answers, DecodedBatch, Order, Outline, Piece } from './parquet.messages.js';
@@ -73,7 +74,8 @@ export class FileDecoder {
       },
       metadata: { ...this.#metadata, row_groups: [{ ...rest, columns: [columns[position]!] }] },
       columns: [this.#columns[position]!.name],
-      ...{ rowStart: from, rowEnd: to, utf8: false, geoparquet: false, parsers: PARSERS },
+      ...{ rowStart: from, rowEnd: to, utf8: false, geoparquet: false },
+      ...{ parsers: PARSERS, compressors: DECOMPRESSORS },
       onChunk: ({ columnData, rowStart, rowEnd }: ColumnData) => {
         const [start, end] = [Math.max(from, rowStart), Math.min(to, rowEnd)];
         if (start < end) parts.push(part(columnData as Cells, start - rowStart, end - rowStart));

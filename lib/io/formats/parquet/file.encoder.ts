@@ -2,6 +2,7 @@
 // and the CRC-32 of each column in each row group.
 import { crc32 } from 'node:zlib';
 import { ByteWriter, ParquetWriter, type SchemaElement } from 'hyparquet-writer';
+import { CODECS, COMPRESSORS } from './file.codecs.js';
 import type { Cell, Cells } from './parquet.cells.js';
 import { chunkOf, NOTE_KEY, writeNote } from './file.note.js';
 import type { Column, ParquetCompression, ParquetType } from './parquet.schema.js';
@@ -39,7 +40,8 @@ export class FileEncoder {
     this.#parquet = new ParquetWriter({
       writer: this.#writer,
       schema: [{ name: 'root', num_children: columns.length }, ...columns.flatMap(elementsOf)],
-      codec: compression === 'none' ? 'UNCOMPRESSED' : 'SNAPPY',
+      codec: CODECS[compression],
+      compressors: COMPRESSORS,
       createdBy: 'flowstone',
       kvMetadata: [],
     });

@@ -1,5 +1,6 @@
 // The columns of a Parquet file as an asset declares them. How cells are converted stands in parquet.cells.ts, what is
 // inferred where nothing is declared in parquet.inference.ts.
+import * as zlib from 'node:zlib';
 import { closest } from '../../../graph/did-you-mean.js';
 import { LONE_SURROGATE } from '../../tagged-json.js';
 
@@ -27,7 +28,7 @@ export type ParquetSchema = Readonly<Record<string, ParquetColumn>>;
 export interface ParquetValueOptions {
   /** The columns; or `infer`: from the first rows (about 25,000), which every later row has to fit. */
   readonly schema: ParquetSchema | 'infer';
-  /** Default: `snappy`. */
+  /** Default: `snappy`. `gzip` and `zstd` make smaller files in more time; `zstd` needs Node.js 22.15 or newer. */
   readonly compression?: ParquetCompression;
 }
 
@@ -52,7 +53,7 @@ export const PARQUET_TYPES = [
   'json',
   'bytes',
 ] as const;
-const COMPRESSIONS = ['snappy', 'none'] as const;
+const COMPRESSIONS = ['snappy', 'gzip', 'zstd', 'none'] as const;
 const COLUMN_OPTIONS = ['type', 'list', 'nullable'];
 const EXAMPLE = "schema: { day: 'date', delay: 'double', tags: { list: 'string' } }";
 
@@ -81,6 +82,8 @@ export function schemaProblem(schema: unknown): string | undefined {
 
 /** What is wrong with the option `compression`. */
 export function compressionProblem(compression: unknown): string | undefined {
+  if (compression === 'zstd' && !('zstdCompressSync' in zlib))
+    return 'compression is "zstd", which needs Node.js 22.15 or newer: use gzip, or another Node.js';
   if (compression === undefined || COMPRESSIONS.some((known) => known === compression)) return undefined;
   return `compression is ${JSON.stringify(compression)}, must be one of ${COMPRESSIONS.join(', ')}`;
 }
