@@ -186,7 +186,7 @@ export class FlowStoneEngine {
     );
     this.ensurer = new Ensurer(ledger, this.moments, this.facts, this.requester, lostValue);
     this.valueReader = new ValueReader(ledger, this.values, (asset) =>
-      keptInWords(this.registry.require(asset).definition.keep ?? options.retention.versions),
+      keptInWords(this.catalogue.resolve(asset).keep ?? options.retention.versions),
     );
     this.collector = new Collector({
       ledger: () => ledger.collection,

@@ -108,6 +108,13 @@ export type {
 } from './io/io-manager.port.js';
 export { rowsOf, type Rows } from './io/rows.js';
 
+// I/O managers of your own
+export { batchesWithin, narrowRow, rowsInBatches, type RowRange } from './io/rows.js';
+export { dataVersionOf, isRowStream, type DataVersion } from './io/data-version.js';
+export { ioFailed, valueMoved, valueNotFound, type ValuePlace } from './io/io-failures.js';
+export { RowEncoder } from './io/row-encoder.js';
+export { valueFromText, valueToText, type ValueText } from './io/value-text.js';
+
 // Runs, plans, status
 export type { Collected } from './retention/collection.pass.js';
 export type { RetentionOptions } from './retention/retention.options.js';

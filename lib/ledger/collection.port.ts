@@ -33,8 +33,6 @@ export interface ValueOwner {
 /** A value to be deleted. */
 export interface CondemnedValue extends ValueOwner {
   readonly materialization: number;
-  /** Whether the partition has a head: where a manager keeps one version only, that one took its place. */
-  readonly replaced: boolean;
   /** Null: it stored none. */
   readonly value: ValueRecord | null;
 }

@@ -125,11 +125,10 @@ export class CollectionPass {
     await this.ledger.closeCollection(collection);
   }
 
-  /** Whether nothing is left of it. */
-  async #delete({ asset, partition, value, replaced }: CondemnedValue): Promise<boolean> {
+  /** Whether nothing is left of it. A manager that keeps the newest value only leaves what has taken its place. */
+  async #delete({ asset, partition, value }: CondemnedValue): Promise<boolean> {
     if (value?.io == null) return true;
     try {
-      if (replaced && this.io.isReplaced(value.io, value.location)) return true;
       await this.options.deleteValue({ asset, partition, value });
       this.#collected.values++;
       return true;

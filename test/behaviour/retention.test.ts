@@ -245,15 +245,15 @@ describe.each(STORAGES)('retention, its ledger on %s', (kind) => {
 
 describe('retention where a manager keeps the newest value only', () => {
   it('says so of older versions, and deletes nothing that took their place', async () => {
-    let value: unknown;
+    let slot: { readonly id: number; readonly value: unknown } | undefined;
     const single: IoManager = {
       versions: 'head',
-      store: async (_context, stored) => {
-        value = stored;
-        return { location: 'here', size: 1, hash: null, rows: null };
+      store: async ({ materialization: id }, value) => {
+        slot = { id, value };
+        return { location: id, size: 1, hash: null, rows: null };
       },
-      load: async () => value,
-      delete: async () => void (value = undefined),
+      load: async () => slot!.value,
+      delete: async ({ location }) => void (slot?.id === location && (slot = undefined)),
     };
     const managers = { single };
     @Asset({ io: 'single' })
@@ -272,7 +272,7 @@ describe('retention where a manager keeps the newest value only', () => {
       message: expect.stringContaining("'single' keeps only the newest"),
     });
     await flowstone.delete(Single);
-    expect(value).toBeUndefined();
+    expect(slot).toBeUndefined();
     await app.close();
 
     @Asset({ io: 'single', keep: 2 })

@@ -4,10 +4,10 @@ import { runIoConformance } from 'nestjs-flowstone/testing';
 import { BucketIoManager, type Bucket } from './bucket.io-manager.js';
 
 function bucketInMemory(): Bucket {
-  const blobs = new Map<string, Uint8Array>();
+  const blobs = new Map<string, string>();
   return {
-    put: async (name, bytes) => void blobs.set(name, bytes.slice()),
-    get: async (name) => blobs.get(name)?.slice(),
+    put: async (name, text) => void blobs.set(name, text),
+    get: async (name) => blobs.get(name),
     remove: async (name) => void blobs.delete(name),
   };
 }
@@ -22,6 +22,6 @@ runIoConformance(
     name: 'bucket',
     create: () => new BucketIoManager(bucketInMemory()),
     createBroken: () => new BucketIoManager({ put: unreachable, get: unreachable, remove: unreachable }),
-    stores: ['bytes'],
+    inMemory: true,
   },
 );

@@ -140,7 +140,7 @@ export function collectionBehaviours(world: () => World): void {
     await world().ledger.deleteHeads([{ asset: 'p', partitions: 'all' }], ACT);
     const [collection] = await ledger().freeCollections();
     expect(await ledger().condemned(collection!, 0, LIMIT)).toEqual([
-      { materialization: claim.id, asset: 'p', partition: 'x', replaced: false, value: success(claim).value },
+      { materialization: claim.id, asset: 'p', partition: 'x', value: success(claim).value },
     ]);
     expect(await valueRemoved(claim)).toEqual([true]);
   });

@@ -80,8 +80,7 @@ export class MemoryCollection implements CollectionLedger {
       .slice(0, limit)
       .map((materialization) => {
         const row = this.#state.rows.get(materialization)!;
-        const replaced = this.#state.head(row.asset, row.partition).materialization !== null;
-        return { materialization, ...this.#owner(row), replaced, value: located(row.value) };
+        return { materialization, ...this.#owner(row), value: located(row.value) };
       });
   }
 

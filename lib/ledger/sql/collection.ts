@@ -48,7 +48,7 @@ interface OwnerRow {
   readonly partition: string;
 }
 
-type CondemnedRow = OwnerRow & Parameters<typeof valueRecord>[0] & { readonly replaced: boolean };
+type CondemnedRow = OwnerRow & Parameters<typeof valueRecord>[0];
 
 /** Assets by number, with what their policies are as parameters of JUDGE. */
 interface Judged {
@@ -136,8 +136,8 @@ export class Collection implements CollectionLedger {
     const rows = await this.database.rows<CondemnedRow>(CONDEMNED, [collection, after, limit]);
     const ownerOf = await this.#owners(rows);
     return rows.map((row) => {
-      const { id: materialization, replaced } = row;
-      return { materialization, ...ownerOf(row), replaced, value: valueRecord(row) };
+      const { id: materialization } = row;
+      return { materialization, ...ownerOf(row), value: valueRecord(row) };
     });
   }
 

@@ -155,12 +155,12 @@ export const FREE_COLLECTIONS = statement(
 /** Purpose: what a collection condemned. Plan: superseded_condemned, primary keys. Values: collection, after, limit. */
 export const CONDEMNED = statement(
   'condemned',
-  `SELECT s.materialization_id AS id, s.asset_id, a.partitioned, h.partition, h.replaced, v.io, v.location, v.size,
+  `SELECT s.materialization_id AS id, s.asset_id, a.partitioned, h.partition, v.io, v.location, v.size,
     v.rows, v.hash
   FROM (SELECT s.materialization_id, s.asset_id, s.head_id FROM fs.superseded s
     WHERE s.collection = $1 AND s.materialization_id > $2 ORDER BY s.materialization_id LIMIT $3) s
   CROSS JOIN LATERAL (SELECT a.partitioned FROM fs.assets a WHERE a.id = s.asset_id OFFSET 0) a
-  CROSS JOIN LATERAL (SELECT h.partition, h.materialization_id IS NOT NULL AS replaced FROM fs.heads h
+  CROSS JOIN LATERAL (SELECT h.partition FROM fs.heads h
     WHERE h.id = s.head_id OFFSET 0) h
   CROSS JOIN LATERAL (SELECT v.io, v.location, v.size, v.rows, v.hash FROM fs.materializations v
     WHERE v.id = s.materialization_id OFFSET 0) v
