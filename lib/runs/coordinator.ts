@@ -1,5 +1,6 @@
 // The beat of one process: when outcomes go to the ledger and claims come back. What becomes of claims stands in
 // executor.ts, runs to plan in plan.watch.ts, what is due in timer.watch.ts; this file only keeps the loop fed.
+import { FlowStoneError } from '../flowstone.errors.js';
 import type { Ledger } from '../ledger/ledger.port.js';
 import type { JoinedWrite } from '../ledger/value-database.port.js';
 import type { Beat, Claim, ClaimRequest, DueDeadline, Outcome, Verdict } from '../ledger/work.js';
@@ -378,13 +379,23 @@ export class Coordinator {
   async commit(claim: Claim, outcome: Outcome, value: JoinedWrite): Promise<void> {
     const { values } = this.ledger;
     if (!values) throw new Error('The value was to join the ledger, which has no database.');
-    const beat = await this.#patiently(() => {
+    // What the value's manager says is no outage of the ledger, even where trying again may help: the attempt ends with it.
+    let said: unknown;
+    const beat = await this.#patiently(async () => {
       crashPoint('before-commit');
-      return values.settle(outcome, async (sql) => {
-        await value.write(sql);
-        crashPoint('amid-commit');
-      });
+      try {
+        return await values.settle(outcome, async (sql) => {
+          await value.write(sql).catch((error: unknown) => {
+            throw (said = error);
+          });
+          crashPoint('amid-commit');
+        });
+      } catch (error) {
+        if (error instanceof FlowStoneError && error === said) return { failure: error };
+        throw error;
+      }
     });
+    if ('failure' in beat) throw beat.failure;
     crashPoint('after-commit');
     await this.#takeUp([{ outcome, run: claim.run, claim }], 0, beat);
     if (this.#more) void this.#look();

@@ -1,4 +1,5 @@
 // Values in PostgreSQL as an application has them: refused at boot, beside locks, in another database, in outages.
+import { setTimeout as pause } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Client } from 'pg';
@@ -70,6 +71,14 @@ describe('an application with values in its database', () => {
     await (await flowstone.materialize(Small)).wait({ timeout: '5s' });
     expect(await (await flowstone.load(Quick, { partition: 'c' })).toArray()).toEqual([{ n: 99 }]);
     expect((await flowstone.materializations(slow.id)).items.map(({ status }) => status)).not.toContain('success');
+    // As the time limit of a statement would.
+    const cancelled = `SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock'`;
+    expect((await sql.query(cancelled)).rowCount).toBe(3);
+    const errors = async () =>
+      (await flowstone.materializations(slow.id)).items.flatMap(({ error }) => error?.code ?? []);
+    while ((await errors()).length < 3) await pause(20);
+    expect(new Set(await errors())).toEqual(new Set(['FLOWSTONE_IO_FAILED']));
+    expect(await flowstone.load(Small)).toEqual({ at: expect.any(Date) });
     await sql.query('COMMIT');
     await slow.wait();
     expect((await sql.query('SELECT count(*)::int AS n FROM app.slow')).rows).toEqual([{ n: 4 }]);

@@ -23,13 +23,16 @@ function sqlState(error: unknown): string {
   return String(driverError?.code ?? code);
 }
 
+/** A statement waited too long, most likely for a lock that somebody else has on the table: nothing was done. */
+const LATE = /^(?:57014|55P03)$/;
+
 export function isGone(error: unknown): boolean {
   return GONE.test(sqlState(error));
 }
 
 /** The error of a write as it is to be thrown: with the value it is about, if the database refuses that. */
 export function writeFailure(place: ValuePlace, error: unknown): unknown {
-  if (isGone(error)) return ioFailed(place, 'store', error);
+  if (isGone(error) || LATE.test(sqlState(error))) return ioFailed(place, 'store', error);
   if (!REFUSALS.test(sqlState(error)) || !types.isNativeError(error)) return error;
   const { detail, where } = error as { detail?: unknown; where?: unknown };
   const [more, line] = [detail, where].map((text) => (typeof text === 'string' ? ` ${text}.` : ''));
