@@ -53,7 +53,7 @@ export class FlowStoneLifecycle
 
   async onModuleInit(): Promise<void> {
     try {
-      const io = createIoRegistry(this.options, this.storage.ledger.values);
+      const io = createIoRegistry(this.options, this.storage);
       const assets = checkDeclarations(this.explorer.explore(), {
         names: io.names,
         default: this.options.io,

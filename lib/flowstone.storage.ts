@@ -1,5 +1,6 @@
 // From options to the ledger and the I/O managers of an application.
 import { join, resolve } from 'node:path';
+import { FlowStoneError } from './flowstone.errors.js';
 import type { ResolvedOptions } from './flowstone.options.js';
 import { FileStore } from './io/blobs/files/file.store.js';
 import type { IoManager } from './io/io-manager.port.js';
@@ -67,21 +68,42 @@ async function embeddedDatabase({ directory }: ResolvedOptions): Promise<Embedde
   return openEmbeddedDatabase({ directory: join(resolve(directory), 'ledger') });
 }
 
-/**
- * The built-in managers and the application's own, which may replace them by name.
- * @param values the ledger's database, if it has one
- */
+/** The built-in managers and the application's own, which may replace them by name. */
 export function createIoRegistry(
   { directory, managers }: ResolvedOptions,
-  values: LedgerValues | undefined,
+  { ledger: { values }, insideTransaction }: Pick<OpenableLedger, 'ledger' | 'insideTransaction'>,
 ): IoRegistry {
   const builtIn: Record<string, IoManager> = {
     memory: new MemoryIoManager(),
     filesystem: new FilesystemIoManager({ root: join(resolve(directory), 'values') }),
     parquet: new ParquetIoManager({ store: new FileStore(join(resolve(directory), 'parquet')) }),
-    ...(values && { [LEDGER_MANAGER]: new LedgerIoManager(values) }),
+    ...(values && { [LEDGER_MANAGER]: new LedgerIoManager(outsideTransactions(values, insideTransaction)) }),
   };
   return new IoRegistry(Object.entries({ ...builtIn, ...managers }));
+}
+
+/** What is asked from inside a transaction that holds the only connection would wait for itself: it is refused. */
+function outsideTransactions(values: LedgerValues, inside: OpenableLedger['insideTransaction']): LedgerValues {
+  if (!inside) return values;
+  const refuse = (): void => {
+    if (!inside()) return;
+    throw new FlowStoneError(
+      'FLOWSTONE_TRANSACTION_OPEN',
+      'A value in the embedded database was asked for inside a transaction, which holds its one connection. Read it before the transaction, or after.',
+    );
+  };
+  return {
+    schema: values.schema,
+    settle: (outcome, write) => values.settle(outcome, write),
+    read: async (text, parameters) => {
+      refuse();
+      return values.read(text, parameters);
+    },
+    transaction: async (fn) => {
+      refuse();
+      return values.transaction(fn);
+    },
+  };
 }
 
 /** Why a ledger in memory lacks a built-in manager that others have. */

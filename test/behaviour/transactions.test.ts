@@ -25,6 +25,13 @@ class Invoice {
   }
 }
 
+@Asset({ io: 'postgres' })
+class Prices {
+  async *execute(): AsyncGenerator<{ item: string }> {
+    yield { item: 'tea' };
+  }
+}
+
 describe.each(DURABLE_STORAGES)('a transaction of the host on %s', (kind) => {
   let storage: TestStorage;
   let app: TestingModule;
@@ -33,7 +40,7 @@ describe.each(DURABLE_STORAGES)('a transaction of the host on %s', (kind) => {
 
   beforeEach(async () => {
     storage = await testStorage(kind);
-    ({ app, flowstone } = await startApp([Orders, Invoice], storage.options));
+    ({ app, flowstone } = await startApp([Orders, Invoice, Prices], storage.options));
     host = app.get<DataSource>(FLOWSTONE_DATA_SOURCE);
     await host.query('CREATE TABLE customer (name text PRIMARY KEY)');
   });
@@ -99,7 +106,10 @@ describe.each(DURABLE_STORAGES)('a transaction of the host on %s', (kind) => {
   it('fails at once, embedded, what would wait for the transaction it is called in', async () => {
     await flowstone.addPartitions('customers', ['ann']);
     const before = await flowstone.materialize(Invoice, { partition: 'ann' });
+    await (await flowstone.materialize(Prices)).wait();
+    const prices = await flowstone.load(Prices);
     const calls = [
+      () => prices.toArray(),
       () => flowstone.materialize(Invoice, { partition: 'ann' }),
       () => flowstone.ensure(Invoice, { partition: 'ann' }),
       () => flowstone.status(Invoice),
@@ -114,6 +124,7 @@ describe.each(DURABLE_STORAGES)('a transaction of the host on %s', (kind) => {
       });
     } else {
       expect(await host.transaction(() => flowstone.status(Invoice))).toMatchObject({ partitions: 1 });
+      expect(await host.transaction(() => prices.toArray())).toEqual([{ item: 'tea' }]);
     }
     expect(await before.wait()).toMatchObject({ status: 'success' });
     expect(await flowstone.status(Invoice)).toMatchObject({ fresh: 1 });
