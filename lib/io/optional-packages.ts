@@ -19,9 +19,14 @@ export function requirePackages(what: string, names: readonly string[]): void {
   throw new FlowStoneError('FLOWSTONE_PACKAGE_MISSING', `${problem}.`, { context: { packages: [...names] } });
 }
 
+/** Asked anew for each asset that needs one. */
+const found = new Set<string>();
+
 function isInstalled(name: string): boolean {
+  if (found.has(name)) return true;
   try {
     require.resolve(name);
+    found.add(name);
     return true;
   } catch {
     return false;
