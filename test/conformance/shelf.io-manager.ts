@@ -91,7 +91,7 @@ export class ShelfIoManager implements IoManager {
     if (value instanceof Uint8Array) return { value: value.slice(0, bytes), complete: value.length <= bytes };
     if (Array.isArray(value)) return { value: value.slice(0, rows), complete: value.length <= rows };
     const { text } = valueToText(value);
-    return text.length <= bytes ? { value, complete: true } : { value: { first: 1 }, complete: false };
+    return text.length <= bytes ? { value, complete: true } : { value: { list: [] }, complete: false };
   }
 
   lost(_location: unknown): string | undefined {
@@ -165,7 +165,7 @@ async function unreachable(): Promise<never> {
   throw new FlowStoneError('FLOWSTONE_IO_FAILED', 'no route to the shelf');
 }
 
-export function attemptName({
+function attemptName({
   namespace,
   materialization,
   epoch,

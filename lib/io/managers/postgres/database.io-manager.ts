@@ -6,8 +6,10 @@ import type {
   AssetPlace,
   IoManager,
   LoadContext,
+  MostOfValue,
   StoreContext,
   StoredValue,
+  ValueBeginning,
   VersionsOf,
 } from '../../io-manager.port.js';
 import { DocumentValues } from './document.values.js';
@@ -68,6 +70,10 @@ export abstract class DatabaseIoManager implements IoManager {
 
   load(context: LoadContext): Promise<unknown> {
     return this.#failing(context, 'load', () => this.#modeOf(context).load(context));
+  }
+
+  begin(context: LoadContext, most: MostOfValue): Promise<ValueBeginning> {
+    return this.#failing(context, 'load', () => this.#modeOf(context).begin(context, most));
   }
 
   delete(context: LoadContext): Promise<void> {

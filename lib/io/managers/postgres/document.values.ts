@@ -4,9 +4,17 @@ import { types } from 'node:util';
 import type { ValueDatabase } from '../../../ledger/value-database.port.js';
 import { dataVersionOf, encodeDocument, isRowArray, isRowStream } from '../../data-version.js';
 import { valueCorrupt, valueNotFound } from '../../io-failures.js';
-import type { LoadContext, StoreContext, StoredAttempt, StoredValue } from '../../io-manager.port.js';
+import type {
+  LoadContext,
+  MostOfValue,
+  StoreContext,
+  StoredAttempt,
+  StoredValue,
+  ValueBeginning,
+} from '../../io-manager.port.js';
+import { closeJson } from '../../json-beginning.js';
 import { RowEncoder } from '../../row-encoder.js';
-import { batchesWithin, narrowRow, rowsInBatches } from '../../rows.js';
+import { batchesWithin, firstRows, narrowRow, rowsInBatches } from '../../rows.js';
 import { Spool } from '../../spool.js';
 import { isRecord, parseTagged, stringifyTagged } from '../../tagged-json.js';
 import { writeFailure, type EncodedValue } from './encoded.value.js';
@@ -128,6 +136,35 @@ export class DocumentValues {
       );
       return removed.length > 0;
     });
+  }
+
+  /** Of a document so many characters are read, of bytes and rows the first parts. */
+  async begin(context: LoadContext, most: MostOfValue): Promise<ValueBeginning> {
+    const location = locationOf(context);
+    if (location.kind === 'document') return this.#beginDocument(context, location, most.bytes);
+    if (location.kind === 'rows')
+      return firstRows(
+        rowsInBatches((range) => batchesWithin(this.#batches(context, location), range)),
+        most.rows,
+      );
+    const first = (await this.#part(context, location, 0)) as Uint8Array;
+    return { value: first.slice(0, most.bytes), complete: location.parts === 1 && first.length <= most.bytes };
+  }
+
+  async #beginDocument(
+    context: LoadContext,
+    { materialization, epoch }: DocumentLocation,
+    length: number,
+  ): Promise<ValueBeginning> {
+    const [found] = await this.database().read(
+      `SELECT left(content::text, $4::integer + 1) FROM ${this.#table} ${DOCUMENT} AND part = 0`,
+      [context.namespace, materialization, epoch, length],
+    );
+    if (!found) throw valueNotFound(context, 'no document is there');
+    const text = found[0]!;
+    const complete = text.length <= length;
+    const json = complete ? text : closeJson(text);
+    return { value: json === undefined ? null : parseTagged(jsonOfJsonb(json)), complete };
   }
 
   async *#batches(context: LoadContext, location: DocumentLocation): AsyncGenerator<readonly Row[]> {

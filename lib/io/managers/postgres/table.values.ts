@@ -5,8 +5,8 @@ import type { ValueDatabase, ValueSql } from '../../../ledger/value-database.por
 import type { PartitionScheme } from '../../../partitions/partition-scheme.js';
 import { isRowArray, isRowStream } from '../../data-version.js';
 import { ioFailed, valueCorrupt, valueMoved, valueNotFound } from '../../io-failures.js';
-import type { LoadContext, StoreContext } from '../../io-manager.port.js';
-import { batchesWithin, rowsInBatches, type RowRange } from '../../rows.js';
+import type { LoadContext, MostOfValue, StoreContext, ValueBeginning } from '../../io-manager.port.js';
+import { batchesWithin, firstRows, rowsInBatches, type RowRange } from '../../rows.js';
 import { Spool } from '../../spool.js';
 import { refuse } from '../../tagged-json.js';
 import { isGone, writeFailure, type EncodedValue } from './encoded.value.js';
@@ -86,6 +86,14 @@ export class TableValues {
     if (!location.streamed) return rows.toArray();
     if (!(await this.exists(context))) await this.#absent(context, location);
     return rows;
+  }
+
+  begin(context: LoadContext, { rows }: MostOfValue): Promise<ValueBeginning> {
+    const location = readTableLocation(context);
+    return firstRows(
+      rowsInBatches((range) => this.#batches(context, location, range)),
+      rows,
+    );
   }
 
   async delete(context: LoadContext): Promise<void> {
