@@ -4,6 +4,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { dataVersionOf } from '../../lib/io/data-version.js';
 import { pathSegment, valuePath } from '../../lib/io/blobs/blob-path.js';
+import { isoTime } from '../../lib/io/iso-time.js';
 import { parseTagged, stringifyTagged, toTaggedJson } from '../../lib/io/tagged-json.js';
 
 const keyCount = Number(process.env['FLOWSTONE_FUZZ'] ?? 20_000);
@@ -175,3 +176,17 @@ function sorted(json: unknown): unknown {
   const entries = Object.entries(json).toSorted(([a], [b]) => (a < b ? -1 : 1));
   return entries.map(([property, content]) => [property, sorted(content)]);
 }
+
+describe('any time', () => {
+  it('is written as Date writes it', () => {
+    const near = fc.integer({ min: -90_000_000, max: 90_000_000 }).map((milliseconds) => new Date(milliseconds));
+    const times = fc.array(fc.oneof(fc.date({ noInvalidDate: true }), near), { maxLength: 20 });
+    fc.assert(
+      fc.property(times, (dates) => {
+        expect(dates.map(isoTime)).toEqual(dates.map((date) => date.toISOString()));
+      }),
+      { numRuns: 2000 },
+    );
+    expect(() => isoTime(new Date(Number.NaN))).toThrow(RangeError);
+  });
+});
