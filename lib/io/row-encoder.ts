@@ -34,6 +34,8 @@ export class RowEncoder {
   /** The columns of the row before, by position: rows usually have the same ones in the same order. */
   private readonly inOrder: ColumnDigest[] = [];
   private count = 0;
+  /** The properties of the row that was taken last. */
+  names: readonly string[] = [];
 
   /** Number of rows taken. */
   get rows(): number {
@@ -49,6 +51,7 @@ export class RowEncoder {
     if (!isRecord(row)) refuse([index], 'is no plain object, as rows must be,', 'Yield an object for each row.');
     let tagged: Record<string, unknown> | undefined;
     const names = Object.keys(row);
+    this.names = names;
     for (let position = 0; position < names.length; position++) {
       const name = names[position]!;
       let column = this.inOrder[position];
@@ -147,10 +150,12 @@ class ColumnDigest {
 
   // One call of JSON.stringify for many cells is several times faster than one for each.
   private flush(): void {
-    const text = JSON.stringify(this.cells);
-    if (text.includes('\\ud')) this.refuseSurrogates();
+    // Numbers are written alike by both, and faster by this one.
+    const numbers = this.kinds === NUMBER && !this.gaps;
+    const text = numbers ? (this.cells as number[]).join(',') : JSON.stringify(this.cells).slice(1, -1);
+    if (!numbers && text.includes('\\ud')) this.refuseSurrogates();
     this.hash ??= createHash('sha256');
-    this.hash.update(text.slice(1, -1)).update(',');
+    this.hash.update(`${text},`);
     this.cells = [];
     this.length = 0;
   }

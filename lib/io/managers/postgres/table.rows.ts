@@ -128,7 +128,7 @@ export class TableRows {
 
   /** The values of a row where their columns are. */
   #place(row: Readonly<Record<string, unknown>>, tagged: Readonly<Record<string, unknown>>, index: number): void {
-    const names = Object.keys(row);
+    const { names } = this.#hash;
     for (let position = 0; position < names.length; position++) {
       const name = names[position]!;
       const value = row[name];

@@ -21,7 +21,7 @@ type Row = Readonly<Record<string, unknown>>;
 type TextRow = readonly (string | null)[];
 
 /** Bytes of one COPY: far from the time that a statement may take. */
-const COPY_BYTES = 4 * 1024 * 1024;
+const COPY_BYTES = 8 * 1024 * 1024;
 /** Rows that one statement removes, likewise. */
 const REMOVAL_ROWS = 500_000;
 /** Rows and characters of a page; the first is small, since nothing is known of its rows. */
