@@ -199,6 +199,10 @@ export class FlowStoneEngine {
       news: {
         collected: (collected) => this.#collected(collected),
         failed: (error) => this.#stumbled('Retention stumbled and tries again later', error),
+        notListed: (manager, error) =>
+          this.#logger.warn(
+            `I/O manager '${manager}' could not list what it keeps, so that what dead attempts left there stays until the next search: ${messageOf(error)}`,
+          ),
         notDeleted: (count, value, error) =>
           this.#logger.warn(
             `${count} values could not be removed, as that of ${placeName(value)}, and are tried again later: ${messageOf(error)}`,

@@ -42,6 +42,8 @@ export const NOTHING_COLLECTED: Collected = { values: 0, orphans: 0, runs: 0, ma
 export interface CollectionNews {
   /** Values could not be deleted, this one among them; the next pass tries again. */
   notDeleted(count: number, example: ValueOwner, error: unknown): void;
+  /** An I/O manager could not say what it keeps: its orphans stay until the next search. */
+  notListed(manager: string, error: unknown): void;
 }
 
 /** Has the manager of a value delete it; what is not there is deleted. */
@@ -139,17 +141,28 @@ export class CollectionPass {
   }
 
   async #sweepOrphans(): Promise<void> {
-    for (const [, manager] of this.io.all) {
+    for (const [name, manager] of this.io.all) {
       if (!manager.list || !manager.discard) continue;
-      let batch: StoredAttempt[] = [];
-      for await (const attempt of manager.list(this.options.namespace)) {
-        if (batch.push(attempt) < STEP) continue;
+      for await (const batch of this.#listed(name, manager.list(this.options.namespace))) {
         if (!(await this.#next())) return;
         await this.#discardUnreachable(manager, batch);
+      }
+    }
+  }
+
+  /** In steps. What a manager cannot list is told, and keeps nothing else from being collected. */
+  async *#listed(name: string, attempts: AsyncIterable<StoredAttempt>): AsyncGenerator<readonly StoredAttempt[]> {
+    let batch: StoredAttempt[] = [];
+    try {
+      for await (const attempt of attempts) {
+        if (batch.push(attempt) < STEP) continue;
+        yield batch;
         batch = [];
       }
-      if (batch.length > 0 && (await this.#next())) await this.#discardUnreachable(manager, batch);
+    } catch (error) {
+      this.options.news.notListed(name, error);
     }
+    if (batch.length > 0) yield batch;
   }
 
   async #discardUnreachable(manager: IoManager, attempts: readonly StoredAttempt[]): Promise<void> {

@@ -233,12 +233,17 @@ describe.each(STORAGES)('retention, its ledger on %s', (kind) => {
         if (broken) throw new Error('no network');
         values.delete(location as number);
       },
+      // oxlint-disable-next-line require-yield -- it fails before there is anything to yield
+      async *list() {
+        throw new Error('no network');
+      },
+      discard: async () => false,
     };
-    await start({ every: false, versions: { keep: 1 } }, { io: 'moody', managers: { moody } });
+    await start({ every: false, runs: 0, orphans: 0, versions: { keep: 1 } }, { io: 'moody', managers: { moody } });
     await compute(Plain, 3);
-    expect(await flowstone.collect()).toEqual(NOTHING);
+    expect(await flowstone.collect()).toMatchObject({ values: 0, runs: 3 });
     broken = false;
-    expect(await flowstone.collect()).toEqual({ ...NOTHING, values: 2 });
+    expect(await flowstone.collect()).toMatchObject({ values: 2 });
     expect(values.size).toBe(1);
   });
 });

@@ -38,7 +38,7 @@ export class BucketIoManager implements IoManager {
     if (isRowStream(value)) return this.storeRows(context, name, value);
     const { text, ...told } = valueToText(value);
     await this.put(context, name, text);
-    return { location: { name, parts: null }, size: text.length, format: 'json', ...told };
+    return { location: { name, parts: null }, size: Buffer.byteLength(text), format: 'json', ...told };
   }
 
   async load(context: LoadContext): Promise<unknown> {

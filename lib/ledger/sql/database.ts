@@ -57,6 +57,7 @@ const SETTINGS: Readonly<Record<string, string>> = {
   plan_cache_mode: 'force_generic_plan',
   statement_timeout: '60s',
   idle_in_transaction_session_timeout: '10s',
+  lock_timeout: '0',
   // One text for one value.
   datestyle: 'ISO',
   timezone: 'UTC',
@@ -67,10 +68,14 @@ const SETTINGS: Readonly<Record<string, string>> = {
 /** A server that does not answer for so long is gone, ms: beyond the statement_timeout above. */
 export const LONGEST_SILENCE = 90_000;
 
-// For tables that are not ours: what the host has set for them.
-const VALUE_SETTINGS = ['enable_seqscan', 'enable_bitmapscan', 'enable_nestloop', 'jit', 'plan_cache_mode']
-  .map((name) => `SET LOCAL ${name} TO DEFAULT`)
-  .join('; ');
+// For tables that are not ours: what the host has set for them. Others may lock those; who waits for it gives his place to
+// the next one every now and then (see value-transactions.ts).
+const VALUE_SETTINGS = [
+  ...['enable_seqscan', 'enable_bitmapscan', 'enable_nestloop', 'jit', 'plan_cache_mode'].map(
+    (name) => `SET LOCAL ${name} TO DEFAULT`,
+  ),
+  `SET LOCAL lock_timeout TO '2s'`,
+].join('; ');
 
 /** The settings for the session of a connection, or for the open transaction only. */
 function settings(transaction: boolean): string {

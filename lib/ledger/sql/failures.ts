@@ -25,7 +25,7 @@ const OUTAGE_MESSAGES =
   /Connection terminated|connection timeout|timeout exceeded|Query read timeout|not queryable|connection error|Client was closed|Cannot use a pool after|Query runner already released/i;
 
 function codeOf(error: unknown): string | undefined {
-  const { code, driverError } = error as { code?: unknown; driverError?: { code?: unknown } };
+  const { code, driverError } = (error ?? {}) as { code?: unknown; driverError?: { code?: unknown } };
   const found = driverError?.code ?? code;
   return typeof found === 'string' ? found : undefined;
 }
@@ -34,6 +34,11 @@ function codeOf(error: unknown): string | undefined {
 export function isRepeatable(error: unknown): boolean {
   const code = codeOf(error);
   return code !== undefined && REPEATABLE.has(code);
+}
+
+/** Whether a lock was not to be had in the time allowed; also of an error that this caused. */
+export function isLocked(error: unknown): boolean {
+  return codeOf(error) === '55P03' || (error instanceof FlowStoneError && codeOf(error.cause) === '55P03');
 }
 
 /** Whether a row was refused since there is one of its key already. */

@@ -2,6 +2,10 @@
 // table takes. Reads have places of their own, so that they do not wait for tables that somebody else has locked.
 import type { ValueDatabase, ValueSql } from '../value-database.port.js';
 import type { Database } from './database.js';
+import { isLocked } from './failures.js';
+
+/** How long a lock is waited for in all, ms. */
+const LONGEST_LOCK = 60_000;
 
 /** At once, whatever there is. */
 const MOST = 4;
@@ -31,9 +35,19 @@ export class ValueTransactions implements ValueDatabase {
     return this.limited(() => this.database.transaction((sql) => sql.values(fn)));
   }
 
-  /** A transaction of somebody else's making, when it is its turn. */
-  limited<T>(work: () => Promise<T>): Promise<T> {
-    return this.#writing.in(work);
+  /**
+   * A transaction of somebody else's making, when it is its turn. One that waits for a lock in vain is made again, behind
+   * those who have come meanwhile, for a minute.
+   */
+  async limited<T>(work: () => Promise<T>): Promise<T> {
+    const until = performance.now() + LONGEST_LOCK;
+    for (;;) {
+      try {
+        return await this.#writing.in(work);
+      } catch (error) {
+        if (!isLocked(error) || performance.now() > until) throw error;
+      }
+    }
   }
 }
 
