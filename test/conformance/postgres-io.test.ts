@@ -79,7 +79,7 @@ for (const [name, create] of [
   const createBroken = () => new PostgresIoManager({ url: 'postgres://nobody@127.0.0.1:1/none' });
   const options = (place: Parameters<typeof tableOf>[0]) => {
     const { table, columns } = tableOf(place);
-    return { table: table.replace('tables', name.replaceAll(' ', '_')), columns };
+    return { table: table.replace('tables', `tables_${name.replaceAll(' ', '_')}`), columns };
   };
   runIoConformance({ describe, it }, { name: `postgres beside the ledger, ${name}, documents`, create, createBroken });
   runIoConformance(

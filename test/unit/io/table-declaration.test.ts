@@ -7,7 +7,8 @@ import { encodeDimensions } from '../../../lib/partitions/partition-key.js';
 import { Partitions, type PartitionScheme } from '../../../lib/partitions/partitions.js';
 
 const problemsOf = (options: Record<string, unknown>, scheme?: PartitionScheme) =>
-  readDeclaration({ table: 'a.b', columns: { x: 'text', n: 'integer', j: 'jsonb' }, ...options }, scheme).problems;
+  readDeclaration({ table: 'a.b', columns: { x: 'text', n: 'integer', j: 'jsonb' }, ...options }, scheme, 'flowstone')
+    .problems;
 const daily = Partitions.daily({ start: '2001-01-01' });
 const hourly = Partitions.hourly({ start: '2001-01-01' });
 const keys = Partitions.static(['a']);
@@ -27,6 +28,9 @@ describe('what is declared of a table', () => {
     'ä',
     'x'.repeat(64),
     `a.${'x'.repeat(64)}`,
+    'flowstone.materializations',
+    'pg_catalog.pg_class',
+    'information_schema.tables',
     7,
     null,
     {},
@@ -129,6 +133,7 @@ describe('what is declared of a table', () => {
       const { declaration } = readDeclaration(
         { table: 't', ...(type && { partitionColumn: { name: 'c', type } }) },
         scheme,
+        'flowstone',
       );
       const columns = declaration!.partitions.map((each) => ({ ...each, type: each.type ?? usualPartitionType(each) }));
       const window = { start: new Date('2001-03-04T05:00:00Z'), end: new Date('2001-03-04T06:00:00Z') };
@@ -161,7 +166,7 @@ describe('an entity as the columns of a table', () => {
       @Column('timestamptz', { name: 'placed_at', nullable: true }) placedAt!: Date | null;
       @Column('text', { array: true }) labels!: string[];
     }
-    const { declaration, problems } = readDeclaration({ entity: Order }, undefined);
+    const { declaration, problems } = readDeclaration({ entity: Order }, undefined, 'flowstone');
     expect(problems).toEqual([]);
     expect(declaration).toMatchObject({ schema: 'shop', table: 'orders', key: undefined });
     expect(
@@ -183,9 +188,9 @@ describe('an entity as the columns of a table', () => {
       @Column('text', { name: 'a"b' }) hostile!: string;
       @ManyToOne(() => Broken) parent!: unknown;
     }
-    expect(readDeclaration({ entity: Plain }, undefined).problems[0]).toContain('has no @Entity()');
-    expect(readDeclaration({ entity: 'Plain' }, undefined).problems[0]).toContain('must be a class');
-    const { problems } = readDeclaration({ entity: Broken, columns: { id: 'integer' } }, undefined);
+    expect(readDeclaration({ entity: Plain }, undefined, 'flowstone').problems[0]).toContain('has no @Entity()');
+    expect(readDeclaration({ entity: 'Plain' }, undefined, 'flowstone').problems[0]).toContain('must be a class');
+    const { problems } = readDeclaration({ entity: Broken, columns: { id: 'integer' } }, undefined, 'flowstone');
     for (const part of ['relations', 'Broken.wait is interval', 'transformer', '"a\\"b"', 'beside entity'])
       expect(problems).toContainEqual(expect.stringContaining(part));
   });

@@ -42,6 +42,9 @@ export abstract class DatabaseIoManager implements IoManager {
   protected readonly documents = new DocumentValues(() => this.database);
   readonly #tables = new TableValues(() => this.database);
 
+  /** Of its own tables. */
+  protected abstract readonly schema: string;
+
   /** What is asked of while the manager is open. */
   protected abstract readonly database: ValueDatabase;
 
@@ -85,7 +88,7 @@ export abstract class DatabaseIoManager implements IoManager {
   }
 
   optionProblems(options: Readonly<Record<string, unknown>>, asset?: AssetPlace): string[] {
-    if (meansTable(options)) return [...readDeclaration(options, asset?.scheme).problems];
+    if (meansTable(options)) return [...readDeclaration(options, asset?.scheme, this.schema).problems];
     const onlyWithTable = ['columns', 'key', 'partitionColumn', 'partitionColumns'];
     const alone = Object.keys(options).filter((name) => onlyWithTable.includes(name));
     const others = Object.fromEntries(Object.entries(options).filter(([name]) => !onlyWithTable.includes(name)));
@@ -96,7 +99,7 @@ export abstract class DatabaseIoManager implements IoManager {
   }
 
   occupies(options: Readonly<Record<string, unknown>>): string | undefined {
-    const { declaration } = meansTable(options) ? readDeclaration(options, undefined) : {};
+    const { declaration } = meansTable(options) ? readDeclaration(options, undefined, this.schema) : {};
     return declaration && `table ${tableName(declaration)}`;
   }
 

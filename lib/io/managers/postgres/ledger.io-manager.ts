@@ -9,6 +9,10 @@ export class LedgerIoManager extends DatabaseIoManager {
     super();
   }
 
+  protected get schema(): string {
+    return this.database.schema;
+  }
+
   protected async keep(_context: StoreContext, { stored, joined }: EncodedValue): Promise<StoredValue> {
     return { ...stored, joined };
   }

@@ -34,6 +34,7 @@ const SCHEMA = /^[A-Za-z_][A-Za-z0-9_]{0,62}$/;
  * database are kept by the built-in `postgres`, which needs no such manager.
  */
 export class PostgresIoManager extends DatabaseIoManager {
+  protected readonly schema: string;
   readonly #options: PostgresIoManagerOptions;
   #connecting: Promise<ValueConnection> | undefined;
   #connection: ValueConnection | undefined;
@@ -46,6 +47,7 @@ export class PostgresIoManager extends DatabaseIoManager {
     if ((given.url === undefined) === (given.dataSource === undefined)) invalid('give it either url or dataSource');
     if (!SCHEMA.test(schema)) invalid(`its schema "${schema}" is no plain name`);
     this.#options = options;
+    this.schema = schema;
   }
 
   protected get database(): ValueDatabase {

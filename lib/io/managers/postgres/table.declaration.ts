@@ -52,15 +52,19 @@ export function tableName({ schema, table }: Pick<TableDeclaration, 'schema' | '
   return `${schema}.${table}`;
 }
 
-/** @param scheme of the asset; undefined: it has no partitions */
+/**
+ * @param scheme of the asset; undefined: it has no partitions
+ * @param own the schema of FlowStone's own tables, in which no asset may have one
+ */
 export function readDeclaration(
   options: Readonly<Record<string, unknown>>,
   scheme: PartitionScheme | undefined,
+  own: string,
 ): ReadDeclaration {
   const problems = unknownOptions(options, OPTIONS, 'of table mode');
   const entity = options['entity'] === undefined ? undefined : readEntity(options['entity']);
   problems.push(...(entity?.problems ?? []));
-  const name = readName(options['table'] ?? entity?.table, problems);
+  const name = readName(options['table'] ?? entity?.table, own, problems);
   for (const { name: column } of entity?.columns ?? []) {
     if (!NAME.test(column)) problems.push(`a column cannot be named ${JSON.stringify(column)}: use ${NAME_RULE}`);
   }
@@ -87,12 +91,18 @@ export function unknownOptions(
   });
 }
 
-function readName(given: unknown, problems: string[]): { schema: string; table: string } | undefined {
+function readName(given: unknown, own: string, problems: string[]): { schema: string; table: string } | undefined {
   const parts = typeof given === 'string' ? given.split('.') : [];
   const [schema, table] = parts.length === 1 ? ['public', parts[0]!] : parts;
-  if (parts.length <= 2 && NAME.test(schema ?? '') && NAME.test(table ?? '')) return { schema: schema!, table: table! };
-  problems.push(`table is ${JSON.stringify(given)}, must be 'name' or 'schema.name', each ${NAME_RULE}`);
-  return undefined;
+  if (parts.length > 2 || !NAME.test(schema ?? '') || !NAME.test(table ?? '')) {
+    problems.push(`table is ${JSON.stringify(given)}, must be 'name' or 'schema.name', each ${NAME_RULE}`);
+    return undefined;
+  }
+  if (schema === own || schema === 'information_schema' || schema!.startsWith('pg_')) {
+    problems.push(`table is ${JSON.stringify(given)}, and schema ${schema} is not for tables of assets`);
+    return undefined;
+  }
+  return { schema: schema!, table: table! };
 }
 
 function readColumns(given: unknown, problems: string[]): Column[] | undefined {

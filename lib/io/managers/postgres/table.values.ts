@@ -126,7 +126,7 @@ export class TableValues {
 
   async #prepare(context: StoreContext, scheme: PartitionScheme | undefined): Promise<Table> {
     const { namespace, asset, options, formerly = [] } = context;
-    const { declaration, problems } = readDeclaration(options, scheme);
+    const { declaration, problems } = readDeclaration(options, scheme, this.database().schema);
     if (!declaration || problems.length > 0) throw unfit(context, problems.join('; '));
     const table = await prepareTable(this.database(), declaration).catch((error: unknown) => {
       throw error instanceof FlowStoneError ? error : ioFailed(context, 'prepare the table for', error);
