@@ -58,6 +58,11 @@ export class Abort {
     if (this.#reason) throw this.#reason;
   }
 
+  /** Code that catches the error may go on and return: what it saw of a value that was replaced must not become part of one. */
+  throwIfMoved(): void {
+    if (this.#reason?.kind === 'moved') throw this.#reason;
+  }
+
   /**
    * The result of `work`, or a rejection with the reason once there is one: at once for a timeout and for a shutdown
    * (whose deadline has passed), after `grace()` ms otherwise, since code that listens ends sooner and may still tell

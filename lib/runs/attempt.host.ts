@@ -6,6 +6,7 @@ import type { Ledger } from '../ledger/ledger.port.js';
 import type { JoinedWrite } from '../ledger/value-database.port.js';
 import type { Claim, Outcome } from '../ledger/work.js';
 import type { PartitionSet } from '../partitions/partition-set.js';
+import type { Abort } from './abort.js';
 import type { Pulse } from './heartbeat/pulse.js';
 import type { PinLoader, PinnedDependency } from './input.loader.js';
 
@@ -32,9 +33,9 @@ export interface AttemptHost {
   ): Promise<StoredValue & { io: string }>;
   /**
    * Commits a success together with its value, in the ledger's own database. Resolves also where another attempt or a
-   * cancel won; rejects with what writing the value threw, nothing being recorded then.
+   * cancel won; rejects with what writing the value threw, or once told to stop, nothing being recorded then.
    */
-  commit(claim: Claim, outcome: Outcome, value: JoinedWrite): Promise<void>;
+  commit(claim: Claim, outcome: Outcome, value: JoinedWrite, abort: Pick<Abort, 'throwIfAborted'>): Promise<void>;
   resourcesOf(definition: AssetDefinition): Readonly<Record<string, unknown>>;
   loggerOf(name: string): ContextLogger;
   progress(claim: Claim, done: number, total: number | undefined): void;

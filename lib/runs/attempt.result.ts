@@ -48,8 +48,9 @@ export class AttemptResult {
     this.#began = performance.now();
   }
 
-  /** Later reports add to earlier ones. */
+  /** Later reports add to earlier ones. Throws for what is not JSON here, where code can be told, and not once all is stored. */
   report({ dataVersion, metadata, columns }: ContextReport): void {
+    if (metadata ?? columns) JSON.stringify([metadata, columns]);
     if (dataVersion !== undefined) this.#dataVersion = dataVersion;
     if (metadata) Object.assign((this.#metadata ??= {}), metadata);
     if (columns) Object.assign((this.#columns ??= {}), columns);

@@ -57,9 +57,10 @@ export class Attempt implements Execution {
       // Rows are produced while they are stored: inside the context as well. What is undefined, nobody stores.
       storing = value === undefined ? undefined : runInContext(context, () => this.#result.store(value, abort));
       const stored = storing && (await abort.over(storing, grace));
+      abort.throwIfMoved();
       outcome = this.#result.success(stored);
       if (stored?.joined && 'write' in stored.joined) {
-        committing = this.host.commit(this.claim, outcome, stored.joined);
+        committing = this.host.commit(this.claim, outcome, stored.joined, abort);
         await abort.over(committing, grace);
         outcome = undefined;
       }

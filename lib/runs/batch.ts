@@ -205,9 +205,10 @@ class Batch {
       member.abort.throwIfAborted();
       storing = value === undefined ? undefined : member.result.store(value, member.abort);
       const stored = await storing;
+      member.abort.throwIfMoved();
       let outcome: Outcome | undefined = member.result.success(stored);
       if (stored?.joined && 'write' in stored.joined) {
-        committing = this.#host.commit(member.prepared.claim, outcome, stored.joined);
+        committing = this.#host.commit(member.prepared.claim, outcome, stored.joined, member.abort);
         await committing;
         outcome = undefined;
       }

@@ -5,7 +5,7 @@ import type { Ledger } from '../ledger/ledger.port.js';
 import type { JoinedWrite } from '../ledger/value-database.port.js';
 import type { Beat, Claim, ClaimRequest, DueDeadline, Outcome, Verdict } from '../ledger/work.js';
 import type { Delivery, WorkQueue } from '../queue/queue.port.js';
-import type { AbortKind } from './abort.js';
+import type { Abort, AbortKind } from './abort.js';
 import { Alarm } from './alarm.js';
 import { crashPoint } from './crash-points.js';
 import type { ClaimDesk, Finished } from './execution.port.js';
@@ -121,6 +121,7 @@ export class Coordinator {
         ended: (claim) => signals.forget(claim.run, claim.id),
         finished: (finished) => this.#finish(finished),
         calm: () => this.#gathering.look(),
+        vacated: () => void this.#look(),
         broken: (error) => this.#stumble(error),
       },
       options.concurrency,
@@ -376,7 +377,12 @@ export class Coordinator {
   }
 
   /** See AttemptHost.commit. It is in hand until then, so that its place bounds how much waits here. */
-  async commit(claim: Claim, outcome: Outcome, value: JoinedWrite): Promise<void> {
+  async commit(
+    claim: Claim,
+    outcome: Outcome,
+    value: JoinedWrite,
+    abort: Pick<Abort, 'throwIfAborted'>,
+  ): Promise<void> {
     const { values } = this.ledger;
     if (!values) throw new Error('The value was to join the ledger, which has no database.');
     // What the value's manager says is no outage of the ledger, even where trying again may help: the attempt ends with it.
@@ -385,9 +391,12 @@ export class Coordinator {
       crashPoint('before-commit');
       try {
         return await values.settle(outcome, async (sql) => {
+          // It may have waited for long, and may be repeated.
+          abort.throwIfAborted();
           await value.write(sql).catch((error: unknown) => {
             throw (said = error);
           });
+          abort.throwIfAborted();
           crashPoint('amid-commit');
         });
       } catch (error) {
@@ -398,7 +407,6 @@ export class Coordinator {
     if ('failure' in beat) throw beat.failure;
     crashPoint('after-commit');
     await this.#takeUp([{ outcome, run: claim.run, claim }], 0, beat);
-    if (this.#more) void this.#look();
   }
 
   /** What a beat answered. An attempt that is `expired` is left to its timer, one that is `fenced` has nothing to say any more. */

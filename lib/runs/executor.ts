@@ -50,6 +50,8 @@ export interface ExecutorHost {
   finished(finished: readonly Finished[]): void;
   /** `endsMore` may have become false. */
   calm(): void;
+  /** A place is free, and there is no outcome to settle. */
+  vacated(): void;
   broken(error: unknown): void;
 }
 
@@ -236,7 +238,7 @@ export class Executor {
     this.#letGo(claim);
     this.host.ended(claim);
     if (outcome) this.host.finished([{ outcome, run: claim.run, claim, failure }]);
-    else this.host.calm();
+    else this.host.vacated();
   };
 
   #handBack(claims: readonly Claim[]): void {

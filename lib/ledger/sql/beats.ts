@@ -5,7 +5,7 @@ import type { Beat, Claim, ClaimRequest, Outcome, Verdict } from '../work.js';
 import type { ErrorRecord } from '../records.js';
 import type { Claims } from './claims.js';
 import type { Database, Sql, Transaction } from './database.js';
-import { isInDoubt, isOutage, isRepeatable } from './failures.js';
+import { isInDoubt, isOutage, isRepeatable, unavailable } from './failures.js';
 import { packSchema, type ClaimColumns } from './rows.js';
 import { BEAT } from './statements/claiming.js';
 import { json, numbers, storable } from './values.js';
@@ -101,7 +101,8 @@ export class Beats {
       });
     } catch (error) {
       if (error instanceof NotMoved) return error.beat;
-      throw error;
+      // A deadlock again and again is no refusal: it may go well a while later.
+      throw isRepeatable(error) ? unavailable(error, false) : error;
     }
   }
 
