@@ -9,7 +9,7 @@ export interface ValuePlace {
 }
 
 /** How a value is named in messages. */
-function valueName({ asset, partition }: ValuePlace): string {
+export function valueName({ asset, partition }: ValuePlace): string {
   return partition === undefined ? `the value of ${asset}` : `the value of ${asset}[${partition}]`;
 }
 

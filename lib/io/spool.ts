@@ -3,12 +3,22 @@ import { randomUUID } from 'node:crypto';
 import { open, unlink, type FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { types } from 'node:util';
 
 const MOST_IN_MEMORY = 8 * 1024 * 1024;
 
+/** The file system failed, and not whoever makes the pieces or takes them; `cause` is its error. */
+export class SpoolFailed extends Error {
+  constructor(cause: unknown) {
+    const why = types.isNativeError(cause) ? cause.message : String(cause);
+    super(`its temporary file in ${tmpdir()} (TMPDIR names another folder) failed: ${why}`, { cause });
+  }
+}
+
 /**
  * Pieces of bytes, written once and read any number of times, each as it was written. The file has no name while it is
- * used, where the system allows that, so that a crash leaves none behind; what it holds is for this process only.
+ * used, where the system allows that, so that a crash leaves none behind; what it holds is for this process only. What
+ * its file system refuses is SpoolFailed.
  */
 export class Spool {
   readonly #mostInMemory: number;
@@ -36,7 +46,7 @@ export class Spool {
     this.#pieces.push(piece);
     this.#size += piece.length;
     this.#inMemory += piece.length;
-    if (this.#inMemory > this.#mostInMemory) await this.#toFile();
+    if (this.#inMemory > this.#mostInMemory) await this.#toFile().catch(failed);
   }
 
   /** All pieces in order, in batches of about `size` bytes (one piece at least), each to be read before the next. */
@@ -90,10 +100,14 @@ export class Spool {
         continue;
       }
       const piece = Buffer.allocUnsafe(length);
-      const { bytesRead } = await this.#file!.read(piece, 0, length, position);
-      if (bytesRead !== length) throw new Error(`the temporary file ends after ${position + bytesRead} bytes`);
+      const { bytesRead } = await this.#file!.read(piece, 0, length, position).catch(failed);
+      if (bytesRead !== length) failed(`it ends after ${position + bytesRead} bytes`);
       position += length;
       yield piece;
     }
   }
+}
+
+function failed(cause: unknown): never {
+  throw new SpoolFailed(cause);
 }

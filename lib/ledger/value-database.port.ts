@@ -39,7 +39,10 @@ export interface LedgerValues extends ValueDatabase {
 export type JoinedValue = { readonly document: string } | JoinedWrite;
 
 export interface JoinedWrite {
-  /** Writes the value, in the transaction that commits its record. May be called again, where that is repeated. */
+  /**
+   * Writes the value, in the transaction that commits its record. May be called again, where that is repeated. Throws a
+   * FlowStoneError for what is wrong with the value or its storage; an outage, and what is to be repeated, as it is.
+   */
   write(sql: ValueSql): Promise<void>;
   /** Called once, when the attempt is over, whatever became of it. Never throws. */
   release(): Promise<void>;

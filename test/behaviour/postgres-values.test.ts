@@ -179,7 +179,7 @@ describe.each(DURABLE_STORAGES)('values in the database of the ledger (%s)', (st
         { airport: 'OAK', flights: 2 },
       ],
       'FLOWSTONE_IO_VALUE_REFUSED',
-      'already exists',
+      '(table delays, constraint delays_pkey). Nothing was changed.',
     ],
     ['no rows', 'text', 'FLOWSTONE_IO_VALUE_UNSUPPORTED', 'neither rows'],
   ])('refuse %s, which fails nobody else and changes nothing', async (_, rows, code, part) => {

@@ -1,5 +1,8 @@
 // Values in PostgreSQL as an application has them: refused at boot, beside locks, in another database, in outages.
+import { execFile } from 'node:child_process';
 import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Client } from 'pg';
@@ -84,6 +87,16 @@ describe('an application with values in its database', () => {
     await sql.query('COMMIT');
     await slow.wait();
     expect((await sql.query('SELECT count(*)::int AS n FROM app.slow')).rows).toEqual([{ n: 8 }]);
+  });
+
+  it('tells of a temporary folder that fails as what it is, and not as code that fails', async () => {
+    const program = fileURLToPath(new URL('spool.process.mjs', import.meta.url));
+    const env = { ...process.env, TMPDIR: '/no/such/folder', NODE_OPTIONS: '' };
+    const { stdout } = await promisify(execFile)(process.execPath, [program, database.url], { env });
+    expect(JSON.parse(stdout)).toMatchObject({
+      code: 'FLOWSTONE_IO_FAILED',
+      message: expect.stringContaining('/no/such/folder (TMPDIR names another folder) failed: ENOENT'),
+    });
   });
 
   it('refuses at boot what can be seen then, all at once', async () => {

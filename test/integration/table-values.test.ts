@@ -6,6 +6,8 @@ import type { LoadContext, StoreContext } from '../../lib/io/io-manager.port.js'
 import { LedgerIoManager } from '../../lib/io/managers/postgres/ledger.io-manager.js';
 import { PostgresIoManager } from '../../lib/io/managers/postgres/postgres.io-manager.js';
 import type { Rows } from '../../lib/io/rows.js';
+import type { FlowStoneError } from '../../lib/flowstone.errors.js';
+import { errorRecord } from '../../lib/runs/failure.js';
 import { openEmbeddedDatabase, type EmbeddedDatabase } from '../../lib/ledger/embedded/embedded.database.js';
 import { ledgerDataSource } from '../../lib/ledger/sql/data-source.js';
 import { SqlLedger } from '../../lib/ledger/sql/sql-ledger.js';
@@ -90,6 +92,13 @@ class Store {
       if ('release' in joined) await joined.release();
     }
     return stored;
+  }
+
+  /** SQL of somebody else's, in the same database. */
+  async execute(statement: string): Promise<void> {
+    const ledger = ledgers.get(this.kind);
+    if (ledger) await ledger.values.transaction((values) => values.rows(statement));
+    else await sql.query(statement);
   }
 
   load<T = readonly Row[]>(location: LoadContext['location'], more: Partial<LoadContext> = {}): Promise<T> {
@@ -281,6 +290,41 @@ describe.each(managers)('rows in a table (%s)', (kind, make) => {
     );
     expect(winners).toHaveLength(1);
     expect(winners[0]!.rows).toEqual(Array.from({ length: 500 }, () => ({ attempt: winners[0]!.attempt })));
+  });
+
+  it('that are not taken are told of as what they are, and without what is in them', async () => {
+    const store = make('refused');
+    const table = `${own}.refused`;
+    store.options = { table, columns: { a: 'text', b: 'text' } };
+    const { location } = await store.store([{ a: 'first', b: '' }]);
+    await store.execute(`ALTER TABLE ${table} ADD CONSTRAINT mild CHECK (a <> 'harsh')`);
+    await store.execute(`CREATE OR REPLACE FUNCTION ${own}.raise() RETURNS trigger LANGUAGE plpgsql AS
+      $$ BEGIN IF new.b <> '' THEN RAISE EXCEPTION 'no' USING ERRCODE = new.b; END IF; RETURN new; END $$`);
+    await store.execute(
+      `CREATE TRIGGER raising BEFORE INSERT ON ${table} FOR EACH ROW EXECUTE FUNCTION ${own}.raise()`,
+    );
+    const refusalOf = (a: string, b: string) =>
+      store.store([{ a, b }]).then(
+        () => undefined,
+        (error: FlowStoneError) => errorRecord(error),
+      );
+    const refused = await refusalOf('harsh', '');
+    expect(refused).toMatchObject({
+      code: 'FLOWSTONE_IO_VALUE_REFUSED',
+      message: expect.stringContaining('(table refused, constraint mild)'),
+      context: { asset: 'refused', partition: null, state: '23514', table: 'refused', constraint: 'mild' },
+    });
+    expect(JSON.stringify(refused)).not.toContain('harsh');
+    expect(await refusalOf('a', 'P0001')).toMatchObject({ code: 'FLOWSTONE_IO_VALUE_REFUSED' });
+    for (const state of ['42501', '0A000', 'XX000', '57014'])
+      expect(await refusalOf('a', state)).toMatchObject({ code: 'FLOWSTONE_IO_FAILED', family: 'infrastructure' });
+    const thrown = new Error('of the rows');
+    const rows = async function* () {
+      yield { a: 'x'.repeat(9_000_000), b: '' };
+      throw thrown;
+    };
+    await expect(store.store(rows())).rejects.toBe(thrown);
+    expect(await store.load(location)).toEqual([{ a: 'first', b: '' }]);
   });
 
   it('of another asset are left alone, but for one that had the key before', async () => {

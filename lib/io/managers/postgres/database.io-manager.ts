@@ -12,8 +12,9 @@ import type {
   ValueBeginning,
   VersionsOf,
 } from '../../io-manager.port.js';
+import { SpoolFailed } from '../../spool.js';
 import { DocumentValues } from './document.values.js';
-import type { EncodedValue } from './encoded.value.js';
+import { spoolFailure, type EncodedValue } from './encoded.value.js';
 import { meansTable, readDeclaration, tableName, unknownOptions } from './table.declaration.js';
 import { isInTable } from './table.location.js';
 import { TableValues } from './table.values.js';
@@ -65,6 +66,7 @@ export abstract class DatabaseIoManager implements IoManager {
     await this.#failing(context, 'store', async () => undefined);
     // What rows throw that are being made passes unchanged.
     const encoded = await mode.encode(context, value).catch((error: unknown) => {
+      if (error instanceof SpoolFailed) throw spoolFailure(context, error);
       const own = error instanceof FlowStoneError;
       throw own ? this.failure(context, 'store', placeRefusal(context, error)) : error;
     });

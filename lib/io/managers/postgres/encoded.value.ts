@@ -1,9 +1,10 @@
 // A value that is encoded and on its way into a database, in document or table mode.
-import { types } from 'node:util';
 import { FlowStoneError } from '../../../flowstone.errors.js';
+import { isOutage, isRepeatable } from '../../../ledger/sql/failures.js';
 import type { JoinedValue } from '../../../ledger/value-database.port.js';
-import { ioFailed, type ValuePlace } from '../../io-failures.js';
+import { ioFailed, valueName, type ValuePlace } from '../../io-failures.js';
 import type { StoredValue } from '../../io-manager.port.js';
+import { SpoolFailed } from '../../spool.js';
 
 export interface EncodedValue {
   readonly stored: Omit<StoredValue, 'joined'>;
@@ -12,33 +13,63 @@ export interface EncodedValue {
   readonly replaces: boolean;
 }
 
-/** What a value consists of that the database may refuse: data, constraints, limits. */
-const REFUSALS = /^(?:22|23|54)/;
+/** What a value is refused for: its data, constraints, limits, or what a trigger says. */
+const REFUSALS = /^(?:22|23|54|P0001)/;
 /** A table or column is gone since it was looked at. */
 const GONE = /^42(?:P01|703)$/;
-
-/** The code of PostgreSQL, of an error of `pg` or of TypeORM. */
-function sqlState(error: unknown): string {
-  const { code, driverError } = (error ?? {}) as { code?: unknown; driverError?: { code?: unknown } };
-  return String(driverError?.code ?? code);
-}
-
 /** A statement waited too long, most likely for a lock that somebody else has on the table: nothing was done. */
 const LATE = /^(?:57014|55P03)$/;
+
+/** What `pg` says of an error beside its message. Not its detail and context, which may quote rows. */
+interface DatabaseFailure {
+  readonly code?: unknown;
+  readonly table?: unknown;
+  readonly column?: unknown;
+  readonly constraint?: unknown;
+  readonly message?: string;
+}
+
+/** The failure itself, of an error of `pg` or of TypeORM. */
+function databaseFailure(error: unknown): DatabaseFailure {
+  const failure = (error ?? {}) as DatabaseFailure & { driverError?: DatabaseFailure };
+  return failure.driverError ?? failure;
+}
+
+/** The code of PostgreSQL. */
+function sqlState(error: unknown): string {
+  return String(databaseFailure(error).code);
+}
 
 export function isGone(error: unknown): boolean {
   return GONE.test(sqlState(error));
 }
 
-/** The error of a write as it is to be thrown: with the value it is about, if the database refuses that. */
+/**
+ * The error of a write as it is to be thrown, with the value it is about. An outage, and what is to be repeated, passes as
+ * it is to whoever made the transaction.
+ */
 export function writeFailure(place: ValuePlace, error: unknown): unknown {
-  if (isGone(error) || LATE.test(sqlState(error))) return ioFailed(place, 'store', error);
-  if (!REFUSALS.test(sqlState(error)) || !types.isNativeError(error)) return error;
-  const { detail, where } = error as { detail?: unknown; where?: unknown };
-  const [more, line] = [detail, where].map((text) => (typeof text === 'string' ? ` ${text}.` : ''));
+  if (error instanceof FlowStoneError) return error;
+  if (error instanceof SpoolFailed) return spoolFailure(place, error);
+  const state = sqlState(error);
+  if (!LATE.test(state) && (isOutage(error) || isRepeatable(error))) return error;
+  if (!REFUSALS.test(state)) return ioFailed(place, 'store', error);
+  const { message, table, column, constraint } = databaseFailure(error);
+  const named = Object.entries({ table, column, constraint }).flatMap(([kind, name]) =>
+    typeof name === 'string' ? [[kind, name] as const] : [],
+  );
+  const where = named.length > 0 ? ` (${named.map(([kind, name]) => `${kind} ${name}`).join(', ')})` : '';
   return new FlowStoneError(
     'FLOWSTONE_IO_VALUE_REFUSED',
-    `the database refuses the value of ${place.asset}${place.partition === undefined ? '' : `[${place.partition}]`}: ${error.message}.${more}${line} Nothing was changed.`,
-    { context: { asset: place.asset, partition: place.partition ?? null, state: sqlState(error) }, cause: error },
+    `the database refuses ${valueName(place)}: ${message}${where}. Nothing was changed.`,
+    {
+      context: { asset: place.asset, partition: place.partition ?? null, state, ...Object.fromEntries(named) },
+      cause: error,
+    },
   );
+}
+
+/** The file system did not take a value on its way, or give it back. */
+export function spoolFailure(place: ValuePlace, { message, cause }: SpoolFailed): FlowStoneError {
+  return ioFailed(place, 'store', cause, message);
 }
