@@ -9,6 +9,7 @@ import { FilesystemIoManager } from './io/managers/filesystem.io-manager.js';
 import { MemoryIoManager } from './io/managers/memory.io-manager.js';
 import { ParquetIoManager } from './io/managers/parquet.io-manager.js';
 import { LedgerIoManager } from './io/managers/postgres/ledger.io-manager.js';
+import { PostgresIoManager } from './io/managers/postgres/postgres.io-manager.js';
 import type { EmbeddedDatabase } from './ledger/embedded/embedded.database.js';
 import type { DataSource, Ledger } from './ledger/ledger.port.js';
 import { MemoryLedger } from './ledger/memory/memory-ledger.js';
@@ -71,8 +72,16 @@ async function embeddedDatabase({ directory }: ResolvedOptions): Promise<Embedde
 /** The built-in managers and the application's own, which may replace them by name. */
 export function createIoRegistry(
   { directory, managers }: ResolvedOptions,
-  { ledger: { values }, insideTransaction }: Pick<OpenableLedger, 'ledger' | 'insideTransaction'>,
+  { ledger: { values }, dataSource, insideTransaction }: Omit<OpenableLedger, 'release'>,
 ): IoRegistry {
+  for (const [name, manager] of Object.entries(managers)) {
+    // Its transactions would wait for connections that the ledger's wait for, and it cannot join the commit.
+    if (!dataSource || !(manager instanceof PostgresIoManager) || !manager.isOn(dataSource)) continue;
+    throw new FlowStoneError(
+      'FLOWSTONE_OPTIONS_INVALID',
+      `The I/O manager '${name}' is on the DataSource of the ledger. Use the built-in '${LEDGER_MANAGER}' for that database: its values are committed with their records.`,
+    );
+  }
   const builtIn: Record<string, IoManager> = {
     memory: new MemoryIoManager(),
     filesystem: new FilesystemIoManager({ root: join(resolve(directory), 'values') }),

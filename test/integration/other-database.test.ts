@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { TestingModule } from '@nestjs/testing';
 import { Client } from 'pg';
+import { DataSource } from 'typeorm';
 import {
   Asset,
   DependsOn,
@@ -61,6 +62,17 @@ describe('a table in another database', () => {
       },
       [{ item, count: 1 }],
     );
+
+  it('is not the one of the ledger, which has a manager of its own', async () => {
+    const place = await freshDatabase();
+    const dataSource = new DataSource({ type: 'postgres', url: place.url });
+    const own = new PostgresIoManager({ dataSource });
+    await expect(startApp([], { storage: { dataSource }, managers: { own } })).rejects.toMatchObject({
+      code: 'FLOWSTONE_OPTIONS_INVALID',
+      message: expect.stringContaining("Use the built-in 'postgres'"),
+    });
+    await place.drop();
+  });
 
   it('is read by plain SQL and by what depends on it', async () => {
     expect(await flowstone.load(Total)).toBe(7);

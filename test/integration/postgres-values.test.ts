@@ -12,6 +12,7 @@ import {
   Asset,
   Partitions,
   PostgresIoManager,
+  RunFailed,
   type AssetContext,
   type FlowStoneOptions,
   type Rows,
@@ -97,6 +98,42 @@ describe('an application with values in its database', () => {
       code: 'FLOWSTONE_IO_FAILED',
       message: expect.stringContaining('/no/such/folder (TMPDIR names another folder) failed: ENOENT'),
     });
+  });
+
+  it('notices that a table was altered since it was looked at, and goes by its new types', async () => {
+    let value: unknown = 2n ** 40n;
+    @Asset({ io: 'postgres', table: 'app.altered', retry: { attempts: 1 } })
+    class Altered {
+      execute(): readonly object[] {
+        return [{ id: 1, value }];
+      }
+    }
+    await sql.query('CREATE TABLE app.altered (id integer PRIMARY KEY, value bigint)');
+    const flowstone = await start([Altered]);
+    await (await flowstone.materialize(Altered)).wait();
+    // As wide as before: what was sent for the one would be taken for the other.
+    await sql.query('ALTER TABLE app.altered ALTER value TYPE double precision');
+    const again = await flowstone.materialize(Altered, { force: true });
+    await expect(again.wait()).rejects.toBeInstanceOf(RunFailed);
+    expect((await sql.query('SELECT value FROM app.altered')).rows).toEqual([{ value: 2 ** 40 }]);
+    value = 0.5;
+    await (await flowstone.materialize(Altered, { force: true })).wait();
+    expect((await sql.query('SELECT value FROM app.altered')).rows).toEqual([{ value: 0.5 }]);
+  });
+
+  it('tells of a constraint that is deferred as of any other', async () => {
+    @Asset({ io: 'postgres', table: 'app.deferred', columns: { id: 'integer', parent: 'integer' }, key: ['id'] })
+    class Deferred {
+      execute(): readonly object[] {
+        return [{ id: 1, parent: 2 }];
+      }
+    }
+    await sql.query(`CREATE TABLE app.deferred (id integer PRIMARY KEY,
+      parent integer REFERENCES app.deferred DEFERRABLE INITIALLY DEFERRED)`);
+    const flowstone = await start([Deferred]);
+    await expect((await flowstone.materialize(Deferred)).wait()).rejects.toBeInstanceOf(RunFailed);
+    const [record] = (await flowstone.history(Deferred)).items;
+    expect(record).toMatchObject({ status: 'failed', error: { code: 'FLOWSTONE_IO_VALUE_REFUSED' } });
   });
 
   it('refuses at boot what can be seen then, all at once', async () => {

@@ -132,7 +132,12 @@ const PLAIN: readonly ColumnType[] = [
   }),
   numeric('numeric'),
   define<boolean>({
-    ...{ name: 'boolean', oid: 16, takes: 'true or false', read: (text) => text === 't' },
+    ...{
+      name: 'boolean',
+      oid: 16,
+      takes: 'true or false',
+      read: (text) => text === 't' || (text !== 'f' && noBoolean(text)),
+    },
     fits: (value) => typeof value === 'boolean',
     put: (value, out) => out.byte(value ? 1 : 0),
   }),
@@ -229,4 +234,8 @@ function putArray(values: readonly unknown[], element: ColumnType, out: RowBuffe
     if (value === null) out.null();
     else element.put(value, out);
   }
+}
+
+function noBoolean(text: string): never {
+  throw new SyntaxError(`${JSON.stringify(text)} is no boolean`);
 }

@@ -65,6 +65,8 @@ export class DocumentValues {
       const copy = `COPY ${this.#table} (namespace, materialization_id, epoch, part, content) FROM STDIN`;
       const write: Extract<EncodedValue['joined'], { write: unknown }>['write'] = async (sql) => {
         try {
+          // It may be there from a commit that lost its answer.
+          await sql.rows(`DELETE FROM ${this.#table} ${DOCUMENT}`, [context.namespace, materialization, epoch]);
           for (const batch of spool.batches(COPY_BYTES)) await sql.copy(copy, batch);
         } catch (error) {
           throw writeFailure(context, error);

@@ -50,6 +50,11 @@ export class PostgresIoManager extends DatabaseIoManager {
     this.schema = schema;
   }
 
+  /** Whether it was given this DataSource. */
+  isOn(dataSource: DataSource): boolean {
+    return 'dataSource' in this.#options && this.#options.dataSource === dataSource;
+  }
+
   protected get database(): ValueDatabase {
     return this.#connection!.database;
   }

@@ -42,6 +42,16 @@ export function otherOwner(schema: string): string {
     WHERE table_name = $1 AND NOT (namespace = $2 AND asset = ANY ($3::text[])) LIMIT 1`;
 }
 
+/** Purpose: an asset that was renamed takes its slices with it. $1 table, $2 namespace, $3 key, $4 former keys. Plan: primary key. */
+export function inheritSlices(schema: string): string {
+  return `UPDATE ${quoted(schema)}.value_slices SET asset = $3
+    WHERE table_name = $1 AND namespace = $2 AND asset = ANY ($4::text[])`;
+}
+
+/** Purpose: names and types of a table's columns. $1 the table in SQL. */
+export const COLUMN_TYPES = `SELECT a.attname, format_type(a.atttypid, a.atttypmod) FROM pg_attribute a
+  WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped`;
+
 /** Purpose: gives a slice up, if it still holds that attempt's rows, and locks it until the end. Plan: primary key. */
 export function leaveSlice(schema: string): string {
   return `DELETE FROM ${quoted(schema)}.value_slices

@@ -138,6 +138,10 @@ export class TableValues {
       keys,
     ]);
     if (other) throw unfit(context, ownedBy(table.name, other));
+    if (formerly.length > 0) {
+      const heir = [table.name, namespace, asset, formerly];
+      await this.database().transaction((sql) => sql.rows(statements.inheritSlices(this.database().schema), heir));
+    }
     return table;
   }
 
@@ -152,8 +156,15 @@ export class TableValues {
         throw unfit(context, ownedBy(table.name, other));
       }
       await removeRows(sql, { table: table.name, fixed, order: table.order });
+      // Nobody changes the table any more, now that rows were removed: the binary format is for these very types.
+      if (isChanged(table, await sql.rows(statements.COLUMN_TYPES, [table.sql]))) {
+        this.#tables.delete(context.options);
+        throw ioFailed(context, 'store', new Error(`${table.name} was altered meanwhile`));
+      }
       const copy = statements.copyRows(table.sql, rows.columns);
       for (const batch of rows.batches(COPY_BYTES)) await sql.copy(copy, batch);
+      // What would be refused at the commit is refused here, where it can be told whose rows it is about.
+      await sql.rows('SET CONSTRAINTS ALL IMMEDIATE');
     } catch (error) {
       if (isGone(error)) this.#tables.delete(context.options);
       throw writeFailure(context, error);
@@ -246,6 +257,12 @@ function rowsOf(
     if (error instanceof SyntaxError) throw valueCorrupt(context, error.message, error);
     throw error;
   }
+}
+
+/** Whether columns that are to be filled are there no more, or of another type. */
+function isChanged({ columns, partitions, order }: Table, now: readonly TextRow[]): boolean {
+  const types = new Map(now.map(([name, type]) => [name, type]));
+  return [...columns, ...partitions, ...order].some(({ name, type }) => types.get(name) !== type.name);
 }
 
 function ownedBy(table: string, other: TextRow | undefined): string {
