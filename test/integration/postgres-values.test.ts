@@ -147,7 +147,12 @@ describe('an application with values in its database', () => {
     class Kept extends Small {}
     @Asset({ io: 'postgres', partitionColumn: 'day' })
     class Tableless extends Small {}
-    const starting = start([First, Second, Wrong, Kept, Tableless]);
+    @Asset({ io: 'postgres', table: 'flowstone.value_slices' })
+    class Own extends Small {}
+    @Asset({ io: 'elsewhere', table: 'fs.value_slices' })
+    class OwnElsewhere extends Small {}
+    const managers = { elsewhere: new PostgresIoManager({ url: database.url, schema: 'fs' }) };
+    const starting = start([First, Second, Wrong, Kept, Tableless, Own, OwnElsewhere], { managers });
     await expect(starting).rejects.toMatchObject({ code: 'FLOWSTONE_DECLARATION_INVALID' });
     const { message } = (await starting.catch((error: unknown) => error)) as Error;
     for (const part of [
@@ -157,6 +162,8 @@ describe('an application with values in its database', () => {
       'Wrong: partitionColumn is given, and the asset has no partitions',
       'Kept: it has the option keep',
       'Tableless: partitionColumn is given without table',
+      'Own: table is "flowstone.value_slices", and schema flowstone is not for',
+      'OwnElsewhere: table is "fs.value_slices", and schema fs is not for',
     ])
       expect(message).toContain(part);
     await expect(start([Small], { storage: 'memory' })).rejects.toMatchObject({

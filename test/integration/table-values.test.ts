@@ -1,19 +1,10 @@
 // Table mode beyond the suite: every type there and back, random rows, hostile names and keys, locks, readers, memory.
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { Client } from 'pg';
-import type { LoadContext, StoreContext } from '../../lib/io/io-manager.port.js';
-import { LedgerIoManager } from '../../lib/io/managers/postgres/ledger.io-manager.js';
-import { PostgresIoManager } from '../../lib/io/managers/postgres/postgres.io-manager.js';
-import type { Rows } from '../../lib/io/rows.js';
 import type { FlowStoneError } from '../../lib/flowstone.errors.js';
+import type { Rows } from '../../lib/io/rows.js';
 import { errorRecord } from '../../lib/runs/failure.js';
-import { openEmbeddedDatabase, type EmbeddedDatabase } from '../../lib/ledger/embedded/embedded.database.js';
-import { ledgerDataSource } from '../../lib/ledger/sql/data-source.js';
-import { SqlLedger } from '../../lib/ledger/sql/sql-ledger.js';
-import { freshDatabase, type FreshDatabase } from '../services/services.js';
-
-type Row = Readonly<Record<string, unknown>>;
+import { valueStores, type Row, type Store } from './value-stores.js';
 
 const TYPES = {
   ...{ t: 'text', v: 'varchar(10)', s: 'smallint', i: 'integer', b: 'bigint', r: 'real', d: 'double precision' },
@@ -30,85 +21,7 @@ const TYPES = {
   },
 };
 
-let database: FreshDatabase;
-let embedded: EmbeddedDatabase;
-let sql: Client;
-const ledgers = new Map<string, SqlLedger>();
-const managers: (readonly [string, (name: string) => Store])[] = ['PostgreSQL', 'PGlite', 'another database'].map(
-  (kind) => [kind, (name: string) => new Store(kind, name)] as const,
-);
-
-beforeAll(async () => {
-  database = await freshDatabase();
-  embedded = await openEmbeddedDatabase({ memory: true });
-  const own = { own: true, migrate: true } as const;
-  const dataSource = ledgerDataSource({ driver: embedded.driver, connectTimeout: 60_000 }, 'flowstone');
-  ledgers.set('PGlite', new SqlLedger({ dataSource, ...own, exclusive: true }));
-  ledgers.set(
-    'PostgreSQL',
-    new SqlLedger({ dataSource: ledgerDataSource({ url: database.url }, 'flowstone'), ...own }),
-  );
-  for (const ledger of ledgers.values()) await ledger.open();
-  sql = new Client({ connectionString: database.url });
-  await sql.connect();
-});
-afterAll(async () => {
-  await sql.end();
-  for (const manager of opened) await manager.close();
-  for (const ledger of ledgers.values()) await ledger.close();
-  await embedded.close();
-  await database.drop();
-});
-
-let materializations = 0;
-const opened: PostgresIoManager[] = [];
-
-/** A manager, as an asset of this name uses it. */
-class Store {
-  readonly manager: LedgerIoManager | PostgresIoManager;
-  options: Readonly<Record<string, unknown>> = {};
-
-  constructor(
-    private readonly kind: string,
-    readonly asset: string,
-  ) {
-    const ledger = ledgers.get(kind);
-    if (ledger) this.manager = new LedgerIoManager(ledger.values);
-    else opened.push((this.manager = new PostgresIoManager({ url: database.url, schema: 'elsewhere' })));
-  }
-
-  get place() {
-    return { namespace: 'default', asset: this.asset, partition: undefined, options: this.options };
-  }
-
-  async store(value: unknown, more: Partial<StoreContext> = {}) {
-    const { signal } = new AbortController();
-    const context = { ...this.place, materialization: ++materializations, epoch: 1, signal, ...more };
-    const { joined, ...stored } = await this.manager.store(context, value);
-    if (!joined) return stored;
-    try {
-      if ('write' in joined) await ledgers.get(this.kind)!.values.transaction((values) => joined.write(values));
-    } finally {
-      if ('release' in joined) await joined.release();
-    }
-    return stored;
-  }
-
-  /** SQL of somebody else's, in the same database. */
-  async execute(statement: string): Promise<void> {
-    const ledger = ledgers.get(this.kind);
-    if (ledger) await ledger.values.transaction((values) => values.rows(statement));
-    else await sql.query(statement);
-  }
-
-  load<T = readonly Row[]>(location: LoadContext['location'], more: Partial<LoadContext> = {}): Promise<T> {
-    return this.manager.load({ ...this.place, location: JSON.parse(JSON.stringify(location)), ...more }) as Promise<T>;
-  }
-
-  async back(rows: readonly Row[]): Promise<readonly Row[]> {
-    return this.load((await this.store(rows)).location);
-  }
-}
+const stores = valueStores();
 
 const text = fc.string({ unit: 'binary', maxLength: 12 }).filter((each) => !/[\0\p{Surrogate}]/u.test(each));
 const awkward = fc.constantFrom('', '\\N', '\\.', 'NULL', '\t\n\r\\', '"{},', "'; DROP TABLE x; --", '$date:x', '💧é');
@@ -169,7 +82,7 @@ function whole(row: Row): Row {
   return Object.fromEntries(Object.keys(TYPES).map((name) => [name, row[name] === undefined ? null : row[name]]));
 }
 
-describe.each(managers)('rows in a table (%s)', (kind, make) => {
+describe.each(stores.kinds)('rows in a table (%s)', (kind, make) => {
   const own = kind.replaceAll(' ', '_').toLowerCase();
 
   it('come back as they were, whatever they hold', async () => {
@@ -297,12 +210,10 @@ describe.each(managers)('rows in a table (%s)', (kind, make) => {
     const table = `${own}.refused`;
     store.options = { table, columns: { a: 'text', b: 'text' } };
     const { location } = await store.store([{ a: 'first', b: '' }]);
-    await store.execute(`ALTER TABLE ${table} ADD CONSTRAINT mild CHECK (a <> 'harsh')`);
-    await store.execute(`CREATE OR REPLACE FUNCTION ${own}.raise() RETURNS trigger LANGUAGE plpgsql AS
+    await store.query(`ALTER TABLE ${table} ADD CONSTRAINT mild CHECK (a <> 'harsh')`);
+    await store.query(`CREATE OR REPLACE FUNCTION ${own}.raise() RETURNS trigger LANGUAGE plpgsql AS
       $$ BEGIN IF new.b <> '' THEN RAISE EXCEPTION 'no' USING ERRCODE = new.b; END IF; RETURN new; END $$`);
-    await store.execute(
-      `CREATE TRIGGER raising BEFORE INSERT ON ${table} FOR EACH ROW EXECUTE FUNCTION ${own}.raise()`,
-    );
+    await store.query(`CREATE TRIGGER raising BEFORE INSERT ON ${table} FOR EACH ROW EXECUTE FUNCTION ${own}.raise()`);
     const refusalOf = (a: string, b: string) =>
       store.store([{ a, b }]).then(
         () => undefined,

@@ -38,7 +38,12 @@ describe('what is declared of a table', () => {
     expect(problemsOf({ table })).toEqual([expect.stringContaining('table is')]);
   });
 
-  it.each(['a-b', 'a b', '"', "x'; --", '', '_row', '__proto__ ', 'x'.repeat(64), 'é', 'a\0'])(
+  it('takes for adopt true or false', () => {
+    expect(problemsOf({ adopt: true })).toEqual([]);
+    expect(problemsOf({ adopt: 'yes' })).toEqual(['adopt must be true or false']);
+  });
+
+  it.each(['a-b', 'a b', '"', "x'; --", '', '_row', '__proto__', '__proto__ ', 'x'.repeat(64), 'é', 'a\0'])(
     'refuses a column named %j',
     (name) => {
       expect(problemsOf({ columns: { [name]: 'text' } })).toEqual([expect.stringContaining('cannot be named')]);
@@ -186,12 +191,20 @@ describe('an entity as the columns of a table', () => {
       @Column('interval') wait!: string;
       @Column('text', { transformer: { to: String, from: String } }) changed!: string;
       @Column('text', { name: 'a"b' }) hostile!: string;
+      @Column('text', { name: 'plain' }) ['__proto__']!: string;
       @ManyToOne(() => Broken) parent!: unknown;
     }
     expect(readDeclaration({ entity: Plain }, undefined, 'flowstone').problems[0]).toContain('has no @Entity()');
     expect(readDeclaration({ entity: 'Plain' }, undefined, 'flowstone').problems[0]).toContain('must be a class');
     const { problems } = readDeclaration({ entity: Broken, columns: { id: 'integer' } }, undefined, 'flowstone');
-    for (const part of ['relations', 'Broken.wait is interval', 'transformer', '"a\\"b"', 'beside entity'])
+    for (const part of [
+      'relations',
+      'Broken.wait is interval',
+      'transformer',
+      '"a\\"b"',
+      'property cannot be named',
+      'beside entity',
+    ])
       expect(problems).toContainEqual(expect.stringContaining(part));
   });
 });

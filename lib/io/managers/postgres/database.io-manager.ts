@@ -33,6 +33,8 @@ export interface PostgresValueOptions {
   readonly partitionColumn?: string | { readonly name: string; readonly type: string };
   /** The same by dimension, where keys have several parts. Default: named as the dimension. */
   readonly partitionColumns?: Readonly<Record<string, string | { readonly name: string; readonly type: string }>>;
+  /** Whether rows that are in the table before anything was stored there may be replaced. Default: no. */
+  readonly adopt?: boolean;
 }
 
 export abstract class DatabaseIoManager implements IoManager {
@@ -91,7 +93,7 @@ export abstract class DatabaseIoManager implements IoManager {
 
   optionProblems(options: Readonly<Record<string, unknown>>, asset?: AssetPlace): string[] {
     if (meansTable(options)) return [...readDeclaration(options, asset?.scheme, this.schema).problems];
-    const onlyWithTable = ['columns', 'key', 'partitionColumn', 'partitionColumns'];
+    const onlyWithTable = ['columns', 'key', 'partitionColumn', 'partitionColumns', 'adopt'];
     const alone = Object.keys(options).filter((name) => onlyWithTable.includes(name));
     const others = Object.fromEntries(Object.entries(options).filter(([name]) => !onlyWithTable.includes(name)));
     return [

@@ -40,6 +40,11 @@ function sqlState(error: unknown): string {
   return String(databaseFailure(error).code);
 }
 
+/** Whether a statement found no such table. */
+export function isTableGone(error: unknown): boolean {
+  return sqlState(error) === '42P01';
+}
+
 export function isGone(error: unknown): boolean {
   return GONE.test(sqlState(error));
 }

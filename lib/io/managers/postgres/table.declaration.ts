@@ -32,9 +32,11 @@ export interface TableDeclaration {
 /** Of a row, its place; in tables that have no key. */
 export const ROW_COLUMN = '_row';
 
-const NAME = /^[A-Za-z_][A-Za-z0-9_]{0,62}$/;
-const NAME_RULE = 'a letter or _, then letters, digits or _, at most 63 in all';
-const OPTIONS = ['table', 'columns', 'entity', 'key', 'partitionColumn', 'partitionColumns'];
+/** As a property of rows it would be no plain one. */
+export const UNNAMEABLE = '__proto__';
+const NAME = new RegExp(`^(?!${UNNAMEABLE}$)[A-Za-z_][A-Za-z0-9_]{0,62}$`);
+const NAME_RULE = `a letter or _, then letters, digits or _, at most 63 in all, other than ${UNNAMEABLE}`;
+const OPTIONS = ['table', 'columns', 'entity', 'key', 'partitionColumn', 'partitionColumns', 'adopt'];
 
 /** What is declared, as far as it could be read, and what is wrong with it, one sentence each. */
 export interface ReadDeclaration {
@@ -65,7 +67,8 @@ export function readDeclaration(
   const entity = options['entity'] === undefined ? undefined : readEntity(options['entity']);
   problems.push(...(entity?.problems ?? []));
   const name = readName(options['table'] ?? entity?.table, own, problems);
-  for (const { name: column } of entity?.columns ?? []) {
+  for (const { name: column, property } of entity?.columns ?? []) {
+    if (property === UNNAMEABLE) problems.push(`a property cannot be named ${UNNAMEABLE}`);
     if (!NAME.test(column)) problems.push(`a column cannot be named ${JSON.stringify(column)}: use ${NAME_RULE}`);
   }
   if (entity && options['columns'] !== undefined) problems.push('columns are declared beside entity: give one of them');
@@ -74,6 +77,7 @@ export function readDeclaration(
   const partitioned = new Set(partitions.map((partition) => partition.name));
   const inferred = entity?.key.filter((column) => !partitioned.has(column));
   const key = readKey(options['key'] ?? (inferred?.length ? inferred : undefined), columns, partitioned, problems);
+  if (!['undefined', 'boolean'].includes(typeof options['adopt'])) problems.push('adopt must be true or false');
   if (!name) return { declaration: undefined, problems };
   return { declaration: { ...name, columns, key, partitions }, problems };
 }

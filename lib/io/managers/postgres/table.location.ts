@@ -14,6 +14,10 @@ export interface TableLocation {
   readonly order: readonly { readonly name: string; readonly type: ColumnType }[];
   /** Stored from an async iterable, so loaded as `Rows`. */
   readonly streamed: boolean;
+  /** How many there were when they were stored. */
+  readonly rows: number;
+  /** Their bytes, likewise. */
+  readonly size: number;
   readonly materialization: number;
   readonly epoch: number;
 }
@@ -23,7 +27,7 @@ export function tableLocation(
   table: Table,
   fixed: readonly FixedColumn[],
   { materialization, epoch }: StoreContext,
-  streamed: boolean,
+  value: Pick<TableLocation, 'streamed' | 'rows' | 'size'>,
 ) {
   return {
     table: table.name,
@@ -32,7 +36,7 @@ export function tableLocation(
     ),
     partition: fixed.map(({ name, type, text }) => [name, type.name, text]),
     order: table.order.map(({ name, type }) => [name, type.name]),
-    ...{ streamed, materialization, epoch },
+    ...{ ...value, materialization, epoch },
   };
 }
 
@@ -45,19 +49,23 @@ export function isInTable(location: unknown): boolean {
 export function readTableLocation(context: LoadContext): TableLocation {
   const { location } = context;
   const fields: Readonly<Record<string, unknown>> = isRecord(location) ? location : {};
-  const { table, columns, partition, order, streamed, materialization, epoch } = fields;
-  const known = [columns, partition, order].every(isTexts);
-  if (known && typeof table === 'string' && typeof materialization === 'number' && typeof epoch === 'number') {
+  const { table, columns, partition, order, streamed, rows, size, materialization, epoch } = fields;
+  const numbers = { rows, size, materialization, epoch };
+  if ([columns, partition, order].every(isTexts) && typeof table === 'string' && areIntegers(numbers)) {
     const typed = (given: unknown) =>
       (given as string[][]).map(([name = '', type = '', more]) => ({ name, type: knownType(context, type), more }));
     return {
-      ...{ table, streamed: streamed === true, materialization, epoch },
+      ...{ table, streamed: streamed === true, ...numbers },
       columns: typed(columns).map(({ name, type, more }) => ({ property: name, type, name: more ?? name })),
       fixed: typed(partition).map(({ name, type, more = '' }) => ({ name, type, text: more })),
       order: typed(order).map(({ name, type }) => ({ name, type })),
     };
   }
   throw valueCorrupt(context, `its location ${JSON.stringify(location)} is none in a table`);
+}
+
+function areIntegers<K extends string>(given: Readonly<Record<K, unknown>>): given is Readonly<Record<K, number>> {
+  return Object.values(given).every(Number.isSafeInteger);
 }
 
 function isTexts(given: unknown): boolean {

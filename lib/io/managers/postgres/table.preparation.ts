@@ -1,12 +1,14 @@
-// From what is declared of a table to the table: it is made where there is none, and looked at where there is one. Nothing
-// in a table that exists is ever altered.
+// From what is declared of a table to the table: it is made where there is none, and compared where there is one. Nothing in
+// a table that exists is ever altered.
 import { FlowStoneError } from '../../../flowstone.errors.js';
 import type { ValueDatabase, ValueSql } from '../../../ledger/value-database.port.js';
 import { columnType, KNOWN_TYPES, type Column, type ColumnType } from './column.types.js';
+import { lookAt, type Found, type FoundColumn, type FoundIndex } from './table.catalog.js';
 import {
   partitionTypeProblem,
   ROW_COLUMN,
   tableName,
+  UNNAMEABLE,
   usualPartitionType,
   type TableDeclaration,
 } from './table.declaration.js';
@@ -41,7 +43,12 @@ export async function prepareTable(database: ValueDatabase, declared: TableDecla
   return database.transaction(async (sql) => {
     await sql.rows(`SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, [`flowstone table ${tableName(declared)}`]);
     const found = await lookAt(sql, declared);
-    return found ? matching(declared, found) : create(sql, declared);
+    if (found === 'other') unfit(declared, 'it is no table', 'Name another');
+    if (found) return matching(declared, found);
+    const table = await create(sql, declared);
+    // Of one of that name that was dropped: what it held is not in this one.
+    await sql.rows(`DELETE FROM ${quoted(database.schema)}.value_slices WHERE table_name = $1`, [table.name]);
+    return table;
   });
 }
 
@@ -68,57 +75,6 @@ async function create(sql: ValueSql, declared: TableDeclaration): Promise<Table>
   return tableOf(declared, made, partitions, declared.key);
 }
 
-/** Of a table that exists. */
-interface Found {
-  readonly columns: readonly FoundColumn[];
-  /** Columns of each index that allows no duplicates, nor nulls. */
-  readonly unique: readonly (readonly string[])[];
-}
-
-interface FoundColumn {
-  readonly name: string;
-  readonly type: string;
-  readonly nullable: boolean;
-  /** The database fills it itself: it is generated, an identity, or has a default. */
-  readonly filled: boolean;
-  /** It cannot be written. */
-  readonly generated: boolean;
-}
-
-async function lookAt(sql: ValueSql, declared: TableDeclaration): Promise<Found | undefined> {
-  const named = [declared.schema, declared.table];
-  const [table] = await sql.rows(
-    `SELECT c.relkind FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2`,
-    named,
-  );
-  if (!table) return undefined;
-  if (table[0] !== 'r' && table[0] !== 'p') unfit(declared, 'it is no table', 'Name another');
-  const columns = await sql.rows(
-    `SELECT a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.atthasdef OR a.attidentity <> '', a.attgenerated <> ''
-     FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-     WHERE n.nspname = $1 AND c.relname = $2 AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum`,
-    named,
-  );
-  const unique = await sql.rows(
-    `SELECT array_to_json(ARRAY(SELECT a.attname FROM unnest(i.indkey) WITH ORDINALITY k (attnum, at)
-        JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum WHERE k.at <= i.indnkeyatts ORDER BY k.at))
-     FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-     WHERE n.nspname = $1 AND c.relname = $2 AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
-     ORDER BY i.indisprimary DESC`,
-    named,
-  );
-  const found = columns.map(([name, type, notNull, filled, generated]) => ({
-    name: name!,
-    type: type!,
-    nullable: notNull !== 't',
-    filled: filled === 't' || generated === 't',
-    generated: generated === 't',
-  }));
-  const nullable = new Set(found.filter((column) => column.nullable).map((column) => column.name));
-  const keys = unique.map(([names]) => JSON.parse(names!) as string[]);
-  return { columns: found, unique: keys.filter((names) => !names.some((name) => nullable.has(name))) };
-}
-
 function matching(declared: TableDeclaration, found: Found): Table {
   const byName = new Map(found.columns.map((column) => [column.name, column]));
   const partitions = declared.partitions.map((partition) => {
@@ -137,35 +93,58 @@ function matching(declared: TableDeclaration, found: Found): Table {
     return { ...column, type: typeOf(declared, there, column.type), nullable: there.nullable };
   });
   const own = found.columns.filter(({ name, filled }) => !filled && !fixed.has(name) && name !== ROW_COLUMN);
+  if (!columns && own.some(({ name }) => name === UNNAMEABLE))
+    unfit(declared, `it has a column ${UNNAMEABLE}, which rows cannot have`, 'Declare the columns that rows have');
   const read =
     columns ?? own.map((column): Column => ({ ...column, property: column.name, type: typeOf(declared, column) }));
   const ordered = byName.has(ROW_COLUMN) && !declared.key;
-  const key = ordered ? undefined : keyOf(declared, found, fixed);
   if (ordered) typeOf(declared, byName.get(ROW_COLUMN)!, INTEGER);
-  return tableOf(declared, read, partitions, key);
+  const given = ordered ? [ROW_COLUMN] : declared.key;
+  if (given) requireUnique(declared, found, fixed, given);
+  const key = given ?? inferredKey(declared, found, fixed, read);
+  if (!found.indexes.some((index) => leads(index, fixed))) {
+    const remedy = `CREATE INDEX ON ${sqlName(declared)} (${[...fixed, ...key].map(quoted).join(', ')})`;
+    unfit(declared, 'no index begins with the partition', remedy);
+  }
+  return tableOf(declared, read, partitions, ordered ? undefined : key);
 }
 
-/** The declared key, if an index makes sure of it; without one, that of the table. */
-function keyOf(declared: TableDeclaration, found: Found, fixed: ReadonlySet<string>): readonly string[] {
-  const { key } = declared;
-  if (!key) {
-    const inferred = found.unique
-      .map((names) => names.filter((name) => !fixed.has(name)))
-      .find((names) => names.length > 0);
-    if (inferred) return inferred;
-    const remedy = `Add a primary key, or a column ${ROW_COLUMN} integer not null that is unique within a partition`;
-    return unfit(declared, 'nothing tells its rows apart', remedy);
-  }
-  const open = found.columns.find(({ name, nullable }) => nullable && key.includes(name));
+/** Whether the rows of a partition are found by an index. */
+function leads({ columns }: FoundIndex, fixed: ReadonlySet<string>): boolean {
+  return new Set(columns.slice(0, fixed.size).filter((name) => fixed.has(name))).size === fixed.size;
+}
+
+/** Of the indexes that tell rows apart, one that finds a partition and of whose columns rows fill all, if there is one. */
+function inferredKey(
+  declared: TableDeclaration,
+  { indexes }: Found,
+  fixed: ReadonlySet<string>,
+  columns: readonly Column[],
+): readonly string[] {
+  const ordering = new Set(columns.filter(({ type }) => type.orders).map(({ name }) => name));
+  const choices = indexes
+    .filter(({ unique }) => unique)
+    .map((index) => ({ leads: leads(index, fixed), key: index.columns.filter((name) => !fixed.has(name)) }))
+    .filter(({ key }) => key.length > 0);
+  const fitting = choices.filter(({ key }) => key.every((name) => ordering.has(name)));
+  const choice = fitting.find((each) => each.leads) ?? fitting[0] ?? choices[0];
+  if (choice) return choice.key;
+  const remedy = `Add a primary key, or a column ${ROW_COLUMN} integer not null that is unique within a partition`;
+  return unfit(declared, 'nothing tells its rows apart', remedy);
+}
+
+function requireUnique(
+  declared: TableDeclaration,
+  { columns, indexes }: Found,
+  fixed: ReadonlySet<string>,
+  key: readonly string[],
+): void {
+  const open = columns.find(({ name, nullable }) => nullable && key.includes(name));
   if (open) unfit(declared, `its column ${open.name} is of the key and may be null`, 'Set it NOT NULL');
   const within = new Set([...fixed, ...key]);
-  if (found.unique.some((names) => names.every((name) => within.has(name)))) return key;
-  const columns = [...within].join(', ');
-  return unfit(
-    declared,
-    `nothing makes its key unique`,
-    `Add a primary key or a unique index on not null columns (${columns})`,
-  );
+  if (indexes.some((index) => index.unique && index.columns.every((name) => within.has(name)))) return;
+  const remedy = `Add a primary key or a unique index on not null columns (${[...within].join(', ')})`;
+  unfit(declared, 'nothing makes its key unique', remedy);
 }
 
 function typeOf(declared: TableDeclaration, { name, type }: FoundColumn, expected?: ColumnType): ColumnType {

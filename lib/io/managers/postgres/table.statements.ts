@@ -13,13 +13,13 @@ export interface Query {
 }
 
 /** A table by its name as recorded. */
-function tableSql(name: string): string {
+export function tableSql(name: string): string {
   return name.split('.').map(quoted).join('.');
 }
 
 /**
  * Purpose: takes the lock on a slice and says whose its rows are from now on; all or nothing with them. No row: it is
- * another asset's. Plan: primary key. $1 table, $2 partition, $3 namespace, $4 asset, $5 its former keys, $6 materialization, $7 epoch.
+ * another asset's; 't': it was nobody's. Plan: primary key. $1 table, $2 partition, $3 namespace, $4 asset, $5 its former keys, $6 materialization, $7 epoch.
  */
 export function takeSlice(schema: string): string {
   return `INSERT INTO ${quoted(schema)}.value_slices AS s (table_name, partition, namespace, asset, materialization_id, epoch)
@@ -27,12 +27,12 @@ export function takeSlice(schema: string): string {
     ON CONFLICT (table_name, partition) DO UPDATE SET
       asset = excluded.asset, materialization_id = excluded.materialization_id, epoch = excluded.epoch
     WHERE s.namespace = excluded.namespace AND (s.asset = excluded.asset OR s.asset = ANY ($5::text[]))
-    RETURNING materialization_id`;
+    RETURNING xmax = 0`;
 }
 
-/** Purpose: whose a slice is. Plan: primary key. */
+/** Purpose: whose a slice is, and whether its table is there. $1 table, $2 partition, $3 table in SQL. Plan: primary key. */
 export function sliceOwner(schema: string): string {
-  return `SELECT namespace, asset, materialization_id, epoch FROM ${quoted(schema)}.value_slices
+  return `SELECT namespace, asset, materialization_id, epoch, to_regclass($3) IS NOT NULL FROM ${quoted(schema)}.value_slices
     WHERE table_name = $1 AND partition = $2`;
 }
 
@@ -52,11 +52,20 @@ export function inheritSlices(schema: string): string {
 export const COLUMN_TYPES = `SELECT a.attname, format_type(a.atttypid, a.atttypmod) FROM pg_attribute a
   WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped`;
 
-/** Purpose: gives a slice up, if it still holds that attempt's rows, and locks it until the end. Plan: primary key. */
+/**
+ * Purpose: gives a slice up, if it still holds that attempt's rows, and locks it until the end; 't': its table is
+ * there. $1 table, $2 partition, $3 namespace, $4 materialization, $5 epoch, $6 table in SQL. Plan: primary key.
+ */
 export function leaveSlice(schema: string): string {
   return `DELETE FROM ${quoted(schema)}.value_slices
     WHERE table_name = $1 AND partition = $2 AND namespace = $3 AND materialization_id = $4::bigint AND epoch = $5::integer
-    RETURNING epoch`;
+    RETURNING to_regclass($6) IS NOT NULL`;
+}
+
+/** Purpose: whether there are rows in a slice. Plan: the index of partition and order. */
+export function anyRow(slice: Slice): Query {
+  const { condition, values } = within(slice, {});
+  return { text: `SELECT FROM ${tableSql(slice.table)}${condition} LIMIT 1`, values };
 }
 
 /**

@@ -9,7 +9,7 @@ import type { LoadContext, MostOfValue, StoreContext, ValueBeginning } from '../
 import { batchesWithin, firstRows, rowsInBatches, type RowRange } from '../../rows.js';
 import { Spool } from '../../spool.js';
 import { refuse } from '../../tagged-json.js';
-import { isGone, writeFailure, type EncodedValue } from './encoded.value.js';
+import { isGone, isTableGone, writeFailure, type EncodedValue } from './encoded.value.js';
 import { readDeclaration, ROW_COLUMN } from './table.declaration.js';
 import { readTableLocation, tableLocation, type TableLocation } from './table.location.js';
 import { fixedColumns, type FixedColumn } from './table.partition.js';
@@ -24,8 +24,7 @@ type TextRow = readonly (string | null)[];
 const COPY_BYTES = 8 * 1024 * 1024;
 /** Rows that one statement removes, likewise. */
 const REMOVAL_ROWS = 500_000;
-/** Rows and characters of a page; the first is small, since nothing is known of its rows. */
-const FIRST_PAGE = 200;
+/** Rows and characters of a page at most, but for rows that are wider than others. */
 const PAGE_ROWS = 5000;
 const PAGE_LENGTH = 4 * 1024 * 1024;
 
@@ -63,7 +62,11 @@ export class TableValues {
       }
       signal.throwIfAborted();
       const hash = await rows.end();
-      const location = tableLocation(table, fixed, context, isRowStream(value));
+      const location = tableLocation(table, fixed, context, {
+        streamed: isRowStream(value),
+        rows: rows.count,
+        size: rows.size,
+      });
       const schema = table.columns.map(({ property, type, nullable }) => ({
         name: property,
         type: type.name,
@@ -101,15 +104,20 @@ export class TableValues {
     const { schema } = this.database();
     await this.database().transaction(async (sql) => {
       const slice = [table, context.partition ?? '', context.namespace, materialization, epoch];
-      const [left] = await sql.rows(statements.leaveSlice(schema), slice);
-      if (left) await removeRows(sql, { table, fixed, order });
+      const [left] = await sql.rows(statements.leaveSlice(schema), [...slice, statements.tableSql(table)]);
+      if (left?.[0] === 't') await removeRows(sql, { table, fixed, order });
     });
   }
 
   async exists(context: LoadContext): Promise<boolean> {
     const { materialization, epoch, table } = readTableLocation(context);
     const owner = await this.#owner(table, context);
-    return owner?.[0] === context.namespace && owner[2] === String(materialization) && owner[3] === String(epoch);
+    return (
+      owner?.[0] === context.namespace &&
+      owner[2] === String(materialization) &&
+      owner[3] === String(epoch) &&
+      owner[4] === 't'
+    );
   }
 
   #prepared(context: StoreContext, scheme: PartitionScheme | undefined): Promise<Table> {
@@ -152,10 +160,12 @@ export class TableValues {
       const slice = [table.name, partition, namespace, asset, formerly, materialization, epoch];
       const [mine] = await sql.rows(statements.takeSlice(schema), slice);
       if (!mine) {
-        const [other] = await sql.rows(statements.sliceOwner(schema), [table.name, partition]);
+        const [other] = await sql.rows(statements.sliceOwner(schema), [table.name, partition, table.sql]);
         throw unfit(context, ownedBy(table.name, other));
       }
-      await removeRows(sql, { table: table.name, fixed, order: table.order });
+      const rowsThere = { table: table.name, fixed, order: table.order };
+      if (mine[0] === 't' && context.options['adopt'] !== true) await this.#requireEmpty(sql, context, rowsThere);
+      await removeRows(sql, rowsThere);
       // Nobody changes the table any more, now that rows were removed: the binary format is for these very types.
       if (isChanged(table, await sql.rows(statements.COLUMN_TYPES, [table.sql]))) {
         this.#tables.delete(context.options);
@@ -171,50 +181,74 @@ export class TableValues {
     }
   }
 
+  /** With the lock on a slice that was nobody's: what is in it would be lost. */
+  async #requireEmpty(sql: ValueSql, context: StoreContext, slice: statements.Slice): Promise<void> {
+    const { text, values } = statements.anyRow(slice);
+    const found = await sql.rows(text, values);
+    if (found.length > 0) throw unfit(context, occupied(slice.table, context.partition));
+  }
+
   async *#batches(context: LoadContext, location: TableLocation, range: RowRange): AsyncGenerator<readonly Row[]> {
     if (range.end <= range.start) return;
     if (location.order[0]?.name !== ROW_COLUMN) {
-      yield* batchesWithin(this.#pages(context, location, {}), range);
+      yield* batchesWithin(this.#pages(context, location, {}, range.end), range);
       return;
     }
     const after = range.start > 0 ? [String(range.start - 1)] : undefined;
     const to = range.end < Infinity ? [String(range.end - 1)] : undefined;
-    yield* this.#pages(context, location, { after, to });
+    yield* this.#pages(context, location, { after, to }, range.end - range.start);
   }
 
+  /** @param most how many of their rows are wanted, from the first on */
   async *#pages(
     context: LoadContext,
     location: TableLocation,
     range: statements.PageRange,
+    most: number,
   ): AsyncGenerator<readonly Row[]> {
     const { columns: wanted, namespace, partition = '' } = context;
     const columns = location.columns.filter(({ property }) => wanted?.includes(property) ?? true);
     const names = columns.map(({ name }) => name);
     const skipped = 1 + location.order.length;
     let { after } = range;
-    for (let limit = FIRST_PAGE; ;) {
+    const whole = after === undefined && most === Infinity;
+    const usual = rowsOfPage(location.size, location.rows);
+    let count = 0;
+    for (let limit = Math.min(usual, most); ;) {
       const place = { location, partition, namespace };
       const query = statements.page(this.database().schema, place, names, { ...range, after }, limit);
-      const found = await this.database().read(query.text, query.values);
+      const found = await this.database()
+        .read(query.text, query.values)
+        .catch((error: unknown) => {
+          throw isTableGone(error) ? noTable(context, location.table) : error;
+        });
       if (found[0]![0] !== 't') await this.#absent(context, location);
       const rows = found[0]![1] === null ? [] : found;
+      count += rows.length;
+      const last = rows.length < limit;
+      if (whole && last && count !== location.rows) throw changed(context, location, count);
       if (rows.length > 0) yield rowsOf(context, rows, columns, skipped);
-      if (rows.length < limit) return;
+      if (last || count >= most) return;
       after = rows.at(-1)!.slice(1, skipped) as string[];
       const length = rows.reduce((sum, row) => row.reduce((all, text) => all + (text?.length ?? 0), sum), 0);
-      limit = Math.max(1, Math.min(PAGE_ROWS, Math.floor(PAGE_LENGTH / (length / rows.length + 1))));
+      // Of some columns no size is on record: it is felt for.
+      limit = Math.min(rowsOfPage(length, rows.length), wanted ? 2 * limit : usual);
     }
   }
 
   /** The slice holds nothing any more, or something else. */
   async #absent(context: LoadContext, { table }: TableLocation): Promise<never> {
-    if (!(await this.#owner(table, context))) throw valueNotFound(context, `its rows in ${table} were deleted`);
+    const owner = await this.#owner(table, context);
+    if (!owner) throw valueNotFound(context, `its rows in ${table} were deleted`);
+    if (owner[4] !== 't') throw noTable(context, table);
     context.moved?.();
     throw valueMoved(context);
   }
 
   async #owner(table: string, { partition = '' }: LoadContext): Promise<TextRow | undefined> {
-    const [owner] = await this.database().read(statements.sliceOwner(this.database().schema), [table, partition]);
+    const { schema } = this.database();
+    const names = [table, partition, statements.tableSql(table)];
+    const [owner] = await this.database().read(statements.sliceOwner(schema), names);
     return owner;
   }
 }
@@ -235,6 +269,11 @@ async function removeRows(sql: ValueSql, slice: statements.Slice): Promise<void>
     await sql.rows(removal.text, removal.values);
     after = to;
   } while (after);
+}
+
+/** How many rows a page has room for, by the size of so many others. */
+function rowsOfPage(size: number, rows: number): number {
+  return Math.max(1, Math.min(PAGE_ROWS, Math.floor((PAGE_LENGTH * (rows + 1)) / (size + rows + 1))));
 }
 
 function rowsOf(
@@ -263,6 +302,21 @@ function rowsOf(
 function isChanged({ columns, partitions, order }: Table, now: readonly TextRow[]): boolean {
   const types = new Map(now.map(([name, type]) => [name, type]));
   return [...columns, ...partitions, ...order].some(({ name, type }) => types.get(name) !== type.name);
+}
+
+function noTable(context: LoadContext, table: string): FlowStoneError {
+  return valueNotFound(context, `table ${table} is gone`);
+}
+
+/** Whoever else writes to the table, or made it anew, did this. */
+function changed(context: LoadContext, { table, rows }: TableLocation, found: number): FlowStoneError {
+  const why = `${found} of its rows are in ${table} where ${rows} were stored, so that they were changed from outside`;
+  return valueCorrupt(context, why);
+}
+
+function occupied(table: string, partition: string | undefined): string {
+  const where = partition === undefined ? '' : ` of partition ${partition}`;
+  return `table ${table} holds rows${where} that no asset has stored there, and that would be removed: give the asset adopt: true if it may replace them, or another table`;
 }
 
 function ownedBy(table: string, other: TextRow | undefined): string {
