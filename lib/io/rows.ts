@@ -59,6 +59,18 @@ export async function* batchesWithin<R>(
   }
 }
 
+/** Batches that fail as `failure` says of what they throw; what their reader throws is none of it. */
+export async function* batchesFailing<R>(
+  batches: AsyncIterable<readonly R[]>,
+  failure: (error: unknown) => unknown,
+): AsyncGenerator<readonly R[]> {
+  try {
+    yield* batches;
+  } catch (error) {
+    throw failure(error);
+  }
+}
+
 /** The first so many rows, and whether these are all. */
 export async function firstRows<R>(rows: Rows<R>, count: number): Promise<{ value: R[]; complete: boolean }> {
   const value = await rows.slice(0, count + 1).toArray();

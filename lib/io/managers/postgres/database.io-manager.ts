@@ -14,7 +14,7 @@ import type {
 } from '../../io-manager.port.js';
 import { SpoolFailed } from '../../spool.js';
 import { DocumentValues } from './document.values.js';
-import { spoolFailure, type EncodedValue } from './encoded.value.js';
+import { isLate, lateFailure, spoolFailure, type EncodedValue } from './encoded.value.js';
 import { meansTable, readDeclaration, tableName, unknownOptions } from './table.declaration.js';
 import { isInTable } from './table.location.js';
 import { TableValues } from './table.values.js';
@@ -42,8 +42,12 @@ export abstract class DatabaseIoManager implements IoManager {
     ofOptions: (options: Readonly<Record<string, unknown>>): VersionsOf => (meansTable(options) ? 'head' : 'kept'),
     ofLocation: (location: unknown): VersionsOf => (isInTable(location) ? 'head' : 'kept'),
   };
-  protected readonly documents = new DocumentValues(() => this.database);
-  readonly #tables = new TableValues(() => this.database);
+  readonly #modes = [
+    () => this.database,
+    (place: ValuePlace, error: unknown) => this.failure(place, 'load', error),
+  ] as const;
+  protected readonly documents = new DocumentValues(...this.#modes);
+  readonly #tables = new TableValues(...this.#modes);
 
   /** Of its own tables. */
   protected abstract readonly schema: string;
@@ -59,7 +63,10 @@ export abstract class DatabaseIoManager implements IoManager {
 
   /** The error to throw for one of the database, which is one of the ledger's where it cannot be reached. */
   protected failure(place: ValuePlace, verb: string, error: unknown): unknown {
-    return error instanceof FlowStoneError ? error : ioFailed(place, verb, error);
+    if (!(error instanceof FlowStoneError)) return ioFailed(place, verb, error);
+    // To the ledger that is an outage; but here others may keep a table locked while all else goes on.
+    const late = error.code === 'FLOWSTONE_LEDGER_UNAVAILABLE' && isLate(error.cause);
+    return late ? lateFailure(place, verb, error.cause) : error;
   }
 
   async store(context: StoreContext, value: unknown): Promise<StoredValue> {

@@ -3,7 +3,7 @@ import { setImmediate as breath } from 'node:timers/promises';
 import { types } from 'node:util';
 import type { ValueDatabase } from '../../../ledger/value-database.port.js';
 import { dataVersionOf, encodeDocument, isRowArray, isRowStream } from '../../data-version.js';
-import { valueCorrupt, valueNotFound } from '../../io-failures.js';
+import { valueCorrupt, valueNotFound, type ValuePlace } from '../../io-failures.js';
 import type {
   LoadContext,
   MostOfValue,
@@ -14,7 +14,7 @@ import type {
 } from '../../io-manager.port.js';
 import { closeJson } from '../../json-beginning.js';
 import { RowEncoder } from '../../row-encoder.js';
-import { batchesWithin, firstRows, narrowRow, rowsInBatches } from '../../rows.js';
+import { batchesFailing, batchesWithin, firstRows, narrowRow, rowsInBatches, type Rows } from '../../rows.js';
 import { Spool } from '../../spool.js';
 import { isRecord, parseTagged, stringifyTagged } from '../../tagged-json.js';
 import { writeFailure, type EncodedValue } from './encoded.value.js';
@@ -46,7 +46,11 @@ interface DocumentLocation {
 const DOCUMENT = 'WHERE namespace = $1 AND materialization_id = $2::bigint AND epoch = $3::integer';
 
 export class DocumentValues {
-  constructor(private readonly database: () => ValueDatabase) {}
+  /** @param failure of a read that began well, as it is to be thrown */
+  constructor(
+    private readonly database: () => ValueDatabase,
+    private readonly failure: (place: ValuePlace, error: unknown) => unknown,
+  ) {}
 
   /** Encodes a value; the caller writes and releases it. */
   async encode(context: StoreContext, value: unknown): Promise<EncodedValue> {
@@ -84,8 +88,7 @@ export class DocumentValues {
     // Read at once, so that a value that is gone is found here and not in the middle of the consumer's work.
     const first = await this.#part(context, location, 0);
     if (location.kind === 'document') return first;
-    if (location.kind === 'rows' && location.streamed)
-      return rowsInBatches((range) => batchesWithin(this.#batches(context, location), range));
+    if (location.kind === 'rows' && location.streamed) return this.#rows(context, location);
     const parts = [first];
     while (parts.length < location.parts) parts.push(await this.#part(context, location, parts.length));
     if (location.kind === 'bytes')
@@ -144,11 +147,7 @@ export class DocumentValues {
   async begin(context: LoadContext, most: MostOfValue): Promise<ValueBeginning> {
     const location = locationOf(context);
     if (location.kind === 'document') return this.#beginDocument(context, location, most.bytes);
-    if (location.kind === 'rows')
-      return firstRows(
-        rowsInBatches((range) => batchesWithin(this.#batches(context, location), range)),
-        most.rows,
-      );
+    if (location.kind === 'rows') return firstRows(this.#rows(context, location), most.rows);
     const first = (await this.#part(context, location, 0)) as Uint8Array;
     return { value: first.slice(0, most.bytes), complete: location.parts === 1 && first.length <= most.bytes };
   }
@@ -167,6 +166,11 @@ export class DocumentValues {
     const complete = text.length <= length;
     const json = complete ? text : closeJson(text);
     return { value: json === undefined ? null : parseTagged(jsonOfJsonb(json)), complete };
+  }
+
+  #rows(context: LoadContext, location: DocumentLocation): Rows<Row> {
+    const failure = (error: unknown) => this.failure(context, error);
+    return rowsInBatches((range) => batchesFailing(batchesWithin(this.#batches(context, location), range), failure));
   }
 
   async *#batches(context: LoadContext, location: DocumentLocation): AsyncGenerator<readonly Row[]> {

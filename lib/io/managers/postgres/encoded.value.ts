@@ -49,6 +49,16 @@ export function isGone(error: unknown): boolean {
   return GONE.test(sqlState(error));
 }
 
+export function isLate(error: unknown): boolean {
+  return LATE.test(sqlState(error));
+}
+
+/** The error for a statement that was cut off. */
+export function lateFailure(place: ValuePlace, verb: string, error: unknown): FlowStoneError {
+  const why = `a table stayed locked by another session, or a statement took too long (${databaseFailure(error).message})`;
+  return ioFailed(place, verb, error, why);
+}
+
 /**
  * The error of a write as it is to be thrown, with the value it is about. An outage, and what is to be repeated, passes as
  * it is to whoever made the transaction.
@@ -56,8 +66,9 @@ export function isGone(error: unknown): boolean {
 export function writeFailure(place: ValuePlace, error: unknown): unknown {
   if (error instanceof FlowStoneError) return error;
   if (error instanceof SpoolFailed) return spoolFailure(place, error);
+  if (isLate(error)) return lateFailure(place, 'store', error);
+  if (isOutage(error) || isRepeatable(error)) return error;
   const state = sqlState(error);
-  if (!LATE.test(state) && (isOutage(error) || isRepeatable(error))) return error;
   if (!REFUSALS.test(state)) return ioFailed(place, 'store', error);
   const { message, table, column, constraint } = databaseFailure(error);
   const named = Object.entries({ table, column, constraint }).flatMap(([kind, name]) =>

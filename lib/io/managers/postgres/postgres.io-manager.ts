@@ -123,8 +123,9 @@ export class PostgresIoManager extends DatabaseIoManager {
   }
 
   protected override failure(place: ValuePlace, verb: string, error: unknown): unknown {
-    const away = error instanceof FlowStoneError && error.code === 'FLOWSTONE_LEDGER_UNAVAILABLE';
-    return away ? ioFailed(place, verb, error.cause ?? error) : super.failure(place, verb, error);
+    const failure = super.failure(place, verb, error);
+    const away = failure instanceof FlowStoneError && failure.code === 'FLOWSTONE_LEDGER_UNAVAILABLE';
+    return away ? ioFailed(place, verb, failure.cause ?? failure) : failure;
   }
 
   #documentWrite(context: StoreContext, { document }: Extract<JoinedValue, { document: string }>): JoinedWrite {

@@ -4,9 +4,9 @@ import { FlowStoneError } from '../../../flowstone.errors.js';
 import type { ValueDatabase, ValueSql } from '../../../ledger/value-database.port.js';
 import type { PartitionScheme } from '../../../partitions/partition-scheme.js';
 import { isRowArray, isRowStream } from '../../data-version.js';
-import { ioFailed, valueCorrupt, valueMoved, valueNotFound } from '../../io-failures.js';
+import { ioFailed, valueCorrupt, valueMoved, valueNotFound, type ValuePlace } from '../../io-failures.js';
 import type { LoadContext, MostOfValue, StoreContext, ValueBeginning } from '../../io-manager.port.js';
-import { batchesWithin, firstRows, rowsInBatches, type RowRange } from '../../rows.js';
+import { batchesFailing, batchesWithin, firstRows, rowsInBatches, type RowRange, type Rows } from '../../rows.js';
 import { Spool } from '../../spool.js';
 import { refuse } from '../../tagged-json.js';
 import { isGone, isTableGone, writeFailure, type EncodedValue } from './encoded.value.js';
@@ -35,7 +35,11 @@ export class TableValues {
   /** By what was declared: tables that were made or looked at by this process. */
   readonly #tables = new WeakMap<object, Map<PartitionScheme | undefined, Promise<Table>>>();
 
-  constructor(private readonly database: () => ValueDatabase) {}
+  /** @param failure of a read that began well, as it is to be thrown */
+  constructor(
+    private readonly database: () => ValueDatabase,
+    private readonly failure: (place: ValuePlace, error: unknown) => unknown,
+  ) {}
 
   /** Encodes rows; the caller writes and releases them. */
   async encode(context: StoreContext, value: unknown): Promise<EncodedValue> {
@@ -85,7 +89,7 @@ export class TableValues {
 
   async load(context: LoadContext): Promise<unknown> {
     const location = readTableLocation(context);
-    const rows = rowsInBatches((range) => this.#batches(context, location, range));
+    const rows = this.#rows(context, location);
     if (!location.streamed) return rows.toArray();
     if (!(await this.exists(context))) await this.#absent(context, location);
     return rows;
@@ -93,10 +97,7 @@ export class TableValues {
 
   begin(context: LoadContext, { rows }: MostOfValue): Promise<ValueBeginning> {
     const location = readTableLocation(context);
-    return firstRows(
-      rowsInBatches((range) => this.#batches(context, location, range)),
-      rows,
-    );
+    return firstRows(this.#rows(context, location), rows);
   }
 
   async delete(context: LoadContext): Promise<void> {
@@ -136,21 +137,20 @@ export class TableValues {
     const { namespace, asset, options, formerly = [] } = context;
     const { declaration, problems } = readDeclaration(options, scheme, this.database().schema);
     if (!declaration || problems.length > 0) throw unfit(context, problems.join('; '));
-    const table = await prepareTable(this.database(), declaration).catch((error: unknown) => {
-      throw error instanceof FlowStoneError ? error : ioFailed(context, 'prepare the table for', error);
-    });
     const keys = [asset, ...formerly];
-    const [other] = await this.database().read(statements.otherOwner(this.database().schema), [
-      table.name,
-      namespace,
-      keys,
-    ]);
-    if (other) throw unfit(context, ownedBy(table.name, other));
-    if (formerly.length > 0) {
-      const heir = [table.name, namespace, asset, formerly];
-      await this.database().transaction((sql) => sql.rows(statements.inheritSlices(this.database().schema), heir));
+    try {
+      const table = await prepareTable(this.database(), declaration);
+      const query = statements.otherOwner(this.database().schema);
+      const [other] = await this.database().read(query, [table.name, namespace, keys]);
+      if (other) throw unfit(context, ownedBy(table.name, other));
+      if (formerly.length > 0) {
+        const heir = [table.name, namespace, asset, formerly];
+        await this.database().transaction((sql) => sql.rows(statements.inheritSlices(this.database().schema), heir));
+      }
+      return table;
+    } catch (error) {
+      throw error instanceof FlowStoneError ? error : ioFailed(context, 'prepare the table for', error);
     }
-    return table;
   }
 
   async #write(sql: ValueSql, context: StoreContext, table: Table, fixed: readonly FixedColumn[], rows: TableRows) {
@@ -186,6 +186,11 @@ export class TableValues {
     const { text, values } = statements.anyRow(slice);
     const found = await sql.rows(text, values);
     if (found.length > 0) throw unfit(context, occupied(slice.table, context.partition));
+  }
+
+  #rows(context: LoadContext, location: TableLocation): Rows<Row> {
+    const failure = (error: unknown) => this.failure(context, error);
+    return rowsInBatches((range) => batchesFailing(this.#batches(context, location, range), failure));
   }
 
   async *#batches(context: LoadContext, location: TableLocation, range: RowRange): AsyncGenerator<readonly Row[]> {
