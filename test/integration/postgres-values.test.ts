@@ -261,13 +261,58 @@ describe('values in another database', () => {
 
   it('fail at boot where that is no outage, and are refused without a place', async () => {
     const wrong = new PostgresIoManager({ url: elsewhere.url.replace(/[^/]*$/, 'no_such_database') });
-    await expect(wrong.open()).rejects.toMatchObject({ code: '3D000' });
+    await expect(wrong.open()).rejects.toMatchObject({
+      code: 'FLOWSTONE_IO_FAILED',
+      message: expect.stringMatching(/\/no_such_database, schema flowstone, .*does not exist.* Correct how/),
+    });
     expect(() => new PostgresIoManager({} as { url: string })).toThrow(
       expect.objectContaining({ code: 'FLOWSTONE_OPTIONS_INVALID' }),
     );
     expect(() => new PostgresIoManager({ url: elsewhere.url, schema: 'a"b' })).toThrow(
       expect.objectContaining({ code: 'FLOWSTONE_OPTIONS_INVALID' }),
     );
+  });
+
+  it('need no more privileges than their use does, once the tables are there', async () => {
+    const owner = new Client({ connectionString: elsewhere.url });
+    await owner.connect();
+    const role = `least_${process.pid}`;
+    await owner.query(`CREATE ROLE ${role} LOGIN`);
+    const url = new URL(elsewhere.url);
+    url.username = role;
+    const least = new PostgresIoManager({ url: url.href });
+    const refused = new PostgresIoManager({ url: url.href, schema: 'another' });
+    try {
+      await owner.query('CREATE TABLE public.facts (n integer, _row integer PRIMARY KEY)');
+      await owner.query(`GRANT USAGE ON SCHEMA flowstone TO ${role}`);
+      for (const table of ['public.facts', 'flowstone.value_slices', 'flowstone.value_documents'])
+        await owner.query(`GRANT SELECT, INSERT, UPDATE, DELETE ON ${table} TO ${role}`);
+      await least.open();
+      for (const used of [{ table: 'facts' }, {}]) {
+        const context = contextOf({ options: used });
+        const { location } = await least.store(context, [{ n: 1 }]);
+        const place = { ...context, location: JSON.parse(JSON.stringify(location)) };
+        expect(await least.load(place)).toEqual([{ n: 1 }]);
+        await least.delete(place);
+        expect(await least.exists(place)).toBe(false);
+      }
+      await expect(refused.open()).rejects.toMatchObject({
+        code: 'FLOWSTONE_IO_FAILED',
+        message: expect.stringMatching(/schema another, .*permission denied.* Grant its user CREATE on the database/),
+      });
+      await expect(least.store(contextOf(), [{ n: 1 }])).resolves.toBeDefined();
+      await owner.query(`REVOKE INSERT ON public.facts FROM ${role}`);
+      await expect(least.store(contextOf(), [{ n: 1 }])).rejects.toMatchObject({
+        code: 'FLOWSTONE_IO_FAILED',
+        message: expect.stringContaining('permission denied for table facts'),
+      });
+    } finally {
+      await least.close();
+      await refused.close();
+      await owner.query(`DROP OWNED BY ${role}`);
+      await owner.query(`DROP ROLE ${role}`);
+      await owner.end();
+    }
   });
 
   it('stream through with little in memory', async () => {

@@ -45,16 +45,31 @@ export async function connectValues({
     steady(pool);
     const database = new ValueTransactions(new Database(source, schema, own));
     database.allow(pool.options.max);
-    await database.transaction(async (sql) => {
-      await sql.rows('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`flowstone values ${schema}`]);
-      const [known] = await sql.rows(`SELECT FROM pg_namespace WHERE nspname = $1`, [schema]);
-      if (!known) await sql.rows(`CREATE SCHEMA ${quoted(schema)}`);
-      await sql.rows(`SET LOCAL search_path TO ${quoted(schema)}`);
-      for (const table of VALUE_TABLES) await sql.rows(table);
-    });
+    if (!(await isPrepared(database))) await prepare(database);
     return { database, close };
   } catch (error) {
     await close();
     throw isOutage(error) ? unavailable(error, false) : error;
   }
+}
+
+/** Whoever may use the tables need not be allowed to make any. */
+async function isPrepared(database: ValueDatabase): Promise<boolean> {
+  const found = await database.read(
+    `SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE n.nspname = $1 AND c.relname IN ('value_slices', 'value_documents')`,
+    [database.schema],
+  );
+  return found.length === VALUE_TABLES.length;
+}
+
+function prepare(database: ValueDatabase): Promise<void> {
+  const { schema } = database;
+  return database.transaction(async (sql) => {
+    await sql.rows('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`flowstone values ${schema}`]);
+    const [known] = await sql.rows(`SELECT FROM pg_namespace WHERE nspname = $1`, [schema]);
+    if (!known) await sql.rows(`CREATE SCHEMA ${quoted(schema)}`);
+    await sql.rows(`SET LOCAL search_path TO ${quoted(schema)}`);
+    for (const table of VALUE_TABLES) await sql.rows(table);
+  });
 }

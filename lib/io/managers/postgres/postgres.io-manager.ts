@@ -59,7 +59,10 @@ export class PostgresIoManager extends DatabaseIoManager {
     return this.#connection!.database;
   }
 
-  /** Connects, and makes its tables unless they are there. A database that is away is tried again at each use. */
+  /**
+   * Connects, and makes its tables unless they are there. A database that is away is tried again at each use.
+   * FLOWSTONE_IO_FAILED: it takes no such user, has no such database, or lets the user make no tables.
+   */
   async open(): Promise<void> {
     await this.ready().catch((error: unknown) => {
       if (!(error instanceof FlowStoneError) || error.code !== 'FLOWSTONE_LEDGER_UNAVAILABLE') throw error;
@@ -84,8 +87,24 @@ export class PostgresIoManager extends DatabaseIoManager {
       return (this.#connection = await connectValues(this.#options));
     } catch (error) {
       this.#connecting = undefined;
-      throw error;
+      throw error instanceof FlowStoneError ? error : this.#unopened(error);
     }
+  }
+
+  #unopened(cause: unknown): FlowStoneError {
+    const { code, message } = cause as { code?: unknown; message?: unknown };
+    const state = String(code);
+    const remedy = /^(?:28|3D)/.test(state)
+      ? ' Correct how it is reached, or create what is missing there.'
+      : state === '42501'
+        ? ` Grant its user CREATE on the database, so that it makes its tables; or make them as another user, and grant this one USAGE on the schema ${this.schema}, and SELECT, INSERT, UPDATE and DELETE on its tables.`
+        : '';
+    const database = databaseName(this.#options);
+    return new FlowStoneError(
+      'FLOWSTONE_IO_FAILED',
+      `the PostgreSQL I/O manager of ${database}, schema ${this.schema}, cannot be opened: ${String(message ?? cause)}.${remedy}`,
+      { context: { database, schema: this.schema }, cause },
+    );
   }
 
   /** What attempts that never committed left as documents; rows in tables are replaced by the next. */
@@ -145,6 +164,14 @@ export class PostgresIoManager extends DatabaseIoManager {
 
 function isInDoubt(error: unknown): boolean {
   return error instanceof FlowStoneError && error.context['inDoubt'] === true;
+}
+
+/** Without what is secret in its url. */
+function databaseName(options: PostgresIoManagerOptions): string {
+  if ('dataSource' in options) return `database ${String(options.dataSource.options.database)} of its dataSource`;
+  if (!URL.canParse(options.url)) return 'a url that is none';
+  const { host, pathname } = new URL(options.url);
+  return `${host}${pathname}`;
 }
 
 function invalid(why: string): never {
