@@ -59,6 +59,7 @@ export class FlowStoneLifecycle
         default: this.options.io,
         keepsHeadOnly: (name, options) => io.keepsHeadOnly(name, options),
         optionProblems: (name, options, asset) => io.optionProblems(name, options, asset),
+        plainOptions: (name, options) => io.plainOptions(name, options),
         occupied: (name, options) => io.occupied(name, options),
         absence: absenceOf,
         unreachable: (name) => this.options.role !== 'all' && io.require(name) instanceof MemoryIoManager,

@@ -48,6 +48,8 @@ export interface DeclaredAsset {
 /** Everything declared of one asset in this process. */
 export interface AssetDefinition extends DeclaredAsset {
   readonly target: AssetClass;
+  /** `ioOptions` as plain data, with what a class among them says: by this definitions are compared and stored. */
+  readonly ioFacts: Readonly<Record<string, unknown>>;
   /** Keys this asset had before; their heads and history are its own. */
   readonly formerly: readonly string[];
   /** Resource classes by alias. */

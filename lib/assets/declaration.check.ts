@@ -27,6 +27,8 @@ export interface IoManagers {
     options: Readonly<Record<string, unknown>>,
     asset: { readonly scheme: PartitionScheme | undefined } | undefined,
   ): readonly string[];
+  /** Options as plain data, with what a class among them says. Left out: they are that already. */
+  plainOptions?(name: string, options: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>>;
   /** What of the storage an asset with these options has for itself. */
   occupied?(name: string, options: Readonly<Record<string, unknown>>): string | undefined;
   /** Why there is no manager of this name, where that is known. */
@@ -65,12 +67,16 @@ export function checkDeclarations(discovery: Discovery, managers: IoManagers): R
 
   if (problems.length > 0) throw declarationError(problems);
   return declarations.map((declaration) => ({
-    definition: defineAsset(declaration, schemes.get(declaration), byClass),
+    definition: defineAsset(declaration, schemes.get(declaration), byClass, plainOptions(declaration, managers)),
     instance: declaration.asset.instance,
     resources: Object.fromEntries(
       declaration.resources.map(([alias, resource]) => [alias, discovery.providers.get(resource)?.instance]),
     ),
   }));
+}
+
+function plainOptions({ options, managerOptions }: Declaration, managers: IoManagers) {
+  return managers.plainOptions?.(options.io ?? managers.default, managerOptions) ?? managerOptions;
 }
 
 function checkKeys({ declarations, note }: Checked): void {

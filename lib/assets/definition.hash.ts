@@ -5,10 +5,11 @@ import type { AssetDefinition, DependencyDefinition } from './asset.definition.j
 
 /**
  * SHA-256 (hex) of all that is declared, as JSON with sorted names. Classes and functions count by the place where they
- * stand, not by what they are: their names do not survive a minifier.
+ * stand, not by what they are: their names do not survive a minifier. What a class among the options of an I/O manager
+ * says is in `ioFacts`.
  */
 export function definitionHash(definition: Omit<AssetDefinition, 'hash'>): string {
-  const { ioOptions, scheme, metadata, dependencies, resources } = definition;
+  const { ioFacts, scheme, metadata, dependencies, resources } = definition;
   // By place, since a list is cheaper than a copy of the definition, and an application may have ten thousand.
   const facts = [
     definition.key,
@@ -19,7 +20,7 @@ export function definitionHash(definition: Omit<AssetDefinition, 'hash'>): strin
     definition.tags,
     definition.kinds,
     definition.io,
-    canonical(ioOptions),
+    canonical(ioFacts),
     schemeFingerprint(scheme),
     definition.codeVersion,
     definition.retry,

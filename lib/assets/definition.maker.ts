@@ -6,11 +6,12 @@ import type { Declaration } from './declaration.reader.js';
 import { definitionHash } from './definition.hash.js';
 import { parseDuration } from './duration.js';
 
-/** The definition; `declaration` is without mistakes and `byClass` has its upstreams. */
+/** The definition; `declaration` is without mistakes, `byClass` has its upstreams, `ioFacts` are its options as plain data. */
 export function defineAsset(
   declaration: Declaration,
   scheme: PartitionScheme | undefined,
   byClass: ReadonlyMap<AssetClass, Declaration>,
+  ioFacts: AssetDefinition['ioFacts'],
 ): AssetDefinition {
   const { asset, key, options, managerOptions } = declaration;
   const { description, group, io, codeVersion, retry, timeout, batch } = options;
@@ -29,6 +30,7 @@ export function defineAsset(
     kinds: options.kinds ?? [],
     io,
     ioOptions: managerOptions,
+    ioFacts,
     scheme,
     codeVersion,
     retry: retry && retryPolicy(retry),

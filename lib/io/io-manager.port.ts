@@ -159,6 +159,12 @@ export interface IoManager {
    */
   optionProblems?(options: Readonly<Record<string, unknown>>, asset?: AssetPlace): string[];
 
+  /**
+   * An asset's options as plain data, with what classes among them say: two processes have the same definition of the
+   * asset where these are equal. Without this a class or function counts by the place where it stands, whatever it is.
+   */
+  plainOptions?(options: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>>;
+
   /** What of the storage an asset with these options has for itself, such as a table: boot refuses two that have the same. */
   occupies?(options: Readonly<Record<string, unknown>>): string | undefined;
 

@@ -51,6 +51,11 @@ export class IoRegistry {
     return this.require(name).optionProblems?.(options, asset) ?? [];
   }
 
+  /** An asset's options for a manager as plain data, see IoManager. */
+  plainOptions(name: string, options: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+    return this.require(name).plainOptions?.(options) ?? options;
+  }
+
   /** What of a manager's storage an asset with these options has for itself. */
   occupied(name: string, options: Readonly<Record<string, unknown>>): string | undefined {
     return this.require(name).occupies?.(options);

@@ -68,6 +68,7 @@ describe('a definition', () => {
       kinds: ['report'],
       io: 'filesystem',
       ioOptions: { format: 'text' },
+      ioFacts: { format: 'text' },
       scheme: Partitions.monthly({ start: '2001-01' }),
       codeVersion: '3',
       retry: { attempts: 3, delay: 10_000, factor: 2, max: 3_600_000, jitter: 0.1 },

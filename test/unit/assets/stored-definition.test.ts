@@ -72,7 +72,7 @@ describe('a stored definition', () => {
     const definition = definitionOf(asset);
     const { declared, complete } = reread(definition);
     expect(complete).toBe(true);
-    const { target: _, formerly: _f, ...expected } = definition;
+    const { target: _, formerly: _f, ioFacts: _i, ...expected } = definition;
     expect({ ...declared, resources: {} }).toEqual(expected);
   });
 

@@ -1,10 +1,16 @@
 import { describe, expect, it } from '@jest/globals';
 import { Column, Entity, ManyToOne, PrimaryColumn, PrimaryGeneratedColumn } from 'typeorm';
+import { Asset } from '../../../lib/assets/asset.decorator.js';
+import { checkDeclarations } from '../../../lib/assets/declaration.check.js';
+import { storedDefinition } from '../../../lib/assets/stored.definition.js';
+import { IoRegistry } from '../../../lib/io/io.registry.js';
+import { PostgresIoManager } from '../../../lib/io/managers/postgres/postgres.io-manager.js';
 import { columnType } from '../../../lib/io/managers/postgres/column.types.js';
 import { fixedColumns } from '../../../lib/io/managers/postgres/table.partition.js';
 import { readDeclaration, usualPartitionType } from '../../../lib/io/managers/postgres/table.declaration.js';
 import { encodeDimensions } from '../../../lib/partitions/partition-key.js';
 import { Partitions, type PartitionScheme } from '../../../lib/partitions/partitions.js';
+import { discoveryOf } from '../assets/discovery.js';
 
 const problemsOf = (options: Record<string, unknown>, scheme?: PartitionScheme) =>
   readDeclaration({ table: 'a.b', columns: { x: 'text', n: 'integer', j: 'jsonb' }, ...options }, scheme, 'flowstone')
@@ -181,6 +187,37 @@ describe('an entity as the columns of a table', () => {
       ['placedAt', 'placed_at', 'timestamp with time zone', true],
       ['labels', 'labels', 'text[]', false],
     ]);
+  });
+
+  it('is part of the definition of its asset by what it says, not by which class it is', () => {
+    const [first, same, other, renamed] = (['integer', 'integer', 'bigint', 'integer'] as const).map((type, index) => {
+      @Entity(index === 3 ? 'fares' : 'facts')
+      class Facts {
+        @PrimaryColumn(type) id!: number;
+      }
+      @Asset({ name: 'facts', io: 'postgres', entity: Facts })
+      class FactsAsset {
+        execute() {}
+      }
+      const io = new IoRegistry([['postgres', new PostgresIoManager({ url: 'postgres://nowhere' })]]);
+      const [registered] = checkDeclarations(discoveryOf([FactsAsset]), {
+        ...{ names: io.names, default: 'postgres', keepsHeadOnly: () => true },
+        optionProblems: (name, options) => io.optionProblems(name, options),
+        plainOptions: (name, options) => io.plainOptions(name, options),
+      });
+      return registered!.definition;
+    });
+    expect(same!.hash).toBe(first!.hash);
+    expect(new Set([first!.hash, other!.hash, renamed!.hash]).size).toBe(3);
+    expect(JSON.parse(JSON.stringify(storedDefinition(first!)))).toMatchObject({
+      ioOptions: {
+        entity: {
+          table: 'facts',
+          columns: [{ property: 'id', name: 'id', type: 'integer', nullable: false }],
+          key: ['id'],
+        },
+      },
+    });
   });
 
   it('is refused where it holds what no column does', () => {

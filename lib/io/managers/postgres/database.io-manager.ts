@@ -16,6 +16,7 @@ import { SpoolFailed } from '../../spool.js';
 import { DocumentValues } from './document.values.js';
 import { isLate, lateFailure, spoolFailure, type EncodedValue } from './encoded.value.js';
 import { meansTable, readDeclaration, tableName, unknownOptions } from './table.declaration.js';
+import { entityFacts } from './table.entity.js';
 import { isInTable } from './table.location.js';
 import { TableValues } from './table.values.js';
 
@@ -107,6 +108,11 @@ export abstract class DatabaseIoManager implements IoManager {
       ...alone.map((name) => `${name} is given without table or entity`),
       ...unknownOptions(others, ['table', 'entity', ...onlyWithTable], 'of the postgres manager'),
     ];
+  }
+
+  plainOptions(options: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+    const { entity } = options;
+    return entity === undefined ? options : { ...options, entity: entityFacts(entity) };
   }
 
   occupies(options: Readonly<Record<string, unknown>>): string | undefined {

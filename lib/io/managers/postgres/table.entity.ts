@@ -49,6 +49,12 @@ export function readEntity(given: unknown): ReadEntity {
   return { table: table.schema === undefined ? name : `${table.schema}.${name}`, columns, key, problems };
 }
 
+/** The same as plain data. */
+export function entityFacts(given: unknown): Readonly<Record<string, unknown>> {
+  const { table, columns, key } = readEntity(given);
+  return { table, columns: columns.map(({ type, ...column }) => ({ ...column, type: type.name })), key };
+}
+
 function readColumn(entity: string, { propertyName, options }: ColumnArgs, problems: string[]): Column[] {
   const { type: given, length, precision, scale, array, transformer } = options;
   if (transformer !== undefined)
