@@ -27,7 +27,8 @@ export interface ValueDatabase {
 export interface LedgerValues extends ValueDatabase {
   /**
    * Commits an outcome, and all that follows from it, in a transaction that `write` begins: both or neither. What is not
-   * `committed` has undone what was written. An error of `write` passes unchanged; nothing is recorded then.
+   * `committed` has undone what was written. An error of `write` passes unchanged; nothing is recorded then. A lock that is
+   * not to be had calls `write` again, for as long as it does not throw anything else.
    */
   settle(outcome: Outcome, write: (sql: ValueSql) => Promise<void>): Promise<Beat>;
 }

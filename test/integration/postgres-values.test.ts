@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Client } from 'pg';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { TestingModule } from '@nestjs/testing';
 import {
   Asset,
@@ -88,6 +88,39 @@ describe('an application with values in its database', () => {
     await sql.query('COMMIT');
     await slow.wait();
     expect((await sql.query('SELECT count(*)::int AS n FROM app.slow')).rows).toEqual([{ n: 8 }]);
+  });
+
+  it('waits for a locked table longer than a minute, with the value that is made, and warns of it', async () => {
+    let made = 0;
+    @Asset({ io: 'postgres', table: 'app.waiting', columns: { n: 'integer' } })
+    class Waiting {
+      execute(): readonly object[] {
+        return [{ n: ++made }];
+      }
+    }
+    const flowstone = await start([Waiting]);
+    await (await flowstone.materialize(Waiting)).wait();
+    await sql.query('BEGIN');
+    await sql.query('LOCK TABLE app.waiting');
+    const run = await flowstone.materialize(Waiting, { force: true });
+    while (made < 2) await pause(20);
+    const later = performance.now.bind(performance);
+    const clock = jest.spyOn(performance, 'now').mockImplementation(() => later() + 120_000);
+    const warned = jest.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+    try {
+      while (warned.mock.calls.length === 0) await pause(20);
+      expect(warned.mock.calls[0]).toEqual([
+        expect.stringMatching(/the value of waiting: .*locked by another session/),
+        { type: 'FlowStoneWarning', code: 'FLOWSTONE_TABLE_LOCKED' },
+      ]);
+      await sql.query('COMMIT');
+      await run.wait();
+      expect(made).toBe(2);
+      expect((await sql.query('SELECT n FROM app.waiting')).rows).toEqual([{ n: 2 }]);
+    } finally {
+      clock.mockRestore();
+      warned.mockRestore();
+    }
   });
 
   it('tells of a temporary folder that fails as what it is, and not as code that fails', async () => {

@@ -84,7 +84,7 @@ export class SqlLedger implements Ledger {
       read: transactions.read,
       transaction: (fn) => transactions.transaction(fn),
       settle: (outcome, write) =>
-        transactions.limited(() => this.#open.beats.joined(outcome, (sql) => sql.values(write))),
+        transactions.limited(() => this.#open.beats.joined(outcome, (sql) => sql.values(write)), warnOfLock),
     };
   }
 
@@ -351,4 +351,13 @@ export class SqlLedger implements Ledger {
 function notPostgres(error: unknown): undefined {
   if (isOutage(error)) throw unavailable(error, false);
   return undefined;
+}
+
+/** The value is made already: its attempt goes on until it succeeds or is told to stop, which ends the writing. */
+function warnOfLock(error: unknown): void {
+  const { message } = error as Error;
+  process.emitWarning(`${message}. It is tried on until its attempt ends: end the session that has the lock.`, {
+    type: 'FlowStoneWarning',
+    code: 'FLOWSTONE_TABLE_LOCKED',
+  });
 }

@@ -4,7 +4,7 @@ import type { ValueDatabase, ValueSql } from '../value-database.port.js';
 import type { Database } from './database.js';
 import { isLocked } from './failures.js';
 
-/** How long a lock is waited for in all, ms. */
+/** How long a lock is waited for without a word, ms. */
 const LONGEST_LOCK = 60_000;
 
 /** At once, whatever there is. */
@@ -37,15 +37,19 @@ export class ValueTransactions implements ValueDatabase {
 
   /**
    * A transaction of somebody else's making, when it is its turn. One that waits for a lock in vain is made again, behind
-   * those who have come meanwhile, for a minute.
+   * those who have come meanwhile.
+   * @param late asked each minute of that: throws, or lets it wait on
    */
-  async limited<T>(work: () => Promise<T>): Promise<T> {
-    const until = performance.now() + LONGEST_LOCK;
+  async limited<T>(work: () => Promise<T>, late: (error: unknown) => void = rethrow): Promise<T> {
+    let until = performance.now() + LONGEST_LOCK;
     for (;;) {
       try {
         return await this.#writing.in(work);
       } catch (error) {
-        if (!isLocked(error) || performance.now() > until) throw error;
+        if (!isLocked(error)) throw error;
+        if (performance.now() <= until) continue;
+        late(error);
+        until = performance.now() + LONGEST_LOCK;
       }
     }
   }
@@ -67,4 +71,8 @@ class Places {
       else this.free++;
     }
   }
+}
+
+function rethrow(error: unknown): never {
+  throw error;
 }
