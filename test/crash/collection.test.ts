@@ -37,14 +37,24 @@ describe.each(DURABLE_STORAGES)('a process that collects, its ledger on %s', (ki
         await database.query(`UPDATE flowstone.namespaces SET collect_at = now()`);
         while (Object.values(await flowstone.collect()).some((count) => count > 0));
         expect(await flowstone.load(Total)).toBe(12);
-        const heads = await database.query<{ path: string }[]>(
-          `SELECT m.location ->> 'path' AS path FROM flowstone.heads h
-          JOIN flowstone.materializations m ON m.id = h.materialization_id WHERE m.location IS NOT NULL`,
+        const heads = await database.query<{ id: string; io: string; path: string | null; asset: string }[]>(
+          `SELECT m.id, m.io, m.location ->> 'path' AS path, a.key AS asset FROM flowstone.heads h
+          JOIN flowstone.materializations m ON m.id = h.materialization_id JOIN flowstone.assets a ON a.id = m.asset_id
+          WHERE m.location IS NOT NULL ORDER BY m.id`,
         );
         expect(heads).toHaveLength(VALUES);
         const entries = await readdir(join(options.directory!, 'values'), { recursive: true, withFileTypes: true });
         const files = entries.filter((entry) => entry.isFile()).map(({ name }) => name);
-        expect(files.sort()).toEqual(heads.map(({ path }) => basename(path)).sort());
+        expect(files.sort()).toEqual(heads.flatMap(({ path }) => (path === null ? [] : basename(path))).sort());
+        const idsOf = (wanted: string) => heads.filter(({ asset }) => asset === wanted).map(({ id }) => id);
+        for (const [table, asset] of [
+          ['value_documents', 'sums'],
+          ['value_slices', 'letters'],
+        ] as const) {
+          const kept = `SELECT v.materialization_id AS id FROM flowstone.${table} v ORDER BY 1`;
+          const found = await database.query<{ id: string }[]>(kept);
+          expect(found.map(({ id }) => id)).toEqual(idsOf(asset));
+        }
         expect((await flowstone.runs()).items).toEqual([]);
         const [left] = await database.query<[{ superseded: string; collections: string }]>(
           `SELECT (SELECT count(*) FROM flowstone.superseded) AS superseded,

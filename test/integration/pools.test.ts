@@ -147,7 +147,7 @@ describe('what others leave lying', () => {
       };
       const before = await reads();
       await manager.query(
-        `SELECT flowstone.beat($1, '{}', '[]', '{}', '{}', 'one', 8,
+        `SELECT flowstone.beat($1, '{}', '[]', '{}', '{}', '{}', '{}', 'one', 8,
           set_bit(decode(repeat('00', $2 / 8 + 1), 'hex'), $2, 1), NULL, NULL)`,
         [namespace, a],
       );
