@@ -2,7 +2,7 @@
 // docs/configuration.md is generated from the catalogue (npm run docs).
 import { EXPECTED_DURATION, readDuration, type Duration } from './assets/duration.js';
 import { FlowStoneError } from './flowstone.errors.js';
-import { closest, unknownName } from './graph/did-you-mean.js';
+import { suggestion, unknownName } from './graph/did-you-mean.js';
 import type { IoManager } from './io/io-manager.port.js';
 import type { DataSource } from './ledger/ledger.port.js';
 import type { PoolRegistration } from './ledger/registrations.js';
@@ -372,10 +372,7 @@ export function resolveOptions(
   const names = Object.keys(OPTION_CATALOGUE) as (keyof ResolvedOptions)[];
   const problems = Object.keys(options)
     .filter((name) => !Object.hasOwn(OPTION_CATALOGUE, name))
-    .map((name) => {
-      const near = closest(name, names);
-      return `unknown option "${name}"${near === undefined ? '' : `, did you mean "${near}"?`}`;
-    });
+    .map((name) => `unknown option "${name}"${suggestion(name, names)}`);
   const resolved: Record<string, unknown> = {};
   for (const name of names) {
     const entry: OptionEntry<unknown> = OPTION_CATALOGUE[name];

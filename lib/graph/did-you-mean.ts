@@ -30,6 +30,12 @@ export function didYouMean(name: string, candidates: Iterable<string>): string {
   return nearest === undefined ? '' : ` (did you mean "${nearest}"?)`;
 }
 
+/** The same where no bracket fits: `, did you mean "x"?`, or nothing. */
+export function suggestion(name: string, candidates: Iterable<string>): string {
+  const nearest = closest(name, candidates);
+  return nearest === undefined ? '' : `, did you mean "${nearest}"?`;
+}
+
 /** The first name in `given` that is none of `known`, with what was most likely meant: `ues (did you mean "use"?)`. */
 export function unknownName(given: object, known: readonly string[]): string | undefined {
   const unknown = Object.keys(given).find((name) => !known.includes(name));

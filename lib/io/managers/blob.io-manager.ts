@@ -3,7 +3,7 @@
 import { types } from 'node:util';
 import { crc32 } from 'node:zlib';
 import { FlowStoneError } from '../../flowstone.errors.js';
-import { closest } from '../../graph/did-you-mean.js';
+import { suggestion } from '../../graph/did-you-mean.js';
 import type { JsonValue } from '../../ledger/records.js';
 import { attemptOf, pathSegment, valuePath } from '../blobs/blob-path.js';
 import type { BlobStore } from '../blobs/blob-store.port.js';
@@ -22,7 +22,7 @@ import type {
   ValueBeginning,
 } from '../io-manager.port.js';
 import { missingPackages } from '../optional-packages.js';
-import { firstRows, narrowRow, rowsInBatches, type Rows } from '../rows.js';
+import { batchesFailing, firstRows, narrowRow, rowsInBatches, type Rows } from '../rows.js';
 import { isRecord } from '../tagged-json.js';
 
 interface BlobLocation {
@@ -69,7 +69,7 @@ export abstract class BlobIoManager implements IoManager {
     const { options, signal } = context;
     signal.throwIfAborted();
     const { format, compression } = this.#choose(options, value);
-    const writer = compression ? gzipped(this.#parts.formats[format]!) : this.#parts.formats[format]!;
+    const writer = this.#formatOf({ format, compression });
     const path = valuePath(context, writer.extension, this.#templateOf(options));
     const blob = await this.#parts.store.create(context, path, signal);
     try {
@@ -87,7 +87,7 @@ export abstract class BlobIoManager implements IoManager {
 
   async load(context: LoadContext): Promise<unknown> {
     const location = this.#locationOf(context);
-    const reader = this.#readerOf(location);
+    const reader = this.#formatOf(location);
     if ('read' in reader) return this.#readDocument(context, location, reader);
     const rows = this.#readRows(context, location, reader);
     if (!location.streamed) return rows.toArray();
@@ -98,7 +98,7 @@ export abstract class BlobIoManager implements IoManager {
 
   async begin(context: LoadContext, most: MostOfValue): Promise<ValueBeginning> {
     const location = this.#locationOf(context);
-    const reader = this.#readerOf(location);
+    const reader = this.#formatOf(location);
     if ('read' in reader) {
       const source = this.#source(context, location);
       const { value, complete } = await this.#reading(context, () => reader.readBeginning(source, most.bytes));
@@ -135,8 +135,8 @@ export abstract class BlobIoManager implements IoManager {
     const { format, ...others } = options;
     if (format !== undefined && !this.#isFormat(format)) {
       const known = Object.keys(formats);
-      const near = typeof format === 'string' ? closest(format, known) : undefined;
-      return [`format is ${JSON.stringify(format)}, must be one of ${known.join(', ')}${suggestion(near)}`];
+      const near = typeof format === 'string' ? suggestion(format, known) : '';
+      return [`format is ${JSON.stringify(format)}, must be one of ${known.join(', ')}${near}`];
     }
     const chosen = formats[this.#isFormat(format) ? format : this.#parts.formatFor(undefined)]!;
     const checks: Format['options'] = {
@@ -148,8 +148,8 @@ export abstract class BlobIoManager implements IoManager {
     const missing = missingPackages(`format "${chosen.extension}"`, chosen.packages ?? []);
     return [
       ...unknown.map((option) => {
-        const near = closest(option, ['format', ...Object.keys(checks)]);
-        return `unknown option "${option}" of the ${name} manager${suggestion(near)}`;
+        const near = suggestion(option, ['format', ...Object.keys(checks)]);
+        return `unknown option "${option}" of the ${name} manager${near}`;
       }),
       ...Object.entries(checks).flatMap(([option, check]) => check(others[option]) ?? []),
       ...(missing === undefined ? [] : [missing]),
@@ -165,9 +165,9 @@ export abstract class BlobIoManager implements IoManager {
     await this.#parts.store.stop?.();
   }
 
-  #readerOf({ format, compression }: BlobLocation): Format {
-    const reader = this.#parts.formats[format]!;
-    return compression ? gzipped(reader) : reader;
+  #formatOf({ format: name, compression }: Pick<BlobLocation, 'format' | 'compression'>): Format {
+    const format = this.#parts.formats[name]!;
+    return compression ? gzipped(format) : format;
   }
 
   async #readDocument(context: LoadContext, location: BlobLocation, reader: DocumentFormat): Promise<unknown> {
@@ -188,13 +188,8 @@ export abstract class BlobIoManager implements IoManager {
     const source = this.#source(context, location);
     const { columns } = context;
     const { detail } = location;
-    return rowsInBatches(async function* (range) {
-      try {
-        yield* reader.readRows(source, { columns, range, detail });
-      } catch (error) {
-        throw readFailure(context, error);
-      }
-    });
+    const failure = (error: unknown) => readFailure(context, error);
+    return rowsInBatches((range) => batchesFailing(reader.readRows(source, { columns, range, detail }), failure));
   }
 
   /** As the check of the options found it. */
@@ -278,10 +273,6 @@ function optional<T extends object>(properties: T): { [K in keyof T]?: Exclude<T
 function compressionProblem(compression: unknown): string | undefined {
   if (compression === undefined || compression === 'gzip') return undefined;
   return `compression is ${JSON.stringify(compression)}, must be "gzip" or left out`;
-}
-
-function suggestion(near: string | undefined): string {
-  return near === undefined ? '' : `, did you mean "${near}"?`;
 }
 
 function readFailure(context: LoadContext, error: unknown): unknown {

@@ -24,7 +24,8 @@ const OUTAGE_CODES = new Set([
 const OUTAGE_MESSAGES =
   /Connection terminated|connection timeout|timeout exceeded|Query read timeout|not queryable|connection error|Client was closed|Cannot use a pool after|Query runner already released/i;
 
-function codeOf(error: unknown): string | undefined {
+/** The state that PostgreSQL told, or the code of a system error: of an error of `pg` or of TypeORM. */
+export function codeOf(error: unknown): string | undefined {
   const { code, driverError } = (error ?? {}) as { code?: unknown; driverError?: { code?: unknown } };
   const found = driverError?.code ?? code;
   return typeof found === 'string' ? found : undefined;

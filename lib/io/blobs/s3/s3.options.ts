@@ -1,6 +1,6 @@
 // How an application names its bucket and the way to it. No type of the SDK here: what is published must not need it.
 import { FlowStoneError } from '../../../flowstone.errors.js';
-import { closest } from '../../../graph/did-you-mean.js';
+import { suggestion } from '../../../graph/did-you-mean.js';
 import { isStep, longestPath } from '../path-template.js';
 import { USUAL_TEMPLATE } from '../blob-path.js';
 
@@ -68,8 +68,6 @@ function* problemsOf(options: S3Options): Generator<string> {
   const beside = client === undefined ? [] : OF_OUR_CLIENT.filter((name) => options[name] !== undefined);
   if (beside.length > 0) yield `client is given and so is ${beside.join(', ')}, which only a client made here takes`;
   for (const name of Object.keys(options)) {
-    if (NAMES.includes(name)) continue;
-    const near = closest(name, NAMES);
-    yield `unknown option "${name}"${near === undefined ? '' : `, did you mean "${near}"?`}`;
+    if (!NAMES.includes(name)) yield `unknown option "${name}"${suggestion(name, NAMES)}`;
   }
 }

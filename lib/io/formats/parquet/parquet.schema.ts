@@ -1,7 +1,7 @@
 // The columns of a Parquet file as an asset declares them. How cells are converted stands in parquet.cells.ts, what is
 // inferred where nothing is declared in parquet.inference.ts.
 import * as zlib from 'node:zlib';
-import { closest } from '../../../graph/did-you-mean.js';
+import { suggestion } from '../../../graph/did-you-mean.js';
 import { LONE_SURROGATE } from '../../tagged-json.js';
 
 /**
@@ -105,9 +105,4 @@ function typeProblem(where: string, type: unknown): string | undefined {
   if (PARQUET_TYPES.some((known) => known === type)) return undefined;
   const near = typeof type === 'string' ? suggestion(type, PARQUET_TYPES) : '';
   return `${where} has type ${JSON.stringify(type)}, must be one of ${PARQUET_TYPES.join(', ')}${near}`;
-}
-
-function suggestion(name: string, known: readonly string[]): string {
-  const near = closest(name, known);
-  return near === undefined ? '' : `, did you mean "${near}"?`;
 }

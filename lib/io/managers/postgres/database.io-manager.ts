@@ -15,7 +15,14 @@ import type {
 import { SpoolFailed } from '../../spool.js';
 import { DocumentValues } from './document.values.js';
 import { isLate, lateFailure, spoolFailure, type EncodedValue } from './encoded.value.js';
-import { meansTable, readDeclaration, tableName, unknownOptions } from './table.declaration.js';
+import {
+  BESIDE_TABLE,
+  meansTable,
+  readDeclaration,
+  TABLE_OPTIONS,
+  tableName,
+  unknownOptions,
+} from './table.declaration.js';
 import { entityFacts } from './table.entity.js';
 import { isInTable } from './table.location.js';
 import { TableValues } from './table.values.js';
@@ -101,12 +108,10 @@ export abstract class DatabaseIoManager implements IoManager {
 
   optionProblems(options: Readonly<Record<string, unknown>>, asset?: AssetPlace): string[] {
     if (meansTable(options)) return [...readDeclaration(options, asset?.scheme, this.schema).problems];
-    const onlyWithTable = ['columns', 'key', 'partitionColumn', 'partitionColumns', 'adopt'];
-    const alone = Object.keys(options).filter((name) => onlyWithTable.includes(name));
-    const others = Object.fromEntries(Object.entries(options).filter(([name]) => !onlyWithTable.includes(name)));
+    const alone = Object.keys(options).filter((name) => BESIDE_TABLE.includes(name));
     return [
       ...alone.map((name) => `${name} is given without table or entity`),
-      ...unknownOptions(others, ['table', 'entity', ...onlyWithTable], 'of the postgres manager'),
+      ...unknownOptions(options, TABLE_OPTIONS, 'of the postgres manager'),
     ];
   }
 

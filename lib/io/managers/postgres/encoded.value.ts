@@ -1,6 +1,6 @@
 // A value that is encoded and on its way into a database, in document or table mode.
 import { FlowStoneError } from '../../../flowstone.errors.js';
-import { isOutage, isRepeatable } from '../../../ledger/sql/failures.js';
+import { codeOf, isOutage, isRepeatable } from '../../../ledger/sql/failures.js';
 import type { JoinedValue } from '../../../ledger/value-database.port.js';
 import { ioFailed, valueName, type ValuePlace } from '../../io-failures.js';
 import type { StoredValue } from '../../io-manager.port.js';
@@ -22,7 +22,6 @@ const LATE = /^(?:57014|55P03)$/;
 
 /** What `pg` says of an error beside its message. Not its detail and context, which may quote rows. */
 interface DatabaseFailure {
-  readonly code?: unknown;
   readonly table?: unknown;
   readonly column?: unknown;
   readonly constraint?: unknown;
@@ -35,9 +34,9 @@ function databaseFailure(error: unknown): DatabaseFailure {
   return failure.driverError ?? failure;
 }
 
-/** The code of PostgreSQL. */
+/** The code of PostgreSQL; empty where there is none. */
 function sqlState(error: unknown): string {
-  return String(databaseFailure(error).code);
+  return codeOf(error) ?? '';
 }
 
 /** Whether a statement found no such table. */

@@ -1,6 +1,6 @@
 // What an asset declares of its table: which one, its columns, and by which of them partitions are told apart. What is
 // wrong with that is found here, at boot; how a table that exists looks is found in table.preparation.ts.
-import { closest } from '../../../graph/did-you-mean.js';
+import { suggestion } from '../../../graph/did-you-mean.js';
 import { isTimeScheme, type PartitionScheme } from '../../../partitions/partition-scheme.js';
 import { isRecord } from '../../tagged-json.js';
 import { columnType, KNOWN_TYPES, type Column, type ColumnType } from './column.types.js';
@@ -36,7 +36,9 @@ export const ROW_COLUMN = '_row';
 export const UNNAMEABLE = '__proto__';
 const NAME = new RegExp(`^(?!${UNNAMEABLE}$)[A-Za-z_][A-Za-z0-9_]{0,62}$`);
 const NAME_RULE = `a letter or _, then letters, digits or _, at most 63 in all, other than ${UNNAMEABLE}`;
-const OPTIONS = ['table', 'columns', 'entity', 'key', 'partitionColumn', 'partitionColumns', 'adopt'];
+/** What may be said only beside `table` or `entity`. */
+export const BESIDE_TABLE: readonly string[] = ['columns', 'key', 'partitionColumn', 'partitionColumns', 'adopt'];
+export const TABLE_OPTIONS: readonly string[] = ['table', 'entity', ...BESIDE_TABLE];
 
 /** What is declared, as far as it could be read, and what is wrong with it, one sentence each. */
 export interface ReadDeclaration {
@@ -63,7 +65,7 @@ export function readDeclaration(
   scheme: PartitionScheme | undefined,
   own: string,
 ): ReadDeclaration {
-  const problems = unknownOptions(options, OPTIONS, 'of table mode');
+  const problems = unknownOptions(options, TABLE_OPTIONS, 'of table mode');
   const entity = options['entity'] === undefined ? undefined : readEntity(options['entity']);
   problems.push(...(entity?.problems ?? []));
   const name = readName(options['table'] ?? entity?.table, own, problems);
@@ -89,10 +91,7 @@ export function unknownOptions(
   where: string,
 ): string[] {
   const unknown = Object.keys(options).filter((name) => !known.includes(name));
-  return unknown.map((name) => {
-    const near = closest(name, known);
-    return `unknown option "${name}" ${where}${near === undefined ? '' : `, did you mean "${near}"?`}`;
-  });
+  return unknown.map((name) => `unknown option "${name}" ${where}${suggestion(name, known)}`);
 }
 
 function readName(given: unknown, own: string, problems: string[]): { schema: string; table: string } | undefined {
