@@ -4,42 +4,40 @@ import { FlowStoneError } from '../../../flowstone.errors.js';
 import type { ValueDatabase, ValueSql } from '../../../ledger/value-database.port.js';
 import type { PartitionScheme } from '../../../partitions/partition-scheme.js';
 import { isRowArray, isRowStream } from '../../data-version.js';
-import { ioFailed, valueCorrupt, valueMoved, valueNotFound, type ValuePlace } from '../../io-failures.js';
+import { ioFailed, type ValuePlace } from '../../io-failures.js';
 import type { LoadContext, MostOfValue, StoreContext, ValueBeginning } from '../../io-manager.port.js';
-import { batchesFailing, batchesWithin, firstRows, rowsInBatches, type RowRange, type Rows } from '../../rows.js';
 import { Spool } from '../../spool.js';
 import { refuse } from '../../tagged-json.js';
-import { isGone, isTableGone, writeFailure, type EncodedValue } from './encoded.value.js';
-import { readDeclaration, ROW_COLUMN } from './table.declaration.js';
-import { readTableLocation, tableLocation, type TableLocation } from './table.location.js';
+import { isGone, writeFailure, type EncodedValue } from './encoded.value.js';
+import { readDeclaration } from './table.declaration.js';
+import { readTableLocation, tableLocation } from './table.location.js';
 import { fixedColumns, type FixedColumn } from './table.partition.js';
 import { prepareTable, type Table } from './table.preparation.js';
+import { TableReader } from './table.reader.js';
 import { TableRows } from './table.rows.js';
 import * as statements from './table.statements.js';
 
-type Row = Readonly<Record<string, unknown>>;
 type TextRow = readonly (string | null)[];
 
 /** Bytes of one COPY: far from the time that a statement may take. */
 const COPY_BYTES = 8 * 1024 * 1024;
 /** Rows that one statement removes, likewise. */
 const REMOVAL_ROWS = 500_000;
-/** Rows and characters of a page at most, but for rows that are wider than others. */
-const PAGE_ROWS = 5000;
-const PAGE_LENGTH = 4 * 1024 * 1024;
-
 /** Keys of which nothing is known. */
 const ANY_KEYS: PartitionScheme = { kind: 'static', keys: [] };
 
 export class TableValues {
   /** By what was declared: tables that were made or looked at by this process. */
   readonly #tables = new WeakMap<object, Map<PartitionScheme | undefined, Promise<Table>>>();
+  readonly #reader: TableReader;
 
   /** @param failure of a read that began well, as it is to be thrown */
   constructor(
     private readonly database: () => ValueDatabase,
-    private readonly failure: (place: ValuePlace, error: unknown) => unknown,
-  ) {}
+    failure: (place: ValuePlace, error: unknown) => unknown,
+  ) {
+    this.#reader = new TableReader(database, failure);
+  }
 
   /** Encodes rows; the caller writes and releases them. */
   async encode(context: StoreContext, value: unknown): Promise<EncodedValue> {
@@ -87,17 +85,16 @@ export class TableValues {
     }
   }
 
-  async load(context: LoadContext): Promise<unknown> {
-    const location = readTableLocation(context);
-    const rows = this.#rows(context, location);
-    if (!location.streamed) return rows.toArray();
-    if (!(await this.exists(context))) await this.#absent(context, location);
-    return rows;
+  load(context: LoadContext): Promise<unknown> {
+    return this.#reader.load(context);
   }
 
-  begin(context: LoadContext, { rows }: MostOfValue): Promise<ValueBeginning> {
-    const location = readTableLocation(context);
-    return firstRows(this.#rows(context, location), rows);
+  begin(context: LoadContext, most: MostOfValue): Promise<ValueBeginning> {
+    return this.#reader.begin(context, most);
+  }
+
+  exists(context: LoadContext): Promise<boolean> {
+    return this.#reader.exists(context);
   }
 
   async delete(context: LoadContext): Promise<void> {
@@ -108,17 +105,6 @@ export class TableValues {
       const [left] = await sql.rows(statements.leaveSlice(schema), [...slice, statements.tableSql(table)]);
       if (left?.[0] === 't') await removeRows(sql, { table, fixed, order });
     });
-  }
-
-  async exists(context: LoadContext): Promise<boolean> {
-    const { materialization, epoch, table } = readTableLocation(context);
-    const owner = await this.#owner(table, context);
-    return (
-      owner?.[0] === context.namespace &&
-      owner[2] === String(materialization) &&
-      owner[3] === String(epoch) &&
-      owner[4] === 't'
-    );
   }
 
   #prepared(context: StoreContext, scheme: PartitionScheme | undefined): Promise<Table> {
@@ -187,75 +173,6 @@ export class TableValues {
     const found = await sql.rows(text, values);
     if (found.length > 0) throw unfit(context, occupied(slice.table, context.partition));
   }
-
-  #rows(context: LoadContext, location: TableLocation): Rows<Row> {
-    const failure = (error: unknown) => this.failure(context, error);
-    return rowsInBatches((range) => batchesFailing(this.#batches(context, location, range), failure));
-  }
-
-  async *#batches(context: LoadContext, location: TableLocation, range: RowRange): AsyncGenerator<readonly Row[]> {
-    if (range.end <= range.start) return;
-    if (location.order[0]?.name !== ROW_COLUMN) {
-      yield* batchesWithin(this.#pages(context, location, {}, range.end), range);
-      return;
-    }
-    const after = range.start > 0 ? [String(range.start - 1)] : undefined;
-    const to = range.end < Infinity ? [String(range.end - 1)] : undefined;
-    yield* this.#pages(context, location, { after, to }, range.end - range.start);
-  }
-
-  /** @param most how many of their rows are wanted, from the first on */
-  async *#pages(
-    context: LoadContext,
-    location: TableLocation,
-    range: statements.PageRange,
-    most: number,
-  ): AsyncGenerator<readonly Row[]> {
-    const { columns: wanted, namespace, partition = '' } = context;
-    const columns = location.columns.filter(({ property }) => wanted?.includes(property) ?? true);
-    const names = columns.map(({ name }) => name);
-    const skipped = 1 + location.order.length;
-    let { after } = range;
-    const whole = after === undefined && most === Infinity;
-    const usual = rowsOfPage(location.size, location.rows);
-    let count = 0;
-    for (let limit = Math.min(usual, most); ;) {
-      const place = { location, partition, namespace };
-      const query = statements.page(this.database().schema, place, names, { ...range, after }, limit);
-      const found = await this.database()
-        .read(query.text, query.values)
-        .catch((error: unknown) => {
-          throw isTableGone(error) ? noTable(context, location.table) : error;
-        });
-      if (found[0]![0] !== 't') await this.#absent(context, location);
-      const rows = found[0]![1] === null ? [] : found;
-      count += rows.length;
-      const last = rows.length < limit;
-      if (whole && last && count !== location.rows) throw changed(context, location, count);
-      if (rows.length > 0) yield rowsOf(context, rows, columns, skipped);
-      if (last || count >= most) return;
-      after = rows.at(-1)!.slice(1, skipped) as string[];
-      const length = rows.reduce((sum, row) => row.reduce((all, text) => all + (text?.length ?? 0), sum), 0);
-      // Of some columns no size is on record: it is felt for.
-      limit = Math.min(rowsOfPage(length, rows.length), wanted ? 2 * limit : usual);
-    }
-  }
-
-  /** The slice holds nothing any more, or something else. */
-  async #absent(context: LoadContext, { table }: TableLocation): Promise<never> {
-    const owner = await this.#owner(table, context);
-    if (!owner) throw valueNotFound(context, `its rows in ${table} were deleted`);
-    if (owner[4] !== 't') throw noTable(context, table);
-    context.moved?.();
-    throw valueMoved(context);
-  }
-
-  async #owner(table: string, { partition = '' }: LoadContext): Promise<TextRow | undefined> {
-    const { schema } = this.database();
-    const names = [table, partition, statements.tableSql(table)];
-    const [owner] = await this.database().read(statements.sliceOwner(schema), names);
-    return owner;
-  }
 }
 
 /** The event loop is free after each piece, whoever makes the rows. */
@@ -276,47 +193,10 @@ async function removeRows(sql: ValueSql, slice: statements.Slice): Promise<void>
   } while (after);
 }
 
-/** How many rows a page has room for, by the size of so many others. */
-function rowsOfPage(size: number, rows: number): number {
-  return Math.max(1, Math.min(PAGE_ROWS, Math.floor((PAGE_LENGTH * (rows + 1)) / (size + rows + 1))));
-}
-
-function rowsOf(
-  context: LoadContext,
-  found: readonly TextRow[],
-  columns: TableLocation['columns'],
-  skipped: number,
-): Row[] {
-  try {
-    return found.map((texts) => {
-      const row: Record<string, unknown> = {};
-      for (let index = 0; index < columns.length; index++) {
-        const { property, type } = columns[index]!;
-        const text = texts[skipped + index]!;
-        row[property] = text === null ? null : type.read(text);
-      }
-      return row;
-    });
-  } catch (error) {
-    if (error instanceof SyntaxError) throw valueCorrupt(context, error.message, error);
-    throw error;
-  }
-}
-
 /** Whether columns that are to be filled are there no more, or of another type. */
 function isChanged({ columns, partitions, order }: Table, now: readonly TextRow[]): boolean {
   const types = new Map(now.map(([name, type]) => [name, type]));
   return [...columns, ...partitions, ...order].some(({ name, type }) => types.get(name) !== type.name);
-}
-
-function noTable(context: LoadContext, table: string): FlowStoneError {
-  return valueNotFound(context, `table ${table} is gone`);
-}
-
-/** Whoever else writes to the table, or made it anew, did this. */
-function changed(context: LoadContext, { table, rows }: TableLocation, found: number): FlowStoneError {
-  const why = `${found} of its rows are in ${table} where ${rows} were stored, so that they were changed from outside`;
-  return valueCorrupt(context, why);
 }
 
 function occupied(table: string, partition: string | undefined): string {
