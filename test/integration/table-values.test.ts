@@ -3,6 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { FlowStoneError } from '../../lib/flowstone.errors.js';
 import type { Rows } from '../../lib/io/rows.js';
+import { Partitions } from '../../lib/partitions/partitions.js';
 import { errorRecord } from '../../lib/runs/failure.js';
 import { valueStores, type Row, type Store } from './value-stores.js';
 
@@ -188,6 +189,23 @@ describe.each(stores.kinds)('rows in a table (%s)', (kind, make) => {
       expect(moved).toBe(1);
       await expect(store.load(location)).rejects.toMatchObject({ code: 'FLOWSTONE_IO_VALUE_MOVED' });
     }
+  });
+
+  it('of a window of time are told apart by its start', async () => {
+    const store = make('windows');
+    const scheme = Partitions.hourly({ start: '0001-01-01' });
+    store.options = { table: `${own}.windows`, columns: { n: 'integer' } };
+    const starts = ['2001-01-01T05:00:00.000Z', '0001-01-01T00:00:00.000Z', '0000-12-31T23:00:00.000Z'];
+    for (const partition of starts) {
+      const start = new Date(partition);
+      const window = { start, end: new Date(start.getTime() + 3_600_000) };
+      const slice = () => ({ scheme, window });
+      const { location } = await store.store([{ n: 1, partition: start }], { partition, slice });
+      expect(await store.load(location, { partition })).toEqual([{ n: 1 }]);
+    }
+    const utc = `to_char(partition AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI BC')`;
+    const found = await store.query(`SELECT ${utc} FROM ${own}.windows ORDER BY partition`);
+    expect(found.flat()).toEqual(['0001-12-31 23:00 BC', '0001-01-01 00:00 AD', '2001-01-01 05:00 AD']);
   });
 
   it('of attempts that store at once are those of one of them', async () => {

@@ -4,7 +4,7 @@ import { isoTime } from '../../iso-time.js';
 /** The first moment PostgreSQL knows, ms: midnight of 4714-11-24 BC. Its last is beyond that of JavaScript. */
 export const FIRST_MOMENT = -210_866_803_200_000;
 const DAY = /^(\d{4})-(\d\d)-(\d\d)$/;
-const MOMENT = /^(\d+)-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)(?:\.(\d{1,3})\d*)?(?:\+00)?( BC)?$/;
+const MOMENT = /^(\d+)-(\d\d)-(\d\d)[ T](\d\d):(\d\d):(\d\d)(?:\.(\d{1,3})\d*)?(?:\+00|Z)?( BC)?$/;
 
 /** The text of a Date that timestamps take; undefined for an invalid one, or one before their time. */
 export function instantText(date: Date): string | undefined {
@@ -17,7 +17,7 @@ export function instantText(date: Date): string | undefined {
   return year > 0 ? `${year}${rest}` : `${String(1 - year).padStart(4, '0')}${rest} BC`;
 }
 
-/** The Date of a timestamp in UTC. Throws a SyntaxError for infinity and the like. */
+/** The Date of a timestamp in UTC, as PostgreSQL or `instantText` writes it. Throws a SyntaxError for infinity and the like. */
 export function readInstant(text: string): Date {
   const found = MOMENT.exec(text);
   if (!found) throw new SyntaxError(`${text} is no moment that a Date can hold`);
