@@ -133,7 +133,7 @@ export class FlowStoneEngine {
       pulse,
       loader: this.values,
       store: (definition, claim, slice, value, signal) => this.values.store(definition, claim, slice, value, signal),
-      commit: (claim, outcome, value, abort) => this.coordinator.commit(claim, outcome, value, abort),
+      commit: (...commit) => this.coordinator.commit(...commit),
       resourcesOf: ({ key }) => this.registry.require(key).resources,
       loggerOf,
       progress: ({ run, id, asset, partition }, done, total) =>

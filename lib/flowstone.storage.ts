@@ -103,7 +103,7 @@ function outsideTransactions(values: LedgerValues, inside: OpenableLedger['insid
   };
   return {
     schema: values.schema,
-    settle: (outcome, write) => values.settle(outcome, write),
+    settle: (attempt, write) => values.settle(attempt, write),
     read: async (text, parameters) => {
       refuse();
       return values.read(text, parameters);

@@ -103,6 +103,7 @@ export type {
   StoreContext,
   StoredAttempt,
   StoredValue,
+  UnwrittenValue,
   ValueAddress,
   ValueBeginning,
 } from './io/io-manager.port.js';

@@ -1,6 +1,6 @@
 // What FlowStone asks of whatever stores and loads values. The registry and the managers stand beside it.
 import type { JsonValue, ValueColumn } from '../ledger/records.js';
-import type { JoinedValue } from '../ledger/value-database.port.js';
+import type { ValueSql } from '../ledger/value-database.port.js';
 import type { PartitionScheme } from '../partitions/partition-scheme.js';
 import type { PartitionWindow } from '../partitions/partition-set.js';
 
@@ -63,8 +63,23 @@ export interface StoredValue {
   readonly format?: string;
   /** The columns of rows, where they are known; the first 200 are recorded. */
   readonly schema?: readonly ValueColumn[];
-  /** Of a value that is written only with its record, in the ledger's own database. */
-  readonly joined?: JoinedValue;
+  /**
+   * Of a small document in the ledger's own database: itself as JSON. It is written with its record and those of others, in
+   * `value_documents` as part 0 of its attempt.
+   */
+  readonly document?: string;
+}
+
+/** A value that is written only with its record, in one transaction of the ledger's own database: both, or neither. */
+export interface UnwrittenValue {
+  /**
+   * Writes the value, in the transaction that commits its record, and tells what it is. May be called again, where that is
+   * repeated. Throws a FlowStoneError for what is wrong with the value or its storage; an outage, and what is to be
+   * repeated, as it is.
+   */
+  write(sql: ValueSql): Promise<StoredValue>;
+  /** Called once, when the attempt is over, whatever became of it. Never throws. */
+  release(): Promise<void>;
 }
 
 /** `kept`: each stored value stays until deleted. `head`: storing replaces the partition's previous value. */
@@ -121,8 +136,8 @@ export interface IoManager {
         ofLocation(location: JsonValue): VersionsOf;
       };
 
-  /** Stores any supported value, or rows from an async iterable as they come. Durable once it resolves. */
-  store(context: StoreContext, value: unknown): Promise<StoredValue>;
+  /** Stores any supported value, or rows from an async iterable as they come. Durable once it resolves, unless it is still to be written. */
+  store(context: StoreContext, value: unknown): Promise<StoredValue | UnwrittenValue>;
 
   /** The value as it was stored; what was stored from an async iterable comes back as `Rows`. */
   load(context: LoadContext): Promise<unknown>;

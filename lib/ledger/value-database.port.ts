@@ -1,6 +1,6 @@
 // SQL of I/O managers on a database: the ledger's own, where it joins the commit of records, or another one. What they
 // write there stands in lib/io/managers/postgres.
-import type { Beat, Outcome } from './work.js';
+import type { Beat, Fenced, Outcome } from './work.js';
 
 /** Statements on one connection, within a transaction. Names in them are the manager's business. */
 export interface ValueSql {
@@ -26,25 +26,9 @@ export interface ValueDatabase {
 /** The ledger's own database. */
 export interface LedgerValues extends ValueDatabase {
   /**
-   * Commits an outcome, and all that follows from it, in a transaction that `write` begins: both or neither. What is not
-   * `committed` has undone what was written. An error of `write` passes unchanged; nothing is recorded then. A lock that is
-   * not to be had calls `write` again, for as long as it does not throw anything else.
+   * Commits an attempt's outcome, and all that follows from it, in a transaction that `write` begins, and of which it tells
+   * the outcome: both or neither. What is not `committed` has undone what was written. An error of `write` passes unchanged;
+   * nothing is recorded then. A lock that is not to be had calls `write` again, for as long as it does not throw anything else.
    */
-  settle(outcome: Outcome, write: (sql: ValueSql) => Promise<void>): Promise<Beat>;
-}
-
-/**
- * How a value in the ledger's own database gets there: with the record of its materialization, or not at all. A small
- * document goes with others, in `value_documents` as part 0 of its attempt; all else in a transaction of its own.
- */
-export type JoinedValue = { readonly document: string } | JoinedWrite;
-
-export interface JoinedWrite {
-  /**
-   * Writes the value, in the transaction that commits its record. May be called again, where that is repeated. Throws a
-   * FlowStoneError for what is wrong with the value or its storage; an outage, and what is to be repeated, as it is.
-   */
-  write(sql: ValueSql): Promise<void>;
-  /** Called once, when the attempt is over, whatever became of it. Never throws. */
-  release(): Promise<void>;
+  settle(attempt: Fenced, write: (sql: ValueSql) => Promise<Outcome>): Promise<Beat>;
 }

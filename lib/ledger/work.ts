@@ -87,7 +87,8 @@ export interface Claim {
   readonly claimedAt: Date;
 }
 
-interface Fenced {
+/** An attempt. */
+export interface Fenced {
   readonly id: number;
   /** The epoch of the attempt that speaks. The outcome counts only if the row is `running` at this epoch. */
   readonly epoch: number;

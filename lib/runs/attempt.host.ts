@@ -1,9 +1,9 @@
 // What attempts are made of: a claim with what it consumes, and what all attempts of a process share.
 import type { AssetContext, BatchContext, BatchItem, BatchResults, ContextLogger } from '../assets/asset.context.js';
 import type { AssetDefinition } from '../assets/asset.definition.js';
-import type { PartitionSlice, StoredValue } from '../io/io-manager.port.js';
+import type { PartitionSlice, StoredValue, UnwrittenValue } from '../io/io-manager.port.js';
 import type { Ledger } from '../ledger/ledger.port.js';
-import type { JoinedWrite } from '../ledger/value-database.port.js';
+import type { ValueSql } from '../ledger/value-database.port.js';
 import type { Claim, Outcome } from '../ledger/work.js';
 import type { PartitionSet } from '../partitions/partition-set.js';
 import type { Abort } from './abort.js';
@@ -14,6 +14,14 @@ import type { PinLoader, PinnedDependency } from './input.loader.js';
 export interface Executable {
   execute(context: AssetContext, inputs: Readonly<Record<string, unknown>>): unknown;
   executeMany(context: BatchContext, items: readonly BatchItem[]): BatchResults<unknown>;
+}
+
+/** A value that was stored, and by which manager. */
+export type Stored = StoredValue & { readonly io: string };
+
+/** A value that is to be written with its record. */
+export interface Unwritten extends UnwrittenValue {
+  write(sql: ValueSql): Promise<Stored>;
 }
 
 /** What all attempts of a process share. */
@@ -30,12 +38,17 @@ export interface AttemptHost {
     slice: () => PartitionSlice,
     value: unknown,
     signal: AbortSignal,
-  ): Promise<StoredValue & { io: string }>;
+  ): Promise<Stored | Unwritten>;
   /**
    * Commits a success together with its value, in the ledger's own database. Resolves also where another attempt or a
    * cancel won; rejects with what writing the value threw, or once told to stop, nothing being recorded then.
    */
-  commit(claim: Claim, outcome: Outcome, value: JoinedWrite, abort: Pick<Abort, 'throwIfAborted'>): Promise<void>;
+  commit(
+    claim: Claim,
+    value: Unwritten,
+    outcomeOf: (stored: Stored) => Outcome,
+    abort: Pick<Abort, 'throwIfAborted'>,
+  ): Promise<void>;
   resourcesOf(definition: AssetDefinition): Readonly<Record<string, unknown>>;
   loggerOf(name: string): ContextLogger;
   progress(claim: Claim, done: number, total: number | undefined): void;

@@ -1,11 +1,11 @@
 // What one attempt tells the ledger: what its code reported, and the outcome that follows from its value or its failure.
 import type { ContextReport } from '../assets/asset.context.js';
 import { FlowStoneError } from '../flowstone.errors.js';
-import type { PartitionSlice, StoredValue } from '../io/io-manager.port.js';
+import type { PartitionSlice } from '../io/io-manager.port.js';
 import type { Outcome } from '../ledger/work.js';
 import type { JsonObject, ValueRecord } from '../ledger/records.js';
 import { Aborted, type Abort, type AbortKind } from './abort.js';
-import type { AttemptHost, Prepared } from './attempt.host.js';
+import type { AttemptHost, Prepared, Stored, Unwritten } from './attempt.host.js';
 import { decideAfterFailure, decideAfterMove, MOST_REPINS, NO_RETRY } from './attempt.machine.js';
 import { crashPoint } from './crash-points.js';
 import type { Finished } from './execution.port.js';
@@ -16,9 +16,6 @@ import { timeoutError } from './timed-out.js';
 const NOTHING: readonly number[] = [];
 /** Columns of a value that are recorded. */
 const MOST_COLUMNS = 200;
-
-/** A value that was stored, or is to be written with its record, and by which manager. */
-export type Stored = StoredValue & { readonly io: string };
 
 export class AttemptResult {
   /** When user code began; null: it has not. */
@@ -57,7 +54,7 @@ export class AttemptResult {
   }
 
   /** Stores what user code computed. */
-  store(value: unknown, abort: Abort): Promise<Stored> {
+  store(value: unknown, abort: Abort): Promise<Stored | Unwritten> {
     const { claim, definition } = this.prepared;
     return this.host.store(definition, claim, () => this.#slice(), value, abort.signal);
   }
@@ -78,7 +75,7 @@ export class AttemptResult {
       value: stored ? valueRecord(stored) : null,
       format: stored?.format,
       schema: stored?.schema?.slice(0, MOST_COLUMNS),
-      document: stored?.joined && 'document' in stored.joined ? stored.joined.document : undefined,
+      document: stored?.document,
       dataVersion: this.#dataVersion ?? stored?.hash ?? String(claim.id),
       codeVersion: definition.codeVersion ?? null,
       inputs,
@@ -136,11 +133,12 @@ function valueRecord({ io, location, size, rows, hash }: Stored): ValueRecord {
  * Once nobody writes it any more: what was stored to be written with its record has come to its end, whatever became of it.
  * Never rejects.
  */
-export async function releaseStored(storing: Promise<Stored>, committing: Promise<void> | undefined): Promise<void> {
+export async function releaseStored(
+  storing: Promise<Stored | Unwritten>,
+  committing: Promise<void> | undefined,
+): Promise<void> {
   const [stored] = await Promise.allSettled([storing, committing]);
-  if (stored.status === 'rejected') return;
-  const { joined } = stored.value;
-  if (joined && 'release' in joined) await joined.release();
+  if (stored.status === 'fulfilled' && 'release' in stored.value) await stored.value.release();
 }
 
 function keepsChanging(place: FailurePlace): FlowStoneError {

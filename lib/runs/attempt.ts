@@ -4,8 +4,8 @@ import { runInContext } from '../assets/asset.context.js';
 import type { Claim, Outcome } from '../ledger/work.js';
 import { abortAfter, Aborted, type Abort } from './abort.js';
 import { AttemptContext } from './attempt.context.js';
-import type { AttemptHost, Prepared } from './attempt.host.js';
-import { AttemptResult, releaseStored, type Stored } from './attempt.result.js';
+import type { AttemptHost, Prepared, Stored, Unwritten } from './attempt.host.js';
+import { AttemptResult, releaseStored } from './attempt.result.js';
 import { crashPoint } from './crash-points.js';
 import type { Ended, Execution, ToExecute } from './execution.port.js';
 import type { Failure } from './failure.js';
@@ -38,7 +38,7 @@ export class Attempt implements Execution {
     const grace = (): number => this.host.cancelGrace;
     let outcome: Outcome | undefined;
     let failure: Failure | undefined;
-    let storing: Promise<Stored> | undefined;
+    let storing: Promise<Stored | Unwritten> | undefined;
     let committing: Promise<void> | undefined;
     try {
       abort.throwIfAborted();
@@ -58,12 +58,10 @@ export class Attempt implements Execution {
       storing = value === undefined ? undefined : runInContext(context, () => this.#result.store(value, abort));
       const stored = storing && (await abort.over(storing, grace));
       abort.throwIfMoved();
-      outcome = this.#result.success(stored);
-      if (stored?.joined && 'write' in stored.joined) {
-        committing = this.host.commit(this.claim, outcome, stored.joined, abort);
+      if (stored && 'write' in stored) {
+        committing = this.host.commit(this.claim, stored, (written) => this.#result.success(written), abort);
         await abort.over(committing, grace);
-        outcome = undefined;
-      }
+      } else outcome = this.#result.success(stored);
     } catch (error) {
       ({ outcome, failure } = this.#result.failure(error, abort));
     }

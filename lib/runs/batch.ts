@@ -4,8 +4,8 @@ import { runInContext, type BatchContext, type BatchItem, type ContextLogger } f
 import type { Claim, Outcome } from '../ledger/work.js';
 import { Abort, abortAfter } from './abort.js';
 import { partitionOf } from './attempt.context.js';
-import type { AttemptHost, Prepared } from './attempt.host.js';
-import { AttemptResult, releaseStored, type Stored } from './attempt.result.js';
+import type { AttemptHost, Prepared, Stored, Unwritten } from './attempt.host.js';
+import { AttemptResult, releaseStored } from './attempt.result.js';
 import { BatchKeys } from './batch.keys.js';
 import { crashPoint } from './crash-points.js';
 import type { Ended, Execution, Finished, ToExecute } from './execution.port.js';
@@ -199,19 +199,19 @@ class Batch {
   }
 
   async #conclude(member: Member, value: unknown): Promise<void> {
-    let storing: Promise<Stored> | undefined;
+    let storing: Promise<Stored | Unwritten> | undefined;
     let committing: Promise<void> | undefined;
     try {
       member.abort.throwIfAborted();
       storing = value === undefined ? undefined : member.result.store(value, member.abort);
       const stored = await storing;
       member.abort.throwIfMoved();
-      let outcome: Outcome | undefined = member.result.success(stored);
-      if (stored?.joined && 'write' in stored.joined) {
-        committing = this.#host.commit(member.prepared.claim, outcome, stored.joined, member.abort);
+      let outcome: Outcome | undefined;
+      if (stored && 'write' in stored) {
+        const { prepared, result, abort } = member;
+        committing = this.#host.commit(prepared.claim, stored, (written) => result.success(written), abort);
         await committing;
-        outcome = undefined;
-      }
+      } else outcome = member.result.success(stored);
       this.#leave(member);
       member.succeed(outcome);
     } catch (error) {

@@ -4,11 +4,12 @@ import type { AssetDefinition, DeclaredAsset } from '../assets/asset.definition.
 import type { AssetRegistry } from '../assets/asset.registry.js';
 import { FlowStoneError } from '../flowstone.errors.js';
 import { isRowStream } from '../io/data-version.js';
-import type { LoadContext, MostOfValue, PartitionSlice, StoredValue, ValueBeginning } from '../io/io-manager.port.js';
+import type { LoadContext, MostOfValue, PartitionSlice, ValueBeginning } from '../io/io-manager.port.js';
 import type { IoRegistry } from '../io/io.registry.js';
 import { firstRows, type Rows } from '../io/rows.js';
 import type { Claim } from '../ledger/work.js';
 import type { ValueRecord } from '../ledger/records.js';
+import type { Stored, Unwritten } from './attempt.host.js';
 import type { Catalogue } from './catalogue.js';
 import { placeName } from './failure.js';
 import type { LoadOptions, PinLoader, PlacedValue } from './input.loader.js';
@@ -36,7 +37,7 @@ export class ValueStore implements PinLoader {
     slice: () => PartitionSlice,
     value: unknown,
     signal: AbortSignal,
-  ): Promise<StoredValue & { io: string }> {
+  ): Promise<Stored | Unwritten> {
     const io = definition.io ?? this.options.io;
     const stored = await this.io.require(io).store(
       {
@@ -53,7 +54,8 @@ export class ValueStore implements PinLoader {
       },
       value,
     );
-    return { ...stored, io };
+    if (!('write' in stored)) return { ...stored, io };
+    return { write: async (sql) => ({ ...(await stored.write(sql)), io }), release: () => stored.release() };
   }
 
   /**

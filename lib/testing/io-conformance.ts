@@ -1,7 +1,6 @@
 // The suite every I/O manager has to pass, built in or yours. It brings no test framework: give it the `describe` and
 // `it` of the one you use. The checks stand beside it, by what they are about.
-import type { IoManager, StoreContext, ValueAddress } from '../io/io-manager.port.js';
-import type { JoinedValue } from '../ledger/value-database.port.js';
+import type { IoManager, StoreContext, StoredValue, UnwrittenValue, ValueAddress } from '../io/io-manager.port.js';
 import { checkAbsence, checkFailures } from './io-conformance/absence.checks.js';
 import { checkAddresses } from './io-conformance/address.checks.js';
 import { withBench, type Bench, type Options, type StoredKind } from './io-conformance/bench.js';
@@ -25,8 +24,11 @@ export interface IoConformanceSubject {
   readonly createBroken?: () => IoManager | Promise<IoManager>;
   /** The asset's options for the manager; those of each asset, where two cannot have the same. */
   readonly options?: Options | ((place: Pick<ValueAddress, 'namespace' | 'asset' | 'partition'>) => Options);
-  /** Writes a value that is `joined`, in a transaction as the commit of its record would: not, when writing throws. */
-  readonly commit?: (context: StoreContext, joined: JoinedValue) => Promise<void>;
+  /**
+   * Commits a value that is written only with its record, in a transaction as that would: writes it, unless that throws, or
+   * its `document`. What is stored then.
+   */
+  readonly commit?: (context: StoreContext, value: StoredValue | UnwrittenValue) => Promise<StoredValue>;
   /** What it stores, default all: `documents` (anything JSON-like), `bytes`, `rows` (from async iterables). */
   readonly stores?: readonly StoredKind[];
   /** That values are in the memory of the process is what the manager is for: it need not be bounded. */

@@ -1,7 +1,7 @@
 // Conformance of ledgers with a database: values that are committed with their records.
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { LedgerValues, ValueSql } from '../../lib/ledger/value-database.port.js';
-import type { Claim } from '../../lib/ledger/work.js';
+import type { Claim, Outcome } from '../../lib/ledger/work.js';
 import { attempt, success, type World } from './ledger.fixture.js';
 
 const TABLE = 'public.joined_values';
@@ -24,11 +24,16 @@ export function valueBehaviours(world: () => World): void {
     await sql.rows(`DELETE FROM ${TABLE}`);
     await sql.copy(`COPY ${TABLE} FROM STDIN`, [Buffer.from(`1\t${note}\n`), Buffer.from(`2\t\\N\n`)]);
   };
+  const settle = (outcome: Outcome, written: (sql: ValueSql) => Promise<void>) =>
+    values.settle(outcome, async (sql) => {
+      await written(sql);
+      return outcome;
+    });
   const rows = () => values.transaction((sql) => sql.rows(`SELECT id, note FROM ${TABLE} ORDER BY id`));
 
   describe('a value in the database of the ledger', () => {
     it('is committed with its record and all that follows', async () => {
-      expect(await values.settle(success(claim), write('new'))).toMatchObject({
+      expect(await settle(success(claim), write('new'))).toMatchObject({
         verdicts: ['committed'],
         released: true,
       });
@@ -41,9 +46,9 @@ export function valueBehaviours(world: () => World): void {
     });
 
     it('is not written by an attempt that was fenced', async () => {
-      await values.settle(success(claim), write('first'));
+      await settle(success(claim), write('first'));
       for (const late of [success(claim), success(claim, { epoch: claim.epoch + 1 })]) {
-        expect(await values.settle(late, write('late'))).toMatchObject({ verdicts: ['fenced'], released: false });
+        expect(await settle(late, write('late'))).toMatchObject({ verdicts: ['fenced'], released: false });
       }
       expect(await rows()).toEqual([
         ['1', 'first'],
@@ -54,29 +59,29 @@ export function valueBehaviours(world: () => World): void {
     it('is not written after the deadline of its attempt', async () => {
       await world().ledger.start([{ ...attempt(claim), timeout: 1000 }]);
       await world().pass(2000);
-      expect(await values.settle(success(claim), write('late'))).toMatchObject({ verdicts: ['expired'] });
+      expect(await settle(success(claim), write('late'))).toMatchObject({ verdicts: ['expired'] });
       expect(await rows()).toEqual([]);
     });
 
     it('leaves no record where it could not be written', async () => {
-      const failing = values.settle(success(claim), async (sql) => {
+      const failing = settle(success(claim), async (sql) => {
         await write('half')(sql);
         await sql.rows(`INSERT INTO ${TABLE} VALUES (1, 'again')`);
       });
       await expect(failing).rejects.toMatchObject({ code: '23505' });
       const reason = new Error('told to stop');
-      const stopped = values.settle(success(claim), async (sql) => {
+      const stopped = settle(success(claim), async (sql) => {
         await write('half')(sql);
         throw reason;
       });
       await expect(stopped).rejects.toBe(reason);
       expect(await rows()).toEqual([]);
       expect((await world().ledger.materialization(claim.id))!.status).toBe('running');
-      expect(await values.settle(success(claim), write('whole'))).toMatchObject({ verdicts: ['committed'] });
+      expect(await settle(success(claim), write('whole'))).toMatchObject({ verdicts: ['committed'] });
     });
 
     it('is not written where its record cannot be, which is told as its failure', async () => {
-      const told = await values.settle(
+      const told = await settle(
         success(claim, { value: { io: 'x', location: 1, size: 2 ** 70, rows: 1, hash: 'h' } }),
         write('unrecorded'),
       );
@@ -90,7 +95,7 @@ export function valueBehaviours(world: () => World): void {
       const claims = await world().claim();
       const settled = await Promise.all(
         claims.map((each) =>
-          values.settle(success(each), async (sql) => {
+          settle(success(each), async (sql) => {
             await sql.rows(`INSERT INTO ${TABLE} VALUES ($1, 'one of many')`, [each.id]);
           }),
         ),

@@ -2,13 +2,12 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, it } from '@jest/globals';
 import { DataSource } from 'typeorm';
-import type { StoreContext, ValueAddress } from '../../lib/io/io-manager.port.js';
+import type { StoreContext, StoredValue, UnwrittenValue, ValueAddress } from '../../lib/io/io-manager.port.js';
 import { LedgerIoManager } from '../../lib/io/managers/postgres/ledger.io-manager.js';
 import { PostgresIoManager } from '../../lib/io/managers/postgres/postgres.io-manager.js';
 import { openEmbeddedDatabase, type EmbeddedDatabase } from '../../lib/ledger/embedded/embedded.database.js';
 import { ledgerDataSource } from '../../lib/ledger/sql/data-source.js';
 import { SqlLedger } from '../../lib/ledger/sql/sql-ledger.js';
-import type { JoinedValue } from '../../lib/ledger/value-database.port.js';
 import { runIoConformance } from '../../lib/testing/io-conformance.js';
 import { freshDatabase, type FreshDatabase } from '../services/services.js';
 
@@ -45,13 +44,18 @@ afterAll(async () => {
 
 for (const kind of ['PostgreSQL', 'PGlite'] as const) {
   const create = () => new LedgerIoManager(ledgers.get(kind)!.values);
-  const commit = async ({ namespace, materialization, epoch }: StoreContext, joined: JoinedValue): Promise<void> => {
-    await ledgers.get(kind)!.values.transaction(async (sql) => {
-      if ('write' in joined) return joined.write(sql);
+  const commit = async (
+    { namespace, materialization, epoch }: StoreContext,
+    value: StoredValue | UnwrittenValue,
+  ): Promise<StoredValue> => {
+    const stored = await ledgers.get(kind)!.values.transaction(async (sql) => {
+      if ('write' in value) return value.write(sql);
       const text = `INSERT INTO flowstone.value_documents (namespace, materialization_id, epoch, content) VALUES ($1, $2, $3, $4)`;
-      await sql.rows(text, [namespace, materialization, epoch, joined.document]);
+      await sql.rows(text, [namespace, materialization, epoch, value.document]);
+      return value;
     });
-    if ('release' in joined) await joined.release();
+    if ('release' in value) await value.release();
+    return stored;
   };
   // Of PGlite here: the database itself.
   const inMemory = kind === 'PGlite';

@@ -6,8 +6,7 @@ import { Client, type PoolClient } from 'pg';
 import { DataSource, type QueryRunner } from 'typeorm';
 import { ledgerDataSource } from '../../lib/ledger/sql/data-source.js';
 import { isOutage } from '../../lib/ledger/sql/failures.js';
-import type { ValueSql } from '../../lib/ledger/value-database.port.js';
-import type { Claim } from '../../lib/ledger/work.js';
+import type { Claim, Outcome } from '../../lib/ledger/work.js';
 import { SqlLedger } from '../../lib/ledger/sql/sql-ledger.js';
 import { attempt, planOf, runOf, success, World } from '../conformance/ledger.fixture.js';
 import { freshDatabase, type FreshDatabase } from '../services/services.js';
@@ -157,19 +156,21 @@ describe('an outage of the ledger\u2019s database', () => {
 
   it('is recognised where a value joined the commit, and does not undo what came after it', async () => {
     const { values } = ledger;
-    const write = (note: string) => async (sql: ValueSql) => {
-      await sql.rows(`CREATE TABLE IF NOT EXISTS public.joined (note text)`);
-      await sql.rows(`DELETE FROM public.joined`);
-      await sql.rows(`INSERT INTO public.joined VALUES ($1)`, [note]);
-    };
+    const settle = (outcome: Outcome, note: string) =>
+      values.settle(outcome, async (sql) => {
+        await sql.rows(`CREATE TABLE IF NOT EXISTS public.joined (note text)`);
+        await sql.rows(`DELETE FROM public.joined`);
+        await sql.rows(`INSERT INTO public.joined VALUES ($1)`, [note]);
+        return outcome;
+      });
     await world.run([{ asset: 'a' }]);
     const first = await world.claimOne();
     loseAnswerTo('COMMIT');
-    const failing = values.settle(success(first), write('first'));
+    const failing = settle(success(first), 'first');
     await expect(failing).rejects.toMatchObject({ ...UNAVAILABLE, context: { inDoubt: true } });
     await world.run([{ asset: 'a' }]);
-    await values.settle(success(await world.claimOne()), write('second'));
-    expect(await values.settle(success(first), write('first'))).toMatchObject({ verdicts: ['committed'] });
+    await settle(success(await world.claimOne()), 'second');
+    expect(await settle(success(first), 'first')).toMatchObject({ verdicts: ['committed'] });
     expect(await values.transaction((sql) => sql.rows(`SELECT note FROM public.joined`))).toEqual([['second']]);
   });
 

@@ -2,6 +2,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { FlowStoneError } from '../../lib/flowstone.errors.js';
+import { dataVersionOf } from '../../lib/io/data-version.js';
 import type { Rows } from '../../lib/io/rows.js';
 import { Partitions } from '../../lib/partitions/partitions.js';
 import { errorRecord } from '../../lib/runs/failure.js';
@@ -254,6 +255,34 @@ describe.each(stores.kinds)('rows in a table (%s)', (kind, make) => {
     };
     await expect(store.store(rows())).rejects.toBe(thrown);
     expect(await store.load(location)).toEqual([{ a: 'first', b: '' }]);
+  });
+
+  it('in memory are encoded while they are copied: one that is wrong undoes all before it, and is told with its place', async () => {
+    const store = make('wrong');
+    store.options = { table: `${own}.wrong`, columns: { a: 'integer', b: 'text' } };
+    const { location } = await store.store([{ a: 1, b: 'first' }]);
+    const rows = Array.from({ length: 20_000 }, (_, a) => ({ a, b: 'x'.repeat(1000) }));
+    const storing = (last: Row) => store.store([...rows, last]).catch((error: unknown) => error);
+    expect(await storing({ a: 'no number', b: null })).toMatchObject({
+      code: 'FLOWSTONE_IO_VALUE_UNSUPPORTED',
+      message: expect.stringMatching(/^the value of wrong: .*20000.*"no number"/),
+    });
+    // Not even one that looks like an outage is one of the database.
+    const outage = Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
+    const throwing = {
+      get a(): number {
+        throw outage;
+      },
+    };
+    expect(await storing(throwing)).toMatchObject({
+      code: 'FLOWSTONE_IO_FAILED',
+      message: expect.stringContaining('row 20000 cannot be read: Error: read ECONNRESET'),
+      cause: outage,
+    });
+    expect(await store.load(location)).toEqual([{ a: 1, b: 'first' }]);
+    const stored = await store.store(rows);
+    expect(stored).toMatchObject({ rows: 20_000, hash: dataVersionOf(rows).hash });
+    expect(await store.load(stored.location)).toEqual(rows);
   });
 
   it('of another asset are left alone, but for one that had the key before', async () => {

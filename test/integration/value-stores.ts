@@ -33,14 +33,13 @@ export class Store {
   async store(value: unknown, more: Partial<StoreContext> = {}) {
     const { signal } = new AbortController();
     const context = { ...this.place, materialization: ++materializations, epoch: 1, signal, ...more };
-    const { joined, ...stored } = await this.manager.store(context, value);
-    if (!joined) return stored;
+    const stored = await this.manager.store(context, value);
+    if (!('write' in stored)) return stored;
     try {
-      if ('write' in joined) await this.values!.transaction((sql) => joined.write(sql));
+      return await this.values!.transaction((sql) => stored.write(sql));
     } finally {
-      if ('release' in joined) await joined.release();
+      await stored.release();
     }
-    return stored;
   }
 
   load<T = readonly Row[]>(location: LoadContext['location'], more: Partial<LoadContext> = {}): Promise<T> {

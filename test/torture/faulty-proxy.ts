@@ -133,7 +133,7 @@ export class FaultyProxy {
       for await (const piece of from as AsyncIterable<Buffer>) {
         if (this.#delay > 0) await pause(Math.random() * this.#delay);
         for (const passed of judge(piece)) {
-          if (!to.write(passed)) await Promise.race([once(to, 'drain'), once(to, 'close')]);
+          if (!to.write(passed)) await drained(to);
         }
       }
     } catch {
@@ -164,4 +164,11 @@ export class FaultyProxy {
 
 function mayCommit(piece: Buffer): boolean {
   return piece[0] === BIND || piece.includes('COMMIT');
+}
+
+async function drained(socket: Socket): Promise<void> {
+  const over = new AbortController();
+  const { signal } = over;
+  await Promise.race([once(socket, 'drain', { signal }), once(socket, 'close', { signal })]);
+  over.abort();
 }

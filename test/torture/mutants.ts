@@ -66,7 +66,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'joined-lease',
     without: 'the question whether an attempt still holds: in another database a stale one replaces its successor',
     file: 'lib/io/managers/postgres/postgres.io-manager.ts',
-    find: 'if (replaces && context.holds && !(await context.holds()))',
+    find: 'if (isInTable(stored.location) && context.holds && !(await context.holds()))',
     replace: 'if (false)',
     test: 'test/integration/other-database.test.ts',
   },

@@ -1,7 +1,7 @@
 // Beats: the outcomes of attempts are committed, many in one transaction, each fenced by its epoch, and in the same
 // round trip ready work is claimed.
 import { FlowStoneError } from '../../flowstone.errors.js';
-import type { Beat, Claim, ClaimRequest, Outcome, Verdict } from '../work.js';
+import type { Beat, Claim, ClaimRequest, Fenced, Outcome, Verdict } from '../work.js';
 import type { ErrorRecord } from '../records.js';
 import type { Claims } from './claims.js';
 import type { Database, Sql, Transaction } from './database.js';
@@ -78,21 +78,23 @@ export class Beats {
   }
 
   /**
-   * See LedgerValues.settle. @param write begins the transaction. What is not committed is undone with it; so is what was
-   * written once more after a commit that lost its answer: a newer value may have taken its place since.
+   * See LedgerValues.settle. What is not committed is undone with it; so is what was written once more after a commit that
+   * lost its answer: a newer value may have taken its place since.
    */
-  async joined(outcome: Outcome, write: (sql: Transaction) => Promise<void>): Promise<Beat> {
+  async joined(attempt: Fenced, write: (sql: Transaction) => Promise<Outcome>): Promise<Beat> {
     try {
-      return await this.#settling([outcome], undefined, () => this.#joined(outcome, write));
+      return await this.#exchanging([attempt], () => this.#joined(write));
     } catch (error) {
-      throw error instanceof WriteFailed ? error.cause : error;
+      if (error instanceof WriteFailed) throw error.cause;
+      if (passes(error)) throw error;
+      return this.#refuse(attempt, error);
     }
   }
 
-  async #joined(outcome: Outcome, write: (sql: Transaction) => Promise<void>): Promise<Beat> {
+  async #joined(write: (sql: Transaction) => Promise<Outcome>): Promise<Beat> {
     try {
       return await this.database.transaction(async (sql) => {
-        await write(sql).catch((error: unknown) => {
+        const outcome = await write(sql).catch((error: unknown) => {
           throw isOutage(error) || isRepeatable(error) ? error : new WriteFailed(error);
         });
         const { moved, ...beat } = await this.#exchange(sql, [outcome], undefined);
@@ -117,30 +119,34 @@ export class Beats {
     }
   }
 
-  async #settling(
-    outcomes: readonly Outcome[],
-    request: ClaimRequest | undefined,
-    exchange = () => this.#beat(outcomes, request),
-  ): Promise<Beat> {
+  async #settling(outcomes: readonly Outcome[], request: ClaimRequest | undefined): Promise<Beat> {
+    try {
+      return await this.#exchanging(outcomes, () => this.#beat(outcomes, request));
+    } catch (error) {
+      if (passes(error) || outcomes.length === 0) throw error;
+      const settled = await (outcomes.length > 1 ? this.#oneByOne(outcomes) : this.#refuse(outcomes[0]!, error));
+      // Nothing was claimed: to be asked for again.
+      return { ...settled, released: settled.released || request !== undefined };
+    }
+  }
+
+  /** Keeps in mind which of the attempts are over by an exchange, and which are in doubt. */
+  async #exchanging(attempts: readonly Fenced[], exchange: () => Promise<Beat>): Promise<Beat> {
     try {
       const beat = await exchange();
       // What is expired is held still: forgotten, it would be taken for a claim that nobody knows, and run again.
       const held = new Set<number>();
-      outcomes.forEach(({ id }, index) => beat.verdicts[index] === 'expired' && held.add(id));
-      for (const outcome of outcomes) {
-        if (this.#isInDoubt(outcome)) this.#inDoubt.delete(outcome.id);
-        if (!held.has(outcome.id)) this.claims.forget(outcome);
+      attempts.forEach(({ id }, index) => beat.verdicts[index] === 'expired' && held.add(id));
+      for (const attempt of attempts) {
+        if (this.#isInDoubt(attempt)) this.#inDoubt.delete(attempt.id);
+        if (!held.has(attempt.id)) this.claims.forget(attempt);
       }
       return beat;
     } catch (error) {
       if (isInDoubt(error)) {
-        for (const { id, epoch } of outcomes) this.#inDoubt.set(id, Math.max(epoch, this.#inDoubt.get(id) ?? 0));
+        for (const { id, epoch } of attempts) this.#inDoubt.set(id, Math.max(epoch, this.#inDoubt.get(id) ?? 0));
       }
-      const passes = error instanceof FlowStoneError || error instanceof WriteFailed || isOutage(error);
-      if (passes || outcomes.length === 0) throw error;
-      const settled = await (outcomes.length > 1 ? this.#oneByOne(outcomes) : this.#refuse(outcomes[0]!, error));
-      // Nothing was claimed: to be asked for again.
-      return { ...settled, released: settled.released || request !== undefined };
+      throw error;
     }
   }
 
@@ -160,17 +166,17 @@ export class Beats {
   }
 
   /** The outcome was not written, and never can be: the materialization fails and says why, so that its run ends. */
-  async #refuse(outcome: Outcome, cause: unknown): Promise<Beat> {
-    const refused = refusal(outcome, cause);
-    const { id, epoch } = outcome;
+  async #refuse(attempt: Fenced, cause: unknown): Promise<Beat> {
+    const refused = refusal(attempt, cause);
+    const { id, epoch } = attempt;
     const { code, family, message, retryable } = refused;
     const error: ErrorRecord = { code, family, message, retryable };
     const settled = await this.#beat([{ kind: 'failed', id, epoch, error, startedAt: null }], undefined);
-    this.claims.forget(outcome);
+    this.claims.forget(attempt);
     return settled.verdicts[0] === 'committed' ? { ...settled, verdicts: [{ refused }] } : settled;
   }
 
-  #isInDoubt({ id, epoch }: Outcome): boolean {
+  #isInDoubt({ id, epoch }: Fenced): boolean {
     return this.#inDoubt.get(id) === epoch;
   }
 
@@ -238,6 +244,11 @@ export class Beats {
   }
 }
 
+/** Whether an error says nothing of the outcomes themselves. */
+function passes(error: unknown): boolean {
+  return error instanceof FlowStoneError || isOutage(error);
+}
+
 /** What an outcome writes, by column of the beat's record; what is left out is null. */
 interface OutcomeColumns {
   readonly id: number;
@@ -297,7 +308,7 @@ function columnsOf(outcome: Outcome): OutcomeColumns {
   }
 }
 
-function refusal({ id }: Outcome, cause: unknown): FlowStoneError {
+function refusal({ id }: Fenced, cause: unknown): FlowStoneError {
   const reason = storable(cause instanceof Error ? cause.message : String(cause));
   return new FlowStoneError(
     'FLOWSTONE_LEDGER_OUTCOME_REFUSED',

@@ -83,8 +83,8 @@ export class SqlLedger implements Ledger {
       schema,
       read: transactions.read,
       transaction: (fn) => transactions.transaction(fn),
-      settle: (outcome, write) =>
-        transactions.limited(() => this.#open.beats.joined(outcome, (sql) => sql.values(write)), warnOfLock),
+      settle: (attempt, write) =>
+        transactions.limited(() => this.#open.beats.joined(attempt, (sql) => sql.values(write)), warnOfLock),
     };
   }
 

@@ -1,7 +1,8 @@
 // Values are kept apart by namespace, asset, partition and attempt, whatever the keys and however many at once.
 import assert from 'node:assert/strict';
+import type { StoredValue } from '../../io/io-manager.port.js';
 import { keyTextProblem } from '../../partitions/partition-key.js';
-import { NOT_FOUND, type Declare } from './bench.js';
+import { isUnwritten, NOT_FOUND, type Declare } from './bench.js';
 
 const HOSTILE_KEYS = [
   ...[
@@ -84,23 +85,27 @@ export function checkAddresses(test: Declare): void {
     const place = { partition: `died ${bench.nextMaterialization()}` };
     const { location } = await bench.store(bench.sample(1), place);
     const context = bench.storeContext(place);
-    const { joined, location: unseen } = await bench.manager.store(context, bench.sample(2));
-    if (joined === undefined && bench.replaces) return;
+    const value = await bench.manager.store(context, bench.sample(2));
+    if (!isUnwritten(value) && bench.replaces) return;
     assert.equal(await bench.sampleOf(location, place), 1);
-    if (joined === undefined) return;
-    await assert.rejects(bench.sampleOf(unseen, place), (thrown) => isAbsent(thrown));
-    if (!('write' in joined)) return;
+    if (!isUnwritten(value)) return;
+    if (!('write' in value)) {
+      await assert.rejects(bench.sampleOf(value.location, place), (thrown) => isAbsent(thrown));
+      return;
+    }
     // A commit that is undone leaves nothing either.
     const undone = new Error('undone');
-    const write = async (sql: Parameters<typeof joined.write>[0]): Promise<void> => {
-      await joined.write(sql);
+    let unseen: StoredValue | undefined;
+    const write: typeof value.write = async (sql) => {
+      unseen = await value.write(sql);
       throw undone;
     };
     const committing = bench.commit(context, { write, release: async () => undefined });
     await assert.rejects(committing, (thrown) => thrown === undone);
+    await assert.rejects(bench.sampleOf(unseen!.location, place), (thrown) => isAbsent(thrown));
     assert.equal(await bench.sampleOf(location, place), 1);
-    await bench.commit(context, joined);
-    assert.equal(await bench.sampleOf(unseen, place), 2);
+    const { location: seen } = await bench.commit(context, value);
+    assert.equal(await bench.sampleOf(seen, place), 2);
   });
 
   test('finds a value by where it is recorded, whatever its asset says now', async (bench) => {

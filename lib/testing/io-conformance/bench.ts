@@ -1,9 +1,15 @@
 // A manager under test, with the contexts that its calls need, and values to store.
 import assert from 'node:assert/strict';
 import { isRowStream } from '../../io/data-version.js';
-import type { IoManager, LoadContext, StoreContext, StoredValue, ValueAddress } from '../../io/io-manager.port.js';
+import type {
+  IoManager,
+  LoadContext,
+  StoreContext,
+  StoredValue,
+  UnwrittenValue,
+  ValueAddress,
+} from '../../io/io-manager.port.js';
 import type { Rows } from '../../io/rows.js';
-import type { JoinedValue } from '../../ledger/value-database.port.js';
 
 export type Row = Readonly<Record<string, unknown>>;
 export type Options = Readonly<Record<string, unknown>>;
@@ -21,7 +27,7 @@ let materializations = 0;
 export interface BenchSubject {
   readonly create: () => IoManager | Promise<IoManager>;
   readonly options?: Options | ((place: Pick<ValueAddress, 'namespace' | 'asset' | 'partition'>) => Options);
-  readonly commit?: (context: StoreContext, joined: JoinedValue) => Promise<void>;
+  readonly commit?: (context: StoreContext, value: StoredValue | UnwrittenValue) => Promise<StoredValue>;
 }
 
 const ADDRESS = { namespace: 'conformance', asset: 'some.asset', partition: undefined };
@@ -102,14 +108,14 @@ export class Bench {
 
   async store(value: unknown, place: Partial<StoreContext> = {}): Promise<StoredValue> {
     const context = this.storeContext(place);
-    const { joined, ...stored } = await this.manager.store(context, value);
-    if (joined) await this.commit(context, joined);
-    return stored;
+    return this.commit(context, await this.manager.store(context, value));
   }
 
-  async commit(context: StoreContext, joined: JoinedValue): Promise<void> {
+  /** Writes what is only written with its record. */
+  async commit(context: StoreContext, value: StoredValue | UnwrittenValue): Promise<StoredValue> {
+    if (!('write' in value) && value.document === undefined) return value;
     assert.ok(this.subject.commit, 'the value is to be written with its record: give the subject a commit()');
-    await this.subject.commit(context, joined);
+    return this.subject.commit(context, value);
   }
 
   load(location: StoredValue['location'], place: Partial<LoadContext> = {}): Promise<unknown> {
@@ -128,6 +134,11 @@ export class Bench {
     const recorded = JSON.parse(JSON.stringify(location)) as StoredValue['location'];
     return { ...ADDRESS, location: recorded, options: this.optionsOf({ ...ADDRESS, ...place }), ...place };
   }
+}
+
+/** Whether a value is not there before its record is. */
+export function isUnwritten(value: StoredValue | UnwrittenValue): boolean {
+  return 'write' in value || value.document !== undefined;
 }
 
 /** Rows with cells of several kinds, some of them null. */

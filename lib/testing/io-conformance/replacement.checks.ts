@@ -57,8 +57,7 @@ export function checkReplacement(declare: Declare): void {
     const context = { ...bench.storeContext(place), holds: async () => false };
     const stored = await bench.manager.store(context, bench.sample(2)).catch(() => undefined);
     // What is written with its record is fenced by that, and is not written yet.
-    const { joined } = stored ?? {};
-    if (joined && 'release' in joined) await joined.release();
+    if (stored && 'release' in stored) await stored.release();
     assert.equal(await bench.sampleOf(location, place), 1);
   });
 }

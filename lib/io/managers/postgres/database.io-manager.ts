@@ -9,6 +9,7 @@ import type {
   MostOfValue,
   StoreContext,
   StoredValue,
+  UnwrittenValue,
   ValueBeginning,
   VersionsOf,
 } from '../../io-manager.port.js';
@@ -45,7 +46,8 @@ export interface PostgresValueOptions {
   readonly adopt?: boolean;
 }
 
-export abstract class DatabaseIoManager implements IoManager {
+/** @typeParam Kept what `store` gives: a value that is there, or one that may still have to be written */
+export abstract class DatabaseIoManager<Kept extends StoredValue | UnwrittenValue> implements IoManager {
   readonly versions = {
     ofOptions: (options: Readonly<Record<string, unknown>>): VersionsOf => (meansTable(options) ? 'head' : 'kept'),
     ofLocation: (location: unknown): VersionsOf => (isInTable(location) ? 'head' : 'kept'),
@@ -66,8 +68,8 @@ export abstract class DatabaseIoManager implements IoManager {
   /** Called before anything is asked of the database. */
   protected async ready(): Promise<void> {}
 
-  /** Makes of an encoded value a stored one. */
-  protected abstract keep(context: StoreContext, value: EncodedValue): Promise<StoredValue>;
+  /** Writes an encoded value, unless that is to be done with its record. */
+  protected abstract keep(context: StoreContext, value: EncodedValue): Promise<Kept>;
 
   /** The error to throw for one of the database, which is one of the ledger's where it cannot be reached. */
   protected failure(place: ValuePlace, verb: string, error: unknown): unknown {
@@ -77,7 +79,7 @@ export abstract class DatabaseIoManager implements IoManager {
     return late ? lateFailure(place, verb, error.cause) : error;
   }
 
-  async store(context: StoreContext, value: unknown): Promise<StoredValue> {
+  async store(context: StoreContext, value: unknown): Promise<Kept> {
     context.signal.throwIfAborted();
     const mode = meansTable(context.options) ? this.#tables : this.documents;
     await this.#failing(context, 'store', async () => undefined);

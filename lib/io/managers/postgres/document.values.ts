@@ -10,6 +10,7 @@ import type {
   StoreContext,
   StoredAttempt,
   StoredValue,
+  UnwrittenValue,
   ValueBeginning,
 } from '../../io-manager.port.js';
 import { closeJson } from '../../json-beginning.js';
@@ -63,20 +64,21 @@ export class DocumentValues {
       const kind = version.rows !== null ? 'rows' : types.isUint8Array(value) ? 'bytes' : 'document';
       const location = { kind, parts: count, streamed, materialization, epoch };
       const stored = { location, size, ...version, format: 'jsonb' };
-      const small = count === 1 && size <= SMALL_BYTES ? parts.only : undefined;
-      if (small !== undefined) return { stored, joined: { document: small }, replaces: false };
+      const document = count === 1 && size <= SMALL_BYTES ? parts.only : undefined;
+      if (document !== undefined) return { ...stored, document };
       const spool = await parts.end();
       const copy = `COPY ${this.#table} (namespace, materialization_id, epoch, part, content) FROM STDIN`;
-      const write: Extract<EncodedValue['joined'], { write: unknown }>['write'] = async (sql) => {
+      const write: UnwrittenValue['write'] = async (sql) => {
         try {
           // It may be there from a commit that lost its answer.
           await sql.rows(`DELETE FROM ${this.#table} ${DOCUMENT}`, [context.namespace, materialization, epoch]);
           for (const batch of spool.batches(COPY_BYTES)) await sql.copy(copy, batch);
+          return stored;
         } catch (error) {
           throw writeFailure(context, error);
         }
       };
-      return { stored, joined: { write, release: () => spool.release() }, replaces: false };
+      return { write, release: () => spool.release() };
     } catch (error) {
       await parts.release();
       throw error;

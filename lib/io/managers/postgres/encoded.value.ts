@@ -1,17 +1,12 @@
 // A value that is encoded and on its way into a database, in document or table mode.
 import { FlowStoneError } from '../../../flowstone.errors.js';
 import { codeOf, isOutage, isRepeatable } from '../../../ledger/sql/failures.js';
-import type { JoinedValue } from '../../../ledger/value-database.port.js';
 import { ioFailed, valueName, type ValuePlace } from '../../io-failures.js';
-import type { StoredValue } from '../../io-manager.port.js';
+import type { StoredValue, UnwrittenValue } from '../../io-manager.port.js';
 import { SpoolFailed } from '../../spool.js';
 
-export interface EncodedValue {
-  readonly stored: Omit<StoredValue, 'joined'>;
-  readonly joined: JoinedValue;
-  /** Whether what others read is replaced by it. */
-  readonly replaces: boolean;
-}
+/** A small document, or what is written in a transaction. */
+export type EncodedValue = (StoredValue & { readonly document: string }) | UnwrittenValue;
 
 /** What a value is refused for: its data, constraints, limits, or what a trigger says. */
 const REFUSALS = /^(?:22|23|54|P0001)/;

@@ -1,10 +1,10 @@
 // The I/O manager that keeps values in the ledger's own database: they are committed with their records, or not at all.
 import type { LedgerValues } from '../../../ledger/value-database.port.js';
-import type { StoreContext, StoredValue } from '../../io-manager.port.js';
+import type { StoreContext } from '../../io-manager.port.js';
 import { DatabaseIoManager } from './database.io-manager.js';
 import type { EncodedValue } from './encoded.value.js';
 
-export class LedgerIoManager extends DatabaseIoManager {
+export class LedgerIoManager extends DatabaseIoManager<EncodedValue> {
   constructor(protected readonly database: LedgerValues) {
     super();
   }
@@ -13,7 +13,7 @@ export class LedgerIoManager extends DatabaseIoManager {
     return this.database.schema;
   }
 
-  protected async keep(_context: StoreContext, { stored, joined }: EncodedValue): Promise<StoredValue> {
-    return { ...stored, joined };
+  protected async keep(_context: StoreContext, value: EncodedValue): Promise<EncodedValue> {
+    return value;
   }
 }

@@ -3,11 +3,12 @@
 import { FlowStoneError } from '../../../flowstone.errors.js';
 import type { DataSource } from '../../../ledger/ledger.port.js';
 import type { ValueConnection } from '../../../ledger/sql/value-database.js';
-import type { JoinedValue, JoinedWrite, ValueDatabase } from '../../../ledger/value-database.port.js';
+import type { ValueDatabase, ValueSql } from '../../../ledger/value-database.port.js';
 import { ioFailed, type ValuePlace } from '../../io-failures.js';
-import type { StoreContext, StoredAttempt, StoredValue, ValueAddress } from '../../io-manager.port.js';
+import type { StoreContext, StoredAttempt, StoredValue, UnwrittenValue, ValueAddress } from '../../io-manager.port.js';
 import { DatabaseIoManager } from './database.io-manager.js';
 import { writeFailure, type EncodedValue } from './encoded.value.js';
+import { isInTable } from './table.location.js';
 import { quoted } from './text-formats.js';
 
 /** Which database, and where in it FlowStone's own two tables are. */
@@ -33,7 +34,7 @@ const SCHEMA = /^[A-Za-z_][A-Za-z0-9_]{0,62}$/;
  * Keeps values in a database of its own: register it under a name, and assets use it by `io`. Values in the ledger's
  * database are kept by the built-in `postgres`, which needs no such manager.
  */
-export class PostgresIoManager extends DatabaseIoManager {
+export class PostgresIoManager extends DatabaseIoManager<StoredValue> {
   protected readonly schema: string;
   readonly #options: PostgresIoManagerOptions;
   #connecting: Promise<ValueConnection> | undefined;
@@ -118,27 +119,25 @@ export class PostgresIoManager extends DatabaseIoManager {
     return this.documents.discard(orphan.namespace, orphan, before);
   }
 
-  protected async keep(context: StoreContext, { stored, joined, replaces }: EncodedValue): Promise<StoredValue> {
-    const value = 'document' in joined ? this.#documentWrite(context, joined) : joined;
+  protected async keep(context: StoreContext, value: EncodedValue): Promise<StoredValue> {
+    let stored: StoredValue | undefined;
     try {
-      await this.database.transaction(async (sql) => {
-        await value.write(sql);
+      return await this.database.transaction(async (sql) => {
+        stored = 'write' in value ? await value.write(sql) : await this.#writeDocument(sql, context, value);
         context.signal.throwIfAborted();
         // With the lock on what others read: whoever comes after it has waited for us.
-        if (replaces && context.holds && !(await context.holds()))
+        if (isInTable(stored.location) && context.holds && !(await context.holds()))
           throw new Error('the attempt has lost its lease to another');
+        return stored;
       });
     } catch (error) {
-      const place = { ...context, location: stored.location };
       // Its outcome is what is there: nobody else writes under this attempt's number.
-      if (!isInDoubt(error) || !(await this.exists(place))) {
-        const aborted = context.signal.aborted && error === context.signal.reason;
-        throw aborted ? error : this.failure(context, 'store', writeFailure(context, error));
-      }
+      if (stored && isInDoubt(error) && (await this.exists({ ...context, location: stored.location }))) return stored;
+      const aborted = context.signal.aborted && error === context.signal.reason;
+      throw aborted ? error : this.failure(context, 'store', writeFailure(context, error));
     } finally {
-      await value.release();
+      if ('release' in value) await value.release();
     }
-    return stored;
   }
 
   protected override failure(place: ValuePlace, verb: string, error: unknown): unknown {
@@ -147,18 +146,17 @@ export class PostgresIoManager extends DatabaseIoManager {
     return away ? ioFailed(place, verb, failure.cause ?? failure) : failure;
   }
 
-  #documentWrite(context: StoreContext, { document }: Extract<JoinedValue, { document: string }>): JoinedWrite {
-    const { namespace, materialization, epoch } = context;
-    return {
-      write: async (sql) => {
-        const table = `${quoted(this.database.schema)}.value_documents`;
-        await sql.rows(
-          `INSERT INTO ${table} (namespace, materialization_id, epoch, content) VALUES ($1, $2::bigint, $3::integer, $4::jsonb)`,
-          [namespace, materialization, epoch, document],
-        );
-      },
-      release: async () => undefined,
-    };
+  async #writeDocument(
+    sql: ValueSql,
+    { namespace, materialization, epoch }: StoreContext,
+    { document, ...stored }: Exclude<EncodedValue, UnwrittenValue>,
+  ): Promise<StoredValue> {
+    const table = `${quoted(this.database.schema)}.value_documents`;
+    await sql.rows(
+      `INSERT INTO ${table} (namespace, materialization_id, epoch, content) VALUES ($1, $2::bigint, $3::integer, $4::jsonb)`,
+      [namespace, materialization, epoch, document],
+    );
+    return stored;
   }
 }
 

@@ -1,9 +1,8 @@
-// Rows as COPY takes them: checked against the columns of a table, hashed and encoded in one pass, and spooled. What a row
+// Rows as COPY takes them: checked against the columns of a table, hashed and encoded in one pass. What a row
 // may hold beside that stands in row-encoder.ts; what each type takes in column.types.ts.
 import { types } from 'node:util';
 import { closest } from '../../../graph/did-you-mean.js';
 import { RowEncoder } from '../../row-encoder.js';
-import { Spool } from '../../spool.js';
 import { refuse } from '../../tagged-json.js';
 import type { ColumnType } from './column.types.js';
 import { instantText } from './moments.js';
@@ -33,8 +32,11 @@ interface Field {
 export class TableRows {
   /** The columns, in the order of fields. */
   readonly columns: readonly string[];
-  readonly #spool: Spool;
-  readonly #hash = new RowEncoder();
+  /** Bytes of all pieces. */
+  size = 0;
+  /** The data version (hex). */
+  hash = '';
+  readonly #encoder = new RowEncoder();
   readonly #out = new RowBuffer(BUFFER_BYTES);
   readonly #byProperty: ReadonlyMap<string, Field>;
   /** Of the row before, by position: rows usually have the same properties in the same order. */
@@ -49,8 +51,7 @@ export class TableRows {
   /** Whether any column takes tagged JSON. */
   readonly #tagging: boolean;
 
-  constructor(table: Table, fixed: readonly FixedColumn[], spool: Spool) {
-    this.#spool = spool;
+  constructor(table: Table, fixed: readonly FixedColumn[]) {
     const texts = new Map(fixed.map(({ name, text }) => [name, text]));
     const own = table.columns.filter(({ name }) => !texts.has(name));
     const place = new Map(own.map(({ name }, index) => [name, index]));
@@ -73,21 +74,16 @@ export class TableRows {
   }
 
   get count(): number {
-    return this.#hash.rows;
-  }
-
-  /** Bytes of rows, as they are sent. */
-  get size(): number {
-    return this.#spool.size;
+    return this.#encoder.rows;
   }
 
   /**
-   * Takes a row; rows that make a piece are written, which is to be waited for before the next row.
+   * Takes a row. What comes back, if anything, are the rows since the last piece.
    * @throws FlowStoneError FLOWSTONE_IO_VALUE_UNSUPPORTED naming row and column
    */
-  add(row: unknown): Promise<void> | undefined {
-    const index = this.#hash.rows;
-    const tagged = this.#hash.add(row, this.#tagging);
+  add(row: unknown): Buffer | undefined {
+    const index = this.#encoder.rows;
+    const tagged = this.#encoder.add(row, this.#tagging);
     this.#place(row as Readonly<Record<string, unknown>>, tagged, index);
     const out = this.#out;
     out.raw(this.#head);
@@ -107,28 +103,24 @@ export class TableRows {
         values[place] = null;
       }
     }
-    return out.length >= PIECE_BYTES ? this.#spool.write(out.take()) : undefined;
+    return out.length >= PIECE_BYTES ? this.#take() : undefined;
   }
 
-  /** Writes what is left; the data version (hex) of all rows. */
-  async end(): Promise<string> {
-    const hash = this.#hash.digest();
-    if (this.#out.length > 0) await this.#spool.write(this.#out.take());
-    return hash;
+  /** The last piece, once there are no more rows: then the data version is known. Throws as `add` does. */
+  end(): Buffer | undefined {
+    this.hash = this.#encoder.digest();
+    return this.#out.length > 0 ? this.#take() : undefined;
   }
 
-  /** All rows, each batch of about `size` bytes for a COPY of its own. */
-  *batches(size: number): Generator<AsyncGenerator<Buffer>> {
-    for (const batch of this.#spool.batches(size)) yield enclosed(batch);
-  }
-
-  release(): Promise<void> {
-    return this.#spool.release();
+  #take(): Buffer {
+    const piece = this.#out.take();
+    this.size += piece.length;
+    return piece;
   }
 
   /** The values of a row where their columns are. */
   #place(row: Readonly<Record<string, unknown>>, tagged: Readonly<Record<string, unknown>>, index: number): void {
-    const { names } = this.#hash;
+    const { names } = this.#encoder;
     for (let position = 0; position < names.length; position++) {
       const name = names[position]!;
       const value = row[name];
@@ -150,9 +142,10 @@ export class TableRows {
   }
 }
 
-async function* enclosed(rows: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+/** Pieces of rows, as one COPY takes them. */
+export async function* enclosed(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   yield HEADER;
-  yield* rows;
+  yield* pieces;
   yield TRAILER;
 }
 

@@ -4,20 +4,29 @@ import { FlowStoneError } from '../../../flowstone.errors.js';
 import type { ValueDatabase, ValueSql } from '../../../ledger/value-database.port.js';
 import type { PartitionScheme } from '../../../partitions/partition-scheme.js';
 import { isRowArray, isRowStream } from '../../data-version.js';
-import { ioFailed, type ValuePlace } from '../../io-failures.js';
-import type { LoadContext, MostOfValue, StoreContext, ValueBeginning } from '../../io-manager.port.js';
+import { ioFailed, placeRefusal, type ValuePlace } from '../../io-failures.js';
+import type {
+  LoadContext,
+  MostOfValue,
+  StoreContext,
+  StoredValue,
+  UnwrittenValue,
+  ValueBeginning,
+} from '../../io-manager.port.js';
 import { Spool } from '../../spool.js';
 import { refuse } from '../../tagged-json.js';
-import { isGone, writeFailure, type EncodedValue } from './encoded.value.js';
+import { isGone, writeFailure } from './encoded.value.js';
 import { readDeclaration } from './table.declaration.js';
 import { readTableLocation, tableLocation } from './table.location.js';
 import { fixedColumns, type FixedColumn } from './table.partition.js';
 import { prepareTable, type Table } from './table.preparation.js';
 import { TableReader } from './table.reader.js';
-import { TableRows } from './table.rows.js';
+import { enclosed, TableRows } from './table.rows.js';
 import * as statements from './table.statements.js';
 
 type TextRow = readonly (string | null)[];
+/** Copies pieces of rows, in a statement of its own. */
+type Copying = (columns: readonly string[], pieces: AsyncIterable<Buffer>) => Promise<void>;
 
 /** Bytes of one COPY: far from the time that a statement may take. */
 const COPY_BYTES = 8 * 1024 * 1024;
@@ -39,50 +48,63 @@ export class TableValues {
     this.#reader = new TableReader(database, failure);
   }
 
-  /** Encodes rows; the caller writes and releases them. */
-  async encode(context: StoreContext, value: unknown): Promise<EncodedValue> {
+  /**
+   * Rows that come one by one are encoded as they come, so that no transaction is open meanwhile; those in memory while
+   * they are copied, which takes half the time.
+   */
+  async encode(context: StoreContext, value: unknown): Promise<UnwrittenValue> {
     if (!isRowStream(value) && !isRowArray(value))
       refuse([], 'is neither rows nor an array of plain objects, as a table needs,', 'Return or yield those.');
-    const { partition, signal } = context;
+    const { partition } = context;
     const slice = context.slice?.() ?? {};
     const table = await this.#prepared(context, slice.scheme ?? (partition === undefined ? undefined : ANY_KEYS));
     const fixed = fixedColumns(table.partitions, partition, slice);
-    // Rows that are in memory anyway take less of it encoded.
-    const spool = isRowStream(value) ? new Spool() : new Spool(Infinity);
-    const rows = new TableRows(table, fixed, spool);
+    const rows = () => new TableRows(table, fixed);
+    const stored = (written: TableRows) => storedValue(context, table, fixed, written, isRowStream(value));
+    if (isRowStream(value)) return this.#spooled(context, table, fixed, value, rows(), stored);
+    const write: UnwrittenValue['write'] = (sql) =>
+      this.#write(sql, context, table, fixed, async (copy) => {
+        const writing = rows();
+        const pieces = piecesOf(context, value, writing);
+        for (let next = await pieces.next(); !next.done; next = await pieces.next())
+          await copy(writing.columns, upTo(COPY_BYTES, next.value, pieces));
+        return stored(writing);
+      });
+    return { write, release: async () => undefined };
+  }
+
+  async #spooled(
+    context: StoreContext,
+    table: Table,
+    fixed: readonly FixedColumn[],
+    value: AsyncIterable<unknown>,
+    rows: TableRows,
+    stored: (rows: TableRows) => StoredValue,
+  ): Promise<UnwrittenValue> {
+    const { signal } = context;
+    const spool = new Spool();
     try {
-      if (isRowStream(value)) {
-        for await (const row of value) {
-          const written = rows.add(row);
-          if (written) await paused(written, signal);
-        }
-      } else {
-        for (const row of value) {
-          const written = rows.add(row);
-          if (written) await paused(written, signal);
-        }
+      for await (const row of value) {
+        const piece = rows.add(row);
+        if (!piece) continue;
+        await spool.write(piece);
+        // The event loop is free after each piece, whoever makes the rows.
+        await breath();
+        signal.throwIfAborted();
       }
       signal.throwIfAborted();
-      const hash = await rows.end();
-      const location = tableLocation(table, fixed, context, {
-        streamed: isRowStream(value),
-        rows: rows.count,
-        size: rows.size,
-      });
-      const schema = table.columns.map(({ property, type, nullable }) => ({
-        name: property,
-        type: type.name,
-        nullable,
-      }));
-      return {
-        stored: { location, size: rows.size, hash, rows: rows.count, format: 'table', schema },
-        joined: { write: (sql) => this.#write(sql, context, table, fixed, rows), release: () => rows.release() },
-        replaces: true,
-      };
+      const last = rows.end();
+      if (last) await spool.write(last);
     } catch (error) {
-      await rows.release();
+      await spool.release();
       throw error;
     }
+    const write: UnwrittenValue['write'] = (sql) =>
+      this.#write(sql, context, table, fixed, async (copy) => {
+        for (const batch of spool.batches(COPY_BYTES)) await copy(rows.columns, batch);
+        return stored(rows);
+      });
+    return { write, release: () => spool.release() };
   }
 
   load(context: LoadContext): Promise<unknown> {
@@ -139,7 +161,14 @@ export class TableValues {
     }
   }
 
-  async #write(sql: ValueSql, context: StoreContext, table: Table, fixed: readonly FixedColumn[], rows: TableRows) {
+  /** @param fill copies the rows, some at a time, and tells what they are */
+  async #write(
+    sql: ValueSql,
+    context: StoreContext,
+    table: Table,
+    fixed: readonly FixedColumn[],
+    fill: (copy: Copying) => Promise<StoredValue>,
+  ): Promise<StoredValue> {
     const { namespace, asset, partition = '', materialization, epoch, formerly = [] } = context;
     const { schema } = this.database();
     try {
@@ -157,10 +186,12 @@ export class TableValues {
         this.#tables.delete(context.options);
         throw ioFailed(context, 'store', new Error(`${table.name} was altered meanwhile`));
       }
-      const copy = statements.copyRows(table.sql, rows.columns);
-      for (const batch of rows.batches(COPY_BYTES)) await sql.copy(copy, batch);
+      const stored = await fill((columns, pieces) =>
+        sql.copy(statements.copyRows(table.sql, columns), enclosed(pieces)),
+      );
       // What would be refused at the commit is refused here, where it can be told whose rows it is about.
       await sql.rows('SET CONSTRAINTS ALL IMMEDIATE');
+      return stored;
     } catch (error) {
       if (isGone(error)) this.#tables.delete(context.options);
       throw writeFailure(context, error);
@@ -175,11 +206,52 @@ export class TableValues {
   }
 }
 
-/** The event loop is free after each piece, whoever makes the rows. */
-async function paused(written: Promise<void>, signal: AbortSignal): Promise<void> {
-  await written;
-  await breath();
-  signal.throwIfAborted();
+/**
+ * What goes wrong with a row is told as such: whoever made the transaction would take it for its own, if it is an outage of
+ * what somebody reads in a getter.
+ */
+async function* piecesOf(
+  context: StoreContext,
+  value: readonly unknown[],
+  rows: TableRows,
+): AsyncGenerator<Buffer, void> {
+  try {
+    for (const row of value) {
+      const piece = rows.add(row);
+      if (!piece) continue;
+      yield piece;
+      await breath();
+    }
+    const last = rows.end();
+    if (last) yield last;
+  } catch (error) {
+    if (error instanceof FlowStoneError) throw placeRefusal(context, error);
+    throw ioFailed(context, 'store', error, `row ${rows.count} cannot be read: ${String(error)}`);
+  }
+}
+
+/** A piece and those after it, about `size` bytes in all. */
+async function* upTo(size: number, first: Buffer, pieces: AsyncIterator<Buffer, void>): AsyncGenerator<Buffer> {
+  let bytes = 0;
+  for (let piece: Buffer | void = first; piece !== undefined;) {
+    yield piece;
+    bytes += piece.length;
+    piece = bytes < size ? (await pieces.next()).value : undefined;
+  }
+}
+
+function storedValue(
+  context: StoreContext,
+  table: Table,
+  fixed: readonly FixedColumn[],
+  { count, size, hash }: TableRows,
+  streamed: boolean,
+): StoredValue {
+  return {
+    location: tableLocation(table, fixed, context, { streamed, rows: count, size }),
+    ...{ size, hash, rows: count, format: 'table' },
+    schema: table.columns.map(({ property, type, nullable }) => ({ name: property, type: type.name, nullable })),
+  };
 }
 
 async function removeRows(sql: ValueSql, slice: statements.Slice): Promise<void> {
