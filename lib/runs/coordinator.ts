@@ -1,12 +1,11 @@
 // The beat of one process: when outcomes go to the ledger and claims come back. What becomes of claims stands in
 // executor.ts, runs to plan in plan.watch.ts, what is due in timer.watch.ts; this file only keeps the loop fed.
-import { FlowStoneError } from '../flowstone.errors.js';
 import type { Ledger } from '../ledger/ledger.port.js';
-import type { Beat, Claim, ClaimRequest, DueDeadline, Outcome, Verdict } from '../ledger/work.js';
+import type { Beat, Claim, ClaimRequest, DueDeadline, Verdict } from '../ledger/work.js';
 import type { Delivery, WorkQueue } from '../queue/queue.port.js';
-import type { Abort, AbortKind } from './abort.js';
+import type { AbortKind } from './abort.js';
 import { Alarm } from './alarm.js';
-import type { Stored, Unwritten } from './attempt.host.js';
+import type { AttemptHost } from './attempt.host.js';
 import { crashPoint } from './crash-points.js';
 import type { ClaimDesk, Finished } from './execution.port.js';
 import { Executor } from './executor.js';
@@ -17,6 +16,7 @@ import { isOutage, withPatience } from './patience.js';
 import { PlanWatch, type PlanNews } from './plan.watch.js';
 import type { RunSignals } from './run.signals.js';
 import { TimerWatch } from './timer.watch.js';
+import { commitValue } from './value.commit.js';
 
 /** Outcomes settled in one transaction at most. */
 const SETTLE_AT_MOST = 512;
@@ -377,39 +377,12 @@ export class Coordinator {
   }
 
   /** See AttemptHost.commit. It is in hand until then, so that its place bounds how much waits here. */
-  async commit(
-    claim: Claim,
-    value: Unwritten,
-    outcomeOf: (stored: Stored) => Outcome,
-    abort: Pick<Abort, 'throwIfAborted'>,
-  ): Promise<void> {
+  async commit(...commit: Parameters<AttemptHost['commit']>): Promise<void> {
     const { values } = this.ledger;
     if (!values) throw new Error('The value was to join the ledger, which has no database.');
-    // What the value's manager says is no outage of the ledger, even where trying again may help: the attempt ends with it.
-    let said: unknown;
-    let outcome: Outcome | undefined;
-    const beat = await this.#patiently(async () => {
-      crashPoint('before-commit');
-      try {
-        return await values.settle(claim, async (sql) => {
-          // It may have waited for long, and may be repeated.
-          abort.throwIfAborted();
-          const stored = await value.write(sql).catch((error: unknown) => {
-            throw (said = error);
-          });
-          abort.throwIfAborted();
-          outcome = outcomeOf(stored);
-          crashPoint('amid-commit');
-          return outcome;
-        });
-      } catch (error) {
-        if (error instanceof FlowStoneError && error === said) return { failure: error };
-        throw error;
-      }
-    });
-    if ('failure' in beat) throw beat.failure;
-    crashPoint('after-commit');
-    await this.#takeUp([{ outcome: outcome!, run: claim.run, claim }], 0, beat);
+    const { outcome, beat } = await commitValue(values, (operation) => this.#patiently(operation), ...commit);
+    const [claim] = commit;
+    await this.#takeUp([{ outcome, run: claim.run, claim }], 0, beat);
   }
 
   /** What a beat answered. An attempt that is `expired` is left to its timer, one that is `fenced` has nothing to say any more. */
