@@ -42,28 +42,32 @@ interface Home {
  * session, so that statements and transactions queue. A killed process loses nothing that was committed; a power
  * failure may, since it does not fsync.
  * @throws FlowStoneError FLOWSTONE_PACKAGE_MISSING, FLOWSTONE_EMBEDDED_DIRECTORY_LOCKED, FLOWSTONE_EMBEDDED_CORRUPT,
- * FLOWSTONE_EMBEDDED_VERSION_MISMATCH
+ * FLOWSTONE_EMBEDDED_VERSION_MISMATCH; FLOWSTONE_EMBEDDED_STOPPED: the disk is full
  */
 export async function openEmbeddedDatabase(options: EmbeddedDatabaseOptions): Promise<EmbeddedDatabase> {
   const postgres = await loadPg();
   const snapshot = options.snapshot ?? builtSnapshot();
   const home =
     options.directory === undefined ? homeInMemory(snapshot) : await homeInDirectory(options.directory, snapshot);
-  let starting = home.start();
   let engine: EmbeddedEngine;
   try {
-    engine = await starting;
+    engine = await home.start();
   } catch (error) {
     home.leave();
     throw error;
   }
   let closed = false;
-  const provide = async (): Promise<EmbeddedEngine> => {
-    if (engine.failure !== undefined && !closed && home.isOurs()) {
-      const failed = engine;
-      starting = starting.then((current) => (current === failed ? home.start() : current));
-      engine = await starting;
+  // Shared by all who ask meanwhile; one that fails (a full disk) is tried again by who asks next.
+  let restarting: Promise<void> | undefined;
+  const restart = async (): Promise<void> => {
+    try {
+      engine = await home.start();
+    } finally {
+      restarting = undefined;
     }
+  };
+  const provide = async (): Promise<EmbeddedEngine> => {
+    if (engine.failure !== undefined && !closed && home.isOurs()) await (restarting ??= restart());
     return engine;
   };
   return {
@@ -72,6 +76,7 @@ export async function openEmbeddedDatabase(options: EmbeddedDatabaseOptions): Pr
     close: async () => {
       if (closed) return;
       closed = true;
+      await restarting?.catch(() => undefined);
       await engine.close();
       home.leave();
     },

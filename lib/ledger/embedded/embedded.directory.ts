@@ -10,6 +10,7 @@ import { EmbeddedEngine, EngineError, type EngineSettings } from './embedded.eng
 
 const DATA = 'postgres';
 const UNFINISHED = 'postgres.unfinished';
+const DISK_FULL = /No space left on device|Disk quota exceeded/;
 const BLOCK = 512;
 const FILES_AT_ONCE = 32;
 
@@ -43,12 +44,20 @@ export async function startEngine(settings: EngineSettings & { readonly director
   try {
     return await EmbeddedEngine.start(settings);
   } catch (error) {
-    if (!(error instanceof EngineError)) throw error;
-    const said = [...error.stderr, error.message].join('\n');
-    const versions = /initialized by PostgreSQL version (\S+),[^]*?version (\d+)/.exec(said);
-    if (versions !== null) throw otherVersion(settings.directory, versions[1] ?? '', versions[2] ?? '', error);
-    throw corrupt(settings.directory, error.message, error);
+    throw error instanceof EngineError ? failureToStart(settings.directory, error) : error;
   }
+}
+
+/**
+ * What PostgreSQL says it cannot start for. A full disk is no damage: what was committed is there, and whoever was told to
+ * put a backup in its place would lose it.
+ */
+export function failureToStart(directory: string, error: EngineError): FlowStoneError {
+  const said = [...error.stderr, error.message].join('\n');
+  const versions = /initialized by PostgreSQL version (\S+),[^]*?version (\d+)/.exec(said);
+  if (versions !== null) return otherVersion(directory, versions[1] ?? '', versions[2] ?? '', error);
+  const reason = /(?:FATAL|PANIC): +(.*)/.exec(said)?.[1] ?? error.message;
+  return DISK_FULL.test(said) ? diskFull(directory, reason, error) : corrupt(directory, reason, error);
 }
 
 /** Only what dumpDataDir writes: files and directories with short names. */
@@ -85,6 +94,15 @@ function corrupt(data: string, reason: string, cause?: EngineError): FlowStoneEr
     `The embedded database in ${data} cannot be opened: ${reason}. Put a backup of ${dirname(data)} in its place, ` +
       'or move it away to start with an empty one.',
     { context: { directory: data, output: cause?.stderr ?? [] }, cause },
+  );
+}
+
+function diskFull(data: string, reason: string, cause: EngineError): FlowStoneError {
+  return new FlowStoneError(
+    'FLOWSTONE_EMBEDDED_STOPPED',
+    `The disk of the embedded database in ${data} is full: ${reason}. What was committed is kept; make room, and the next ` +
+      'statement opens it again.',
+    { context: { directory: data, output: cause.stderr }, cause },
   );
 }
 

@@ -1,6 +1,6 @@
 // The embedded database behind TypeORM and pg: one session, and yet the behaviour of a PostgreSQL server.
 import { once } from 'node:events';
-import { readdirSync } from 'node:fs';
+import { readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -323,6 +323,26 @@ describe('an embedded database', () => {
     );
     await expect(connections.query('SELECT deeper(1)')).rejects.toMatchObject({ code: 'FLOWSTONE_EMBEDDED_STOPPED' });
     expect((await connections.query('SELECT n FROM kept')).rows).toEqual([{ n: 1 }]);
+    await connections.end();
+    await broken.close();
+  });
+
+  it('opens again once it can, where that failed before', async () => {
+    const directory = temporaryDirectory();
+    const broken = await openEmbeddedDatabase({ directory });
+    const connections = new broken.driver.Pool();
+    connections.on('error', () => undefined);
+    await connections.query('CREATE TABLE kept AS SELECT 1 AS n');
+    await connections.query(
+      'CREATE FUNCTION deeper(n int) RETURNS int LANGUAGE plpgsql AS $$ BEGIN RETURN deeper(n + 1); END $$',
+    );
+    await connections.query('SELECT deeper(1)').catch(() => undefined);
+    const version = join(directory, 'postgres/PG_VERSION');
+    renameSync(version, `${version}.away`);
+    await expect(connections.query('SELECT 1')).rejects.toMatchObject({ code: 'FLOWSTONE_EMBEDDED_CORRUPT' });
+    renameSync(`${version}.away`, version);
+    const asked = Array.from({ length: 3 }, () => connections.query('SELECT n FROM kept'));
+    for (const { rows } of await Promise.all(asked)) expect(rows).toEqual([{ n: 1 }]);
     await connections.end();
     await broken.close();
   });

@@ -5,6 +5,8 @@ import { join, resolve } from 'node:path';
 import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from '@jest/globals';
 import { openEmbeddedDatabase } from '../../../lib/ledger/embedded/embedded.database.js';
+import { failureToStart } from '../../../lib/ledger/embedded/embedded.directory.js';
+import { EngineError } from '../../../lib/ledger/embedded/embedded.engine.js';
 import { OpenProcess } from './open-process.js';
 import { temporaryDirectory } from './temporary-directory.js';
 
@@ -108,6 +110,17 @@ describe('the directory of an embedded database', () => {
       message: expect.stringContaining(directory),
       context: { output: expect.arrayContaining([expect.stringContaining('pg_control')]) },
     });
+  });
+
+  it('is not called damaged when its disk is full', () => {
+    // What PostgreSQL said on a full disk, whose database was whole once there was room.
+    const said = [
+      '2026-11-30 23:21:19.544 UTC [42] LOG:  redo done at 0/37FFFA8 system usage: CPU: user: 0.00 s, system: 0.00 s',
+      '2026-11-30 23:21:19.554 UTC [42] FATAL:  could not write to file "pg_wal/xlogtemp.42": No space left on device',
+    ];
+    const failure = failureToStart('/data', new EngineError('PGlite failed to initialize properly', said));
+    expect(failure).toMatchObject({ code: 'FLOWSTONE_EMBEDDED_STOPPED', retryable: true });
+    expect(failure.message).toContain('"pg_wal/xlogtemp.42": No space left on device');
   });
 
   it('is refused rather than overwritten when it is not one of PostgreSQL', async () => {
