@@ -142,11 +142,7 @@ const BROKEN: readonly [what: string, shelf: Shelf, check: string, versions?: 'k
     }),
     'tells the columns of rows',
   ],
-  [
-    'holds all rows',
-    storing(async (context, value, sound) => sound(context, value)),
-    'holds no more of many rows when most of them were stored',
-  ],
+  ['holds all rows', storing(async (context, value, sound) => sound(context, value)), 'holds no more of many rows'],
   [
     'shows all for the beginning',
     class extends ShelfIoManager {
