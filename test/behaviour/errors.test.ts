@@ -279,7 +279,7 @@ it('tells who ensures that only a worker is missing with FLOWSTONE_WAITING_APPRO
   const storage = await testStorage('postgres');
   const holding = gate();
   held = holding.opened;
-  const quick = { ...storage.options, heartbeat: 50, lease: 1000, cancelGrace: 0, drainDeadline: 0 };
+  const quick = { ...storage.options, heartbeat: 50, lease: 15_000, cancelGrace: 0, drainDeadline: 0 };
   const worker = await startApp([Slow], quick);
   await worker.flowstone.materialize(Slow);
   const asker = await startApp([Slow], { ...quick, role: 'api' });

@@ -1,14 +1,17 @@
 // The s3 manager against the published suite, on a real server.
-import { afterAll, beforeAll, describe, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, it, jest } from '@jest/globals';
 import { S3IoManager } from '../../lib/io/managers/s3.io-manager.js';
 import { runIoConformance, type IoConformanceSubject } from '../../lib/testing/io-conformance.js';
 import { freshBucket, type FreshBucket } from '../services/buckets.js';
+
+// The largest values take seconds, and a multiple of that where the machine is busy.
+jest.setTimeout(120_000);
 
 let own: FreshBucket;
 beforeAll(async () => {
   own = await freshBucket();
 }, 300_000);
-afterAll(async () => own?.drop(), 60_000);
+afterAll(async () => own?.drop());
 
 let managers = 0;
 // A prefix of its own for each, since the suite uses some addresses anew with each subject.

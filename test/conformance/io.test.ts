@@ -2,12 +2,15 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, it, jest } from '@jest/globals';
 import { FileStore } from '../../lib/io/blobs/files/file.store.js';
 import { FilesystemIoManager } from '../../lib/io/managers/filesystem.io-manager.js';
 import { MemoryIoManager } from '../../lib/io/managers/memory.io-manager.js';
 import { ParquetIoManager } from '../../lib/io/managers/parquet.io-manager.js';
 import { runIoConformance } from '../../lib/testing/io-conformance.js';
+
+// The largest values take seconds, and a multiple of that where the machine is busy.
+jest.setTimeout(120_000);
 
 let root: string;
 beforeAll(async () => {

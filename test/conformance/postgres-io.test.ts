@@ -1,6 +1,6 @@
 // The I/O managers on PostgreSQL against the published suite: in the ledger's database and beside it, documents and tables.
 import { createHash } from 'node:crypto';
-import { afterAll, beforeAll, describe, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, it, jest } from '@jest/globals';
 import { DataSource } from 'typeorm';
 import type { StoreContext, StoredValue, UnwrittenValue, ValueAddress } from '../../lib/io/io-manager.port.js';
 import { LedgerIoManager } from '../../lib/io/managers/postgres/ledger.io-manager.js';
@@ -10,6 +10,9 @@ import { ledgerDataSource } from '../../lib/ledger/sql/data-source.js';
 import { SqlLedger } from '../../lib/ledger/sql/sql-ledger.js';
 import { runIoConformance } from '../../lib/testing/io-conformance.js';
 import { freshDatabase, type FreshDatabase } from '../services/services.js';
+
+// The largest values take seconds, and a multiple of that where the machine is busy.
+jest.setTimeout(120_000);
 
 const COLUMNS = { id: 'integer', at: 'timestamptz', text: 'text', ratio: 'double precision', big: 'bigint' };
 

@@ -3,7 +3,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/gl
 import { CRASH_POINTS, type CrashPoint } from '../../lib/runs/crash-points.js';
 import { DURABLE_STORAGES, testStorage, type TestStorage } from '../behaviour/storages.js';
 import { live } from './crash-process.js';
-import { build, expectSurvival, TIMES } from './survivor.js';
+import { build, expectSurvival, LASTING, TIMES } from './survivor.js';
 
 interface Death {
   /** Where the processes die, one after the other: `point` or `point:n`, its n-th passage. */
@@ -81,7 +81,7 @@ describe.each(DURABLE_STORAGES)('a process that ends, its ledger on %s', (kind) 
   }, 60_000);
 
   it('by closing amid its work, hands that back at once', async () => {
-    const options = { ...storage.options, ...TIMES };
+    const options = { ...storage.options, ...TIMES, ...LASTING };
     const life = await live({ options, later: false, shutdown: true }, '');
     expect(life).toMatchObject({ end: 0, known: [] });
     expect(await expectSurvival(options, false, life.acknowledged)).toMatchObject({ rescued: 0 });

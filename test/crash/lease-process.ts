@@ -1,7 +1,7 @@
 // Starts worker processes of the lease tests (lease.process.mjs), and reads what they wrote of their work.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FlowStoneOptions } from '../../lib/index.js';
 import type { JournalLine } from './lease-graph.mjs';
@@ -66,6 +66,11 @@ export function journalOf(file: string): JournalLine[] {
   return readFileSync(file, 'utf8')
     .split('\n')
     .flatMap((line) => (line === '' ? [] : [JSON.parse(line) as JournalLine]));
+}
+
+/** Ends the acts `hold`. */
+export function release(file: string): void {
+  writeFileSync(`${file}.released`, '');
 }
 
 /** Resolves with the journal once it fulfils the condition. */

@@ -9,7 +9,7 @@ import { assets, request, Total } from './crash-graph.mjs';
 import { violations } from './invariants.js';
 import { recordedValues } from './recorded-values.js';
 
-/** Short, so that what a dead process held is soon taken over. */
+/** Of processes that die: short, so that what they held is soon taken over. */
 export const TIMES = {
   lease: '1s',
   heartbeat: '300ms',
@@ -17,6 +17,9 @@ export const TIMES = {
   drainDeadline: '100ms',
   cancelGrace: '100ms',
 } as const;
+
+/** Of processes that must not lose it, however busy the machine is: a long one. */
+export const LASTING = { lease: '60s' } as const;
 
 /** The processes run what is in dist/: brings it up to date. */
 export function build(): void {
@@ -44,7 +47,7 @@ export async function expectSurvival(
   later: boolean,
   acknowledged: number | undefined,
 ): Promise<Survival> {
-  const { app, flowstone } = await startApp(assets, options);
+  const { app, flowstone } = await startApp(assets, { ...options, ...LASTING });
   try {
     const found = (await flowstone.runs()).items.map(({ id }) => id);
     const run = await request(flowstone, later);

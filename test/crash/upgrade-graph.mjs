@@ -51,11 +51,11 @@ function versionOf(version, only, limits) {
 }
 
 /** @type {import('nestjs-flowstone').AssetOptions} */
-const tried = { timeout: '1s', retry: { attempts: 2, delay: '1h' } };
+const tried = { timeout: '2s', retry: { attempts: 2, delay: '1h' } };
 const OnlyTimed = computedBy('2');
 Asset({ name: 'new_timed', partitions, ...tried })(OnlyTimed);
 
 export const versions = {
-  v1: versionOf('1', 'old_only', { timeout: '1s' }),
+  v1: versionOf('1', 'old_only', { timeout: '2s' }),
   v2: [...versionOf('2', 'new_only', tried), OnlyTimed],
 };

@@ -91,7 +91,7 @@ describe('work', () => {
   it('that ended elsewhere is told at once to who waits for it', async () => {
     await start('worker', { role: 'worker', pollInterval: NEVER });
     const { flowstone } = await start('asker', { role: 'api', pollInterval: NEVER });
-    let waited = 0;
+    const waits: number[] = [];
     for (let request = 1; request <= 8; request++) {
       const holding = gate();
       executions.hold = () => holding.opened;
@@ -101,10 +101,10 @@ describe('work', () => {
       const opened = performance.now();
       holding.open();
       await waiting;
-      waited += performance.now() - opened;
+      waits.push(performance.now() - opened);
     }
-    // Asking twice a second, it would wait for more than 400 ms each time.
-    expect(waited).toBeLessThan(8 * 200);
+    // Asking twice a second, it would wait for more than 400 ms each time. A busy machine may hold up some, not most.
+    expect(waits.toSorted((a, b) => a - b)[3]).toBeLessThan(350);
   });
 
   it('that a busy worker hears of is begun by an idle one, on the news alone', async () => {
@@ -181,7 +181,13 @@ describe('work', () => {
     await bull('heavy').pause(true, true);
     await start('other', worker);
     apps.push(
-      await startOnBull([Elsewhere], [], { ...options, pollInterval: NEVER, lease: 1000, heartbeat: 200, sweep: 100 }),
+      await startOnBull([Elsewhere], [], {
+        ...options,
+        pollInterval: NEVER,
+        lease: 15_000,
+        heartbeat: 200,
+        sweep: 100,
+      }),
     );
     const ledger = await new DataSource({ type: 'postgres', url: database.url }).initialize();
     await ledger.query(

@@ -14,7 +14,7 @@ import { RESCUE_CAP } from '../../lib/ledger/transitions.js';
 import { gate, startApp } from '../behaviour/graph.js';
 import { testStorage, type TestStorage } from '../behaviour/storages.js';
 
-const TIMES = { lease: 1500, heartbeat: 300, sweep: 300 };
+const TIMES = { lease: 15_000, heartbeat: 300, sweep: 300 };
 
 let storage: TestStorage;
 
