@@ -2,12 +2,18 @@
 // other database in which values are kept. What is written there stands in lib/io/managers/postgres.
 
 export const VALUE_TABLES: readonly string[] = [
+  // Whose a table is, and by what the rows of its partitions are told apart: the same for all of its slices.
+  `CREATE TABLE IF NOT EXISTS value_tables (
+    table_name text COLLATE "C" PRIMARY KEY,
+    namespace text COLLATE "C" NOT NULL,
+    asset text COLLATE "C" NOT NULL,
+    layout text COLLATE "C" NOT NULL
+  )`,
   // Whose rows a slice of a table holds: those of one partition, or all. Written with them, and read with them.
   `CREATE TABLE IF NOT EXISTS value_slices (
     table_name text COLLATE "C" NOT NULL,
     partition text COLLATE "C" NOT NULL,
     namespace text COLLATE "C" NOT NULL,
-    asset text COLLATE "C" NOT NULL,
     materialization_id bigint NOT NULL,
     epoch integer NOT NULL,
     PRIMARY KEY (table_name, partition)

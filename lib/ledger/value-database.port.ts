@@ -11,7 +11,7 @@ export interface ValueSql {
 }
 
 export interface ValueDatabase {
-  /** Where the tables are that say which rows belong to which value: `value_slices` and `value_documents`. */
+  /** Where the tables are that say which rows belong to which value: `value_tables`, `value_slices` and `value_documents`. */
   readonly schema: string;
   /** One statement that only reads, as `ValueSql.rows` does; at most a few at once. It waits for no transaction below. */
   read: ValueSql['rows'];

@@ -30,7 +30,8 @@ const VIOLATIONS = {
   'Joined: rows in a table are of another attempt than the head of their partition': `
     SELECT s.*, m.id, m.epoch AS recorded FROM flowstone.value_slices s
     JOIN flowstone.namespaces n ON n.name = s.namespace
-    JOIN flowstone.assets a ON a.namespace = n.id AND a.key = s.asset
+    LEFT JOIN flowstone.value_tables t ON t.table_name = s.table_name AND t.namespace = s.namespace
+    LEFT JOIN flowstone.assets a ON a.namespace = n.id AND a.key = t.asset
     LEFT JOIN flowstone.heads h ON h.asset_id = a.id AND h.partition = s.partition
     LEFT JOIN flowstone.materializations m ON m.id = h.materialization_id
     WHERE (s.materialization_id, s.epoch) IS DISTINCT FROM (m.id, m.epoch)`,

@@ -318,7 +318,7 @@ describe('values in another database', () => {
     try {
       await owner.query('CREATE TABLE public.facts (n integer, _row integer PRIMARY KEY)');
       await owner.query(`GRANT USAGE ON SCHEMA flowstone TO ${role}`);
-      for (const table of ['public.facts', 'flowstone.value_slices', 'flowstone.value_documents'])
+      for (const table of ['public.facts', ...['tables', 'slices', 'documents'].map((of) => `flowstone.value_${of}`)])
         await owner.query(`GRANT SELECT, INSERT, UPDATE, DELETE ON ${table} TO ${role}`);
       await least.open();
       for (const used of [{ table: 'facts' }, {}]) {

@@ -1,4 +1,4 @@
-// A database for values beside the ledger's: its connections, and the two tables that say what is whose.
+// A database for values beside the ledger's: its connections, and the tables that say what is whose.
 import { DataSource } from 'typeorm';
 import type { Pool } from 'pg';
 import { VALUE_TABLES } from '../../../migrations/0001-value-tables.js';
@@ -57,7 +57,7 @@ export async function connectValues({
 async function isPrepared(database: ValueDatabase): Promise<boolean> {
   const found = await database.read(
     `SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-     WHERE n.nspname = $1 AND c.relname IN ('value_slices', 'value_documents')`,
+     WHERE n.nspname = $1 AND c.relname IN ('value_tables', 'value_slices', 'value_documents')`,
     [database.schema],
   );
   return found.length === VALUE_TABLES.length;

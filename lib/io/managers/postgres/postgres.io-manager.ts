@@ -11,7 +11,7 @@ import { writeFailure, type EncodedValue } from './encoded.value.js';
 import { isInTable } from './table.location.js';
 import { quoted } from './text-formats.js';
 
-/** Which database, and where in it FlowStone's own two tables are. */
+/** Which database, and where in it FlowStone's own tables are. */
 export type PostgresIoManagerOptions = (
   | {
       /** `postgres://...` */

@@ -12,6 +12,7 @@ import {
   usualPartitionType,
   type TableDeclaration,
 } from './table.declaration.js';
+import { tableLayout } from './table.layout.js';
 import type { TypedPartitionColumn } from './table.partition.js';
 import { quoted } from './text-formats.js';
 
@@ -24,6 +25,8 @@ export interface Table {
   /** Those that rows fill, in their order. */
   readonly columns: readonly Column[];
   readonly partitions: readonly TypedPartitionColumn[];
+  /** By what rows of partitions are told apart; see table.layout.ts. */
+  readonly layout: string;
   /** By what rows of a partition are ordered and told apart: `_row` alone, or the key. */
   readonly order: readonly { readonly name: string; readonly type: ColumnType }[];
 }
@@ -165,7 +168,8 @@ function tableOf(
       return unfit(declared, `its key has a column ${name} that rows do not fill, or that has no order`);
     return { name, type };
   });
-  return { name: tableName(declared), sql: sqlName(declared), columns, partitions, order };
+  const layout = tableLayout(partitions);
+  return { name: tableName(declared), sql: sqlName(declared), columns, partitions, layout, order };
 }
 
 function sqlName({ schema, table }: TableDeclaration): string {

@@ -41,9 +41,9 @@ export class TableReader {
     const owner = await this.#owner(table, context);
     return (
       owner?.[0] === context.namespace &&
-      owner[2] === String(materialization) &&
-      owner[3] === String(epoch) &&
-      owner[4] === 't'
+      owner[1] === String(materialization) &&
+      owner[2] === String(epoch) &&
+      owner[3] === 't'
     );
   }
 
@@ -104,7 +104,7 @@ export class TableReader {
   async #absent(context: LoadContext, { table }: TableLocation): Promise<never> {
     const owner = await this.#owner(table, context);
     if (!owner) throw valueNotFound(context, `its rows in ${table} were deleted`);
-    if (owner[4] !== 't') throw noTable(context, table);
+    if (owner[3] !== 't') throw noTable(context, table);
     context.moved?.();
     throw valueMoved(context);
   }

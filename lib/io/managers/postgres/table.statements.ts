@@ -17,35 +17,50 @@ export function tableSql(name: string): string {
   return name.split('.').map(quoted).join('.');
 }
 
+/** Purpose: whose a table is, and by which layout. $1 table. Plan: primary key. */
+export function tableOwner(schema: string): string {
+  return `SELECT namespace, asset, layout FROM ${quoted(schema)}.value_tables WHERE table_name = $1`;
+}
+
+/** Purpose: makes a table one asset's, unless it is somebody's. $1 table, $2 namespace, $3 asset, $4 layout. */
+export function enterTable(schema: string): string {
+  return `INSERT INTO ${quoted(schema)}.value_tables (table_name, namespace, asset, layout) VALUES ($1, $2, $3, $4)
+    ON CONFLICT (table_name) DO NOTHING`;
+}
+
+/** Purpose: waits for whoever stores in a table, and keeps others from it until the end. $1 table. Plan: primary key. */
+export function lockTable(schema: string): string {
+  return `${tableOwner(schema)} FOR UPDATE`;
+}
+
+/** Purpose: makes a table another's, or of another layout. Guard: `lockTable`. Parameters as of `enterTable`. */
+export function giveTable(schema: string): string {
+  return `UPDATE ${quoted(schema)}.value_tables SET namespace = $2, asset = $3, layout = $4 WHERE table_name = $1`;
+}
+
+/** Purpose: whether a table holds any value. $1 table. Plan: primary key. */
+export function anySlice(schema: string): string {
+  return `SELECT FROM ${quoted(schema)}.value_slices WHERE table_name = $1 LIMIT 1`;
+}
+
 /**
- * Purpose: takes the lock on a slice and says whose its rows are from now on; all or nothing with them. No row: it is
- * another asset's; 't': it was nobody's. Plan: primary key. $1 table, $2 partition, $3 namespace, $4 asset, $5 its former keys, $6 materialization, $7 epoch.
+ * Purpose: takes the lock on a slice and says whose its rows are from now on; all or nothing with them. No row: the table
+ * is another asset's, or of another layout; until the end it becomes neither, while others store other slices of it.
+ * 't': the slice was nobody's. Plan: primary keys. $1 table, $2 partition, $3 namespace, $4 asset, $5 layout, $6 materialization, $7 epoch.
  */
 export function takeSlice(schema: string): string {
-  return `INSERT INTO ${quoted(schema)}.value_slices AS s (table_name, partition, namespace, asset, materialization_id, epoch)
-    VALUES ($1, $2, $3, $4, $6::bigint, $7::integer)
+  return `INSERT INTO ${quoted(schema)}.value_slices (table_name, partition, namespace, materialization_id, epoch)
+    SELECT t.table_name, $2::text, t.namespace, $6::bigint, $7::integer FROM ${quoted(schema)}.value_tables t
+    WHERE t.table_name = $1 AND t.namespace = $3 AND t.asset = $4 AND t.layout = $5 FOR SHARE
     ON CONFLICT (table_name, partition) DO UPDATE SET
-      asset = excluded.asset, materialization_id = excluded.materialization_id, epoch = excluded.epoch
-    WHERE s.namespace = excluded.namespace AND (s.asset = excluded.asset OR s.asset = ANY ($5::text[]))
+      namespace = excluded.namespace, materialization_id = excluded.materialization_id, epoch = excluded.epoch
     RETURNING xmax = 0`;
 }
 
 /** Purpose: whose a slice is, and whether its table is there. $1 table, $2 partition, $3 table in SQL. Plan: primary key. */
 export function sliceOwner(schema: string): string {
-  return `SELECT namespace, asset, materialization_id, epoch, to_regclass($3) IS NOT NULL FROM ${quoted(schema)}.value_slices
+  return `SELECT namespace, materialization_id, epoch, to_regclass($3) IS NOT NULL FROM ${quoted(schema)}.value_slices
     WHERE table_name = $1 AND partition = $2`;
-}
-
-/** Purpose: another asset with rows in a table. $1 table, $2 namespace, $3 all keys of the asset. Plan: primary key. */
-export function otherOwner(schema: string): string {
-  return `SELECT namespace, asset FROM ${quoted(schema)}.value_slices
-    WHERE table_name = $1 AND NOT (namespace = $2 AND asset = ANY ($3::text[])) LIMIT 1`;
-}
-
-/** Purpose: an asset that was renamed takes its slices with it. $1 table, $2 namespace, $3 key, $4 former keys. Plan: primary key. */
-export function inheritSlices(schema: string): string {
-  return `UPDATE ${quoted(schema)}.value_slices SET asset = $3
-    WHERE table_name = $1 AND namespace = $2 AND asset = ANY ($4::text[])`;
 }
 
 /** Purpose: names and types of a table's columns. $1 the table in SQL. */

@@ -18,6 +18,7 @@ import { refuse } from '../../tagged-json.js';
 import { isGone, writeFailure } from './encoded.value.js';
 import { readDeclaration } from './table.declaration.js';
 import { readTableLocation, tableLocation } from './table.location.js';
+import { isOwner, takeTable, unfit } from './table.owner.js';
 import { fixedColumns, type FixedColumn } from './table.partition.js';
 import { prepareTable, type Table } from './table.preparation.js';
 import { TableReader } from './table.reader.js';
@@ -142,19 +143,15 @@ export class TableValues {
   }
 
   async #prepare(context: StoreContext, scheme: PartitionScheme | undefined): Promise<Table> {
-    const { namespace, asset, options, formerly = [] } = context;
+    const { options } = context;
     const { declaration, problems } = readDeclaration(options, scheme, this.database().schema);
     if (!declaration || problems.length > 0) throw unfit(context, problems.join('; '));
-    const keys = [asset, ...formerly];
     try {
       const table = await prepareTable(this.database(), declaration);
-      const query = statements.otherOwner(this.database().schema);
-      const [other] = await this.database().read(query, [table.name, namespace, keys]);
-      if (other) throw unfit(context, ownedBy(table.name, other));
-      if (formerly.length > 0) {
-        const heir = [table.name, namespace, asset, formerly];
-        await this.database().transaction((sql) => sql.rows(statements.inheritSlices(this.database().schema), heir));
-      }
+      const { schema } = this.database();
+      const [owner] = await this.database().read(statements.tableOwner(schema), [table.name]);
+      if (!owner || !isOwner(owner, table, context))
+        await this.database().transaction((sql) => takeTable(sql, schema, table, context));
       return table;
     } catch (error) {
       throw error instanceof FlowStoneError ? error : ioFailed(context, 'prepare the table for', error);
@@ -169,17 +166,17 @@ export class TableValues {
     fixed: readonly FixedColumn[],
     fill: (copy: Copying) => Promise<StoredValue>,
   ): Promise<StoredValue> {
-    const { namespace, asset, partition = '', materialization, epoch, formerly = [] } = context;
+    const { namespace, asset, partition = '', materialization, epoch } = context;
     const { schema } = this.database();
     try {
-      const slice = [table.name, partition, namespace, asset, formerly, materialization, epoch];
-      const [mine] = await sql.rows(statements.takeSlice(schema), slice);
+      const slice = [table.name, partition, namespace, asset, table.layout, materialization, epoch];
+      let [mine] = await sql.rows(statements.takeSlice(schema), slice);
       if (!mine) {
-        const [other] = await sql.rows(statements.sliceOwner(schema), [table.name, partition, table.sql]);
-        throw unfit(context, ownedBy(table.name, other));
+        await takeTable(sql, schema, table, context);
+        [mine] = await sql.rows(statements.takeSlice(schema), slice);
       }
       const rowsThere = { table: table.name, fixed, order: table.order };
-      if (mine[0] === 't' && context.options['adopt'] !== true) await this.#requireEmpty(sql, context, rowsThere);
+      if (mine![0] === 't' && context.options['adopt'] !== true) await this.#requireEmpty(sql, context, rowsThere);
       await removeRows(sql, rowsThere);
       // Nobody changes the table any more, now that rows were removed: the binary format is for these very types.
       if (isChanged(table, await sql.rows(statements.COLUMN_TYPES, [table.sql]))) {
@@ -274,14 +271,4 @@ function isChanged({ columns, partitions, order }: Table, now: readonly TextRow[
 function occupied(table: string, partition: string | undefined): string {
   const where = partition === undefined ? '' : ` of partition ${partition}`;
   return `table ${table} holds rows${where} that no asset has stored there, and that would be removed: give the asset adopt: true if it may replace them, or another table`;
-}
-
-function ownedBy(table: string, other: TextRow | undefined): string {
-  return `table ${table} holds rows of asset ${other?.[1]} of namespace ${other?.[0]}: use another table, or delete that asset's values, or name it in formerly if it is this one's old key`;
-}
-
-function unfit({ asset }: StoreContext, why: string): FlowStoneError {
-  return new FlowStoneError('FLOWSTONE_IO_TABLE_UNFIT', `${asset} cannot be kept in a table: ${why}.`, {
-    context: { asset },
-  });
 }
