@@ -100,19 +100,22 @@ export type {
   IoManager,
   LoadContext,
   MostOfValue,
+  PartitionSlice,
   StoreContext,
   StoredAttempt,
   StoredValue,
   UnwrittenValue,
   ValueAddress,
   ValueBeginning,
+  VersionsOf,
 } from './io/io-manager.port.js';
+export type { ValueSql } from './ledger/value-database.port.js';
 export { rowsOf, type Rows } from './io/rows.js';
 
 // I/O managers of your own
 export { batchesWithin, narrowRow, rowsInBatches, type RowRange } from './io/rows.js';
 export { dataVersionOf, isRowStream, type DataVersion } from './io/data-version.js';
-export { ioFailed, valueMoved, valueNotFound, type ValuePlace } from './io/io-failures.js';
+export { ioFailed, valueCorrupt, valueMoved, valueNotFound, type ValuePlace } from './io/io-failures.js';
 export { RowEncoder } from './io/row-encoder.js';
 export { valueFromText, valueToText, type ValueText } from './io/value-text.js';
 

@@ -145,6 +145,7 @@ export interface IoManager {
   /** Deleting what is not there succeeds. */
   delete(context: LoadContext): Promise<void>;
 
+  /** Whether `load` would find something, for tools that want to know without loading it: FlowStone itself loads. */
   exists?(context: LoadContext): Promise<boolean>;
 
   /** Why a recorded value is known to be gone for good, undefined while it may be there. Costs nothing: no I/O. */

@@ -26,6 +26,8 @@ describe('options of the manager', () => {
     [{ bucket: 'b', prefix: 'a/../b' }, 'prefix is "a/../b", must be steps'],
     [{ bucket: 'b', prefix: 'my values' }, 'prefix is "my values", must be steps'],
     [{ bucket: 'b', prefix: 'x'.repeat(500) }, 'prefix has 500 characters, must have at most'],
+    [{ bucket: 'b', endpoint: 'minio:9000' }, 'endpoint must be a URL such as http://minio:9000'],
+    [{ bucket: 'b', endpoint: 'http://key:canary@minio' }, 'endpoint must be a URL'],
     [{ bucket: 'b', client, region: 'eu-west-1' }, 'client is given and so is region'],
     [{ bucket: 'b', prefx: 'x' }, 'unknown option "prefx", did you mean "prefix"?'],
   ])('such as %j are refused', (options, words) => {

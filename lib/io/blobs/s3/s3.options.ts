@@ -58,16 +58,24 @@ export function roomBelow({ prefix }: S3Options): number {
 }
 
 function* problemsOf(options: S3Options): Generator<string> {
-  const { bucket, prefix, client } = options;
+  const { bucket, prefix, endpoint, client } = options;
   if (typeof bucket !== 'string' || bucket === '') yield 'bucket must be the name of a bucket';
   if (prefix !== undefined && !(typeof prefix === 'string' && prefix.split('/').every(isStep))) {
     yield `prefix is ${JSON.stringify(prefix)}, must be steps of letters, digits or _.,=@+- with "/" between them`;
   } else if (roomBelow(options) < longestPath(USUAL_TEMPLATE)) {
     yield `prefix has ${prefix!.length} characters, must have at most ${LONGEST_KEY - 1 - longestPath(USUAL_TEMPLATE)}`;
   }
+  if (endpoint !== undefined && !isHttpUrl(endpoint))
+    yield 'endpoint must be a URL such as http://minio:9000, without a user or password in it';
   const beside = client === undefined ? [] : OF_OUR_CLIENT.filter((name) => options[name] !== undefined);
   if (beside.length > 0) yield `client is given and so is ${beside.join(', ')}, which only a client made here takes`;
   for (const name of Object.keys(options)) {
     if (!NAMES.includes(name)) yield `unknown option "${name}"${suggestion(name, NAMES)}`;
   }
+}
+
+function isHttpUrl(given: unknown): boolean {
+  if (typeof given !== 'string' || !URL.canParse(given)) return false;
+  const { protocol, username, password } = new URL(given);
+  return /^https?:$/.test(protocol) && username === '' && password === '';
 }

@@ -8,6 +8,7 @@ import { ioFailed, type ValuePlace } from '../../io-failures.js';
 import type { StoreContext, StoredAttempt, StoredValue, UnwrittenValue, ValueAddress } from '../../io-manager.port.js';
 import { DatabaseIoManager } from './database.io-manager.js';
 import { writeFailure, type EncodedValue } from './encoded.value.js';
+import { unknownOptions } from './table.declaration.js';
 import { isInTable } from './table.location.js';
 import { quoted } from './text-formats.js';
 
@@ -29,6 +30,7 @@ export type PostgresIoManagerOptions = (
 };
 
 const SCHEMA = /^[A-Za-z_][A-Za-z0-9_]{0,62}$/;
+const URL_SCHEME = /^postgres(?:ql)?:\/\//;
 
 /**
  * Keeps values in a database of its own: register it under a name, and assets use it by `io`. Values in the ledger's
@@ -40,15 +42,15 @@ export class PostgresIoManager extends DatabaseIoManager<StoredValue> {
   #connecting: Promise<ValueConnection> | undefined;
   #connection: ValueConnection | undefined;
 
-  /** Connects to nothing yet. FLOWSTONE_OPTIONS_INVALID: neither url nor dataSource, or a schema that is no plain name. */
+  /**
+   * Connects to nothing yet.
+   * @throws FlowStoneError FLOWSTONE_OPTIONS_INVALID: neither url nor dataSource, or any of what is given cannot be used
+   */
   constructor(options: PostgresIoManagerOptions) {
     super();
-    const { schema = 'flowstone' } = options;
-    const given: { url?: unknown; dataSource?: unknown } = options;
-    if ((given.url === undefined) === (given.dataSource === undefined)) invalid('give it either url or dataSource');
-    if (!SCHEMA.test(schema)) invalid(`its schema "${schema}" is no plain name`);
+    requireOptions(options);
     this.#options = options;
-    this.schema = schema;
+    this.schema = options.schema ?? 'flowstone';
   }
 
   /** Whether it was given this DataSource. */
@@ -167,11 +169,27 @@ function isInDoubt(error: unknown): boolean {
 /** Without what is secret in its url. */
 function databaseName(options: PostgresIoManagerOptions): string {
   if ('dataSource' in options) return `database ${String(options.dataSource.options.database)} of its dataSource`;
-  if (!URL.canParse(options.url)) return 'a url that is none';
   const { host, pathname } = new URL(options.url);
   return `${host}${pathname}`;
 }
 
-function invalid(why: string): never {
-  throw new FlowStoneError('FLOWSTONE_OPTIONS_INVALID', `The PostgreSQL I/O manager cannot be made: ${why}.`);
+function requireOptions(options: PostgresIoManagerOptions): void {
+  const problems = Array.from(problemsOf(options));
+  if (problems.length === 0) return;
+  throw new FlowStoneError(
+    'FLOWSTONE_OPTIONS_INVALID',
+    `The PostgreSQL I/O manager cannot be made: ${problems.join('; ')}. Correct what \`new PostgresIoManager()\` is given.`,
+    { context: { problems } },
+  );
+}
+
+/** Says nothing of what is in the url, which may hold a password. */
+function* problemsOf(options: Readonly<Record<string, unknown>>): Generator<string> {
+  const { url, dataSource, schema = 'flowstone' } = options;
+  if ((url === undefined) === (dataSource === undefined)) yield 'give it either url or dataSource';
+  if (url !== undefined && !(typeof url === 'string' && URL_SCHEME.test(url) && URL.canParse(url)))
+    yield 'its url must be one such as postgres://user@host/database';
+  if (typeof schema !== 'string' || !SCHEMA.test(schema)) yield `its schema ${JSON.stringify(schema)} is no plain name`;
+  const names = dataSource === undefined ? ['url', 'ssl', 'schema'] : ['dataSource', 'schema'];
+  yield* unknownOptions(options, url === undefined ? names : [...names, 'url'], 'of the manager');
 }
