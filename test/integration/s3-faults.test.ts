@@ -101,6 +101,20 @@ describe('a value that cannot be stored', () => {
   );
 
   it.each([
+    ['its object', isPut, 3],
+    ['the begin of its upload', isBegin, 9 * MIB],
+    ['one of its parts', isPart, 9 * MIB],
+  ])('since what answers yes to %s is no S3, is not taken for stored', async (_, which, size) => {
+    bench.proxy.fault = (passing) => (which(passing) ? { kind: 'greet' } : undefined);
+    await expect(bench.store(Buffer.alloc(size))).rejects.toMatchObject({
+      ...FAILED,
+      message: expect.stringMatching(/the answer is none of S3, since .*\. Correct `endpoint`\.$/),
+    });
+    expect(await bench.keys()).toEqual([]);
+    expect(await bench.uploads()).toEqual([]);
+  });
+
+  it.each([
     ['while its object is sent', isPut, 3],
     ['while its parts are sent', isPart, 40 * MIB],
     ['while its upload ends', isComplete, 9 * MIB],
@@ -161,6 +175,13 @@ describe('a failure', () => {
     ]) {
       await expect(act()).rejects.toMatchObject({ ...FAILED, message: expect.stringContaining(words) });
     }
+  });
+
+  it('by something that is no S3 is none of the value', async () => {
+    const there = await bench.store({ a: 1 });
+    bench.proxy.fault = (passing) => (isGet(passing) ? { kind: 'greet' } : undefined);
+    const message = expect.stringContaining('the answer is none of S3, since it does not say how large the object is');
+    await expect(bench.load(there)).rejects.toMatchObject({ ...FAILED, message });
   });
 
   it('by credentials says where to look what they must allow', async () => {

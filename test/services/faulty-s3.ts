@@ -16,6 +16,8 @@ export interface Passing {
 /** What becomes of it; nothing: it is passed on, and so is the answer. */
 export type Fault =
   | { readonly kind: 'refuse'; readonly status: number; readonly code: string }
+  /** Answered with a page for people, which says yes to anything. */
+  | { readonly kind: 'greet' }
   /** Passed on, but the connection ends before the answer; `answered` is called in between. */
   | { readonly kind: 'lose'; readonly answered?: () => void }
   /** The connection ends after so many bytes of the answer. */
@@ -67,6 +69,11 @@ export class FaultyS3 {
       outgoing.end(
         `<?xml version="1.0"?><Error><Code>${code}</Code><Message>${code}, says the proxy</Message></Error>`,
       );
+      return;
+    }
+    if (fault?.kind === 'greet') {
+      outgoing.writeHead(200, { 'content-type': 'text/html' });
+      outgoing.end('<!DOCTYPE html><html><body>Welcome</body></html>');
       return;
     }
     if (fault?.kind === 'hold') await fault.until;

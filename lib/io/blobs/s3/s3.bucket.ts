@@ -1,7 +1,7 @@
 // A bucket: every call of the SDK, which is loaded when the first is made. What calls make up a blob stands beside it.
 import type { CompletedPart, PutObjectCommandInput, S3Client } from '@aws-sdk/client-s3';
 import { requirePackages } from '../../optional-packages.js';
-import { nameOf, statusOf } from './s3.failures.js';
+import { nameOf, NOT_S3, statusOf } from './s3.failures.js';
 import type { S3Options } from './s3.options.js';
 
 /** Longest time to wait for a connection, and for the next byte of an answer, ms. */
@@ -74,16 +74,18 @@ export class S3Bucket {
   async put(key: string, body: Uint8Array, description: ObjectDescription, abortSignal: AbortSignal): Promise<void> {
     const { sdk, client } = await this.#open();
     const input: PutObjectCommandInput = { ...this.#at(key), Body: body, ContentLength: body.length };
-    await this.#ifAbsent((condition) =>
-      client.send(new sdk.PutObjectCommand({ ...input, ...described(description), ...condition }), { abortSignal }),
-    );
+    await this.#ifAbsent(async (condition) => {
+      const command = new sdk.PutObjectCommand({ ...input, ...described(description), ...condition });
+      requireTag(await client.send(command, { abortSignal }));
+    });
   }
 
   /** The id of a new upload in parts. */
   async beginUpload(key: string, description: ObjectDescription, abortSignal: AbortSignal): Promise<string> {
     const { sdk, client } = await this.#open();
     const command = new sdk.CreateMultipartUploadCommand({ ...this.#at(key), ...described(description) });
-    return (await client.send(command, { abortSignal })).UploadId!;
+    const { UploadId } = await client.send(command, { abortSignal });
+    return UploadId ?? notS3('it names no upload');
   }
 
   async sendPart(
@@ -97,6 +99,7 @@ export class S3Bucket {
     const sent = await client.send(new sdk.UploadPartCommand({ ...input, ContentLength: body.length }), {
       abortSignal,
     });
+    requireTag(sent);
     // A server that was told a checksum of each part wants it again at the end.
     return { PartNumber: number, ETag: sent.ETag, ...(sent.ChecksumCRC32 && { ChecksumCRC32: sent.ChecksumCRC32 }) };
   }
@@ -109,9 +112,10 @@ export class S3Bucket {
   ): Promise<void> {
     const { sdk, client } = await this.#open();
     const input = { ...this.#at(upload.key), UploadId: upload.id, MultipartUpload: { Parts: [...parts] } };
-    await this.#ifAbsent((condition) =>
-      client.send(new sdk.CompleteMultipartUploadCommand({ ...input, ...condition }), { abortSignal }),
-    );
+    await this.#ifAbsent(async (condition) => {
+      const command = new sdk.CompleteMultipartUploadCommand({ ...input, ...condition });
+      requireTag(await client.send(command, { abortSignal }));
+    });
   }
 
   /** Ends an upload without an object; one that is not there is ended. */
@@ -140,6 +144,7 @@ export class S3Bucket {
     const command = new sdk.GetObjectCommand({ ...this.#at(key), Range: `bytes=${start}-${end - 1}` });
     const { Body, ContentRange, ContentLength } = await client.send(command, { abortSignal });
     const size = Number(ContentRange?.split('/')[1] ?? ContentLength);
+    if (Number.isNaN(size)) notS3('it does not say how large the object is');
     return { bytes: Body as unknown as AsyncIterable<Uint8Array>, size };
   }
 
@@ -227,6 +232,15 @@ async function loadSdk(): Promise<Sdk> {
 
 function described({ contentType, metadata }: ObjectDescription) {
   return { ContentType: contentType, Metadata: { ...metadata } };
+}
+
+/** Whatever says yes to anything, such as a page for people at a wrong address, has stored nothing. */
+function requireTag({ ETag }: { readonly ETag?: string | undefined }): void {
+  if (!ETag) notS3('it has no ETag');
+}
+
+function notS3(why: string): never {
+  throw Object.assign(new Error(`the answer is none of S3, since ${why}`), { name: NOT_S3 });
 }
 
 /** Undefined for an error of that name; throws any other. */

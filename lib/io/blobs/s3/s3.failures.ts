@@ -6,6 +6,9 @@ import { ioFailed, valueNotFound, type ValuePlace } from '../../io-failures.js';
 /** What the SDK says where it was told nothing. */
 const UNTOLD = /^(?:Unknown(?:Error)?|)$/;
 
+/** Name of the error for an answer that no server of S3 gives. */
+export const NOT_S3 = 'NotS3';
+
 /** An object an error is about. */
 export interface ObjectPlace {
   readonly place: ValuePlace;
@@ -61,6 +64,7 @@ function adviceOn(error: unknown): string {
   const name = nameOf(error) ?? '';
   const status = statusOf(error);
   if (name === 'NoSuchBucket') return '. Create the bucket, or correct `bucket`.';
+  if (name === NOT_S3) return '. Correct `endpoint`.';
   if (name === 'CredentialsProviderError') return '. Give `credentials`, or set what the SDK looks for.';
   if (status === 301 || name === 'AuthorizationHeaderMalformed') return '. Give `region` of the bucket.';
   if (status === 401 || status === 403) return '. See docs/io.md for what the credentials must allow.';
