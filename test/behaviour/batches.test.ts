@@ -379,7 +379,7 @@ describe('in a batch', () => {
         for (const { partition } of others) yield [partition.key, 'too late'];
       }
     }
-    Asset({ partitions: Partitions.static(['a', 'b', 'c']), batch: { size: 5 }, timeout: '100ms' })(Slow);
+    Asset({ partitions: Partitions.static(['a', 'b', 'c']), batch: { size: 5 }, timeout: '2s' })(Slow);
     await using graph = await startTestGraph({ providers: [Slow] });
     const run = await graph.flowstone.materialize(Slow, { partitions: 'all' });
     expect(await begun.opened).toBe(2);

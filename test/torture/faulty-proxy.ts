@@ -69,11 +69,11 @@ export class FaultyProxy {
     for (const { server } of links) server.destroy();
   }
 
-  /** The server is gone, and the client hears of it only later. */
-  async mute(duration: number): Promise<void> {
+  /** The server is gone, and the client hears of it only later: after so many ms, or when the promise settles. */
+  async mute(later: number | Promise<unknown>): Promise<void> {
     const links = this.#halve();
     for (const { server } of links) server.destroy();
-    await pause(duration);
+    await (typeof later === 'number' ? pause(later) : later);
     for (const { client } of links) client.destroy();
   }
 
