@@ -1,5 +1,5 @@
 // The flights sample as a person runs it: killed in the middle, started again, all fresh, one asset's code changed.
-// The values it stored are compared with figures computed independently over the whole file.
+// All that it stored is compared with figures computed independently over the whole file.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -13,11 +13,14 @@ import { AirportRanking } from '../../sample/02-flights/assets/airport-ranking.a
 import { DailyDelays } from '../../sample/02-flights/assets/daily-delays.asset.js';
 import { MonthlyNetwork } from '../../sample/02-flights/assets/monthly-network.asset.js';
 import { FlightsModule } from '../../sample/02-flights/flights.module.js';
+import { FlightsFile } from '../../sample/02-flights/source/flights.file.js';
 import { expectDelays, expectNetwork, expectRanking } from './flights-expectations.js';
-import { computeReference } from './flights-reference.js';
+import { computeReference, DATA } from './flights-reference.js';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const SAMPLE = join(ROOT, 'dist/sample/02-flights');
+const DAYS = Array.from({ length: 182 }, (_, day) => new Date(Date.UTC(2001, 0, 1 + day)).toISOString().slice(0, 10));
+const MONTHS = [...new Set(DAYS.map((day) => day.slice(0, 7)))];
 
 describe('the flights sample', () => {
   const directory = mkdtempSync(join(tmpdir(), 'flights-'));
@@ -97,14 +100,19 @@ describe('the flights sample', () => {
     const app = await NestFactory.createApplicationContext(FlightsModule.forRoot({ directory }), { logger: ['error'] });
     try {
       const flowstone = app.get(FlowStoneService);
-      expect(reference.days.size).toBe(182);
+      expect(reference.rows).toBe(3_000_000);
+      expect([...reference.days.keys()]).toEqual(DAYS);
+      expect([...reference.months.keys()]).toEqual(MONTHS);
+      // Every flight of every day is counted: none was dropped as impossible, none read twice.
       for (const [day, expected] of reference.days) {
         expectDelays(await flowstone.load(DailyDelays, { partition: day }), expected);
       }
       for (const [month, expected] of reference.months) {
         expectNetwork(await flowstone.load(MonthlyNetwork, { partition: month }), expected);
       }
-      expectRanking(await flowstone.load(AirportRanking), reference);
+      const ranking = await flowstone.load(AirportRanking);
+      expectRanking(ranking, reference);
+      expect(ranking.filter(({ name }) => name === null)).toEqual([]);
       for (const { key } of flowstone.graph().nodes) {
         const { items } = await flowstone.history(key, { limit: 1000 });
         const made = items.filter(({ status }) => status === 'success').map(({ partition }) => partition);
@@ -116,6 +124,16 @@ describe('the flights sample', () => {
       delete process.env.FLOWSTONE_WORKER;
     }
   }, 600_000);
+
+  it('finds six flights on the last day of the file, and none before its first day or after its last', async () => {
+    const file = await FlightsFile.open(join(DATA, 'flights-3m.parquet'));
+    const count = async (day: string): Promise<number> => {
+      let flights = 0;
+      for await (const _ of await file.day(day)) flights++;
+      return flights;
+    };
+    expect(await Promise.all(['2000-12-31', '2001-07-01', '2001-07-02'].map(count))).toEqual([0, 6, 0]);
+  });
 
   it('makes 182 days anew when the code of daily_delays changes, and nothing where they came out the same', () => {
     const plan = run(['--plan'], changed);
