@@ -60,7 +60,7 @@ export function readRetention(given: unknown): Retention {
 
 /** A policy, to complete "is not kept, since". */
 export function keptInWords(policy: VersionPolicy): string {
-  if (policy === 'all') return 'it was deleted';
+  if (policy === 'all') return 'an earlier policy removed it';
   if ('keep' in policy) return `only the newest ${policy.keep} versions are (keep: ${policy.keep})`;
   return `superseded versions are for ${durationText(policy.age)} only`;
 }

@@ -88,7 +88,7 @@ export class ValueReader {
       const what = `no version ${version}, unless retention removed its record. See history().`;
       throw valueMissing(place, what, version);
     }
-    if (record.valueRemoved) throw versionNotKept(place, version, this.why(place.asset));
+    if (record.valueRemoved) throw versionNotKept(place, version, `${this.why(place.asset)}, or delete() removed it`);
     if (record.value && this.values.keepsHeadOnly(record.value)) {
       const isHead = (await this.#head(place))?.materialization === version;
       if (!isHead) throw versionNotKept(place, version, `I/O manager '${record.value.io}' keeps only the newest`);

@@ -148,6 +148,8 @@ export abstract class BlobIoManager implements IoManager {
     const missing = missingPackages(`format "${chosen.extension}"`, chosen.packages ?? []);
     return [
       ...unknown.map((option) => {
+        const owner = Object.keys(formats).find((other) => Object.hasOwn(formats[other]!.options, option));
+        if (owner !== undefined) return `${option} is for format "${owner}": give that, or leave ${option} out`;
         const near = suggestion(option, ['format', ...Object.keys(checks)]);
         return `unknown option "${option}" of the ${name} manager${near}`;
       }),

@@ -63,7 +63,7 @@ describe('values as Parquet', () => {
     [
       { a: 'int32' },
       { a: 1.5 },
-      '$[1].a is the number 1.5, but a column of type int32 takes a whole number of 32 bits',
+      '$[1].a is the number 1.5, but a column of type int32 takes a whole number of 32 bits, and cannot be stored.',
     ],
     [{ a: 'int32' }, { a: 2 ** 31 }, '$[1].a is the number 2147483648'],
     [{ a: 'int64' }, { a: 1 }, '$[1].a is the number 1, but a column of type int64 takes a bigint of 64 bits'],

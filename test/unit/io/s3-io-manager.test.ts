@@ -64,6 +64,12 @@ describe('options of an asset', () => {
     expect(manager.optionProblems({ path: '../{asset}' })).toEqual([expect.stringContaining('path is "../{asset}"')]);
   });
 
+  it('of another format than the chosen one say of which', () => {
+    expect(manager.optionProblems({ schema: { day: 'date' } })).toEqual([
+      'schema is for format "parquet": give that, or leave schema out',
+    ]);
+  });
+
   it('leave room for the prefix in a key', () => {
     expect(manager.optionProblems({ path: `${'y'.repeat(50)}/{asset}/{partition}` })).toEqual([]);
     expect(manager.optionProblems({ path: `${'y'.repeat(100)}/{asset}/{partition}` })).toEqual([

@@ -83,7 +83,7 @@ function toCells(type: ParquetType, value: unknown, path: ValuePath): Cell[] {
 
 function misfitting(value: unknown, takes: string, type: string, path: ValuePath): never {
   const remedy = 'Convert it, or declare another type for the column.';
-  return refuse(path, `is ${describe(value)}, but a column of type ${type} takes ${takes}: it`, remedy);
+  return refuse(path, `is ${describe(value)}, but a column of type ${type} takes ${takes},`, remedy);
 }
 
 function describe(value: unknown): string {

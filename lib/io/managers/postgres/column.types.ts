@@ -91,7 +91,7 @@ function numeric(name: string, precision = Infinity, scale?: number): ColumnType
 
 function timestamp(name: string, oid: number, remark: string): ColumnType {
   return define<Date>({
-    ...{ name, oid, takes: `a Date from the year 4713 BC on${remark}`, read: readInstant },
+    ...{ name, oid, takes: `a Date from the year 4714 BC on${remark}`, read: readInstant },
     // The first question is the cheaper one.
     fits: (value) => (value instanceof Date || types.isDate(value)) && value.getTime() >= FIRST_MOMENT,
     put: (value, out) => out.microseconds(value.getTime() - EPOCH),
