@@ -4,13 +4,13 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
 /** Rows between two looks. */
-const STEP = 8000;
+const STEP = 2000;
 
 /** Looks at memory while rows pass. */
 export class Held {
   readonly #looks: number[] = [];
 
-  /** The same rows, of which there have to be many times 8,000. */
+  /** The same rows, of which there have to be many times 2,000. */
   async *over<T>(rows: AsyncIterable<T>): AsyncGenerator<T> {
     let count = 0;
     for await (const row of rows) {
