@@ -26,15 +26,15 @@ export interface WindowOffsets {
 
 type Many<C> = PartitionedInput<ValueOf<C>>;
 type One<C, O> = O extends { readonly allowMissing: true } ? ValueOf<C> | undefined : ValueOf<C>;
+/** The rows of a value: of rows that were yielded, or of an array of objects. */
+type RowIn<V> =
+  V extends Rows<infer R> ? R : V extends readonly (infer R extends object)[] ? Exclude<R, readonly unknown[]> : never;
 /** The rows of an input, whether of one partition or of many. */
-type RowOf<T> = T extends PartitionedInput<Rows<infer R>> ? R : T extends Rows<infer R> ? R : never;
+type RowOf<T> = RowIn<T extends PartitionedInput<infer V> ? V : T>;
 type ColumnsOf<T> = [RowOf<T>] extends [never] ? never : keyof RowOf<T> & string;
-type Narrowed<T, K> =
-  T extends PartitionedInput<Rows<infer R>>
-    ? PartitionedInput<Rows<Pick<R, K & keyof R>>>
-    : T extends Rows<infer R>
-      ? Rows<Pick<R, K & keyof R>>
-      : T;
+type NarrowedValue<V, K> =
+  V extends Rows<infer R> ? Rows<Pick<R, K & keyof R>> : V extends readonly (infer R)[] ? Pick<R, K & keyof R>[] : V;
+type Narrowed<T, K> = T extends PartitionedInput<infer V> ? PartitionedInput<NarrowedValue<V, K>> : NarrowedValue<T, K>;
 
 /** Every partition of the upstream. */
 export function all<C extends AssetClass>(upstream: Upstream<C>, options: MappingOptions = {}): Dependency<Many<C>> {
@@ -93,8 +93,8 @@ export function mapped<
 }
 
 /**
- * Only these columns of an upstream that yields rows, of one partition or, around another wrapper, of many:
- * `columns(within(Flights), ['delay'])`. Managers that can read no others.
+ * Only these columns of an upstream that yields rows or returns an array of them, of one partition or, around another
+ * wrapper, of many: `columns(within(Flights), ['delay'])`. Managers that can read no others.
  */
 export function columns<C extends AssetClass, const K extends ColumnsOf<ValueOf<C>>>(
   upstream: Upstream<C>,

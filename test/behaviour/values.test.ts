@@ -1,7 +1,7 @@
 // What is recorded of values beside where they lie, and what people are shown of them.
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { TestingModule } from '@nestjs/testing';
-import { Asset, ExternalAsset, type FlowStoneService } from '../../lib/index.js';
+import { Asset, columns, DependsOn, ExternalAsset, type FlowStoneService, type InputsOf } from '../../lib/index.js';
 import { startApp } from './graph.js';
 import { STORAGES, testStorage, type TestStorage } from './storages.js';
 
@@ -41,10 +41,20 @@ class Outside extends ExternalAsset<string> {
     return 'of its own';
   }
 }
+const narrowed = { wide: columns(Wide, ['c7', 'c299']) };
+@Asset({ io: 'filesystem' })
+@DependsOn(narrowed)
+class Narrow {
+  execute(_: unknown, { wide }: InputsOf<typeof narrowed>): object[] {
+    return wide.map((row) => ({ ...row }));
+  }
+}
 @Asset()
 class Effect {
   execute(): void {}
 }
+
+const ASSETS = [Readings, Summary, Wide, Narrow, Picture, Kept, Outside, Effect];
 
 describe.each(STORAGES)('what is recorded of values (%s)', (storage) => {
   let where: TestStorage;
@@ -53,7 +63,7 @@ describe.each(STORAGES)('what is recorded of values (%s)', (storage) => {
 
   beforeEach(async () => {
     where = await testStorage(storage);
-    ({ app, flowstone } = await startApp([Readings, Summary, Wide, Picture, Kept, Outside, Effect], where.options));
+    ({ app, flowstone } = await startApp(ASSETS, where.options));
     await flowstone.reportVersion(Outside, { dataVersion: '1' });
     await (await flowstone.materialize('*')).wait();
   });
@@ -123,6 +133,10 @@ describe.each(STORAGES)('what is recorded of values (%s)', (storage) => {
     const kept = flowstone.preview(Summary, { version: record!.id });
     await expect(kept).rejects.toMatchObject({ code: 'FLOWSTONE_IO_VERSION_NOT_KEPT' });
     await expect(flowstone.preview(Readings, { rows: 0 })).rejects.toMatchObject({ code: 'FLOWSTONE_REQUEST_INVALID' });
+  });
+
+  it('is, of an array of rows too, only what a consumer wants', async () => {
+    expect(await flowstone.load(Narrow)).toEqual([{ c7: 7n, c299: 299n }]);
   });
 
   it('is nothing where there is no value', async () => {

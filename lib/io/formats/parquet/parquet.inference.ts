@@ -75,6 +75,6 @@ function common(one: Kind, other: Kind): Kind | undefined {
 
 function differing(before: Kind, kind: Kind, path: [number, string]): never {
   const spell = ({ type, list }: Kind): string => (list ? `list of ${type ?? 'nothing'}` : String(type));
-  const what = `is of type ${spell(kind)}, but rows before have ${spell(before)} there: it`;
+  const what = `is of type ${spell(kind)}, but rows before have ${spell(before)} there,`;
   return refuse(path, what, 'Declare the column in schema; type json holds both.');
 }

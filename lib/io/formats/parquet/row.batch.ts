@@ -63,7 +63,7 @@ export class RowBatch {
       const row = nullable ? this.#rows : this.#cells[position]!.indexOf(null);
       if (row < 0 || row >= this.#rows) continue;
       const remedy = 'Give it a value, or allow null.';
-      refuse([this.#first + row, name], 'is null, but the column is not nullable: it', remedy);
+      refuse([this.#first + row, name], 'is null, but the column is not nullable,', remedy);
     }
     for (const cells of this.#cells) cells.length = this.#rows;
     const batch = { rows: this.#rows, cells: this.#cells, size: this.#size };
@@ -81,7 +81,7 @@ export class RowBatch {
 
   #refuseColumn(name: string): never {
     const columns = didYouMean(name, this.#positions.keys());
-    const what = `is in no column of the schema${columns}: it`;
+    const what = `is in no column of the schema${columns},`;
     return refuse([this.#first + this.#rows, name], what, 'Declare the column, or leave it out of the rows.');
   }
 
