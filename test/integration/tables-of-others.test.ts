@@ -44,6 +44,36 @@ describe.each(stores.kinds)('a table that others use (%s)', (kind, make) => {
     expect(await store.query(`SELECT partition FROM ${slices} WHERE table_name = '${table}'`)).toEqual([['stream']]);
   });
 
+  it('is told of as altered where it lacks a column, or has it with another type', async () => {
+    const store = make('altered');
+    const table = `${schema}.altered`;
+    const options = { table, columns: { a: 'integer', b: 'integer' }, partitionColumn: { name: 'p', type: 'integer' } };
+    store.options = options;
+    const of = { partition: '1' };
+    const { location } = await store.store([{ a: 1, b: 2 }], of);
+    const place = { ...store.place, ...of, location };
+    const altered = (code: string, why: string) => ({ code, message: expect.stringContaining(`altered ${why}`) });
+    const corrupt = (why: string) => altered('FLOWSTONE_IO_VALUE_CORRUPT', `since it was stored (${why}`);
+
+    await store.query(`ALTER TABLE ${table} DROP COLUMN b`);
+    await expect(store.load(location, of)).rejects.toMatchObject(corrupt('column "b" does not exist'));
+    expect(await store.load(location, { ...of, columns: ['a'] })).toEqual([{ a: 1 }]);
+    await expect(store.store([{ a: 1, b: 3 }], of)).rejects.toMatchObject({ code: 'FLOWSTONE_IO_FAILED' });
+    const unfit = { code: 'FLOWSTONE_IO_TABLE_UNFIT', message: expect.stringContaining('it has no column b') };
+    await expect(store.store([{ a: 1, b: 3 }], of)).rejects.toMatchObject(unfit);
+
+    await store.query(`ALTER TABLE ${table} ALTER p TYPE text`);
+    await expect(store.load(location, { ...of, columns: ['a'] })).rejects.toMatchObject(corrupt('operator does not'));
+    const inseparable = altered('FLOWSTONE_IO_TABLE_UNFIT', '(operator does not exist: text = integer)');
+    await expect(store.manager.delete(place)).rejects.toMatchObject(inseparable);
+    expect(await store.manager.exists(place)).toBe(true);
+    await store.query(`ALTER TABLE ${table} ALTER p TYPE integer USING p::integer`);
+    store.options = { ...options, columns: { a: 'integer' } };
+    await store.store([{ a: 3 }], of);
+    // Of one that has been replaced, another error is the reason.
+    await expect(store.load(location, of)).rejects.toMatchObject({ code: 'FLOWSTONE_IO_VALUE_MOVED' });
+  });
+
   it.each([['_row'], ['key']])('is not read as whole where rows came or went (by %s)', async (by) => {
     const store = make('changed');
     const table = `${schema}.changed_${by}`;

@@ -10,8 +10,8 @@ export type EncodedValue = (StoredValue & { readonly document: string }) | Unwri
 
 /** What a value is refused for: its data, constraints, limits, or what a trigger says. */
 const REFUSALS = /^(?:22|23|54|P0001)/;
-/** A table or column is gone since it was looked at. */
-const GONE = /^42(?:P01|703)$/;
+/** A table lacks a column, or has it with another type than a statement takes it for. */
+const ALTERED = /^42(?:703|883)$/;
 /** A statement waited too long, most likely for a lock that somebody else has on the table: nothing was done. */
 const LATE = /^(?:57014|55P03)$/;
 
@@ -39,8 +39,9 @@ export function isTableGone(error: unknown): boolean {
   return sqlState(error) === '42P01';
 }
 
-export function isGone(error: unknown): boolean {
-  return GONE.test(sqlState(error));
+/** What a statement did not find in a table as it was, in the words of PostgreSQL; undefined: it failed otherwise. */
+export function alteration(error: unknown): string | undefined {
+  return ALTERED.test(sqlState(error)) ? databaseFailure(error).message : undefined;
 }
 
 export function isLate(error: unknown): boolean {

@@ -4,7 +4,7 @@ import type { ValueDatabase } from '../../../ledger/value-database.port.js';
 import { valueCorrupt, valueMoved, valueNotFound, type ValuePlace } from '../../io-failures.js';
 import type { LoadContext, MostOfValue, ValueBeginning } from '../../io-manager.port.js';
 import { batchesFailing, batchesWithin, firstRows, rowsInBatches, type RowRange, type Rows } from '../../rows.js';
-import { isTableGone } from './encoded.value.js';
+import { alteration, isTableGone } from './encoded.value.js';
 import { ROW_COLUMN } from './table.declaration.js';
 import { readTableLocation, type TableLocation } from './table.location.js';
 import * as statements from './table.statements.js';
@@ -83,9 +83,7 @@ export class TableReader {
       const query = statements.page(this.database().schema, place, names, { ...range, after }, limit);
       const found = await this.database()
         .read(query.text, query.values)
-        .catch((error: unknown) => {
-          throw isTableGone(error) ? noTable(context, location.table) : error;
-        });
+        .catch((error: unknown) => this.#unread(context, location, error));
       if (found[0]![0] !== 't') await this.#absent(context, location);
       const rows = found[0]![1] === null ? [] : found;
       count += rows.length;
@@ -98,6 +96,16 @@ export class TableReader {
       // Of some columns no size is on record: it is felt for.
       limit = Math.min(rowsOfPage(length, rows.length), wanted ? 2 * limit : usual);
     }
+  }
+
+  /** The table is not what it was, or something else went wrong. */
+  async #unread(context: LoadContext, location: TableLocation, error: unknown): Promise<never> {
+    if (isTableGone(error)) throw noTable(context, location.table);
+    const why = alteration(error);
+    if (why === undefined) throw error;
+    // Those who store in it now may have altered it.
+    if (!(await this.exists(context))) await this.#absent(context, location);
+    throw valueCorrupt(context, `table ${location.table} was altered since it was stored (${why})`, error);
   }
 
   /** The slice holds nothing any more, or something else. */

@@ -4,7 +4,7 @@ import { FlowStoneError } from '../../../flowstone.errors.js';
 import type { ValueDatabase, ValueSql } from '../../../ledger/value-database.port.js';
 import type { PartitionScheme } from '../../../partitions/partition-scheme.js';
 import { isRowArray, isRowStream } from '../../data-version.js';
-import { ioFailed, placeRefusal, type ValuePlace } from '../../io-failures.js';
+import { ioFailed, placeRefusal, valueName, type ValuePlace } from '../../io-failures.js';
 import type {
   LoadContext,
   MostOfValue,
@@ -15,7 +15,7 @@ import type {
 } from '../../io-manager.port.js';
 import { Spool } from '../../spool.js';
 import { refuse } from '../../tagged-json.js';
-import { isGone, writeFailure } from './encoded.value.js';
+import { alteration, isTableGone, writeFailure } from './encoded.value.js';
 import { readDeclaration } from './table.declaration.js';
 import { readTableLocation, tableLocation } from './table.location.js';
 import { isOwner, takeTable, unfit } from './table.owner.js';
@@ -126,7 +126,11 @@ export class TableValues {
     await this.database().transaction(async (sql) => {
       const slice = [table, context.partition ?? '', context.namespace, materialization, epoch];
       const [left] = await sql.rows(statements.leaveSlice(schema), [...slice, statements.tableSql(table)]);
-      if (left?.[0] === 't') await removeRows(sql, { table, fixed, order });
+      if (left?.[0] !== 't') return;
+      await removeRows(sql, { table, fixed, order }).catch((error: unknown) => {
+        const why = alteration(error);
+        throw why === undefined ? error : inseparable(context, table, why);
+      });
     });
   }
 
@@ -190,7 +194,7 @@ export class TableValues {
       await sql.rows('SET CONSTRAINTS ALL IMMEDIATE');
       return stored;
     } catch (error) {
-      if (isGone(error)) this.#tables.delete(context.options);
+      if (isTableGone(error) || alteration(error) !== undefined) this.#tables.delete(context.options);
       throw writeFailure(context, error);
     }
   }
@@ -266,6 +270,15 @@ async function removeRows(sql: ValueSql, slice: statements.Slice): Promise<void>
 function isChanged({ columns, partitions, order }: Table, now: readonly TextRow[]): boolean {
   const types = new Map(now.map(([name, type]) => [name, type]));
   return [...columns, ...partitions, ...order].some(({ name, type }) => types.get(name) !== type.name);
+}
+
+/** What is left of the columns does not tell which rows to remove. */
+function inseparable(place: ValuePlace, table: string, why: string): FlowStoneError {
+  return new FlowStoneError(
+    'FLOWSTONE_IO_TABLE_UNFIT',
+    `${valueName(place)} cannot be deleted: table ${table} was altered (${why}). Give it back the column as it was, or drop it.`,
+    { context: { asset: place.asset, partition: place.partition ?? null, table } },
+  );
 }
 
 function occupied(table: string, partition: string | undefined): string {
