@@ -144,7 +144,7 @@ export async function releaseStored(
 function keepsChanging(place: FailurePlace): FlowStoneError {
   return new FlowStoneError(
     'FLOWSTONE_INPUT_KEEPS_CHANGING',
-    `${placeName(place)} could not be computed: an input was replaced while it was read, ${MOST_REPINS + 1} times. Its I/O manager keeps only the newest version: materialize the input less often, or keep its versions (document mode, files, objects).`,
+    `${placeName(place)} could not be computed: an input was replaced while it was read, ${MOST_REPINS + 1} times. Its I/O manager keeps only the newest version: materialize the input less often, or keep its versions (document mode, files, objects). If nothing replaces it any more, its table in another database is ahead of its record: materialize it with force: true.`,
     { context: { ...place } },
   );
 }

@@ -151,7 +151,10 @@ describe('an input that is replaced again and again', () => {
     const run = await flowstone.materialize(Sum);
     await expect(run.wait()).rejects.toBeInstanceOf(RunFailed);
     const [record] = (await flowstone.history(Sum)).items;
-    expect(record).toMatchObject({ status: 'failed', error: { code: 'FLOWSTONE_INPUT_KEEPS_CHANGING' } });
+    expect(record).toMatchObject({
+      status: 'failed',
+      error: { code: 'FLOWSTONE_INPUT_KEEPS_CHANGING', message: expect.stringContaining('force: true') },
+    });
     expect(attempts).toHaveLength(6);
     await app.close();
   }, 60_000);
