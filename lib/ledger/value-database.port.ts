@@ -13,7 +13,10 @@ export interface ValueSql {
 export interface ValueDatabase {
   /** Where the tables are that say which rows belong to which value: `value_tables`, `value_slices` and `value_documents`. */
   readonly schema: string;
-  /** One statement that only reads, as `ValueSql.rows` does; at most a few at once. It waits for no transaction below. */
+  /**
+   * One statement that only reads, as `ValueSql.rows` does; at most a few at once. It waits for no transaction below, and
+   * lets others go first while a lock is not to be had.
+   */
   read: ValueSql['rows'];
   /**
    * The statements of `fn`, all or nothing; a deadlock repeats it, so `fn` must have no other effects. An outage is

@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import type { Rows } from '../../lib/io/rows.js';
-import { valueStores, type Row } from './value-stores.js';
+import { valueStores, type Row, type Store } from './value-stores.js';
 
 const stores = valueStores();
 
@@ -49,5 +49,31 @@ describe.each(stores.kinds.filter(([kind]) => kind !== 'PGlite'))('rows that are
       for await (const row of rows) if (row['n'] === 3) throw thrown;
     };
     await expect(reading()).rejects.toBe(thrown);
+  });
+
+  it('give way to others where their tables are locked, and are read once they are not', async () => {
+    const [locked, free] = ['locked', 'free'].map((name) => {
+      const store = make(name);
+      store.options = { table: `${own}.${name}`, columns: { n: 'integer' } };
+      return store;
+    }) as [Store, Store];
+    const rows = [{ n: 1 }];
+    const { location } = await locked.store(rows);
+    const other = await free.store(rows);
+    await locked.query('BEGIN');
+    await locked.query(`LOCK TABLE ${own}.locked`);
+    let read = 0;
+    const waiting = Array.from({ length: 8 }, async () => {
+      const found = await locked.load(location);
+      read++;
+      return found;
+    });
+    const started = performance.now();
+    for (let turn = 0; turn < 2; turn++) expect(await free.load(other.location)).toEqual(rows);
+    expect(performance.now() - started).toBeLessThan(20_000);
+    expect(read).toBe(0);
+    await locked.query('ROLLBACK');
+    expect(await Promise.all(waiting)).toEqual(Array.from({ length: 8 }, () => rows));
+    expect(await free.load(other.location)).toEqual(rows);
   });
 });

@@ -8,6 +8,7 @@ import { from as copyFrom } from 'pg-copy-streams';
 import type { EntityManager, QueryRunner } from 'typeorm';
 import type { ValueSql } from '../value-database.port.js';
 import { isOutage, isRepeatable, unavailable } from './failures.js';
+import { limitedRows, LOCK_LIMIT } from './limited-query.js';
 import { inSchema, type Statement } from './statement.js';
 import { LEDGER_TYPES, TEXT_TYPES } from './values.js';
 
@@ -74,8 +75,12 @@ const VALUE_SETTINGS = [
   ...['enable_seqscan', 'enable_bitmapscan', 'enable_nestloop', 'jit', 'plan_cache_mode'].map(
     (name) => `SET LOCAL ${name} TO DEFAULT`,
   ),
-  `SET LOCAL lock_timeout TO '2s'`,
+  `SET LOCAL lock_timeout TO '${LOCK_LIMIT}'`,
 ].join('; ');
+
+function textQuery(text: string, values: readonly unknown[]) {
+  return { text, values: [...values], rowMode: 'array' as const, types: TEXT_TYPES };
+}
 
 /** The settings for the session of a connection, or for the open transaction only. */
 function settings(transaction: boolean): string {
@@ -133,7 +138,10 @@ export class Database implements Sql {
    */
   read(text: string, values: readonly unknown[] = []): Promise<TextRows> {
     if (!this.own) return this.transaction((sql) => sql.values((value) => value.rows(text, values)));
-    return this.#repeating(() => this.#connected((client) => this.#textRows(client, text, values)));
+    const query = textQuery(text, values);
+    return this.#repeating(() =>
+      this.#connected(async (client) => (await limitedRows(client, query)) as readonly (readonly string[])[]),
+    );
   }
 
   /** Statements that join the open transaction of an entity manager, whoever its DataSource belongs to. */
@@ -242,8 +250,7 @@ export class Database implements Sql {
   }
 
   async #textRows(client: PoolClient, text: string, values: readonly unknown[]): Promise<TextRows> {
-    const query = { text, values: [...values], rowMode: 'array' as const, types: TEXT_TYPES };
-    return (await this.#answer(client.query(query))).rows as TextRows;
+    return (await this.#answer(client.query(textQuery(text, values)))).rows as TextRows;
   }
 
   /**

@@ -1,5 +1,5 @@
 // Transactions and reads for values in a database: a few of each at a time, since each holds a connection for as long as a
-// table takes. Reads have places of their own, so that they do not wait for tables that somebody else has locked.
+// table takes. Reads have places of their own, so that they do not wait for tables that are being written.
 import type { ValueDatabase, ValueSql } from '../value-database.port.js';
 import type { Database } from './database.js';
 import { isLocked } from './failures.js';
@@ -29,7 +29,8 @@ export class ValueTransactions implements ValueDatabase {
     return this.database.schema;
   }
 
-  readonly read: ValueSql['rows'] = (text, values) => this.#reading.in(() => this.database.read(text, values));
+  readonly read: ValueSql['rows'] = (text, values) =>
+    inTurns(this.#reading, () => this.database.read(text, values), rethrow);
 
   transaction<T>(fn: (sql: ValueSql) => Promise<T>): Promise<T> {
     return this.limited(() => this.database.transaction((sql) => sql.values(fn)));
@@ -40,17 +41,21 @@ export class ValueTransactions implements ValueDatabase {
    * those who have come meanwhile.
    * @param late asked each minute of that: throws, or lets it wait on
    */
-  async limited<T>(work: () => Promise<T>, late: (error: unknown) => void = rethrow): Promise<T> {
-    let until = performance.now() + LONGEST_LOCK;
-    for (;;) {
-      try {
-        return await this.#writing.in(work);
-      } catch (error) {
-        if (!isLocked(error)) throw error;
-        if (performance.now() <= until) continue;
-        late(error);
-        until = performance.now() + LONGEST_LOCK;
-      }
+  limited<T>(work: () => Promise<T>, late: (error: unknown) => void = rethrow): Promise<T> {
+    return inTurns(this.#writing, work, late);
+  }
+}
+
+async function inTurns<T>(places: Places, work: () => Promise<T>, late: (error: unknown) => void): Promise<T> {
+  let until = performance.now() + LONGEST_LOCK;
+  for (;;) {
+    try {
+      return await places.in(work);
+    } catch (error) {
+      if (!isLocked(error)) throw error;
+      if (performance.now() <= until) continue;
+      late(error);
+      until = performance.now() + LONGEST_LOCK;
     }
   }
 }
