@@ -139,6 +139,15 @@ describe('values as Parquet', () => {
     await Promise.all([0, 1, 1000, 20_000, 60_000, 110_000].map(each));
   });
 
+  it('may have thousands of columns, whose number alone tells how long they take', async () => {
+    const row = Object.fromEntries(Array.from({ length: 4000 }, (_, at) => [`c${at}`, at % 2 === 0 ? at : [at]]));
+    const stored = await store([row], 'infer');
+    const begun = performance.now();
+    expect(await load(stored)).toEqual([row]);
+    // By its square it was some ten seconds.
+    expect(performance.now() - begun).toBeLessThan(4000);
+  });
+
   it('keep the event loop turning while they are written and read', async () => {
     let turns = 0;
     let counting = true;

@@ -2,7 +2,7 @@
 // gives it, columns by the checksums in it.
 import { serialize } from 'node:v8';
 import { crc32 } from 'node:zlib';
-import { parquetMetadata, parquetRead, type ColumnData, type FileMetaData } from 'hyparquet';
+import { parquetMetadata, parquetRead, type ColumnData, type FileMetaData, type SchemaElement } from 'hyparquet';
 import { DECOMPRESSORS } from './file.codecs.js';
 import type { Cells } from './parquet.cells.js';
 import { chunkOf, NOTE_KEY, readNote } from './file.note.js';
@@ -25,9 +25,12 @@ export class FileDecoder {
   readonly #metadata: FileMetaData;
   readonly #columns: Column[];
   readonly #checksums: Uint32Array;
+  /** By column. */
+  readonly #schemas: SchemaElement[][];
 
   constructor(footer: Uint8Array) {
     this.#metadata = parquetMetadata(footer, { geoparquet: false });
+    this.#schemas = schemasOf(this.#metadata.schema);
     const note = this.#metadata.key_value_metadata?.find(({ key }) => key === NOTE_KEY);
     ({ columns: this.#columns, checksums: this.#checksums } = readNote(note!.value!));
   }
@@ -72,7 +75,11 @@ export class FileDecoder {
         byteLength: chunk.start + chunk.bytes.length,
         slice: (start, end) => new Uint8Array(chunk.bytes.subarray(start - chunk.start, end! - chunk.start)).buffer,
       },
-      metadata: { ...this.#metadata, row_groups: [{ ...rest, columns: [columns[position]!] }] },
+      metadata: {
+        ...this.#metadata,
+        schema: this.#schemas[position]!,
+        row_groups: [{ ...rest, columns: [columns[position]!] }],
+      },
       columns: [this.#columns[position]!.name],
       ...{ rowStart: from, rowEnd: to, utf8: false, geoparquet: false },
       ...{ parsers: PARSERS, compressors: DECOMPRESSORS },
@@ -83,6 +90,17 @@ export class FileDecoder {
     });
     return parts.length === 1 ? parts[0]! : parts.flatMap((cells) => Array.from(cells));
   }
+}
+
+/** For each column a schema of it alone: of all that it is shown the reader makes a tree, for each column anew. */
+function schemasOf([root, ...elements]: readonly SchemaElement[]): SchemaElement[][] {
+  const schemas: SchemaElement[][] = [];
+  for (let end = 0; end < elements.length;) {
+    const start = end;
+    for (let open = 1; open > 0; end++) open += (elements[end]!.num_children ?? 0) - 1;
+    schemas.push([{ ...root!, num_children: 1 }, ...elements.slice(start, end)]);
+  }
+  return schemas;
 }
 
 function part(cells: Cells, start: number, end: number): Cells {
