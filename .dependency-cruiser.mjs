@@ -78,6 +78,18 @@ const rules = [
     to: { path: 'node_modules/(@aws-sdk|@smithy)' },
   },
   {
+    name: 'duckdb-only-in-its-room',
+    comment: 'An optional peer: whoever does not open that door needs none of it.',
+    from: { path: '^(lib|migrations)/', pathNot: '^lib/duckdb/' },
+    to: { path: ['node_modules/@duckdb', '^lib/duckdb/'] },
+  },
+  {
+    name: 'duckdb-reads-what-is-stored',
+    comment: 'And knows of an attempt that it may end.',
+    from: { path: '^lib/duckdb/' },
+    to: { path: '^lib/(?!duckdb/|io/|ledger/records|assets/asset\\.context|flowstone\\.errors)' },
+  },
+  {
     name: 'ports-know-no-implementation',
     from: { path: '^lib/([^/]+)/[^/]+\\.port\\.ts$' },
     to: { path: '^lib/$1/[^/]+/' },

@@ -88,6 +88,9 @@ export const ERROR_CATALOGUE = {
   FLOWSTONE_IO_PATH_REFUSED: permanentInfrastructure,
   FLOWSTONE_IO_FAILED: infrastructure,
   FLOWSTONE_IO_MANAGER_UNKNOWN: request,
+  // duckdb
+  FLOWSTONE_QUERY_FAILED: userCode,
+  FLOWSTONE_QUERY_INPUT_UNFIT: declaration,
   // ledger
   FLOWSTONE_RUN_KEY_CONFLICT: request,
   FLOWSTONE_ASSET_BUSY: request,

@@ -70,6 +70,15 @@ export function ioFailed(
   });
 }
 
+/** What reading a value threw, as an error of ours: a SyntaxError says that the bytes are not what was written. */
+export function readFailure(place: ValuePlace, error: unknown): unknown {
+  if (error instanceof FlowStoneError) return error;
+  if (error instanceof SyntaxError) return valueCorrupt(place, 'it is not what was written', error);
+  const { code } = types.isNativeError(error) ? (error as NodeJS.ErrnoException) : {};
+  if (code?.startsWith('Z_')) return valueCorrupt(place, 'it cannot be unpacked', error);
+  return ioFailed(place, 'load', error);
+}
+
 /** What the encoders refuse, with the value it is about; any other error as it is. */
 export function placeRefusal(place: ValuePlace, thrown: unknown): unknown {
   if (!(thrown instanceof FlowStoneError) || thrown.code !== 'FLOWSTONE_IO_VALUE_UNSUPPORTED') return thrown;

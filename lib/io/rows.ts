@@ -28,7 +28,19 @@ export function rowsInBatches<R>(
   open: (range: RowRange) => AsyncIterable<readonly R[]>,
   range: RowRange = ALL_ROWS,
 ): Rows<R> {
-  return {
+  return rowsFrom(undefined, open, range);
+}
+
+/** Where rows come from, and which of those that are there. */
+const origins = new WeakMap<object, { readonly origin: object; readonly range: RowRange }>();
+
+/** The same, of which `originOf` tells where they come from. */
+export function rowsFrom<R>(
+  origin: object | undefined,
+  open: (range: RowRange) => AsyncIterable<readonly R[]>,
+  range: RowRange = ALL_ROWS,
+): Rows<R> {
+  const rows: Rows<R> = {
     [Symbol.asyncIterator]: () => new BatchIterator(open(range)[Symbol.asyncIterator]()),
     async toArray() {
       const all: R[] = [];
@@ -38,9 +50,16 @@ export function rowsInBatches<R>(
     slice(start, end = Infinity) {
       const from = range.start + requireIndex(start);
       const to = Math.min(range.end, range.start + requireIndex(end));
-      return rowsInBatches(open, { start: Math.min(from, range.end), end: Math.max(from, to) });
+      return rowsFrom(origin, open, { start: Math.min(from, range.end), end: Math.max(from, to) });
     },
   };
+  if (origin) origins.set(rows, { origin, range });
+  return rows;
+}
+
+/** Undefined of what `rowsFrom` did not make, or of nowhere. */
+export function originOf(rows: object): { readonly origin: object; readonly range: RowRange } | undefined {
+  return origins.get(rows);
 }
 
 /** Of batches from the start, what lies in a range; stops reading at its end. */

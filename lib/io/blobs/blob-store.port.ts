@@ -22,6 +22,9 @@ export interface BlobStore {
   /** Throws what `open` and reading would, without reading. */
   require(place: ValuePlace, path: string, size: number): Promise<void>;
 
+  /** The file that the blob at `path` is, where blobs are files of this machine. Whether it is there, `open` finds out. */
+  fileOf?(place: ValuePlace, path: string): string;
+
   exists(place: ValuePlace, path: string): Promise<boolean>;
 
   /** Deleting what is not there succeeds. */

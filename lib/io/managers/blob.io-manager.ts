@@ -1,8 +1,6 @@
 // What the managers that keep values as blobs have in common: a value, a format, a place for bytes. Paths stand in
 // ../blobs/blob-path.ts, formats in ../formats.
-import { types } from 'node:util';
 import { crc32 } from 'node:zlib';
-import { FlowStoneError } from '../../flowstone.errors.js';
 import { suggestion } from '../../graph/did-you-mean.js';
 import type { JsonValue } from '../../ledger/records.js';
 import { attemptOf, pathSegment, valuePath } from '../blobs/blob-path.js';
@@ -10,7 +8,7 @@ import type { BlobStore } from '../blobs/blob-store.port.js';
 import { isRowArray, isRowStream } from '../data-version.js';
 import type { ByteSource, DocumentFormat, Format, RowFormat } from '../formats/format.port.js';
 import { gzipped } from '../formats/gzip.js';
-import { ioFailed, placeRefusal, valueCorrupt } from '../io-failures.js';
+import { placeRefusal, readFailure, valueCorrupt } from '../io-failures.js';
 import type {
   IoManager,
   LoadContext,
@@ -22,7 +20,8 @@ import type {
   ValueBeginning,
 } from '../io-manager.port.js';
 import { missingPackages } from '../optional-packages.js';
-import { batchesFailing, firstRows, narrowRow, rowsInBatches, type Rows } from '../rows.js';
+import { RowFile } from '../row-file.js';
+import { batchesFailing, firstRows, narrowRow, rowsFrom, type Rows } from '../rows.js';
 import { isRecord } from '../tagged-json.js';
 
 interface BlobLocation {
@@ -189,9 +188,11 @@ export abstract class BlobIoManager implements IoManager {
   #readRows(context: LoadContext, location: BlobLocation, reader: RowFormat): Rows<Readonly<Record<string, unknown>>> {
     const source = this.#source(context, location);
     const { columns } = context;
-    const { detail } = location;
+    const { detail, format, path } = location;
     const failure = (error: unknown) => readFailure(context, error);
-    return rowsInBatches((range) => batchesFailing(reader.readRows(source, { columns, range, detail }), failure));
+    const localPath = this.#parts.store.fileOf?.(context, path);
+    const file = new RowFile({ place: context, format, source, detail, columns, localPath });
+    return rowsFrom(file, (range) => batchesFailing(reader.readRows(source, { columns, range, detail }), failure));
   }
 
   /** As the check of the options found it. */
@@ -275,12 +276,4 @@ function optional<T extends object>(properties: T): { [K in keyof T]?: Exclude<T
 function compressionProblem(compression: unknown): string | undefined {
   if (compression === undefined || compression === 'gzip') return undefined;
   return `compression is ${JSON.stringify(compression)}, must be "gzip" or left out`;
-}
-
-function readFailure(context: LoadContext, error: unknown): unknown {
-  if (error instanceof FlowStoneError) return error;
-  if (error instanceof SyntaxError) return valueCorrupt(context, 'it is not what was written', error);
-  const { code } = types.isNativeError(error) ? (error as NodeJS.ErrnoException) : {};
-  if (code?.startsWith('Z_')) return valueCorrupt(context, 'it cannot be unpacked', error);
-  return ioFailed(context, 'load', error);
 }

@@ -54,6 +54,10 @@ export class FileStore implements BlobStore {
     await (await this.open(place, path, size)).close();
   }
 
+  fileOf(place: ValuePlace, path: string): string {
+    return this.locate(place, path);
+  }
+
   async exists(place: ValuePlace, path: string): Promise<boolean> {
     const target = this.locate(place, path);
     try {

@@ -27,7 +27,7 @@ export class ParquetFileReader {
   private constructor(
     private readonly source: ByteSource,
     private readonly thread: ThreadFile,
-    private readonly outline: Outline,
+    readonly outline: Outline,
   ) {}
 
   /** @param detail as it was told when the file was written */

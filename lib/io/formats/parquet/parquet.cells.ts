@@ -114,7 +114,8 @@ function dayOf(value: unknown): Cell {
   return lastDay;
 }
 
-function dateOf(day: number): string {
+/** `YYYY-MM-DD` of days since 1970. */
+export function dateOf(day: number): string {
   if (day !== lastDay) [lastDate, lastDay] = [new Date(day * DAY).toISOString().slice(0, 10), day];
   return lastDate;
 }
