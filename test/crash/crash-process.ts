@@ -49,8 +49,8 @@ export interface Kill {
  */
 export async function live(settings: CrashSettings, crashAt: string, kill?: Kill): Promise<Life> {
   const program = join(import.meta.dirname, 'crash.process.mjs');
-  // The embedded database is WebAssembly, which for so short a life is not worth optimizing: half the start.
-  const child = spawn(process.execPath, ['--liftoff-only', program, JSON.stringify(settings)], {
+  // For so short a life nothing is worth optimizing, least of all the WebAssembly of the embedded database: half the start.
+  const child = spawn(process.execPath, ['--no-opt', '--liftoff-only', program, JSON.stringify(settings)], {
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     env: { ...process.env, FLOWSTONE_CRASH_AT: crashAt, NODE_OPTIONS: '' },
   });

@@ -28,7 +28,8 @@ export class LeaseProcess {
     declares: { module: string; version?: string } = { module: './lease-graph.mjs' },
   ): Promise<LeaseProcess> {
     const program = join(import.meta.dirname, 'lease.process.mjs');
-    const child = spawn(process.execPath, [program, JSON.stringify({ ...declares, options })], {
+    // It lives for seconds, in which optimizing its code takes longer than running it.
+    const child = spawn(process.execPath, ['--no-opt', program, JSON.stringify({ ...declares, options })], {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       env: { ...process.env, FLOWSTONE_TEST_JOURNAL: journal, NODE_OPTIONS: '' },
     });
