@@ -18,7 +18,7 @@ describe('imports', () => {
     const { status, output } = cruise('lib', 'migrations', 'sample', 'bench');
     expect(output).toContain('no dependency violations found');
     expect(status).toBe(0);
-  });
+  }, 120_000);
 
   it('leave the library only through named exports of the public doors', () => {
     const doors = sourceFiles('lib').filter(({ path }) => /^lib\/(testing\/|duckdb\/)?index\.ts$/.test(path));

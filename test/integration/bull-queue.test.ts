@@ -109,7 +109,7 @@ describe('a process', () => {
     await redis.up();
     await becomes('up');
     expect(await ends()).toEqual([0, null]);
-  });
+  }, 120_000);
 
   it('ends by itself while Redis is away', async () => {
     await becomes('up');

@@ -279,7 +279,7 @@ describe('a pool with processes that come, go and die', () => {
       }),
       { numRuns: 12 },
     );
-  });
+  }, 120_000);
 });
 
 describe('a pool that is bounded while it is used', () => {
