@@ -15,7 +15,7 @@ import { Act, assets } from './lease-graph.mjs';
 import { journalOf, journalWith, LeaseProcess } from './lease-process.js';
 import { build } from './survivor.js';
 
-const LEASE = 4000;
+const LEASE = 6000;
 const ACTS = 60;
 
 let server: PrivateServer;
@@ -77,7 +77,9 @@ describe('a restart of PostgreSQL under load', () => {
       await database.destroy();
       await Promise.all(workers.map((worker) => worker.end()));
       for (const { output } of workers) {
-        expect(output.match(/WARN.*/g)).toEqual([expect.stringContaining('The ledger cannot be reached')]);
+        // A busy machine may hold up an event loop as well.
+        const warnings = output.match(/WARN.*/g)?.filter((line) => !line.includes('The event loop was blocked'));
+        expect(warnings).toEqual([expect.stringContaining('The ledger cannot be reached')]);
         expect(output.match(/The ledger is back/g)).toHaveLength(1);
       }
       await app.close();
