@@ -57,20 +57,20 @@ describe('a lease', () => {
   it('reports a block with its length and what executed', async () => {
     const worker = await place.work();
     const asked = performance.now();
-    await (await ask(Act, 'block:1600:slow')).wait();
+    await (await ask(Act, 'block:3000:slow')).wait();
     const longest = performance.now() - asked;
     const event = await found(
       `SELECT a.key AS asset, e.partition, e.detail ->> 'milliseconds' AS ms
       FROM flowstone.events e JOIN flowstone.assets a ON a.id = e.asset_id WHERE e.kind = 'process.blocked'`,
     );
-    expect(event).toMatchObject({ asset: 'act', partition: 'block:1600:slow' });
+    expect(event).toMatchObject({ asset: 'act', partition: 'block:3000:slow' });
     const milliseconds = Number(event['ms']);
-    expect(milliseconds).toBeGreaterThan(1400);
-    // The event loop may have turned a quarter of what counts as a block before, and after.
+    // What is not looked at in time, on a busy machine, counts for less; it may have begun before by a part of a second.
+    expect(milliseconds).toBeGreaterThan(1500);
     expect(milliseconds).toBeLessThan(longest + 1000);
     await worker.end();
     const seconds = (milliseconds / 1000).toFixed(1);
-    expect(worker.output).toContain(`blocked for ${seconds} s while act[block:1600:slow] executed`);
+    expect(worker.output).toContain(`blocked for ${seconds} s while act[block:3000:slow] executed`);
   });
 
   it('does not keep an attempt past its timeout, though the event loop is blocked', async () => {
