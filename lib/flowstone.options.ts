@@ -208,7 +208,7 @@ export const OPTION_CATALOGUE: { readonly [K in keyof ResolvedOptions]: OptionEn
     type: 'string',
     default: './.flowstone',
     environment: 'FLOWSTONE_DIRECTORY',
-    description: 'Where the embedded database and the values of the filesystem manager are kept.',
+    description: 'Where the embedded database and the values of the managers `filesystem` and `parquet` are kept.',
     read: text,
   },
   schema: {
@@ -275,7 +275,8 @@ export const OPTION_CATALOGUE: { readonly [K in keyof ResolvedOptions]: OptionEn
   managers: {
     type: 'Record<string, IoManager>',
     default: {},
-    description: 'I/O managers of your own, by the name assets use for them.',
+    description:
+      'I/O managers beside the built-in ones, by the name assets use for them, such as `{ s3: new S3IoManager({ bucket }) }`; one named like a built-in one replaces it. See [io.md](io.md).',
     read: ioManagers,
   },
   config: {
