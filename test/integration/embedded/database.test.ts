@@ -4,12 +4,16 @@ import { readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { setFlagsFromString } from 'node:v8';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type pg from 'pg';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import { DataSource, QueryFailedError } from 'typeorm';
 import { openEmbeddedDatabase, type EmbeddedDatabase } from '../../../lib/ledger/embedded/embedded.database.js';
 import { temporaryDirectory } from './temporary-directory.js';
+
+// As applications run it, and not as other tests do (jest-setup.mjs): how deep a recursion breaks it depends on that.
+for (const flag of ['--no-liftoff-only', '--wasm-tier-up', '--wasm-dynamic-tiering']) setFlagsFromString(flag);
 
 function dataSourceOf({ driver }: EmbeddedDatabase, connectTimeoutMS?: number): DataSource {
   return new DataSource({
