@@ -21,22 +21,33 @@ export function gzipped(format: Format): Format {
 function zippingWrite(format: Format): Format['write'] {
   return async (value, sink, options, signal) => {
     const gzip = createGzip();
-    const pumping = pump(gzip, sink);
-    // Its failure is heard below, or by the write that waits for it.
+    let failure: { readonly error: unknown } | undefined;
+    const pumping = pump(gzip, sink, (error) => (failure = { error }));
+    // Heard below, or by the write that waits for it.
     pumping.catch((error: unknown) => gzip.destroy(error as Error));
     try {
       const written = await format.write(value, { write: (bytes) => push(gzip, bytes) }, options, signal);
       gzip.end();
       await pumping;
       return written;
+    } catch (error) {
+      // What the stream says of a sink that failed is only that it was ended.
+      throw failure ? failure.error : error;
     } finally {
       gzip.destroy();
+      // Whoever hears of it discards what was written: nothing may be on its way then.
+      await Promise.allSettled([pumping]);
     }
   };
 }
 
-async function pump(from: AsyncIterable<Buffer>, to: ByteSink): Promise<void> {
-  for await (const piece of from) await to.write(piece);
+async function pump(from: AsyncIterable<Buffer>, to: ByteSink, failed: (error: unknown) => void): Promise<void> {
+  for await (const piece of from) {
+    await to.write(piece).catch((error: unknown) => {
+      failed(error);
+      throw error;
+    });
+  }
 }
 
 async function push(gzip: ReturnType<typeof createGzip>, bytes: Uint8Array): Promise<void> {
