@@ -35,7 +35,7 @@ export interface AssetPlace {
   readonly scheme: PartitionScheme | undefined;
 }
 
-/** A value about to be stored. When `signal` aborts, `store` rejects with its reason and leaves no value behind. */
+/** A value about to be stored. When `signal` aborts, `store` asks for no more rows, rejects with its reason and leaves no value behind. */
 export interface StoreContext extends ValueAddress {
   readonly signal: AbortSignal;
   /** What the partition is a slice of; nothing for an unpartitioned asset, or where only the key is known. */
@@ -74,8 +74,8 @@ export interface StoredValue {
 export interface UnwrittenValue {
   /**
    * Writes the value, in the transaction that commits its record, and tells what it is. May be called again, where that is
-   * repeated. Throws a FlowStoneError for what is wrong with the value or its storage; an outage, and what is to be
-   * repeated, as it is.
+   * repeated. Throws a FlowStoneError for what is wrong with the value or its storage; the reason of the signal that `store`
+   * was given, an outage, and what is to be repeated, as it is.
    */
   write(sql: ValueSql): Promise<StoredValue>;
   /** Called once, when the attempt is over, whatever became of it. Never throws. */

@@ -127,6 +127,16 @@ const BROKEN: readonly [what: string, shelf: Shelf, check: string, versions?: 'k
     'rejects with the reason when it is aborted',
   ],
   [
+    'hears late of an abort',
+    storing(async (context, value, sound) => {
+      if (!isRowStream(value)) return sound(context, value);
+      const stored = await sound({ ...context, signal: new AbortController().signal }, value);
+      context.signal.throwIfAborted();
+      return stored;
+    }),
+    'rejects with the reason when it is aborted while rows come',
+  ],
+  [
     'leaves what was aborted',
     storing(async (context, value, sound) => {
       if (isRowStream(value)) await sound({ ...context, signal: new AbortController().signal }, rowsOf([{ id: 0 }]));

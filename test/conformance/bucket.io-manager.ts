@@ -71,6 +71,7 @@ export class BucketIoManager implements IoManager {
     };
     try {
       for await (const row of rows) {
+        context.signal.throwIfAborted();
         if (lines.push(JSON.stringify(encoder.add(row))) === 1000) await flush();
       }
       await flush();

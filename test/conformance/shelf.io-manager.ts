@@ -111,8 +111,8 @@ export class ShelfIoManager implements IoManager {
     const batches: string[] = [];
     let lines: string[] = [];
     for await (const row of value) {
-      if (lines.push(JSON.stringify(encoder.add(row))) % BATCH !== 0) continue;
       signal.throwIfAborted();
+      if (lines.push(JSON.stringify(encoder.add(row))) % BATCH !== 0) continue;
       batches.push(`[${lines.join()}]`);
       lines = [];
     }

@@ -285,6 +285,47 @@ describe.each(stores.kinds)('rows in a table (%s)', (kind, make) => {
     expect(await store.load(stored.location)).toEqual(rows);
   });
 
+  it('are copied no further once whoever stores them is told to stop', async () => {
+    const store = make('stopped');
+    store.options = { table: `${own}.stopped`, columns: { a: 'integer', b: 'text' } };
+    const { location } = await store.store([{ a: 1, b: 'first' }]);
+    const reason = new Error('shutdown');
+    const stopping = new AbortController();
+    let read = 0;
+    const rows = Array.from({ length: 30_000 }, (_, a) => ({
+      get a() {
+        if (a === 5000) stopping.abort(reason);
+        read = a;
+        return a;
+      },
+      b: 'x'.repeat(1000),
+    }));
+    await expect(store.store(rows, { signal: stopping.signal })).rejects.toBe(reason);
+    expect(read).toBeLessThan(6000);
+    expect(await store.load(location)).toEqual([{ a: 1, b: 'first' }]);
+    if (!store.values) return;
+    const stream = async function* () {
+      for (const { b } of rows) yield { a: 0, b };
+    };
+    for (const options of [store.options, {}]) {
+      let copies = 0;
+      const waiting = new AbortController();
+      const context = { ...store.place, options, materialization: 1e6, epoch: 1, signal: waiting.signal };
+      const unwritten = await store.manager.store(context, stream());
+      if (!('write' in unwritten)) throw new Error('it is written');
+      const writing = store.values.transaction((sql) => {
+        const copy = async (...copied: Parameters<typeof sql.copy>) => {
+          if (++copies === 2) waiting.abort(reason);
+          return sql.copy(...copied);
+        };
+        return unwritten.write({ ...sql, copy });
+      });
+      await expect(writing).rejects.toBe(reason);
+      expect(copies).toBe(2);
+      await unwritten.release();
+    }
+  });
+
   it('of another asset are left alone, but for one that had the key before', async () => {
     const store = make('owner');
     store.options = { table: `${own}.owned`, columns: { a: 'integer' } };

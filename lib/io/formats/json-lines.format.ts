@@ -47,6 +47,7 @@ async function writeLines(
   };
   try {
     for await (const row of rows) {
+      signal.throwIfAborted();
       piece += JSON.stringify(encoder.add(row)) + '\n';
       if (piece.length >= PIECE_LENGTH) await flush();
     }

@@ -139,6 +139,7 @@ async function encodeRows(rows: AsyncIterable<unknown>, signal: AbortSignal): Pr
     lines = [];
   };
   for await (const row of rows) {
+    signal.throwIfAborted();
     // Encoded at once, since a generator may yield the same object again and again.
     if (lines.push(JSON.stringify(encoder.add(row))) === BATCH_ROWS) flush();
   }

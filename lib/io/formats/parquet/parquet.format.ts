@@ -24,9 +24,9 @@ export const PARQUET_FORMAT: RowFormat = {
     const encoder = new RowEncoder();
     try {
       for await (const row of value) {
+        signal.throwIfAborted();
         const tagged = encoder.add(row, file.tagging);
         if (!file.add(row as Readonly<Record<string, unknown>>, tagged)) continue;
-        signal.throwIfAborted();
         await file.flush();
       }
       signal.throwIfAborted();

@@ -72,7 +72,10 @@ export class DocumentValues {
         try {
           // It may be there from a commit that lost its answer.
           await sql.rows(`DELETE FROM ${this.#table} ${DOCUMENT}`, [context.namespace, materialization, epoch]);
-          for (const batch of spool.batches(COPY_BYTES)) await sql.copy(copy, batch);
+          for (const batch of spool.batches(COPY_BYTES)) {
+            context.signal.throwIfAborted();
+            await sql.copy(copy, batch);
+          }
           return stored;
         } catch (error) {
           throw writeFailure(context, error);
@@ -273,6 +276,7 @@ async function encodeRows(
     length = 0;
   };
   for await (const row of rows) {
+    signal.throwIfAborted();
     const line = JSON.stringify(encoder.add(row));
     length += line.length;
     if (lines.push(line) < PART_ROWS && length < PART_LENGTH) continue;

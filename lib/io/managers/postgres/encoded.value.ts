@@ -2,7 +2,7 @@
 import { FlowStoneError } from '../../../flowstone.errors.js';
 import { codeOf, isOutage, isRepeatable } from '../../../ledger/sql/failures.js';
 import { ioFailed, valueName, type ValuePlace } from '../../io-failures.js';
-import type { StoredValue, UnwrittenValue } from '../../io-manager.port.js';
+import type { StoreContext, StoredValue, UnwrittenValue } from '../../io-manager.port.js';
 import { SpoolFailed } from '../../spool.js';
 
 /** A small document, or what is written in a transaction. */
@@ -54,12 +54,17 @@ export function lateFailure(place: ValuePlace, verb: string, error: unknown): Fl
   return ioFailed(place, verb, error, why);
 }
 
+/** Whether an error is only that whoever stores was told to stop. */
+export function isToldToStop(signal: AbortSignal, error: unknown): boolean {
+  return signal.aborted && error === signal.reason;
+}
+
 /**
- * The error of a write as it is to be thrown, with the value it is about. An outage, and what is to be repeated, passes as
- * it is to whoever made the transaction.
+ * The error of a write as it is to be thrown, with the value it is about. The reason of an abort, an outage, and what is to
+ * be repeated, passes as it is to whoever made the transaction.
  */
-export function writeFailure(place: ValuePlace, error: unknown): unknown {
-  if (error instanceof FlowStoneError) return error;
+export function writeFailure(place: Pick<StoreContext, keyof ValuePlace | 'signal'>, error: unknown): unknown {
+  if (error instanceof FlowStoneError || isToldToStop(place.signal, error)) return error;
   if (error instanceof SpoolFailed) return spoolFailure(place, error);
   if (isLate(error)) return lateFailure(place, 'store', error);
   if (isOutage(error) || isRepeatable(error)) return error;

@@ -7,7 +7,7 @@ import type { ValueDatabase, ValueSql } from '../../../ledger/value-database.por
 import { ioFailed, type ValuePlace } from '../../io-failures.js';
 import type { StoreContext, StoredAttempt, StoredValue, UnwrittenValue, ValueAddress } from '../../io-manager.port.js';
 import { DatabaseIoManager } from './database.io-manager.js';
-import { writeFailure, type EncodedValue } from './encoded.value.js';
+import { isToldToStop, writeFailure, type EncodedValue } from './encoded.value.js';
 import { unknownOptions } from './table.declaration.js';
 import { isInTable } from './table.location.js';
 import { quoted } from './text-formats.js';
@@ -135,8 +135,8 @@ export class PostgresIoManager extends DatabaseIoManager<StoredValue> {
     } catch (error) {
       // Its outcome is what is there: nobody else writes under this attempt's number.
       if (stored && isInDoubt(error) && (await this.exists({ ...context, location: stored.location }))) return stored;
-      const aborted = context.signal.aborted && error === context.signal.reason;
-      throw aborted ? error : this.failure(context, 'store', writeFailure(context, error));
+      if (isToldToStop(context.signal, error)) throw error;
+      throw this.failure(context, 'store', writeFailure(context, error));
     } finally {
       if ('release' in value) await value.release();
     }

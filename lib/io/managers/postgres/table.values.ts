@@ -15,7 +15,7 @@ import type {
 } from '../../io-manager.port.js';
 import { Spool } from '../../spool.js';
 import { refuse } from '../../tagged-json.js';
-import { alteration, isTableGone, writeFailure } from './encoded.value.js';
+import { alteration, isTableGone, isToldToStop, writeFailure } from './encoded.value.js';
 import { readDeclaration } from './table.declaration.js';
 import { readTableLocation, tableLocation } from './table.location.js';
 import { isOwner, takeTable, unfit } from './table.owner.js';
@@ -86,12 +86,12 @@ export class TableValues {
     const spool = new Spool();
     try {
       for await (const row of value) {
+        signal.throwIfAborted();
         const piece = rows.add(row);
         if (!piece) continue;
         await spool.write(piece);
         // The event loop is free after each piece, whoever makes the rows.
         await breath();
-        signal.throwIfAborted();
       }
       signal.throwIfAborted();
       const last = rows.end();
@@ -102,7 +102,10 @@ export class TableValues {
     }
     const write: UnwrittenValue['write'] = (sql) =>
       this.#write(sql, context, table, fixed, async (copy) => {
-        for (const batch of spool.batches(COPY_BYTES)) await copy(rows.columns, batch);
+        for (const batch of spool.batches(COPY_BYTES)) {
+          signal.throwIfAborted();
+          await copy(rows.columns, batch);
+        }
         return stored(rows);
       });
     return { write, release: () => spool.release() };
@@ -216,16 +219,19 @@ async function* piecesOf(
   value: readonly unknown[],
   rows: TableRows,
 ): AsyncGenerator<Buffer, void> {
+  const { signal } = context;
   try {
     for (const row of value) {
       const piece = rows.add(row);
       if (!piece) continue;
       yield piece;
       await breath();
+      signal.throwIfAborted();
     }
     const last = rows.end();
     if (last) yield last;
   } catch (error) {
+    if (isToldToStop(signal, error)) throw error;
     if (error instanceof FlowStoneError) throw placeRefusal(context, error);
     throw ioFailed(context, 'store', error, `row ${rows.count} cannot be read: ${String(error)}`);
   }
