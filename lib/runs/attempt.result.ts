@@ -1,4 +1,5 @@
 // What one attempt tells the ledger: what its code reported, and the outcome that follows from its value or its failure.
+import { EventEmitter } from 'node:events';
 import type { ContextReport } from '../assets/asset.context.js';
 import { FlowStoneError } from '../flowstone.errors.js';
 import type { PartitionSlice } from '../io/io-manager.port.js';
@@ -56,7 +57,9 @@ export class AttemptResult {
   /** Stores what user code computed. */
   store(value: unknown, abort: Abort): Promise<Stored | Unwritten> {
     const { claim, definition } = this.prepared;
-    return this.host.store(definition, claim, () => this.#slice(), value, abort.signal);
+    const storing = this.host.store(definition, claim, () => this.#slice(), value, abort.signal);
+    if (value instanceof EventEmitter) heed(value, storing);
+    return storing;
   }
 
   /** What is told of it once its value is stored; undefined: there was nothing to store. */
@@ -123,6 +126,15 @@ export class AttemptResult {
     const all = { ...this.#metadata, ...(columns && { columns }) };
     return Object.keys(all).length === 0 ? null : (JSON.parse(JSON.stringify(all)) as JsonObject);
   }
+}
+
+/**
+ * A stream of Node tells its failure by an event as well, which ends the process while nobody listens: before its rows are
+ * asked for. And one of which they never are would keep its file or connection open.
+ */
+function heed(stream: EventEmitter & { destroy?(): unknown }, storing: Promise<unknown>): void {
+  stream.on('error', () => undefined);
+  storing.catch(() => stream.destroy?.());
 }
 
 function valueRecord({ io, location, size, rows, hash }: Stored): ValueRecord {
