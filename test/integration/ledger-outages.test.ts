@@ -396,6 +396,16 @@ describe('a connection of a host\u2019s that has fallen silent', () => {
     await expect(hosted.now()).rejects.toMatchObject({ ...UNAVAILABLE, context: { inDoubt: true } });
     expect(muted).toBeDefined();
   });
+
+  it('is lent to nobody when it does not say that what failed is undone', async () => {
+    const refused = new Error('a row that the table does not take');
+    const writing = hosted.values.transaction(async () => {
+      mute();
+      throw refused;
+    });
+    await expect(writing).rejects.toBe(refused);
+    expect(await host.query('SELECT 1 AS one')).toEqual([{ one: 1 }]);
+  });
 });
 
 describe('a request whose answer was lost', () => {

@@ -88,6 +88,11 @@ function settings(transaction: boolean): string {
   return `SELECT ${set.join(', ')}`;
 }
 
+/** Keeps the pool from lending a connection again. */
+function end(client: PoolClient): void {
+  void (client as unknown as { end(): Promise<void> }).end().catch(() => undefined);
+}
+
 /** The event loop is free after each piece: a stream that takes all at once would keep it until the end. */
 async function* paced(rows: Iterable<string>): AsyncGenerator<string> {
   for (const text of rows) {
@@ -186,7 +191,8 @@ export class Database implements Sql {
       return result;
     } catch (error) {
       if (isOutage(error)) throw unavailable(error, committing);
-      await this.#answer(runner.rollbackTransaction()).catch(() => undefined);
+      // One that does not say that all is undone must not serve another with what is open in it.
+      await this.#answer(runner.rollbackTransaction()).catch(() => end(client));
       throw error;
     }
   }
@@ -205,8 +211,8 @@ export class Database implements Sql {
       return await fn(client, runner);
     } catch (error) {
       const lost = isOutage(error) || isOutage((error as Error).cause);
-      // A connection that lost its answer must not serve another: ending it keeps the pool from lending it again.
-      if (lost && client) void (client as unknown as { end(): Promise<void> }).end().catch(() => undefined);
+      // A connection that lost its answer must not serve another.
+      if (lost && client) end(client);
       throw isOutage(error) ? unavailable(error, client !== undefined) : error;
     } finally {
       await runner.release();
