@@ -246,7 +246,7 @@ describe.each(stores.kinds)('rows in a table (%s)', (kind, make) => {
     });
     expect(JSON.stringify(refused)).not.toContain('harsh');
     expect(await refusalOf('a', 'P0001')).toMatchObject({ code: 'FLOWSTONE_IO_VALUE_REFUSED' });
-    for (const state of ['42501', '0A000', 'XX000', '57014'])
+    for (const state of ['42501', '0A000', 'XX000', '57014', '53100', '53200', '53400'])
       expect(await refusalOf('a', state)).toMatchObject({ code: 'FLOWSTONE_IO_FAILED', family: 'infrastructure' });
     const thrown = new Error('of the rows');
     const rows = async function* () {

@@ -14,6 +14,8 @@ const REFUSALS = /^(?:22|23|54|P0001)/;
 const ALTERED = /^42(?:703|883)$/;
 /** A statement waited too long, most likely for a lock that somebody else has on the table: nothing was done. */
 const LATE = /^(?:57014|55P03)$/;
+/** The server lacks disk or memory, or a limit of it is reached: for this value, while all else may well go on. */
+const NO_ROOM = /^53[124]/;
 
 /** What `pg` says of an error beside its message. Not its detail and context, which may quote rows. */
 interface DatabaseFailure {
@@ -67,8 +69,10 @@ export function writeFailure(place: Pick<StoreContext, keyof ValuePlace | 'signa
   if (error instanceof FlowStoneError || isToldToStop(place.signal, error)) return error;
   if (error instanceof SpoolFailed) return spoolFailure(place, error);
   if (isLate(error)) return lateFailure(place, 'store', error);
-  if (isOutage(error) || isRepeatable(error)) return error;
   const state = sqlState(error);
+  // Taken for an outage, it would be written again and again, and fill the disk each time.
+  if (NO_ROOM.test(state)) return ioFailed(place, 'store', error);
+  if (isOutage(error) || isRepeatable(error)) return error;
   if (!REFUSALS.test(state)) return ioFailed(place, 'store', error);
   const { message, table, column, constraint } = databaseFailure(error);
   const named = Object.entries({ table, column, constraint }).flatMap(([kind, name]) =>
