@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, readdir, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
@@ -33,6 +33,26 @@ async function* rows(count: number) {
   for (let id = 0; id < count; id++) yield { id, name: `row ${id}` };
 }
 
+/** What is synced meanwhile, in order, and whether there was any value by its name then. */
+async function syncsOf(act: () => Promise<void>): Promise<{ ino: number; named: boolean }[]> {
+  const probe = await open(folder, 'r');
+  const handles = Object.getPrototypeOf(probe) as typeof probe;
+  await probe.close();
+  const synced: { ino: number; named: boolean }[] = [];
+  const { sync } = handles;
+  handles.sync = async function (this: typeof probe) {
+    await sync.call(this);
+    const [{ ino }, files] = [await this.stat(), await filesBelow(folder)];
+    synced.push({ ino, named: files.some(({ name }) => !name.endsWith('.tmp')) });
+  };
+  try {
+    await act();
+  } finally {
+    handles.sync = sync;
+  }
+  return synced;
+}
+
 describe('files of values', () => {
   it.each([
     [{ a: 1 }, {}, 'json', '{"a":1}'],
@@ -47,6 +67,22 @@ describe('files of values', () => {
     expect(pathOf(stored)).toBe(join(root, 'default', 'flights.daily', '2001-03-04', `12-3.${extension}`));
     expect(await readFile(pathOf(stored), 'utf8')).toBe(content);
     expect(stored.size).toBe(content.length);
+  });
+
+  it('are synced before they have their name, and then all folders that have a new name in them', async () => {
+    const synced = await syncsOf(async () => {
+      await store({ a: 1 });
+    });
+    const file = join(root, 'default', 'flights.daily', '2001-03-04', '12-3.json');
+    const folders = [dirname(file), dirname(dirname(file)), join(root, 'default'), root, folder];
+    const numbers = await Promise.all([file, ...folders].map(async (path) => (await stat(path)).ino));
+    expect(synced.map(({ ino }) => ino).toSorted()).toEqual(numbers.toSorted());
+    expect(synced[0]).toEqual({ ino: numbers[0], named: false });
+    expect(synced.slice(1).every(({ named }) => named)).toBe(true);
+    const again = await syncsOf(async () => {
+      await store([1], { format: 'json', compression: 'gzip' });
+    });
+    expect(again.map(({ ino }) => ino).slice(1)).toEqual([numbers[1]]);
   });
 
   it('give back an array as an array and a stream as rows, both as JSON lines', async () => {
