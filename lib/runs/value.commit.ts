@@ -1,9 +1,13 @@
 // The commit of an attempt whose value is written with its record, in a transaction of its own. All others go with the beat.
 import { FlowStoneError } from '../flowstone.errors.js';
+import { ioFailed } from '../io/io-failures.js';
 import type { LedgerValues } from '../ledger/value-database.port.js';
 import type { Beat, Outcome } from '../ledger/work.js';
 import type { AttemptHost } from './attempt.host.js';
 import { crashPoint } from './crash-points.js';
+
+/** So often may the connection be lost amid the writing of a value. After that it is most likely the value which ends it. */
+const MOST_LOSSES = 10;
 
 /**
  * See AttemptHost.commit.
@@ -16,6 +20,8 @@ export async function commitValue(
 ): Promise<{ readonly outcome: Outcome; readonly beat: Beat }> {
   // What the value's manager says is no outage of the ledger, even where trying again may help: the attempt ends with it.
   let said: unknown;
+  let losses = 0;
+  const { asset, partition } = claim;
   let outcome: Outcome | undefined;
   const answer = await patiently(async () => {
     crashPoint('before-commit');
@@ -33,6 +39,9 @@ export async function commitValue(
       });
     } catch (error) {
       if (error instanceof FlowStoneError && error === said) return { failure: error };
+      const lost = said !== undefined && (error as Error).cause === said;
+      if (lost && ++losses === MOST_LOSSES)
+        return { failure: ioFailed({ asset, partition: partition || undefined }, 'store', said) };
       throw error;
     }
   });
