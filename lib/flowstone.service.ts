@@ -221,21 +221,22 @@ export class FlowStoneService {
     const engine = this.#engine(options.manager);
     const { key } = engine.catalogue.resolve(asset);
     const named = await this.#reading(engine, options.manager, (moments) =>
-      this.#named(engine, asset, options, moments),
+      this.#named(options, (input) => this.#place(engine, asset, input, moments)),
     );
     const partitions = named ?? 'all';
     return engine.ledger.invalidate([{ asset: key, partitions }], actOf(options));
   }
 
   /**
-   * Forgets heads and deletes their values, once nothing that runs may still read them: the partitions are `missing`
-   * then, their history stays. Returns how many heads there were.
+   * Forgets heads and deletes their values, those of former versions too, once nothing that runs may still read them: the
+   * partitions are `missing` then, their history stays. Retired partitions can be named as well. Returns how many heads
+   * there were.
    */
   async delete(asset: AssetClass | string, options: DeleteOptions = {}): Promise<number> {
     requireOptions('delete()', options, DELETE);
     const engine = this.#engine();
     const { key, scheme } = engine.catalogue.resolve(asset);
-    const named = await this.#named(engine, asset, options);
+    const named = await this.#named(options, (input) => this.#recorded(engine, asset, input));
     if (!named && scheme) {
       throw new FlowStoneError(
         'FLOWSTONE_PARTITION_REQUIRED',
@@ -372,15 +373,13 @@ export class FlowStoneService {
   }
 
   async #named(
-    engine: FlowStoneEngine,
-    asset: AssetClass | string,
     { partition, partitions }: DeleteOptions,
-    moments = engine.moments,
+    place: (input: PartitionKeyInput) => Promise<RecordedPlace>,
   ): Promise<readonly string[] | 'all' | undefined> {
     if (partition !== undefined && partitions !== undefined) throw bothGiven();
     if (partitions === 'all') return partitions;
     const inputs = partitions ?? (partition === undefined ? undefined : [partition]);
-    return inputs && Promise.all(inputs.map(async (input) => (await this.#place(engine, asset, input, moments)).key));
+    return inputs && Promise.all(inputs.map(async (input) => (await place(input)).key));
   }
 
   /** Reads for a request or act in the transaction it belongs to, sharing nothing with those outside of it. */

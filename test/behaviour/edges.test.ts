@@ -275,9 +275,11 @@ describe.each(STORAGES)('edges on %s', (kind) => {
     await flowstone.removePartitions('tenants', ['a']);
     expect(await flowstone.load(Tenant, { partition: 'a' })).toBe(1);
     expect((await flowstone.history(Tenant, { partition: 'a' })).items).toHaveLength(1);
-    await expect(flowstone.load(Tenant, { partition: 'b' })).rejects.toMatchObject({
-      code: 'FLOWSTONE_PARTITION_UNKNOWN',
-    });
+    const unknown = { code: 'FLOWSTONE_PARTITION_UNKNOWN' };
+    await expect(flowstone.load(Tenant, { partition: 'b' })).rejects.toMatchObject(unknown);
+    await expect(flowstone.delete(Tenant, { partitions: ['a', 'b'] })).rejects.toMatchObject(unknown);
+    expect(await flowstone.delete(Tenant, { partition: 'a' })).toBe(1);
+    await expect(flowstone.load(Tenant, { partition: 'a' })).rejects.toMatchObject({ code: 'FLOWSTONE_VALUE_MISSING' });
   });
 
   it('lets only those wait for a custom scheme that need it', async () => {

@@ -149,11 +149,15 @@ describe.each(STORAGES)('retention, its ledger on %s', (kind) => {
     expect(await flowstone.collect()).toEqual({ ...NOTHING, values: 2 });
   });
 
-  it('deletes the value of a deleted head at once where nothing runs', async () => {
+  it('deletes the values of a deleted head, those of former versions too, at once where nothing runs', async () => {
     await start(PATIENT);
-    const [version] = await compute(Counter, 1);
-    await flowstone.delete(Counter);
+    const [version, former] = await compute(Counter, 2);
+    expect(await flowstone.load(Counter, { version: former! })).toBe(count - 1);
+    expect(await flowstone.delete(Counter)).toBe(1);
     expect(await files('counter')).toEqual([]);
+    await expect(flowstone.load(Counter, { version: former! })).rejects.toMatchObject({
+      code: 'FLOWSTONE_IO_VERSION_NOT_KEPT',
+    });
     await expect(flowstone.load(Counter)).rejects.toMatchObject({ code: 'FLOWSTONE_VALUE_MISSING' });
     await expect(flowstone.load(Counter, { version: version! })).rejects.toMatchObject({
       code: 'FLOWSTONE_IO_VERSION_NOT_KEPT',

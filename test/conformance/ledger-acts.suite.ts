@@ -43,6 +43,25 @@ export function actBehaviours(world: () => World): void {
     expect(await world().headOf('p', 'y')).toMatchObject({ materialization: expect.any(Number) });
   });
 
+  it('condemns former versions with the head, also of one that is deleted already, and of no other', async () => {
+    const ids: number[] = [];
+    for (const partition of ['x', 'x', 'y', 'y', 'x']) {
+      await materialize(partition);
+      ids.push((await world().headOf('p', partition))!.materialization!);
+    }
+    const condemned = async () => {
+      const deleted = await world().ledger.deleteHeads([{ asset: 'p', partitions: ['x'] }], ACT);
+      if (deleted.collection === null) return [];
+      const values = await world().ledger.collection.condemned(deleted.collection, 0, 9);
+      return values.map(({ materialization }) => materialization);
+    };
+    expect(await condemned()).toEqual([ids[0], ids[1], ids[4]]);
+    expect(await condemned()).toEqual([]);
+    await materialize('x');
+    const last = (await world().headOf('p', 'x'))!.materialization!;
+    expect(await condemned()).toEqual([last]);
+  });
+
   it('refuses to delete while one is active', async () => {
     await materialize('x');
     await world().run([{ asset: 'p', partition: 'y' }]);

@@ -287,6 +287,10 @@ describe('values in another database', () => {
     await expect(away.store(contextOf(), [{ n: 1 }])).rejects.toMatchObject(failed);
     await expect(manager.store(contextOf(), [{ n: 2 }])).rejects.toMatchObject(failed);
     await expect(load(location)).rejects.toMatchObject(failed);
+    const told = { ...failed, message: expect.not.stringContaining('ledger') };
+    await expect(away.list('default').next()).rejects.toMatchObject(told);
+    const orphan = { namespace: 'default', asset: 'a', partition: undefined, materialization: 1, epoch: 1 };
+    await expect(manager.discard(orphan, new Date())).rejects.toMatchObject(told);
     await away.close();
     proxy.heal();
     expect(await load(location)).toEqual([{ n: 1 }]);

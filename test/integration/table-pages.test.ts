@@ -59,6 +59,18 @@ it.each([[undefined], [['id']]])('wide rows and narrow ones (by key %j)', async 
   pages.length = 0;
   expect(await (await store.load<Rows<Row>>(location)).slice(0, 2).toArray()).toEqual(wide.slice(0, 2));
   expect(Math.max(...pages)).toBeLessThan(410_000);
+  // From the middle on, without those before it.
+  for (const [start, end, most] of [
+    [95, 97, 410_000],
+    [40, 100, 1.1 * PAGE],
+    [99, 300, 210_000],
+    [100, 102, 1],
+  ] as const) {
+    pages.length = 0;
+    const part = (await store.load<Rows<Row>>(location)).slice(start, end);
+    expect(await part.toArray()).toEqual(wide.slice(start, end));
+    expect(Math.max(...pages)).toBeLessThanOrEqual(most);
+  }
 
   ({ location } = await store.store([]));
   expect(await store.load(location)).toEqual([]);

@@ -326,6 +326,23 @@ describe.each(stores.kinds)('rows in a table (%s)', (kind, make) => {
     }
   });
 
+  it('are refused for good in a table that no database can make', async () => {
+    const store = make('unmade');
+    for (const [columns, why] of [
+      [{ tableoid: 'integer' }, /refuses table .*unmade.*system column/],
+      [
+        Object.fromEntries(Array.from({ length: 1700 }, (_, n) => [`c${n}`, 'integer'])),
+        /refuses table .*1600 columns/,
+      ],
+    ] as const) {
+      store.options = { table: `${own}.unmade`, columns };
+      await expect(store.store([{}])).rejects.toMatchObject({
+        code: 'FLOWSTONE_IO_TABLE_UNFIT',
+        message: expect.stringMatching(why),
+      });
+    }
+  });
+
   it('of another asset are left alone, but for one that had the key before', async () => {
     const store = make('owner');
     store.options = { table: `${own}.owned`, columns: { a: 'integer' } };

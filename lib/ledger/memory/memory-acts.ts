@@ -124,13 +124,24 @@ export async function deleteHeads(
     );
   }
   const deleted = chosen.filter(({ head }) => head.materialization !== null);
-  const versions = deleted.map(({ head }) => head.materialization!);
   for (const { asset, partition, head } of deleted) {
     state.moveHead(head, null);
     state.tell('asset.deleted', { asset, partition, actor: act.actor, detail: { reason: act.reason } });
   }
   const heads = deleted.map(({ asset, partition }) => ({ asset, partition }));
-  return { heads, collection: state.condemn(versions) };
+  return { heads, collection: state.condemn(keptVersions(state, chosen)) };
+}
+
+/** Superseded versions of heads whose values are kept. */
+function keptVersions(
+  state: MemoryState,
+  heads: readonly { readonly asset: string; readonly partition: string }[],
+): number[] {
+  const places = new Set(heads.map(({ asset, partition }) => JSON.stringify([asset, partition])));
+  return [...state.superseded].flatMap(([id, { collection, gone }]) => {
+    const { asset, partition } = state.rows.get(id)!;
+    return collection === null && !gone && places.has(JSON.stringify([asset, partition])) ? [id] : [];
+  });
 }
 
 export function reportVersion(

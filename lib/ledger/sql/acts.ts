@@ -67,7 +67,7 @@ export class Acts {
       await sql.rows(DELETE_HEADS, [this.namespace, present.map(({ id }) => id), actor, reason]);
       const collection = await this.collection.condemnDeleted(
         sql,
-        present.map((head) => head.materialization_id!),
+        heads.map(({ id }) => id),
       );
       const deleted = present.map((head) => ({ asset: keyOf(head.asset_id), partition: head.partition }));
       return { heads: deleted, collection };

@@ -97,9 +97,9 @@ export class Collection implements CollectionLedger {
     });
   }
 
-  /** Condemns these versions in the transaction that deleted their heads; returns the collection. */
-  async condemnDeleted(sql: Sql, materializations: readonly number[]): Promise<number | null> {
-    const [row] = await sql.rows<{ condemned: number; collection: number }>(CONDEMN_THESE, [materializations]);
+  /** Condemns the versions of these heads in the transaction that deleted them; returns the collection. */
+  async condemnDeleted(sql: Sql, heads: readonly number[]): Promise<number | null> {
+    const [row] = await sql.rows<{ condemned: number; collection: number }>(CONDEMN_THESE, [heads]);
     if (row!.condemned === 0) return null;
     await sql.rows(OPEN_COLLECTION, [this.namespace, row!.collection]);
     return row!.collection;

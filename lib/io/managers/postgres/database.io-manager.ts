@@ -82,7 +82,7 @@ export abstract class DatabaseIoManager<Kept extends StoredValue | UnwrittenValu
   async store(context: StoreContext, value: unknown): Promise<Kept> {
     context.signal.throwIfAborted();
     const mode = meansTable(context.options) ? this.#tables : this.documents;
-    await this.#failing(context, 'store', async () => undefined);
+    await this.failing(context, 'store', async () => undefined);
     // What rows throw that are being made passes unchanged.
     const encoded = await mode.encode(context, value).catch((error: unknown) => {
       if (error instanceof SpoolFailed) throw spoolFailure(context, error);
@@ -93,19 +93,19 @@ export abstract class DatabaseIoManager<Kept extends StoredValue | UnwrittenValu
   }
 
   load(context: LoadContext): Promise<unknown> {
-    return this.#failing(context, 'load', () => this.#modeOf(context).load(context));
+    return this.failing(context, 'load', () => this.#modeOf(context).load(context));
   }
 
   begin(context: LoadContext, most: MostOfValue): Promise<ValueBeginning> {
-    return this.#failing(context, 'load', () => this.#modeOf(context).begin(context, most));
+    return this.failing(context, 'load', () => this.#modeOf(context).begin(context, most));
   }
 
   delete(context: LoadContext): Promise<void> {
-    return this.#failing(context, 'delete', () => this.#modeOf(context).delete(context));
+    return this.failing(context, 'delete', () => this.#modeOf(context).delete(context));
   }
 
   exists(context: LoadContext): Promise<boolean> {
-    return this.#failing(context, 'find', () => this.#modeOf(context).exists(context));
+    return this.failing(context, 'find', () => this.#modeOf(context).exists(context));
   }
 
   optionProblems(options: Readonly<Record<string, unknown>>, asset?: AssetPlace): string[] {
@@ -131,7 +131,8 @@ export abstract class DatabaseIoManager<Kept extends StoredValue | UnwrittenValu
     return isInTable(location) ? this.#tables : this.documents;
   }
 
-  async #failing<T>(place: ValuePlace, verb: string, act: () => Promise<T>): Promise<T> {
+  /** What `act` does, once the database can be used; fails as `failure` says. */
+  protected async failing<T>(place: ValuePlace, verb: string, act: () => Promise<T>): Promise<T> {
     try {
       await this.ready();
       return await act();

@@ -12,6 +12,8 @@ export type EncodedValue = (StoredValue & { readonly document: string }) | Unwri
 const REFUSALS = /^(?:22|23|54|P0001)/;
 /** A table lacks a column, or has it with another type than a statement takes it for. */
 const ALTERED = /^42(?:703|883)$/;
+/** What a table that is to be made is refused for: what is declared (42501: privileges), or limits. */
+const DECLARATION_REFUSALS = /^(?:42(?!501)|54)/;
 /** A statement waited too long, most likely for a lock that somebody else has on the table: nothing was done. */
 const LATE = /^(?:57014|55P03)$/;
 /** The server lacks disk or memory, or a limit of it is reached: for this value, while all else may well go on. */
@@ -44,6 +46,12 @@ export function isTableGone(error: unknown): boolean {
 /** What a statement did not find in a table as it was, in the words of PostgreSQL; undefined: it failed otherwise. */
 export function alteration(error: unknown): string | undefined {
   return ALTERED.test(sqlState(error)) ? databaseFailure(error).message : undefined;
+}
+
+/** Why no table can be as it is declared: other than for want of privileges, trying again does not help. */
+export function declarationRefusal(error: unknown): string | undefined {
+  const refused = DECLARATION_REFUSALS.test(sqlState(error));
+  return refused ? databaseFailure(error).message : undefined;
 }
 
 export function isLate(error: unknown): boolean {

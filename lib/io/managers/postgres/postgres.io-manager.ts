@@ -68,7 +68,7 @@ export class PostgresIoManager extends DatabaseIoManager<StoredValue> {
    */
   async open(): Promise<void> {
     await this.ready().catch((error: unknown) => {
-      if (!(error instanceof FlowStoneError) || error.code !== 'FLOWSTONE_LEDGER_UNAVAILABLE') throw error;
+      if (!isAway(error)) throw error;
     });
   }
 
@@ -90,11 +90,11 @@ export class PostgresIoManager extends DatabaseIoManager<StoredValue> {
       return (this.#connection = await connectValues(this.#options));
     } catch (error) {
       this.#connecting = undefined;
-      throw error instanceof FlowStoneError ? error : this.#unopened(error);
+      throw error instanceof FlowStoneError ? error : this.#unusable('opened', error);
     }
   }
 
-  #unopened(cause: unknown): FlowStoneError {
+  #unusable(how: string, cause: unknown): FlowStoneError {
     const { code, message } = cause as { code?: unknown; message?: unknown };
     const state = String(code);
     const remedy = /^(?:28|3D)/.test(state)
@@ -105,20 +105,23 @@ export class PostgresIoManager extends DatabaseIoManager<StoredValue> {
     const database = databaseName(this.#options);
     return new FlowStoneError(
       'FLOWSTONE_IO_FAILED',
-      `the PostgreSQL I/O manager of ${database}, schema ${this.schema}, cannot be opened: ${String(message ?? cause)}.${remedy}`,
+      `the PostgreSQL I/O manager of ${database}, schema ${this.schema}, cannot be ${how}: ${String(message ?? cause)}.${remedy}`,
       { context: { database, schema: this.schema }, cause },
     );
   }
 
   /** What attempts that never committed left as documents; rows in tables are replaced by the next. */
   async *list(namespace: string): AsyncGenerator<StoredAttempt> {
-    await this.ready();
-    yield* this.documents.list(namespace);
+    try {
+      await this.ready();
+      yield* this.documents.list(namespace);
+    } catch (error) {
+      throw isAway(error) ? this.#unusable('listed', error.cause ?? error) : error;
+    }
   }
 
   async discard(orphan: Omit<ValueAddress, 'options'> & StoredAttempt, before: Date): Promise<boolean> {
-    await this.ready();
-    return this.documents.discard(orphan.namespace, orphan, before);
+    return this.failing(orphan, 'delete', () => this.documents.discard(orphan.namespace, orphan, before));
   }
 
   protected async keep(context: StoreContext, value: EncodedValue): Promise<StoredValue> {
@@ -144,8 +147,7 @@ export class PostgresIoManager extends DatabaseIoManager<StoredValue> {
 
   protected override failure(place: ValuePlace, verb: string, error: unknown): unknown {
     const failure = super.failure(place, verb, error);
-    const away = failure instanceof FlowStoneError && failure.code === 'FLOWSTONE_LEDGER_UNAVAILABLE';
-    return away ? ioFailed(place, verb, failure.cause ?? failure) : failure;
+    return isAway(failure) ? ioFailed(place, verb, failure.cause ?? failure) : failure;
   }
 
   async #writeDocument(
@@ -160,6 +162,11 @@ export class PostgresIoManager extends DatabaseIoManager<StoredValue> {
     );
     return stored;
   }
+}
+
+/** As the ledger's code calls it, whatever database it is. */
+function isAway(error: unknown): error is FlowStoneError {
+  return error instanceof FlowStoneError && error.code === 'FLOWSTONE_LEDGER_UNAVAILABLE';
 }
 
 function isInDoubt(error: unknown): boolean {

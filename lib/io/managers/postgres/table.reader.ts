@@ -3,7 +3,7 @@ import type { FlowStoneError } from '../../../flowstone.errors.js';
 import type { ValueDatabase } from '../../../ledger/value-database.port.js';
 import { valueCorrupt, valueMoved, valueNotFound, type ValuePlace } from '../../io-failures.js';
 import type { LoadContext, MostOfValue, ValueBeginning } from '../../io-manager.port.js';
-import { batchesFailing, batchesWithin, firstRows, rowsInBatches, type RowRange, type Rows } from '../../rows.js';
+import { batchesFailing, firstRows, rowsInBatches, type RowRange, type Rows } from '../../rows.js';
 import { alteration, isTableGone } from './encoded.value.js';
 import { ROW_COLUMN } from './table.declaration.js';
 import { readTableLocation, type TableLocation } from './table.location.js';
@@ -53,14 +53,12 @@ export class TableReader {
   }
 
   async *#batches(context: LoadContext, location: TableLocation, range: RowRange): AsyncGenerator<readonly Row[]> {
-    if (range.end <= range.start) return;
-    if (location.order[0]?.name !== ROW_COLUMN) {
-      yield* batchesWithin(this.#pages(context, location, {}, range.end), range);
-      return;
-    }
-    const after = range.start > 0 ? [String(range.start - 1)] : undefined;
-    const to = range.end < Infinity ? [String(range.end - 1)] : undefined;
-    yield* this.#pages(context, location, { after, to }, range.end - range.start);
+    const { start, end } = range;
+    if (end <= start) return;
+    const isNumbered = location.order[0]?.name === ROW_COLUMN;
+    const after = isNumbered && start > 0 ? [String(start - 1)] : undefined;
+    const to = isNumbered && end < Infinity ? [String(end - 1)] : undefined;
+    yield* this.#pages(context, location, { after, to, skip: isNumbered ? 0 : start }, end - start);
   }
 
   /** @param most how many of their rows are wanted, from the first on */
@@ -74,13 +72,13 @@ export class TableReader {
     const columns = location.columns.filter(({ property }) => wanted?.includes(property) ?? true);
     const names = columns.map(({ name }) => name);
     const skipped = 1 + location.order.length;
-    let { after } = range;
-    const whole = after === undefined && most === Infinity;
+    let { after, skip = 0 } = range;
+    const whole = after === undefined && skip === 0 && most === Infinity;
     const usual = rowsOfPage(location.size, location.rows);
     let count = 0;
     for (let limit = Math.min(usual, most); ;) {
       const place = { location, partition, namespace };
-      const query = statements.page(this.database().schema, place, names, { ...range, after }, limit);
+      const query = statements.page(this.database().schema, place, names, { ...range, after, skip }, limit);
       const found = await this.database()
         .read(query.text, query.values)
         .catch((error: unknown) => this.#unread(context, location, error));
@@ -92,6 +90,7 @@ export class TableReader {
       if (rows.length > 0) yield rowsOf(context, rows, columns, skipped);
       if (last || count >= most) return;
       after = rows.at(-1)!.slice(1, skipped) as string[];
+      skip = 0;
       const length = rows.reduce((sum, row) => row.reduce((all, text) => all + (text?.length ?? 0), sum), 0);
       // Of some columns no size is on record: it is felt for.
       limit = Math.min(rowsOfPage(length, rows.length), wanted ? 2 * limit : usual);

@@ -116,6 +116,8 @@ export interface PageRange {
   readonly after?: readonly string[] | undefined;
   /** The last row it may hold, by the same. */
   readonly to?: readonly string[] | undefined;
+  /** So many of them are passed over. */
+  readonly skip?: number;
 }
 
 /**
@@ -139,7 +141,7 @@ export function page(
         WHERE table_name = ${next(1)} AND partition = ${next(2)} AND namespace = ${next(3)}
           AND materialization_id = ${next(4)}::bigint AND epoch = ${next(5)}::integer) AS held) p
       LEFT JOIN LATERAL (SELECT ${[...order, ...columns].join(', ')} FROM ${tableSql(location.table)}${condition}
-        ORDER BY ${orderOf(location)} LIMIT ${rows}) r ON p.held`,
+        ORDER BY ${orderOf(location)} LIMIT ${rows} OFFSET ${range.skip ?? 0}) r ON p.held`,
     values: [...values, location.table, partition, namespace, location.materialization, location.epoch],
   };
 }

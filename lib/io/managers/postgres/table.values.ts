@@ -15,8 +15,8 @@ import type {
 } from '../../io-manager.port.js';
 import { Spool } from '../../spool.js';
 import { refuse } from '../../tagged-json.js';
-import { alteration, isTableGone, isToldToStop, writeFailure } from './encoded.value.js';
-import { readDeclaration } from './table.declaration.js';
+import { alteration, declarationRefusal, isTableGone, isToldToStop, writeFailure } from './encoded.value.js';
+import { readDeclaration, tableName } from './table.declaration.js';
 import { readTableLocation, tableLocation } from './table.location.js';
 import { isOwner, takeTable, unfit } from './table.owner.js';
 import { fixedColumns, type FixedColumn } from './table.partition.js';
@@ -161,7 +161,11 @@ export class TableValues {
         await this.database().transaction((sql) => takeTable(sql, schema, table, context));
       return table;
     } catch (error) {
-      throw error instanceof FlowStoneError ? error : ioFailed(context, 'prepare the table for', error);
+      if (error instanceof FlowStoneError) throw error;
+      const refusal = declarationRefusal(error);
+      if (refusal !== undefined)
+        throw unfit(context, `the database refuses table ${tableName(declaration)}: ${refusal}`);
+      throw ioFailed(context, 'prepare the table for', error);
     }
   }
 

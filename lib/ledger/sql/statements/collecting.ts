@@ -108,19 +108,24 @@ export const JUDGE = statement(
 );
 
 /**
- * Purpose: versions whose heads were just deleted are condemned, whatever the policy. Comes after the deletion, in its
- * transaction. Plan: primary key. Values: materializations.
+ * Purpose: all versions of heads that were just deleted are condemned, whatever the policy. Comes after the deletion, in its
+ * transaction. Plan: superseded_of_head, primary keys. Values: heads.
  */
 export const CONDEMN_THESE = statement(
   'condemn_these',
-  `WITH collection AS MATERIALIZED (SELECT nextval(pg_get_serial_sequence('fs.collections', 'id')::regclass) AS id),
-  condemned AS (
+  `WITH versions AS MATERIALIZED (
+    SELECT s.materialization_id AS id FROM fs.superseded s
+    WHERE s.head_id = ANY ($1::bigint[]) AND s.collection IS NULL AND NOT s.gone
+  ), collection AS MATERIALIZED (
+    SELECT nextval(pg_get_serial_sequence('fs.collections', 'id')::regclass) AS id WHERE EXISTS (SELECT FROM versions)
+  ), condemned AS (
     UPDATE fs.superseded s SET collection = c.id, look_at = 'infinity' FROM collection c
-    WHERE s.materialization_id = ANY ($1::bigint[]) AND s.collection IS NULL AND NOT s.gone
+    WHERE s.materialization_id = ANY (ARRAY(SELECT v.id FROM versions v)) AND s.collection IS NULL AND NOT s.gone
     RETURNING s.materialization_id
   ), provenance AS (
     UPDATE fs.superseded s SET look_at = statement_timestamp()
-    WHERE s.materialization_id = ANY (ARRAY(SELECT l.upstream FROM fs.lineage l WHERE l.downstream = ANY ($1::bigint[])))
+    WHERE s.materialization_id = ANY (ARRAY(
+        SELECT l.upstream FROM fs.lineage l WHERE l.downstream = ANY (ARRAY(SELECT v.id FROM versions v))))
       AND s.gone AND s.look_at = 'infinity'
   )
   SELECT (SELECT count(*) FROM condemned) AS condemned, (SELECT c.id FROM collection c) AS collection`,
