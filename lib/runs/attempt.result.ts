@@ -137,6 +137,13 @@ function heed(stream: EventEmitter & { destroy?(): unknown }, storing: Promise<u
   storing.catch(() => stream.destroy?.());
 }
 
+/** The same of what code gives, or still may, when nobody stores it any more. Never rejects. */
+export async function closeUnwanted(computing: unknown): Promise<void> {
+  const [computed] = await Promise.allSettled([computing]);
+  if (computed.status !== 'fulfilled' || !(computed.value instanceof EventEmitter)) return;
+  heed(computed.value, Promise.reject(new Error('Nobody stores it.')));
+}
+
 function valueRecord({ io, location, size, rows, hash }: Stored): ValueRecord {
   return { io, location, size, rows, hash };
 }

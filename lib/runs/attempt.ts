@@ -5,7 +5,7 @@ import type { Claim, Outcome } from '../ledger/work.js';
 import { abortAfter, Aborted, type Abort } from './abort.js';
 import { AttemptContext } from './attempt.context.js';
 import type { AttemptHost, Prepared, Stored, Unwritten } from './attempt.host.js';
-import { AttemptResult, releaseStored } from './attempt.result.js';
+import { AttemptResult, closeUnwanted, releaseStored } from './attempt.result.js';
 import { crashPoint } from './crash-points.js';
 import type { Ended, Execution, ToExecute } from './execution.port.js';
 import type { Failure } from './failure.js';
@@ -38,6 +38,7 @@ export class Attempt implements Execution {
     const grace = (): number => this.host.cancelGrace;
     let outcome: Outcome | undefined;
     let failure: Failure | undefined;
+    let computing: unknown;
     let storing: Promise<Stored | Unwritten> | undefined;
     let committing: Promise<void> | undefined;
     try {
@@ -50,7 +51,7 @@ export class Attempt implements Execution {
       this.#result.begin();
       const context = new AttemptContext(this.host, this.prepared, this.#result, abort);
       crashPoint('before-execute');
-      const computing = runInContext(context, () => awaitable(executable.execute(context, inputs)));
+      computing = runInContext(context, () => awaitable(executable.execute(context, inputs)));
       const value = computing instanceof Promise ? await abort.over<unknown>(computing, grace) : computing;
       crashPoint('after-execute');
       abort.throwIfAborted();
@@ -68,6 +69,7 @@ export class Attempt implements Execution {
     this.#stopTimer?.();
     over();
     if (storing && outcome?.kind !== 'success') void releaseStored(storing, committing);
+    if (!storing && outcome?.kind !== 'success') void closeUnwanted(computing);
     ended(this.claim, outcome, failure);
   }
 

@@ -15,7 +15,7 @@ import {
   type FlowStoneService,
   type IoManager,
 } from '../../lib/index.js';
-import { startApp } from './graph.js';
+import { gate, startApp } from './graph.js';
 
 function failing(): Readable {
   const stream = new Readable({ objectMode: true, read: () => undefined });
@@ -24,6 +24,8 @@ function failing(): Readable {
 }
 
 let streams: Readable[] = [];
+const begun = gate();
+const cancelled = gate();
 
 @Asset({ io: 'filesystem' })
 class Sync {
@@ -42,6 +44,16 @@ class Later {
 class Batched {
   async *executeMany(_: BatchContext, items: readonly BatchItem[]): BatchResults<Readable | object[]> {
     for (const { partition } of items) yield [partition.key, partition.key === 'a' ? failing() : [{ n: 1 }]];
+  }
+}
+@Asset({ io: 'filesystem' })
+class Late {
+  async execute(): Promise<Readable> {
+    begun.open();
+    await cancelled.opened;
+    const stream = new Readable({ objectMode: true, read: () => undefined });
+    streams.push(stream);
+    return stream;
   }
 }
 @Asset({ io: 'full' })
@@ -69,8 +81,8 @@ describe('a stream of Node as rows', () => {
 
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'flowstone-'));
-    const options = { storage: 'memory', directory, managers: { full } } as const;
-    ({ app, flowstone } = await startApp([Sync, Later, Batched, Refused], options));
+    const options = { storage: 'memory', directory, managers: { full }, cancelGrace: 0 } as const;
+    ({ app, flowstone } = await startApp([Sync, Later, Batched, Late, Refused], options));
   });
   afterAll(async () => {
     await app.close();
@@ -91,6 +103,17 @@ describe('a stream of Node as rows', () => {
     const errorOf = async (partition: string) => (await flowstone.history(Batched, { partition })).items[0]!.error;
     expect(await errorOf('a')).toMatchObject({ message: expect.stringContaining('no such file') });
     expect(await errorOf('b')).toBeNull();
+  });
+
+  it('is closed when it comes after its run was cancelled', async () => {
+    streams = [];
+    const run = await flowstone.materialize(Late);
+    await begun.opened;
+    await run.cancel();
+    await run.wait().catch(() => undefined);
+    cancelled.open();
+    while (!streams[0]?.closed) await turn();
+    expect(streams).toHaveLength(1);
   });
 
   it('is closed when its value is not stored', async () => {
