@@ -103,6 +103,9 @@ function outsideTransactions(values: LedgerValues, inside: OpenableLedger['insid
   };
   return {
     schema: values.schema,
+    get single() {
+      return values.single;
+    },
     settle: (attempt, write) => values.settle(attempt, write),
     read: async (text, parameters) => {
       refuse();

@@ -13,6 +13,8 @@ export interface ValueSql {
 export interface ValueDatabase {
   /** Where the tables are that say which rows belong to which value: `value_tables`, `value_slices` and `value_documents`. */
   readonly schema: string;
+  /** Whether it has one connection only: nobody else gets it while a transaction below is open. */
+  readonly single: boolean;
   /**
    * One statement that only reads, as `ValueSql.rows` does; at most a few at once. It waits for no transaction below, and
    * lets others go first while a lock is not to be had.

@@ -19,6 +19,7 @@ export function recordedValues(database: DataSource, directory: string): LoadRec
     filesystem: new FilesystemIoManager({ root: directory }),
     postgres: new LedgerIoManager({
       schema: values.schema,
+      single: false,
       read: values.read,
       transaction: (fn) => values.transaction(fn),
       settle: () => Promise.reject(new Error('nothing is settled here')),

@@ -81,6 +81,9 @@ export class SqlLedger implements Ledger {
     this.#transactions = transactions;
     this.values = {
       schema,
+      get single() {
+        return transactions.single;
+      },
       read: transactions.read,
       transaction: (fn) => transactions.transaction(fn),
       settle: (attempt, write) =>

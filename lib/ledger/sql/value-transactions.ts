@@ -11,6 +11,7 @@ const LONGEST_LOCK = 60_000;
 const MOST = 4;
 
 export class ValueTransactions implements ValueDatabase {
+  single = false;
   readonly #writing = new Places();
   readonly #reading = new Places();
 
@@ -21,6 +22,7 @@ export class ValueTransactions implements ValueDatabase {
    * @param connections that the database may lend in all: at least half of them are never held by transactions of values
    */
   allow(connections: number): void {
+    this.single = connections === 1;
     this.#writing.free = Math.max(1, Math.min(MOST, Math.floor(connections / 2)));
     this.#reading.free = Math.max(1, Math.min(MOST, Math.floor(connections / 4)));
   }

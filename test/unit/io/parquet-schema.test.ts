@@ -1,4 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
+import * as zlib from 'node:zlib';
+import { DECOMPRESSORS } from '../../../lib/io/formats/parquet/file.codecs.js';
 import { inferColumns } from '../../../lib/io/formats/parquet/parquet.inference.js';
 import { ParquetIoManager } from '../../../lib/io/managers/parquet.io-manager.js';
 import { FileStore } from '../../../lib/io/blobs/files/file.store.js';
@@ -76,4 +78,10 @@ describe('the columns that are inferred', () => {
   ])('are none of %j', (rows, message) => {
     expect(() => inferColumns(rows)).toThrow(message);
   });
+});
+
+it('tells who lacks what to read zstd, since another process may have written it', () => {
+  const read = () => DECOMPRESSORS.ZSTD(Buffer.from('KLUv/SABCQAAeA==', 'base64'));
+  if ('zstdDecompressSync' in zlib) expect(read()).toEqual(Uint8Array.of(120));
+  else expect(read).toThrow(/zstd, which needs Node.js 22\.15 or newer/);
 });

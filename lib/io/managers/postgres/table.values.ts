@@ -51,7 +51,7 @@ export class TableValues {
 
   /**
    * Rows that come one by one are encoded as they come, so that no transaction is open meanwhile; those in memory while
-   * they are copied, which takes half the time.
+   * they are copied, which takes half the time, unless everybody would wait for that.
    */
   async encode(context: StoreContext, value: unknown): Promise<UnwrittenValue> {
     if (!isRowStream(value) && !isRowArray(value))
@@ -62,7 +62,8 @@ export class TableValues {
     const fixed = fixedColumns(table.partitions, partition, slice);
     const rows = () => new TableRows(table, fixed);
     const stored = (written: TableRows) => storedValue(context, table, fixed, written, isRowStream(value));
-    if (isRowStream(value)) return this.#spooled(context, table, fixed, value, rows(), stored);
+    if (isRowStream(value) || this.database().single)
+      return this.#spooled(context, table, fixed, value, rows(), stored);
     const write: UnwrittenValue['write'] = (sql) =>
       this.#write(sql, context, table, fixed, async (copy) => {
         const writing = rows();
@@ -78,7 +79,7 @@ export class TableValues {
     context: StoreContext,
     table: Table,
     fixed: readonly FixedColumn[],
-    value: AsyncIterable<unknown>,
+    value: AsyncIterable<unknown> | Iterable<unknown>,
     rows: TableRows,
     stored: (rows: TableRows) => StoredValue,
   ): Promise<UnwrittenValue> {
