@@ -348,6 +348,17 @@ describe.each(stores.kinds)('rows in a table (%s)', (kind, make) => {
     }
   });
 
+  it('come to new tables of a new schema at the same time', async () => {
+    for (let round = 0; round < 5; round++) {
+      const stored = Array.from({ length: 6 }, async (_, index) => {
+        const store = make(`new_${round}_${index}`);
+        store.options = { table: `${own}_new_${round}.${store.asset}`, columns: { a: 'integer' } };
+        expect(await store.back([{ a: round }])).toEqual([{ a: round }]);
+      });
+      await Promise.all(stored);
+    }
+  });
+
   it('are refused for good in a table that no database can make', async () => {
     const store = make('unmade');
     for (const [columns, why] of [

@@ -38,13 +38,16 @@ export function keepsOrder({ order }: Pick<Table, 'order'>): boolean {
   return order[0]!.name === ROW_COLUMN;
 }
 
+/** Purpose: waits until nobody else does what $1 names, until the end of the transaction. */
+const ALONE = 'SELECT pg_advisory_xact_lock(hashtextextended($1, 0))';
+
 /**
  * Makes the table unless it exists, alone among all processes.
  * @throws FlowStoneError FLOWSTONE_IO_TABLE_UNFIT: there is one that is not as declared, or none and no columns are declared
  */
 export async function prepareTable(database: ValueDatabase, declared: TableDeclaration): Promise<Table> {
   return database.transaction(async (sql) => {
-    await sql.rows(`SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, [`flowstone table ${tableName(declared)}`]);
+    await sql.rows(ALONE, [`flowstone table ${tableName(declared)}`]);
     const found = await lookAt(sql, declared);
     if (found === 'other') unfit(declared, 'it is no table', 'Name another');
     if (found) return matching(declared, found);
@@ -71,7 +74,11 @@ async function create(sql: ValueSql, declared: TableDeclaration): Promise<Table>
     `PRIMARY KEY (${primary.map(quoted).join(', ')})`,
   ];
   const [known] = await sql.rows('SELECT FROM pg_namespace WHERE nspname = $1', [schema]);
-  if (!known) await sql.rows(`CREATE SCHEMA IF NOT EXISTS ${quoted(schema)}`);
+  if (!known) {
+    // IF NOT EXISTS fails where two make it at once.
+    await sql.rows(ALONE, [`flowstone schema ${schema}`]);
+    await sql.rows(`CREATE SCHEMA IF NOT EXISTS ${quoted(schema)}`);
+  }
   await sql.rows(`CREATE TABLE ${sqlName(declared)} (${lines.join(', ')})`);
   const never = new Set(primary);
   const made = columns.map((column) => ({ ...column, nullable: column.nullable && !never.has(column.name) }));
