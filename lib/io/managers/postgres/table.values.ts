@@ -1,10 +1,9 @@
 // Table mode: the rows of a partition in a table, replaced as a whole. The SQL stands in table.statements.ts.
-import { setImmediate as breath } from 'node:timers/promises';
 import { FlowStoneError } from '../../../flowstone.errors.js';
 import type { ValueDatabase, ValueSql } from '../../../ledger/value-database.port.js';
 import type { PartitionScheme } from '../../../partitions/partition-scheme.js';
 import { isRowArray, isRowStream } from '../../data-version.js';
-import { ioFailed, placeRefusal, valueName, type ValuePlace } from '../../io-failures.js';
+import { ioFailed, valueName, type ValuePlace } from '../../io-failures.js';
 import type {
   LoadContext,
   MostOfValue,
@@ -13,10 +12,10 @@ import type {
   UnwrittenValue,
   ValueBeginning,
 } from '../../io-manager.port.js';
-import { Spool } from '../../spool.js';
 import { refuse } from '../../tagged-json.js';
-import { alteration, declarationRefusal, isTableGone, isToldToStop, writeFailure } from './encoded.value.js';
+import { alteration, declarationRefusal, isTableGone, writeFailure } from './encoded.value.js';
 import { readDeclaration, tableName } from './table.declaration.js';
+import { fillFromMemory, fillFromSpool, type Filling } from './table.filling.js';
 import { readTableLocation, tableLocation } from './table.location.js';
 import { isOwner, takeTable, unfit } from './table.owner.js';
 import { fixedColumns, type FixedColumn } from './table.partition.js';
@@ -26,12 +25,8 @@ import { enclosed, TableRows } from './table.rows.js';
 import * as statements from './table.statements.js';
 
 type TextRow = readonly (string | null)[];
-/** Copies pieces of rows, in a statement of its own. */
-type Copying = (columns: readonly string[], pieces: AsyncIterable<Buffer>) => Promise<void>;
 
-/** Bytes of one COPY: far from the time that a statement may take. */
-const COPY_BYTES = 8 * 1024 * 1024;
-/** Rows that one statement removes, likewise. */
+/** Rows that one statement removes: far from the time that it may take. */
 const REMOVAL_ROWS = 500_000;
 /** Keys of which nothing is known. */
 const ANY_KEYS: PartitionScheme = { kind: 'static', keys: [] };
@@ -60,56 +55,17 @@ export class TableValues {
     const slice = context.slice?.() ?? {};
     const table = await this.#prepared(context, slice.scheme ?? (partition === undefined ? undefined : ANY_KEYS));
     const fixed = fixedColumns(table.partitions, partition, slice);
-    const rows = () => new TableRows(table, fixed);
-    const stored = (written: TableRows) => storedValue(context, table, fixed, written, isRowStream(value));
-    if (isRowStream(value) || this.database().single)
-      return this.#spooled(context, table, fixed, value, rows(), stored);
-    const write: UnwrittenValue['write'] = (sql) =>
-      this.#write(sql, context, table, fixed, async (copy) => {
-        const writing = rows();
-        const pieces = piecesOf(context, value, writing);
-        for (let next = await pieces.next(); !next.done; next = await pieces.next())
-          await copy(writing.columns, upTo(COPY_BYTES, next.value, pieces));
-        return stored(writing);
-      });
-    return { write, release: async () => undefined };
-  }
-
-  async #spooled(
-    context: StoreContext,
-    table: Table,
-    fixed: readonly FixedColumn[],
-    value: AsyncIterable<unknown> | Iterable<unknown>,
-    rows: TableRows,
-    stored: (rows: TableRows) => StoredValue,
-  ): Promise<UnwrittenValue> {
-    const { signal } = context;
-    const spool = new Spool();
-    try {
-      for await (const row of value) {
-        signal.throwIfAborted();
-        const piece = rows.add(row);
-        if (!piece) continue;
-        await spool.write(piece);
-        // The event loop is free after each piece, whoever makes the rows.
-        await breath();
-      }
-      signal.throwIfAborted();
-      const last = rows.end();
-      if (last) await spool.write(last);
-    } catch (error) {
-      await spool.release();
-      throw error;
-    }
-    const write: UnwrittenValue['write'] = (sql) =>
-      this.#write(sql, context, table, fixed, async (copy) => {
-        for (const batch of spool.batches(COPY_BYTES)) {
-          signal.throwIfAborted();
-          await copy(rows.columns, batch);
-        }
-        return stored(rows);
-      });
-    return { write, release: () => spool.release() };
+    const begin = () => new TableRows(table, fixed);
+    const streamed = isRowStream(value);
+    const filling =
+      streamed || this.database().single
+        ? await fillFromSpool(value, begin(), context.signal)
+        : fillFromMemory(context, value, begin);
+    const write: UnwrittenValue['write'] = async (sql) => {
+      const rows = await this.#write(sql, context, table, fixed, filling);
+      return storedValue(context, table, fixed, rows, streamed);
+    };
+    return { write, release: () => filling.release() };
   }
 
   load(context: LoadContext): Promise<unknown> {
@@ -170,14 +126,13 @@ export class TableValues {
     }
   }
 
-  /** @param fill copies the rows, some at a time, and tells what they are */
   async #write(
     sql: ValueSql,
     context: StoreContext,
     table: Table,
     fixed: readonly FixedColumn[],
-    fill: (copy: Copying) => Promise<StoredValue>,
-  ): Promise<StoredValue> {
+    filling: Filling,
+  ): Promise<TableRows> {
     const { namespace, asset, partition = '', materialization, epoch } = context;
     const { schema } = this.database();
     try {
@@ -195,12 +150,12 @@ export class TableValues {
         this.#tables.delete(context.options);
         throw ioFailed(context, 'store', new Error(`${table.name} was altered meanwhile`));
       }
-      const stored = await fill((columns, pieces) =>
+      const rows = await filling.fill((columns, pieces) =>
         sql.copy(statements.copyRows(table.sql, columns), enclosed(pieces)),
       );
       // What would be refused at the commit is refused here, where it can be told whose rows it is about.
       await sql.rows('SET CONSTRAINTS ALL IMMEDIATE');
-      return stored;
+      return rows;
     } catch (error) {
       if (isTableGone(error) || alteration(error) !== undefined) this.#tables.delete(context.options);
       throw writeFailure(context, error);
@@ -212,43 +167,6 @@ export class TableValues {
     const { text, values } = statements.anyRow(slice);
     const found = await sql.rows(text, values);
     if (found.length > 0) throw unfit(context, occupied(slice.table, context.partition));
-  }
-}
-
-/**
- * What goes wrong with a row is told as such: whoever made the transaction would take it for its own, if it is an outage of
- * what somebody reads in a getter.
- */
-async function* piecesOf(
-  context: StoreContext,
-  value: readonly unknown[],
-  rows: TableRows,
-): AsyncGenerator<Buffer, void> {
-  const { signal } = context;
-  try {
-    for (const row of value) {
-      const piece = rows.add(row);
-      if (!piece) continue;
-      yield piece;
-      await breath();
-      signal.throwIfAborted();
-    }
-    const last = rows.end();
-    if (last) yield last;
-  } catch (error) {
-    if (isToldToStop(signal, error)) throw error;
-    if (error instanceof FlowStoneError) throw placeRefusal(context, error);
-    throw ioFailed(context, 'store', error, `row ${rows.count} cannot be read: ${String(error)}`);
-  }
-}
-
-/** A piece and those after it, about `size` bytes in all. */
-async function* upTo(size: number, first: Buffer, pieces: AsyncIterator<Buffer, void>): AsyncGenerator<Buffer> {
-  let bytes = 0;
-  for (let piece: Buffer | void = first; piece !== undefined;) {
-    yield piece;
-    bytes += piece.length;
-    piece = bytes < size ? (await pieces.next()).value : undefined;
   }
 }
 
