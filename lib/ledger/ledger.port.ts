@@ -1,6 +1,7 @@
 // The port of the ledger: every durable fact of FlowStone goes through these operations, each of them atomic.
 // Implementations stand in memory/ and sql/; one conformance suite (test/conformance/ledger) holds for both.
 import type { EntityManager } from 'typeorm';
+import type { ApprovalLedger } from './approvals.port.js';
 import type { CollectionLedger } from './collection.port.js';
 import type {
   ConsumedInput,
@@ -313,6 +314,9 @@ export interface Ledger {
 
   /** Its database, for values that are committed with their records; a ledger in memory has none. */
   readonly values?: LedgerValues;
+
+  /** Materializations that wait for a decision, and decisions. Usable once the ledger is open. */
+  readonly approvals: ApprovalLedger;
 
   /** By which retention works. Usable once the ledger is open. */
   readonly collection: CollectionLedger;

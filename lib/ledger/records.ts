@@ -1,6 +1,8 @@
 // What the ledger keeps, as plain data: the words of docs/semantics used by planning, runs, service and admin.
 // No behaviour here; the transitions between statuses stand in transitions.ts.
 
+import type { ApprovalActKind } from './approval.records.js';
+
 /** Plain JSON, as stored in jsonb columns. */
 export type JsonValue =
   null | boolean | number | string | readonly JsonValue[] | { readonly [name: string]: JsonValue };
@@ -189,8 +191,10 @@ export type EventKind =
   | 'materialization.upstream_failed'
   | 'materialization.skipped'
   | 'materialization.cancelled'
+  | 'materialization.waiting_approval'
   | 'materialization.retrying'
   | 'materialization.rescued'
+  | `approval.${ApprovalActKind}`
   | 'process.blocked'
   | 'asset.invalidated'
   | 'asset.deleted'

@@ -116,7 +116,8 @@ BEGIN
       max(m.id) FILTER (WHERE m.epoch > 0) AS holder,
       CASE WHEN bool_or(m.status IN ('success', 'skipped')) THEN false
         WHEN bool_or(m.status IN ('failed', 'upstream_failed')) THEN true END AS failed
-    FROM unnest(p_moved) m WHERE m.status <> 'pending' GROUP BY m.head_id ORDER BY m.head_id
+    FROM unnest(p_moved) m WHERE m.status NOT IN ('pending', 'waiting_approval') GROUP BY m.head_id
+    ORDER BY m.head_id
   ), moved AS (
     UPDATE heads h SET
       materialization_id = COALESCE(c.success, h.materialization_id),

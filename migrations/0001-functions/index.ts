@@ -11,6 +11,7 @@
 import { BEAT, TAKE_BACK, HAND_BACK } from './beating.js';
 import { RAISE_HOLDERS, CLAIM_READY, CLAIM_RUN } from './claiming.js';
 import { MOVED, FOLLOW, CONCLUDE, NOTE_LANES, TALLY, FINISH } from './ending.js';
+import { CANCEL_APPROVALS, PAUSE, RESUME } from './pausing.js';
 import { RELEASE } from './releasing.js';
 import { INSERT_RUNNING } from './requesting.js';
 import { TOKENS_LEFT, PLACES_LEFT, TOKEN_DUE, GATE_OPENS, BOUND_POOLS } from './limits.js';
@@ -26,6 +27,7 @@ export const FUNCTIONS: readonly string[] = [
   TOKEN_DUE,
   GATE_OPENS,
   BOUND_POOLS,
+  CANCEL_APPROVALS,
   CANCEL_PENDING,
   FOLLOW,
   RELEASE,
@@ -43,6 +45,8 @@ export const FUNCTIONS: readonly string[] = [
   BEAT,
   TAKE_BACK,
   HAND_BACK,
+  PAUSE,
+  RESUME,
   ASK_TO_STOP,
   DOOM_PENDING,
   CANCEL_RUN,

@@ -3,26 +3,31 @@
 import { MOST_STOPPED, doom } from './ending.js';
 
 /**
- * What is pending in a run is cancelled, the first by id after `p_after`, not more than one transaction should hold.
- * Plan: materializations_run, in its order; then primary keys, ready_pkey. Guard: pending.
+ * What is pending in a run, or waits for a decision, is cancelled, the first by id after `p_after`, not more than one
+ * transaction should hold. Plan: materializations_run, in its order; then primary keys, ready_pkey. Guard: one of the two.
  */
 export const CANCEL_PENDING = `CREATE FUNCTION cancel_pending(p_run bigint, p_after bigint) RETURNS moved[] LANGUAGE plpgsql
 AS $$
 DECLARE
   v_cancelled moved[];
+  v_asked bigint[];
 BEGIN
   WITH locked AS MATERIALIZED (
-    SELECT m.id FROM materializations m
+    SELECT m.id, m.status FROM materializations m
     -- As the index has it, which is read from there on, and no index on the id alone.
-    WHERE m.run_id = p_run AND (m.run_id, m.id + 0) > (p_run, p_after) AND m.status = 'pending'
+    WHERE m.run_id = p_run AND (m.run_id, m.id + 0) > (p_run, p_after) AND m.status IN ('pending', 'waiting_approval')
     ORDER BY m.run_id, m.id + 0 LIMIT ${MOST_STOPPED} FOR UPDATE
   ), ended AS (
     UPDATE materializations m SET status = 'cancelled', waiting_for = NULL, completed_at = clock_timestamp()
-    WHERE m.id = ANY (ARRAY(SELECT l.id FROM locked l)) AND m.status = 'pending'
-    RETURNING m.*
+    FROM locked l
+    WHERE m.id = ANY (ARRAY(SELECT x.id FROM locked x)) AND l.id = m.id AND m.status = l.status
+    RETURNING m.*, l.status AS was
   )
   SELECT array_agg((e.id, e.run_id, e.lane_id, e.head_id, e.asset_id, e.priority, e.status, e.epoch, NULL,
-    e.attempts + e.rescues > 0, NULL, NULL)::moved) INTO v_cancelled FROM ended e;
+    e.attempts + e.rescues > 0 OR e.was = 'waiting_approval', NULL, NULL)::moved),
+    array_agg(e.id) FILTER (WHERE e.was = 'waiting_approval')
+  INTO v_cancelled, v_asked FROM ended e;
+  IF v_asked IS NOT NULL THEN PERFORM cancel_approvals(v_asked); END IF;
   DELETE FROM ready y WHERE y.ctid = ANY (ARRAY(
     SELECT y.ctid FROM unnest(v_cancelled) m CROSS JOIN LATERAL (
       SELECT y.ctid FROM ready y
@@ -124,7 +129,7 @@ BEGIN
   PERFORM FROM runs r WHERE r.id = p_run AND r.namespace = p_namespace AND r.status = 'running';
   IF NOT FOUND THEN RETURN; END IF;
   -- All that is open, at once: what goes back to pending between the next two steps would escape both.
-  PERFORM FROM materializations m WHERE m.run_id = p_run AND m.status IN ('pending', 'running')
+  PERFORM FROM materializations m WHERE m.run_id = p_run AND m.status IN ('pending', 'running', 'waiting_approval')
   ORDER BY m.run_id, m.id + 0 LIMIT ${MOST_STOPPED} FOR UPDATE;
   GET DIAGNOSTICS v_open = ROW_COUNT;
   more := v_open = ${MOST_STOPPED};
@@ -183,7 +188,7 @@ BEGIN
   SELECT r.stopped_to, r.cancel_grace INTO v_to, v_grace FROM runs r WHERE r.id = v_run AND r.stopping;
   IF NOT FOUND THEN RETURN; END IF;
   IF v_to = 0 THEN
-    PERFORM FROM materializations m WHERE m.run_id = v_run AND m.status IN ('pending', 'running')
+    PERFORM FROM materializations m WHERE m.run_id = v_run AND m.status IN ('pending', 'running', 'waiting_approval')
     ORDER BY m.run_id, m.id + 0 FOR UPDATE;
   END IF;
   v_moved := cancel_pending(v_run, v_to);

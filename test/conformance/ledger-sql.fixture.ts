@@ -19,6 +19,8 @@ export async function sqlLedger(dataSource: DataSource, { own = true } = {}): Pr
       ['runs', 'created_at'],
       ['runs', 'completed_at'],
       ['events', 'at'],
+      ['approvals', 'opened_at'],
+      ['approvals', 'deadline'],
       ['limits', 'refilled_at'],
       ['limits', 'opens_at'],
     ]) {

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe } from '@jest/globals';
 import { World, type LedgerUnderTest, type MakeLedger } from './ledger.fixture.js';
 import { actBehaviours } from './ledger-acts.suite.js';
+import { approvalBehaviours } from './ledger-approvals.suite.js';
 import { batchBehaviours } from './ledger-batches.suite.js';
 import { collectionBehaviours } from './ledger-collection.suite.js';
 import { poolBehaviours } from './ledger-pools.suite.js';
@@ -43,6 +44,9 @@ export function ledgerConformance(name: string, make: MakeLedger, { database = t
     });
     describe('processes', () => {
       processBehaviours(here);
+    });
+    describe('approvals', () => {
+      approvalBehaviours(here);
     });
     describe('acts', () => {
       actBehaviours(here);

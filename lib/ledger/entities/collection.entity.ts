@@ -1,4 +1,4 @@
-// Superseded versions that were condemned together, and the attempts that ran then and may have pinned them.
+// Superseded versions that were condemned together, and the attempts that ran then, and approvals, that may have pinned them.
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 import { asNumber } from './as-number.js';
 
@@ -16,4 +16,7 @@ export class CollectionEntity {
 
   @Column({ type: 'integer', array: true })
   readonly epochs!: readonly number[];
+
+  @Column({ type: 'bigint', array: true })
+  readonly approvals!: readonly string[];
 }

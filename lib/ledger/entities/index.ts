@@ -1,4 +1,7 @@
 // Every entity of the ledger. The tables are made by migrations/; a test keeps the two equal.
+import { ApprovalEntity } from './approval.entity.js';
+import { ApprovalActEntity } from './approval-act.entity.js';
+import { ApprovalInputEntity } from './approval-input.entity.js';
 import { AssetEntity } from './asset.entity.js';
 import { ClaimEntity } from './claim.entity.js';
 import { CollectionEntity } from './collection.entity.js';
@@ -23,6 +26,9 @@ import { TimerEntity } from './timer.entity.js';
 
 /** For reading the ledger through TypeORM; only the ledger writes. */
 export const LEDGER_ENTITIES = [
+  ApprovalActEntity,
+  ApprovalEntity,
+  ApprovalInputEntity,
   AssetEntity,
   ClaimEntity,
   CollectionEntity,

@@ -1,4 +1,5 @@
-// Something that happens at a time: a retry, a timeout, the end of the grace after a cancel.
+// Something that happens at a time: a retry, a timeout, the end of the grace after a cancel; of an approval its deadline,
+// the next step of its escalation chain, or (at once) a look at its inputs.
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 import { asNumber } from './as-number.js';
 
@@ -8,7 +9,7 @@ export class TimerEntity {
   readonly owner!: number;
 
   @PrimaryColumn({ type: 'text' })
-  readonly kind!: 'retry' | 'timeout' | 'cancel';
+  readonly kind!: 'retry' | 'timeout' | 'cancel' | 'deadline' | 'escalation' | 'inputs';
 
   /** The epoch of the attempt it belongs to. */
   @PrimaryColumn({ type: 'integer' })

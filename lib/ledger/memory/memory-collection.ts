@@ -66,11 +66,12 @@ export class MemoryCollection implements CollectionLedger {
   }
 
   async freeCollections(): Promise<readonly number[]> {
-    const runs = ({ id, epoch }: { id: number; epoch: number }): boolean => {
+    const holds = ({ id, epoch }: { id: number; epoch: number | null }): boolean => {
       const row = this.#state.rows.get(id);
-      return row?.status === 'running' && row.epoch === epoch;
+      if (!row) return false;
+      return epoch === null ? !isTerminal(row.status) : row.status === 'running' && row.epoch === epoch;
     };
-    return [...this.#state.collections].flatMap(([id, holders]) => (holders.some(runs) ? [] : [id]));
+    return [...this.#state.collections].flatMap(([id, holders]) => (holders.some(holds) ? [] : [id]));
   }
 
   async condemned(collection: number, after: number, limit: number): Promise<readonly CondemnedValue[]> {

@@ -13,6 +13,7 @@ import {
 import type { Beat, Claim, Claimant, ClaimRequest, Outcome, PlanningClaim, PlanRows, Settled } from '../work.js';
 import type { ErrorRecord, EventRecord, HeadRecord, MaterializationRecord, NewRun, RunRecord } from '../records.js';
 import * as acts from './memory-acts.js';
+import { MemoryApprovals } from './memory-approvals.js';
 import { MemoryCollection } from './memory-collection.js';
 import * as reads from './memory-reads.js';
 import * as requests from './memory-requests.js';
@@ -21,12 +22,14 @@ import * as work from './memory-work.js';
 
 export class MemoryLedger implements Ledger {
   readonly durable = false;
+  readonly approvals: MemoryApprovals;
   readonly collection: MemoryCollection;
   readonly #state: MemoryState;
 
   /** @param clock the time in ms; tests pass their own. */
   constructor(clock: () => number = Date.now) {
     this.#state = new MemoryState(clock);
+    this.approvals = new MemoryApprovals(this.#state);
     this.collection = new MemoryCollection(this.#state);
   }
 

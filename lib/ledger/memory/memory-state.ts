@@ -13,6 +13,7 @@ import type {
   RunRecord,
   ValueRecord,
 } from '../records.js';
+import type { ApprovalRow } from './memory-approvals.js';
 import { MemoryPools } from './memory-pools.js';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -92,11 +93,14 @@ export class MemoryState {
   readonly definitions = new Map<string, Map<string, DefinitionRow>>();
   readonly dynamic = new Map<string, Map<string, { retired: boolean }>>();
   readonly timers = new Map<string, Timer>();
+  readonly approvals = new Map<number, ApprovalRow>();
+  /** Told of each materialization that waited for a decision and does so no more, since it was cancelled. */
+  approvalClosed: (row: Row) => void = () => undefined;
   events: EventRecord[] = [];
   /** In the order in which they were superseded. */
   readonly superseded = new Map<number, Superseded>();
   /** The attempts that ran when something was condemned, by collection. */
-  readonly collections = new Map<number, readonly { readonly id: number; readonly epoch: number }[]>();
+  readonly collections = new Map<number, readonly { readonly id: number; readonly epoch: number | null }[]>();
   readonly #ready = new Map<number, Set<number>>();
   readonly #dependents = new Map<number, number[]>();
   readonly #waiters = new Map<number, Set<number>>();
@@ -166,10 +170,12 @@ export class MemoryState {
       this.rows.get(id)!.valueRemoved = true;
     }
     const running = [...this.rows.values()].filter(({ status }) => status === 'running');
-    this.collections.set(
-      collection,
-      running.map(({ id, epoch }) => ({ id, epoch })),
-    );
+    const asked = new Set(Array.from(this.approvals.values(), ({ record }) => record.materialization));
+    this.collections.set(collection, [
+      ...running.map(({ id, epoch }) => ({ id, epoch })),
+      // What people are asked about, or have decided, is read by whatever attempt carries it out.
+      ...Array.from(asked, (id) => ({ id, epoch: null })),
+    ]);
     return collection;
   }
 
@@ -363,6 +369,21 @@ export class MemoryState {
     for (const kind of ['retry', 'timeout', 'cancel']) this.timers.delete(`${id}:${kind}`);
   }
 
+  /** Waits for a decision, free of its process; the lock of (asset, partition) stays with it. */
+  pause(row: Row): void {
+    this.clearTimers(row.id);
+    this.move(row, 'waiting_approval');
+    row.process = null;
+    row.deadline = null;
+    row.startedAt = null;
+    this.tell('materialization.waiting_approval', {
+      run: row.run,
+      materialization: row.id,
+      asset: row.asset,
+      partition: row.partition,
+    });
+  }
+
   /** Back to pending, free for any process; the lock of (asset, partition) stays with it. */
   giveBack(row: Row, ready: boolean): void {
     this.clearTimers(row.id);
@@ -458,7 +479,9 @@ export class MemoryState {
     if (isTerminal(row.status)) return;
     this.clearTimers(row.id);
     this.setReady(row, false);
+    const waited = row.status === 'waiting_approval';
     this.move(row, status);
+    if (waited) this.approvalClosed(row);
     row.error = error;
     row.completedAt = new Date(this.clock());
     if (row.waitingFor !== null) this.#waiters.get(row.waitingFor)?.delete(row.id);

@@ -34,6 +34,8 @@ export interface RunRow {
   readonly skipped: number;
   readonly cancelled: number;
   readonly running: number;
+  /** How many wait for a decision; left out where none can. */
+  readonly waiting?: number;
   readonly planning_epoch: number;
   readonly cancel_by: string | null;
   readonly cancel_reason: string | null;
@@ -64,7 +66,7 @@ interface ValueColumns {
   readonly hash: string | null;
 }
 
-interface VersionColumns extends ValueColumns {
+export interface VersionColumns extends ValueColumns {
   readonly data_version: string | null;
   readonly code_version: string | null;
   readonly inputs: string | null;
@@ -156,7 +158,7 @@ export interface EventRow {
 }
 
 export function runRecord(row: RunRow): RunRecord {
-  const { total, success, failed, upstream_failed, skipped, cancelled, running } = row;
+  const { total, success, failed, upstream_failed, skipped, cancelled, running, waiting = 0 } = row;
   const ended = success + failed + upstream_failed + skipped + cancelled;
   return {
     id: row.id,
@@ -171,8 +173,8 @@ export function runRecord(row: RunRow): RunRecord {
     failFast: row.fail_fast,
     counts: {
       ...{ total, success, failed, upstream_failed, skipped, cancelled, running },
-      waiting_approval: 0,
-      pending: total - ended - running,
+      waiting_approval: waiting,
+      pending: total - ended - running - waiting,
     },
     cancelRequested: row.cancel_requested_at && {
       by: row.cancel_by,

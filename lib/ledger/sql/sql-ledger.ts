@@ -2,6 +2,7 @@
 import type { Pool } from 'pg';
 import type { DataSource, EntityManager } from 'typeorm';
 import { FlowStoneError } from '../../flowstone.errors.js';
+import type { ApprovalLedger } from '../approvals.port.js';
 import type { CollectionLedger } from '../collection.port.js';
 import type { Ledger, PageRequest, Transactional } from '../ledger.port.js';
 import type { Renewal, TakenBack } from '../registrations.js';
@@ -9,6 +10,7 @@ import type { LedgerValues } from '../value-database.port.js';
 import type { Beat, Claim, Claimant, ClaimRequest, Outcome, PlanningClaim, PlanRows, Settled } from '../work.js';
 import type { ErrorRecord } from '../records.js';
 import { Acts } from './acts.js';
+import { Approvals } from './approvals.js';
 import { AssetNumbers } from './asset-numbers.js';
 import { Beats } from './beats.js';
 import { Claims } from './claims.js';
@@ -51,6 +53,7 @@ interface Opened {
   readonly claims: Claims;
   readonly beats: Beats;
   readonly acts: Acts;
+  readonly approvals: Approvals;
   readonly collection: Collection;
   readonly reads: Reads;
 }
@@ -115,6 +118,7 @@ export class SqlLedger implements Ledger {
         claims,
         beats: new Beats(database, number, claims),
         acts: new Acts(database, number, assets, collection),
+        approvals: new Approvals(database, number, assets, claims),
         collection,
         reads: new Reads(database, number, assets),
       };
@@ -298,6 +302,10 @@ export class SqlLedger implements Ledger {
 
   events(filter: Parameters<Ledger['events']>[0], page: PageRequest): ReturnType<Ledger['events']> {
     return this.#open.reads.events(filter, page);
+  }
+
+  get approvals(): ApprovalLedger {
+    return this.#open.approvals;
   }
 
   get collection(): CollectionLedger {

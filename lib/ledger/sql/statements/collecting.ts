@@ -131,16 +131,27 @@ export const CONDEMN_THESE = statement(
   SELECT (SELECT count(*) FROM condemned) AS condemned, (SELECT c.id FROM collection c) AS collection`,
 );
 
+/** Whether what the approval `a` is about may still be read: nobody has decided, or that is not carried out. */
+const APPROVAL_HOLDS = `(a.status NOT IN ('superseded', 'cancelled') AND EXISTS (
+      SELECT FROM fs.materializations m WHERE m.id = a.materialization_id
+        AND m.status IN ('pending', 'running', 'waiting_approval') OFFSET 0))`;
+
 /**
  * Purpose: a collection, with the attempts that run now. A statement after the condemning, so that whoever pinned one
- * of its versions as head is seen: who claims later finds another head. An open approval's pins (checkpoints) hold as
- * well: their materializations belong into this list.
- * Plan: claims_pkey, then primary keys. Values: namespace, collection.
+ * of its versions as head is seen: who claims later finds another head. So do the pins of approvals until their
+ * materializations have ended; those that have are told so here, where it matters.
+ * Plan: claims_pkey, approvals_pinning, then primary keys. Values: namespace, collection.
  */
 export const OPEN_COLLECTION = statement(
   'open_collection',
-  `INSERT INTO fs.collections (id, namespace, holders, epochs)
-  SELECT $2, $1, COALESCE(array_agg(m.id), '{}'), COALESCE(array_agg(m.epoch), '{}') FROM fs.claims c
+  `WITH pinning AS MATERIALIZED (
+    SELECT a.id, ${APPROVAL_HOLDS} AS holds FROM fs.approvals a WHERE a.namespace = $1 AND a.pinning
+  ), ended AS (
+    UPDATE fs.approvals a SET pinning = false WHERE a.id = ANY (ARRAY(SELECT p.id FROM pinning p WHERE NOT p.holds))
+  )
+  INSERT INTO fs.collections (id, namespace, holders, epochs, approvals)
+  SELECT $2, $1, COALESCE(array_agg(m.id), '{}'), COALESCE(array_agg(m.epoch), '{}'),
+    ARRAY(SELECT p.id FROM pinning p WHERE p.holds ORDER BY p.id) FROM fs.claims c
   CROSS JOIN LATERAL (SELECT m.id, m.epoch, m.status FROM fs.materializations m
     WHERE m.id = c.materialization_id OFFSET 0) m
   WHERE c.namespace = $1 AND m.status = 'running'`,
@@ -154,6 +165,10 @@ export const FREE_COLLECTIONS = statement(
     SELECT FROM unnest(c.holders, c.epochs) AS x (id, epoch)
     CROSS JOIN LATERAL (SELECT m.epoch, m.status FROM fs.materializations m WHERE m.id = x.id OFFSET 0) m
     WHERE m.status = 'running' AND m.epoch = x.epoch)
+    AND NOT EXISTS (
+      SELECT FROM unnest(c.approvals) AS x (id)
+      CROSS JOIN LATERAL (SELECT a.* FROM fs.approvals a WHERE a.id = x.id OFFSET 0) a
+      WHERE a.pinning AND ${APPROVAL_HOLDS})
   ORDER BY c.id`,
 );
 

@@ -1,7 +1,10 @@
 // Statements that only read. Listings are built per combination of filters, each with the plan its filters allow.
 import { statement, type Statement } from '../statement.js';
 
-const RUN = `SELECT r.* FROM fs.runs r`;
+// Approvals are few, so that what waits for them is counted where it is shown and not with each settlement.
+const RUN = `SELECT r.*, a.waiting FROM fs.runs r
+  CROSS JOIN LATERAL (SELECT count(*) AS waiting FROM fs.approvals a
+    WHERE a.run_id = r.id AND a.status = 'open' OFFSET 0) a`;
 
 const MATERIALIZATION = `SELECT m.*, h.partition, COALESCE(s.removed, false) AS value_removed FROM fs.materializations m
   CROSS JOIN LATERAL (SELECT h.partition FROM fs.heads h WHERE h.id = m.head_id OFFSET 0) h

@@ -13,7 +13,7 @@ export const DUE_DEADLINES = statement(
   'due_deadlines',
   `SELECT t.kind, m.id, m.epoch, m.run_id, m.asset_id, m.attempts, h.partition FROM (
     SELECT t.owner, t.kind, t.generation FROM fs.timers t
-    WHERE t.namespace = $1 AND t.fires_at <= statement_timestamp() AND t.kind <> 'retry' ORDER BY t.fires_at LIMIT $2) t
+    WHERE t.namespace = $1 AND t.fires_at <= statement_timestamp() AND t.kind IN ('timeout', 'cancel') ORDER BY t.fires_at LIMIT $2) t
   CROSS JOIN LATERAL (
     SELECT m.id, m.epoch, m.status, m.run_id, m.asset_id, m.attempts, m.head_id FROM fs.materializations m
     WHERE m.id = t.owner OFFSET 0) m

@@ -1,0 +1,392 @@
+// Approvals in SQL: materializations that wait for a decision, what happens to that, and what follows. The rules are
+// those of approval.machine.ts, applied under the lock of the materialization.
+import { FlowStoneError } from '../../flowstone.errors.js';
+import { decideApproval, isDecided, timersOf, type ApprovalCommand, type NewApprovalAct } from '../approval.machine.js';
+import type { ApprovalAct, ApprovalActKind, ApprovalInput, ApprovalRecord, Audience } from '../approval.records.js';
+import type {
+  ApprovalFilter,
+  ApprovalLedger,
+  ApprovalPage,
+  ApprovalPin,
+  ApprovalRequest,
+  Asked,
+  CommandedApproval,
+  DecidedApproval,
+} from '../approvals.port.js';
+import { approvalUnknown, refusal, refusalOfMoved } from '../approval.refusals.js';
+import type { Page } from '../ledger.port.js';
+import type { JsonObject, MaterializationStatus } from '../records.js';
+import type { Fenced } from '../work.js';
+import type { AssetNumbers } from './asset-numbers.js';
+import type { Claims } from './claims.js';
+import type { Database, Sql } from './database.js';
+import { valueRecord, type VersionColumns } from './rows.js';
+import {
+  ACTS_OF,
+  APPROVAL_OF,
+  approvalsWhere,
+  CHANGE_APPROVAL,
+  DATA_VERSIONS,
+  DROP_TIMER,
+  DUE_APPROVALS,
+  IN_FORCE,
+  INPUTS_OF,
+  LOCK_APPROVAL,
+  LOCK_ATTEMPT,
+  NOTE_ACT,
+  NOTE_INPUTS,
+  OPEN_APPROVAL,
+  PAUSE,
+  RESUME,
+  SET_TIMERS,
+  SHARE_HEADS,
+  TAKE_TIMER,
+} from './statements/approving.js';
+import { json, storable } from './values.js';
+
+interface ApprovalRow {
+  readonly id: number;
+  readonly run_id: number;
+  readonly materialization_id: number;
+  readonly epoch: number;
+  readonly asset_id: number;
+  readonly partition: string;
+  readonly status: ApprovalRecord['status'];
+  readonly message: string;
+  readonly requested_by: string | null;
+  readonly rule: ApprovalRecord['rule'];
+  readonly open_to: readonly string[];
+  readonly opened_at: Date;
+  readonly deadline: Date | null;
+  readonly escalations: number;
+  readonly extensions: number;
+  readonly votes: readonly Timed<ApprovalRecord['votes'][number]>[];
+  readonly proposal: Timed<NonNullable<ApprovalRecord['proposal']>> | null;
+  readonly decision: Timed<NonNullable<ApprovalRecord['decision']>> | null;
+  readonly closed_at: Date | null;
+  readonly previous: number | null;
+  readonly inputs: string;
+  readonly upstreams: string;
+}
+
+/** As JSON: times are texts. */
+type Timed<T> = Omit<T, 'at'> & { readonly at: string };
+
+interface InputRow extends VersionColumns {
+  readonly approval_id: number;
+  readonly alias: string;
+  readonly asset_id: number;
+  readonly partition: string;
+  readonly materialization_id: number | null;
+}
+
+interface AttemptRow {
+  readonly id: number;
+  readonly status: MaterializationStatus;
+  readonly epoch: number;
+  readonly cancel_requested: boolean;
+}
+
+type TimedCommand = Extract<ApprovalCommand, { kind: 'deadline' | 'escalation' | 'moved' }>;
+
+/** What is due and handled in one call. */
+const MOST_DUE = 100;
+/** Commands before which the inputs are looked at: what they decide is about those. */
+const ABOUT_INPUTS: ReadonlySet<ApprovalCommand['kind']> = new Set(['approve', 'modify', 'reject', 'deadline', 'moved']);
+
+export class Approvals implements ApprovalLedger {
+  constructor(
+    readonly database: Database,
+    readonly namespace: number,
+    readonly assets: AssetNumbers,
+    readonly claims: Claims,
+  ) {}
+
+  async ask(attempt: Fenced, request: ApprovalRequest): Promise<Asked> {
+    const asked = await this.database.transaction((sql) => this.#ask(sql, attempt, request));
+    if (asked.kind === 'waiting') this.claims.forget(attempt);
+    return asked;
+  }
+
+  async #ask(sql: Sql, { id, epoch }: Fenced, request: ApprovalRequest): Promise<Asked> {
+    const { rule, pins } = request;
+    const [row] = await sql.rows<AttemptRow>(LOCK_ATTEMPT, [this.namespace, id]);
+    if (row?.status === 'waiting_approval' && row.epoch === epoch) {
+      // It did ask: the answer was lost.
+      const [open] = await sql.rows<ApprovalRow>(IN_FORCE, [[id]]);
+      return { kind: 'waiting', approval: open!.id, rings: [] };
+    }
+    if (row?.status !== 'running' || row.epoch !== epoch) return { kind: 'fenced' };
+    if (row.cancel_requested) return { kind: 'cancelled' };
+    const numberOf = await this.assets.require(
+      sql,
+      pins.map(({ asset }) => asset),
+    );
+    const numbered = pins.map((pin) => ({ ...pin, number: numberOf(pin.asset) }));
+    if (rule.pinInputs && (await this.#haveMoved(sql, numbered))) return { kind: 'moved' };
+    const [opened] = await sql.rows<{ id: number }>(OPEN_APPROVAL, [
+      ...[this.namespace, id, epoch, storable(request.message), json(rule), packed(rule.assignees), rule.timeout],
+      ...[request.inputs, request.upstreams],
+    ]);
+    await sql.rows(NOTE_INPUTS, [
+      opened!.id,
+      numbered.map(({ alias }) => alias),
+      numbered.map(({ number }) => number),
+      numbered.map(({ partition }) => partition),
+      numbered.map(({ materialization }) => materialization),
+      numbered.map(({ dataVersion }) => dataVersion),
+      rule.pinInputs,
+    ]);
+    const [paused] = await sql.rows<{ paused: boolean; rings: string[] }>(PAUSE, [this.namespace, id, epoch]);
+    const { approval } = (await this.#read(sql, opened!.id))!;
+    await this.#setTimers(sql, approval);
+    await this.#note(sql, approval, { kind: 'requested', actor: approval.requestedBy, detail: null, notify: [] });
+    return { kind: 'waiting', approval: approval.id, rings: paused!.rings };
+  }
+
+  async command(id: number, command: ApprovalCommand): Promise<CommandedApproval> {
+    const done = await this.database.transaction(async (sql) => {
+      const [locked] = await sql.rows<AttemptRow>(LOCK_APPROVAL, [this.namespace, id]);
+      if (!locked) throw approvalUnknown(id);
+      return this.#carryOut(sql, id, command);
+    });
+    if (done.refusal) throw done.refusal;
+    return done;
+  }
+
+  async fireDue(): Promise<{ rings: readonly string[]; more: boolean }> {
+    type Due = { owner: number; kind: 'deadline' | 'escalation' | 'inputs'; generation: number; approval: number | null };
+    const due = await this.database.rows<Due>(DUE_APPROVALS, [this.namespace, MOST_DUE]);
+    const rings = new Set<string>();
+    let fired = 0;
+    for (const { owner, kind, generation, approval } of due) {
+      const timer = [owner, kind, generation];
+      const done = await this.database.transaction(async (sql) => {
+        const [taken] = await sql.rows(TAKE_TIMER, timer);
+        if (!taken) return approval === null ? void (await sql.rows(DROP_TIMER, timer)) : undefined;
+        fired++;
+        const command: TimedCommand = { kind: kind === 'inputs' ? 'moved' : kind };
+        return approval === null ? undefined : this.#carryOut(sql, approval, command);
+      });
+      for (const pool of done?.rings ?? []) rings.add(pool);
+    }
+    return { rings: [...rings], more: due.length === MOST_DUE && fired > 0 };
+  }
+
+  async decided(materializations: readonly number[]): Promise<ReadonlyMap<number, DecidedApproval>> {
+    const rows = await this.database.rows<ApprovalRow>(IN_FORCE, [materializations]);
+    const records = await this.#records(this.database, rows);
+    const decided = records.filter(isDecided);
+    if (decided.length === 0) return new Map();
+    const inputs = await this.#inputs(decided.map(({ id }) => id));
+    const kept = new Map(rows.map((row) => [row.id, row]));
+    return new Map(
+      decided.map((approval) => {
+        const { inputs: fingerprint, upstreams } = kept.get(approval.id)!;
+        const pins = inputs.get(approval.id) ?? [];
+        return [approval.materialization, { approval, inputs: fingerprint, upstreams, pins }];
+      }),
+    );
+  }
+
+  async supersede({ id, epoch }: Fenced, approval: number): Promise<boolean> {
+    return this.database.transaction(async (sql) => {
+      const [row] = await sql.rows<AttemptRow>(LOCK_ATTEMPT, [this.namespace, id]);
+      if (row?.status !== 'running' || row.epoch !== epoch) return false;
+      const found = await this.#read(sql, approval);
+      if (!found || found.approval.materialization !== id || !isDecided(found.approval)) return false;
+      const act: NewApprovalAct = { kind: 'superseded', actor: null, detail: null, notify: [] };
+      await this.#change(sql, { ...found.approval, status: 'superseded' }, act);
+      return true;
+    });
+  }
+
+  async approval(id: number): Promise<ApprovalRecord | undefined> {
+    return (await this.#read(this.database, id))?.approval;
+  }
+
+  async approvals(filter: ApprovalFilter, page: ApprovalPage): Promise<Page<ApprovalRecord>> {
+    const { status, asset, run, materialization, audience } = filter;
+    const conditions: [string, unknown][] = [];
+    // As the index for what is due has it.
+    if (status?.length === 1 && status[0] === 'open') conditions.push([`a.status = 'open' AND ?::boolean`, true]);
+    else if (status) conditions.push(['a.status = ANY (?::text[])', status]);
+    if (asset !== undefined) {
+      const [number] = await this.assets.known(this.database, [asset]);
+      conditions.push(['a.asset_id = ?', number ?? 0]);
+    }
+    if (run !== undefined) conditions.push(['a.run_id = ?', run]);
+    if (materialization !== undefined) conditions.push(['a.materialization_id = ?', materialization]);
+    if (audience) conditions.push([`(a.audience = '{}' OR a.audience && ?::text[])`, packed(audience)]);
+    const listing = approvalsWhere(
+      conditions.map(([sql]) => sql),
+      page.order,
+    );
+    const values = [this.namespace, page.limit + 1, page.before ?? null, ...conditions.map(([, value]) => value)];
+    const rows = await this.database.rows<ApprovalRow>(listing, values);
+    const items = await this.#records(this.database, rows.slice(0, page.limit));
+    return { items, next: rows.length > page.limit ? items.at(-1)!.id : null };
+  }
+
+  async inputs(approval: number): Promise<readonly ApprovalInput[]> {
+    return (await this.#inputs([approval])).get(approval) ?? [];
+  }
+
+  async acts(approval: number): Promise<readonly ApprovalAct[]> {
+    type Row = { id: number; kind: ApprovalActKind; at: Date; actor: string | null; detail: JsonObject | null };
+    const rows = await this.database.rows<Row>(ACTS_OF, [approval]);
+    return rows.map(({ id, kind, at, actor, detail }) => ({ id, approval, kind, at, actor, detail }));
+  }
+
+  /** Under the lock of its materialization. */
+  async #carryOut(
+    sql: Sql,
+    id: number,
+    command: ApprovalCommand,
+  ): Promise<CommandedApproval & { readonly refusal?: FlowStoneError }> {
+    const { approval, now } = (await this.#read(sql, id))!;
+    const judged = approval.status === 'open' && approval.rule.pinInputs && ABOUT_INPUTS.has(command.kind);
+    const moved = judged && (await this.#haveMoved(sql, await this.#pins(sql, id)));
+    if (command.kind === 'moved' && !moved) return { approval, rings: [] };
+    const answer = decideApproval(approval, moved ? { kind: 'moved' } : command, now);
+    if (answer.kind === 'refused') return { approval, rings: [], refusal: refusal(answer) };
+    if (answer.kind === 'unchanged') {
+      // Its timer has come too early, and was taken.
+      await this.#setTimers(sql, approval);
+      return { approval, rings: [] };
+    }
+    const rings = await this.#change(sql, answer.approval, answer.act);
+    const refused = moved && 'by' in command ? { refusal: refusalOfMoved(approval) } : {};
+    return { approval: answer.approval, rings, ...refused };
+  }
+
+  async #change(sql: Sql, approval: ApprovalRecord, act: NewApprovalAct): Promise<readonly string[]> {
+    if (act.kind !== 'commented') {
+      await sql.rows(CHANGE_APPROVAL, [
+        ...[approval.id, approval.status, packed(approval.audience), approval.deadline, approval.escalations],
+        ...[approval.extensions, json(approval.votes), approval.proposal && json(approval.proposal)],
+        ...[approval.decision && json(approval.decision), approval.closedAt],
+        approval.status === 'open' || isDecided(approval),
+      ]);
+    }
+    await this.#note(sql, approval, act);
+    if (approval.status === 'open') await this.#setTimers(sql, approval);
+    else if (act.kind !== 'commented') {
+      const values = [this.namespace, approval.materialization, approval.epoch];
+      const [resumed] = await sql.rows<{ resumed: boolean; rings: readonly string[] }>(RESUME, values);
+      return resumed!.rings;
+    }
+    return [];
+  }
+
+  async #setTimers(sql: Sql, approval: ApprovalRecord): Promise<void> {
+    if (approval.status !== 'open') return;
+    const { deadline, escalation } = timersOf(approval);
+    await sql.rows(SET_TIMERS, [this.namespace, approval.materialization, approval.epoch, deadline, escalation]);
+  }
+
+  async #note(sql: Sql, { id }: ApprovalRecord, { kind, actor, detail }: NewApprovalAct): Promise<void> {
+    await sql.rows(NOTE_ACT, [this.namespace, id, kind, actor && storable(actor), detail && json(detail)]);
+  }
+
+  /** Whether one of these versions has been replaced by another; the heads stay as they are until the transaction ends. */
+  async #haveMoved(sql: Sql, pins: readonly (ApprovalPin & { readonly number: number })[]): Promise<boolean> {
+    if (pins.length === 0) return false;
+    type Head = { asset_id: number; partition: string; materialization_id: number | null };
+    const heads = await sql.rows<Head>(SHARE_HEADS, [
+      pins.map(({ number }) => number),
+      pins.map(({ partition }) => partition),
+    ]);
+    const name = (asset: number, partition: string): string => `${asset} ${partition}`;
+    const current = new Map(heads.map((head) => [name(head.asset_id, head.partition), head.materialization_id]));
+    const replaced = pins.flatMap(({ number, partition, materialization, dataVersion }) => {
+      const head = current.get(name(number, partition)) ?? null;
+      // One that was deleted has no other version.
+      return head === null || head === materialization ? [] : [{ head, dataVersion }];
+    });
+    if (replaced.length === 0) return false;
+    const ids = replaced.map(({ head }) => head);
+    const rows = await sql.rows<{ id: number; data_version: string }>(DATA_VERSIONS, [ids]);
+    const versions = new Map(rows.map((row) => [row.id, row.data_version]));
+    return replaced.some(({ head, dataVersion }) => versions.get(head) !== dataVersion);
+  }
+
+  async #pins(sql: Sql, approval: number): Promise<(ApprovalPin & { readonly number: number })[]> {
+    const rows = await sql.rows<InputRow>(INPUTS_OF, [[approval]]);
+    return rows.map(({ alias, asset_id: number, partition, materialization_id: materialization, data_version }) => ({
+      ...{ alias, asset: '', number, partition, materialization },
+      dataVersion: data_version,
+    }));
+  }
+
+  async #inputs(approvals: readonly number[]): Promise<Map<number, ApprovalInput[]>> {
+    const rows = await this.database.rows<InputRow>(INPUTS_OF, [approvals]);
+    const keyOf = await this.assets.keys(
+      this.database,
+      rows.map((row) => row.asset_id),
+    );
+    const inputs = new Map<number, ApprovalInput[]>(approvals.map((id) => [id, []]));
+    for (const row of rows) {
+      inputs.get(row.approval_id)!.push({
+        alias: row.alias,
+        asset: keyOf(row.asset_id),
+        partition: row.partition,
+        materialization: row.materialization_id,
+        dataVersion: row.data_version,
+        value: valueRecord(row),
+        completedAt: row.completed_at,
+      });
+    }
+    return inputs;
+  }
+
+  async #read(sql: Sql, id: number): Promise<{ approval: ApprovalRecord; now: Date } | undefined> {
+    const [row] = await sql.rows<ApprovalRow & { now: Date }>(APPROVAL_OF, [this.namespace, id]);
+    return row && { approval: (await this.#records(sql, [row]))[0]!, now: row.now };
+  }
+
+  async #records(sql: Sql, rows: readonly ApprovalRow[]): Promise<ApprovalRecord[]> {
+    const keyOf = await this.assets.keys(
+      sql,
+      rows.map((row) => row.asset_id),
+    );
+    return rows.map((row) => ({
+      id: row.id,
+      run: row.run_id,
+      materialization: row.materialization_id,
+      epoch: row.epoch,
+      asset: keyOf(row.asset_id),
+      partition: row.partition,
+      status: row.status,
+      message: row.message,
+      requestedBy: row.requested_by,
+      rule: row.rule,
+      audience: unpacked(row.open_to),
+      openedAt: row.opened_at,
+      deadline: row.deadline,
+      escalations: row.escalations,
+      extensions: row.extensions,
+      votes: row.votes.map(timed),
+      proposal: row.proposal && timed(row.proposal),
+      decision: row.decision && timed(row.decision),
+      closedAt: row.closed_at,
+      previous: row.previous,
+    }));
+  }
+}
+
+const USER = 'user:';
+const ROLE = 'role:';
+
+function packed({ users, roles }: Audience): string[] {
+  return [...users.map((user) => USER + user), ...roles.map((role) => ROLE + role)];
+}
+
+function unpacked(names: readonly string[]): Audience {
+  const of = (kind: string): string[] => names.flatMap((name) => (name.startsWith(kind) ? [name.slice(kind.length)] : []));
+  return { users: of(USER), roles: of(ROLE) };
+}
+
+function timed<T extends { readonly at: string }>(record: T): Omit<T, 'at'> & { readonly at: Date } {
+  return { ...record, at: new Date(record.at) };
+}
