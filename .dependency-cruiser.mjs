@@ -16,8 +16,8 @@ const upwards = FLOORS.slice(0, -1).map((floor, level) => ({
 /** Rooms, and files of rooms, that compute from what they are given: no framework, no database, no clock, no input. */
 const PURE = [
   '^lib/(partitions|graph|planning)/',
-  '^lib/assets/(asset\\.(definition|key|options|value)|batch\\.failure|definition\\.hash|duration|dependency[^/]*)\\.ts$',
-  '^lib/ledger/(records|registrations|transitions|work)\\.ts$',
+  '^lib/assets/(asset\\.(definition|key|options|value)|checkpoint\\.(code|options)|batch\\.failure|definition\\.hash|duration|dependency[^/]*)\\.ts$',
+  '^lib/ledger/(approval\\.records|records|registrations|transitions|work)\\.ts$',
   '\\.machine\\.ts$',
 ];
 
@@ -87,7 +87,7 @@ const rules = [
     name: 'duckdb-reads-what-is-stored',
     comment: 'And knows of an attempt that it may end.',
     from: { path: '^lib/duckdb/' },
-    to: { path: '^lib/(?!duckdb/|io/|ledger/records|assets/asset\\.context|flowstone\\.errors)' },
+    to: { path: '^lib/(?!duckdb/|io/|ledger/records|assets/asset\\.context|flowstone\\.errors|optional-packages)' },
   },
   {
     name: 'ports-know-no-implementation',

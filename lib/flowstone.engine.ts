@@ -21,6 +21,7 @@ import { declaredUpstreams } from './planning/must-run.js';
 import { dimensionsOf } from './partitions/partition-dimensions.js';
 import type { WorkQueue } from './queue/queue.port.js';
 import type { AttemptHost } from './runs/attempt.host.js';
+import type { ApprovalDeskParts } from './checkpoints/approvals.js';
 import { Catalogue } from './runs/catalogue.js';
 import { LookAgainDesk } from './runs/claim.desk.js';
 import { Coordinator } from './runs/coordinator.js';
@@ -40,6 +41,7 @@ import { RunPlanner } from './runs/run.planner.js';
 import { RunSignals } from './runs/run.signals.js';
 import { RunViews } from './runs/run.view.js';
 import { Waits } from './runs/waits.js';
+import { PREVIEW_ROWS, previewJson, type ValuePreview } from './runs/value.preview.js';
 import { ValueReader } from './runs/value.reader.js';
 import { ValueStore } from './runs/value.store.js';
 import type { Collected } from './retention/collection.pass.js';
@@ -84,6 +86,7 @@ export class FlowStoneEngine {
   readonly requester: RunRequester;
   readonly ensurer: Ensurer;
   readonly valueReader: ValueReader;
+  readonly approvalDesk: ApprovalDeskParts<ValuePreview>;
   readonly collector: Collector;
   readonly #insideTransaction: (() => boolean) | undefined;
   readonly #io: IoRegistry;
@@ -134,6 +137,8 @@ export class FlowStoneEngine {
       loader: this.values,
       store: (definition, claim, slice, value, signal) => this.values.store(definition, claim, slice, value, signal),
       commit: (...commit) => this.coordinator.commit(...commit),
+      ask: (...request) => this.coordinator.ask(...request),
+      supersede: (...decision) => this.coordinator.supersede(...decision),
       resourcesOf: ({ key }) => this.registry.require(key).resources,
       loggerOf,
       progress: ({ run, id, asset, partition }, done, total) =>
@@ -188,6 +193,21 @@ export class FlowStoneEngine {
     this.valueReader = new ValueReader(ledger, this.values, (asset) =>
       keptInWords(this.catalogue.resolve(asset).keep ?? options.retention.versions),
     );
+    this.approvalDesk = {
+      ledger,
+      resolve: (asset) => this.catalogue.resolve(asset),
+      find: (asset) => this.registry.find(asset)?.definition,
+      preview: async ({ asset, partition: key, materialization }) => {
+        const partition = this.catalogue.resolve(asset).scheme ? key : undefined;
+        const shown = await this.valueReader.preview({ asset, key, partition }, materialization, PREVIEW_ROWS);
+        return { shown, json: previewJson(shown) };
+      },
+      changed: (run, rings) => {
+        this.coordinator.offer(rings);
+        this.signals.changed(run);
+      },
+      beforeUse: () => this.refuseInTransaction(),
+    };
     this.collector = new Collector({
       ledger: () => ledger.collection,
       io,

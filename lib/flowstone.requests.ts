@@ -5,7 +5,7 @@ import type { EntityManager, PageRequest } from './ledger/ledger.port.js';
 import type { JsonObject, RunRecord } from './ledger/records.js';
 import type { PartitionKeyInput } from './partitions/partition-key.js';
 import type { EnsureConditions } from './runs/ensurer.js';
-import { elsewhere, oneOf, type Expected } from './runs/request.options.js';
+import { elsewhere, oneOf, type Expected } from './request.options.js';
 import type { PlanOptions } from './runs/request.reader.js';
 import type { RunOptions } from './runs/requester.js';
 

@@ -1,5 +1,6 @@
 // The facade: everything an application asks of FlowStone, typed by the asset classes passed in.
 import { Injectable } from '@nestjs/common';
+import { Approvals } from './checkpoints/approvals.js';
 import type { AssetClass, DeclaredAsset } from './assets/asset.definition.js';
 import type { ValueOf } from './assets/asset.value.js';
 import type { FlowStoneEngine } from './flowstone.engine.js';
@@ -43,9 +44,9 @@ import { messageOf } from './runs/failure.js';
 import { PartitionMoments } from './runs/partition.moments.js';
 import { PREVIEW_ROWS, type ValuePreview } from './runs/value.preview.js';
 import type { RecordedPlace } from './runs/value.reader.js';
-import { requireOptions } from './runs/request.options.js';
+import { requireOptions, requireStorable } from './request.options.js';
 import { bothGiven, type PlanOptions, type Target } from './runs/request.reader.js';
-import { refuseNested, requireStorable } from './runs/requester.js';
+import { refuseNested } from './runs/requester.js';
 import type { RunHandle } from './runs/run.handle.js';
 import type { Wait } from './runs/wait.reason.js';
 
@@ -87,6 +88,9 @@ export abstract class EngineSource {
 
 @Injectable()
 export class FlowStoneService {
+  /** What waits for decisions by people, and these. */
+  readonly approvals = new Approvals<ValuePreview>(() => this.source.require().approvalDesk);
+
   constructor(private readonly source: EngineSource) {}
 
   /**

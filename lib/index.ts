@@ -33,6 +33,14 @@ export {
 
 // Declaring
 export { Asset } from './assets/asset.decorator.js';
+export { Checkpoint } from './assets/checkpoint.decorator.js';
+export type { CheckpointCode, Decision } from './assets/checkpoint.code.js';
+export type {
+  AudienceOptions,
+  CheckpointOptions,
+  DecisionOptions,
+  EscalationOptions,
+} from './assets/checkpoint.options.js';
 export { DependsOn } from './assets/depends-on.decorator.js';
 export { Requires } from './assets/requires.decorator.js';
 export {
@@ -50,7 +58,7 @@ export {
   type WindowOffsets,
 } from './assets/dependency.wrappers.js';
 export type { AssetOptions, KnownAssetOptions, RetryOptions } from './assets/asset.options.js';
-export type { AssetClass } from './assets/asset.definition.js';
+export type { AssetClass, Modification, ModificationClass } from './assets/asset.definition.js';
 export type { Dependencies, Dependency, InputsOf, OrderingDependency, Upstream } from './assets/dependency.js';
 export { ExternalAsset, type PartitionedInput, type ValueOf } from './assets/asset.value.js';
 export {
@@ -119,6 +127,31 @@ export { ioFailed, valueCorrupt, valueMoved, valueNotFound, type ValuePlace } fr
 export { RowEncoder } from './io/row-encoder.js';
 export { valueFromText, valueToText, type ValueText } from './io/value-text.js';
 
+// Approvals
+export type { Approvals, Review, ReviewedInput } from './checkpoints/approvals.js';
+export type {
+  ActingPerson,
+  ApprovalsFilter,
+  ApprovalsPage,
+  ApproveOptions,
+  EscalateOptions,
+  ExtendOptions,
+} from './checkpoints/approval.requests.js';
+export type { ValueDifference } from './checkpoints/value.diff.js';
+export type {
+  ApprovalAct,
+  ApprovalDecision,
+  ApprovalInput,
+  ApprovalProposal,
+  ApprovalRecord,
+  ApprovalRule,
+  ApprovalStatus,
+  ApprovalVote,
+  Audience,
+  EscalationStep,
+  TimeoutAction,
+} from './ledger/approval.records.js';
+
 // Runs, plans, status
 export type { Collected } from './retention/collection.pass.js';
 export type { RetentionOptions } from './retention/retention.options.js';
@@ -134,6 +167,7 @@ export type { AssetStatus, PartitionStatus } from './planning/status.js';
 export type { PlanWait } from './planning/planning.port.js';
 export type { EntityManager, Page, PageRequest } from './ledger/ledger.port.js';
 export type {
+  ApprovalActKind,
   DescribedValue,
   ErrorRecord,
   EventKind,

@@ -1,5 +1,6 @@
 // What is declared of an asset, as plain data: all that the other rooms know of a class.
 // How it is read from the decorators stands in declaration.reader.ts.
+import type { ApprovalRule } from '../ledger/approval.records.js';
 import type { VersionPolicy } from '../ledger/records.js';
 import type { MappingSpec } from '../partitions/mapping.js';
 import type { PartitionScheme } from '../partitions/partitions.js';
@@ -7,8 +8,14 @@ import type { PartitionScheme } from '../partitions/partitions.js';
 /** Any class, also an abstract one; what identifies an asset or a resource in code. */
 export type AssetClass = abstract new (...args: any[]) => unknown;
 
-/** A class that computes, by `execute` or by `executeMany`, and these as `M` says. */
-export type Computing<M> = abstract new (...args: any[]) => M & ({ execute: unknown } | { executeMany: unknown });
+/** A class that computes, by `execute` or by `executeMany`, or asks people, and these as `M` says. */
+export type Computing<M> = abstract new (
+  ...args: any[]
+) => M & ({ execute: unknown } | { executeMany: unknown } | { condition: unknown } | { onApprove: unknown });
+
+/** A class of class-validator; in a list: the value is a list of such. */
+export type ModificationClass = new (...args: any[]) => object;
+export type Modification = ModificationClass | readonly [ModificationClass];
 
 /** What is declared of one asset, defaults filled in, without its classes: what every process can know of it. */
 export interface DeclaredAsset {
@@ -34,6 +41,8 @@ export interface DeclaredAsset {
   readonly timeout: number | undefined;
   /** How many are computed by one call of `executeMany` at most; `undefined`: each by `execute`. */
   readonly batchSize: number | undefined;
+  /** How people decide upon it; `undefined`: it is no checkpoint. */
+  readonly checkpoint: CheckpointDefinition | undefined;
   readonly pool: string;
   /** Which versions keep their values; `undefined`: as the application says. */
   readonly keep: VersionPolicy | undefined;
@@ -48,12 +57,21 @@ export interface DeclaredAsset {
 /** Everything declared of one asset in this process. */
 export interface AssetDefinition extends DeclaredAsset {
   readonly target: AssetClass;
+  /** Of a checkpoint: what reviewers may give. */
+  readonly modification: Modification | undefined;
   /** `ioOptions` as plain data, with what a class among them says: by this definitions are compared and stored. */
   readonly ioFacts: Readonly<Record<string, unknown>>;
   /** Keys this asset had before; their heads and history are its own. */
   readonly formerly: readonly string[];
   /** Resource classes by alias. */
   readonly resources: Readonly<Record<string, AssetClass>>;
+}
+
+/** What is declared of how a checkpoint is decided. */
+export interface CheckpointDefinition {
+  readonly rule: ApprovalRule;
+  /** What people are asked, where its class does not say it. */
+  readonly message: string | undefined;
 }
 
 /** One declared dependency. */

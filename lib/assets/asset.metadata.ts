@@ -3,14 +3,20 @@ import 'reflect-metadata';
 import type { ResourceClasses } from './asset.context.js';
 import type { AssetClass } from './asset.definition.js';
 import type { AssetOptions } from './asset.options.js';
+import type { DecisionOptions } from './checkpoint.options.js';
 import type { Dependencies } from './dependency.js';
 
 const ASSET = Symbol.for('flowstone:asset');
+const CHECKPOINT = Symbol.for('flowstone:checkpoint');
 const DEPENDS_ON = Symbol.for('flowstone:depends-on');
 const REQUIRES = Symbol.for('flowstone:requires');
 
 export function markAsset(target: AssetClass, options: AssetOptions): void {
   Reflect.defineMetadata(ASSET, options, target);
+}
+
+export function markCheckpoint(target: AssetClass, options: DecisionOptions): void {
+  Reflect.defineMetadata(CHECKPOINT, options, target);
 }
 
 export function markDependsOn(target: AssetClass, dependencies: Dependencies | (() => Dependencies)): void {
@@ -24,6 +30,11 @@ export function markRequires(target: AssetClass, resources: ResourceClasses): vo
 /** The options of `@Asset` on this very class; a subclass is an asset only if it says so itself. */
 export function assetOptionsOf(target: AssetClass): AssetOptions | undefined {
   return Reflect.getOwnMetadata(ASSET, target) as AssetOptions | undefined;
+}
+
+/** How a checkpoint is decided, as declared on this very class; undefined: it is none. */
+export function decisionOptionsOf(target: AssetClass): DecisionOptions | undefined {
+  return Reflect.getOwnMetadata(CHECKPOINT, target) as DecisionOptions | undefined;
 }
 
 /** What `@DependsOn` was given on the class or the one it extends (whose `execute` it may have inherited). Unchecked. */

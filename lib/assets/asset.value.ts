@@ -1,5 +1,6 @@
 // The types of values: what consumers of an asset are given, and the base of assets that are computed elsewhere.
 import type { Rows } from '../io/rows.js';
+import type { CheckpointValue } from './checkpoint.code.js';
 import type { ContextPartition } from './asset.context.js';
 import type { BatchFailure } from './batch.failure.js';
 
@@ -38,5 +39,7 @@ export type ValueOf<C> = C extends abstract new (...args: any[]) => infer I
       ? StoredAs<Exclude<V, BatchFailure>>
       : I extends ExternalAsset<infer T>
         ? T
-        : never
+        : I extends { condition: unknown } | { onApprove: unknown }
+          ? StoredAs<CheckpointValue<I>>
+          : never
   : never;

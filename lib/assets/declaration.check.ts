@@ -8,9 +8,11 @@ import type { AssetClass } from './asset.definition.js';
 import type { DiscoveredProvider, Discovery } from './asset.explorer.js';
 import { assetOptionsOf } from './asset.metadata.js';
 import { ASSET_OPTION_NAMES } from './asset.options.js';
+import { checkCheckpoint } from './checkpoint.check.js';
+import { DECISION_OPTION_NAMES } from './checkpoint.options.js';
 import { type RegisteredAsset } from './asset.registry.js';
 import { type DeclarationProblem, declarationError } from './declaration.problem.js';
-import { type Declaration, readDeclaration } from './declaration.reader.js';
+import { type Declaration, type NoteMistake, readDeclaration } from './declaration.reader.js';
 import { defineAsset } from './definition.maker.js';
 import { inheritSchemes, type Schemes } from './scheme.inheritance.js';
 
@@ -62,6 +64,7 @@ export function checkDeclarations(discovery: Discovery, managers: IoManagers): R
   checkPartitions(checked, schemes);
   checkCycles(checked);
   checkIo(checked, schemes, managers);
+  checkCheckpoints(checked, managers);
   checkOccupied(checked, managers);
   checkResources(checked, discovery.providers);
 
@@ -191,9 +194,21 @@ function checkIo({ declarations, note }: Checked, schemes: Schemes, managers: Io
     const place = schemes.has(declaration) ? { scheme: schemes.get(declaration) } : undefined;
     for (const problem of managers.optionProblems(manager, managerOptions, place)) {
       const option = Object.keys(managerOptions).find((name) => problem.includes(name));
-      const meant = option === undefined ? undefined : closest(option, ASSET_OPTION_NAMES);
+      const known = declaration.decision ? [...ASSET_OPTION_NAMES, ...DECISION_OPTION_NAMES] : ASSET_OPTION_NAMES;
+      const meant = option === undefined ? undefined : closest(option, known);
       note(declaration, problem, meant ? `did you mean ${meant}?` : `correct the options for I/O manager '${manager}'`);
     }
+  }
+}
+
+function checkCheckpoints({ declarations, byClass, note }: Checked, managers: IoManagers): void {
+  const isHeadOnly = ({ options, managerOptions }: Declaration): boolean => {
+    const manager = options.io ?? managers.default;
+    return managers.names.includes(manager) && managers.keepsHeadOnly(manager, managerOptions);
+  };
+  for (const declaration of declarations) {
+    const noteHere: NoteMistake = (problem, fix) => note(declaration, problem, fix);
+    checkCheckpoint(declaration, ({ upstream }) => byClass.get(upstream), isHeadOnly, noteHere);
   }
 }
 

@@ -4,9 +4,11 @@ import { closest } from '../graph/did-you-mean.js';
 import type { AssetClass } from './asset.definition.js';
 import type { DiscoveredAsset } from './asset.explorer.js';
 import { defaultAssetKey, isAssetKey } from './asset.key.js';
-import { assetOptionsOf, dependsOnOf, requiresOf } from './asset.metadata.js';
+import { assetOptionsOf, decisionOptionsOf, dependsOnOf, requiresOf } from './asset.metadata.js';
 import { type AssetOptions, managerOptions, optionMistakes } from './asset.options.js';
 import { ExternalAsset } from './asset.value.js';
+import { CHECKPOINT_METHODS } from './checkpoint.code.js';
+import { decisionMistakes, type DecisionOptions } from './checkpoint.options.js';
 import { type DependencySpec, dependencySpec, isClass, isDependencySpec } from './dependency.js';
 
 /** One class as declared. What was found to be wrong with it is left out. */
@@ -16,6 +18,8 @@ export interface Declaration {
   readonly name: string;
   readonly key: string;
   readonly options: AssetOptions;
+  /** How people decide upon it; `undefined`: it is no checkpoint. */
+  readonly decision: DecisionOptions | undefined;
   /** Whether the option `partitions` was left out for being no scheme. */
   readonly schemeUnknown: boolean;
   readonly managerOptions: Readonly<Record<string, unknown>>;
@@ -44,7 +48,8 @@ export function readDeclaration(
   const { target } = asset;
   const declared = assetOptionsOf(target) ?? {};
   const name = target.name || '(anonymous class)';
-  const mistakes = optionMistakes(declared);
+  const decision = decisionOptionsOf(target);
+  const mistakes = [...optionMistakes(declared), ...(decision ? decisionMistakes(decision, asset.methods) : [])];
   const wrong = new Set(mistakes.map(({ option }) => option));
   const options: AssetOptions =
     wrong.size === 0 ? declared : Object.fromEntries(Object.entries(declared).filter(([option]) => !wrong.has(option)));
@@ -53,11 +58,12 @@ export function readDeclaration(
 
   for (const { problem, fix } of mistakes) noteHere(problem, fix);
   checkKey(target, options, key, noteHere);
-  checkInstance(asset, declared, noteHere);
+  if (decision) checkCheckpoint(asset, declared, noteHere);
+  else checkInstance(asset, declared, noteHere);
   const dependencies = readDependencies(target, noteHere);
   const resources = readResources(target, noteHere);
   return {
-    ...{ asset, name, key, options, dependencies, resources },
+    ...{ asset, name, key, options, decision, dependencies, resources },
     managerOptions: managerOptions(declared),
     schemeUnknown: wrong.has('partitions'),
   };
@@ -78,15 +84,34 @@ function checkKey(target: AssetClass, options: AssetOptions, key: string, note: 
   }
 }
 
-function checkInstance(
-  { target, instance, scope, methods }: DiscoveredAsset,
-  options: AssetOptions,
-  note: NoteMistake,
-): void {
-  if (scope !== 'singleton') {
-    const why = scope === 'request' ? 'request-scoped, or injects something that is' : 'transient';
-    note(`it is ${why}`, 'make it and what it injects singletons: there is no request when an asset is computed');
+function checkScope({ scope }: DiscoveredAsset, note: NoteMistake): void {
+  if (scope === 'singleton') return;
+  const why = scope === 'request' ? 'request-scoped, or injects something that is' : 'transient';
+  note(`it is ${why}`, 'make it and what it injects singletons: there is no request when an asset is computed');
+}
+
+function checkCheckpoint(asset: DiscoveredAsset, options: AssetOptions, note: NoteMistake): void {
+  checkScope(asset, note);
+  for (const option of ['batch', 'external'] as const) {
+    if (options[option] !== undefined) note(`it is a checkpoint and has the option ${option}`, `remove ${option}`);
   }
+  for (const method of ['execute', 'executeMany']) {
+    if (asset.methods.includes(method))
+      note(
+        `it is a checkpoint and has ${method}`,
+        `remove it: ${CHECKPOINT_METHODS.join(', ')} are the methods of a checkpoint`,
+      );
+  }
+  for (const method of asset.methods.filter((name) => /^on[A-Z]/.test(name))) {
+    if ((CHECKPOINT_METHODS as readonly string[]).includes(method)) continue;
+    const meant = closest(method, CHECKPOINT_METHODS);
+    if (meant) note(`nobody calls its method ${method}`, `did you mean ${meant}?`);
+  }
+}
+
+function checkInstance(asset: DiscoveredAsset, options: AssetOptions, note: NoteMistake): void {
+  const { target, instance, methods } = asset;
+  checkScope(asset, note);
   const has = (method: 'execute' | 'executeMany'): boolean =>
     typeof (instance as Partial<Record<typeof method, unknown>> | undefined)?.[method] === 'function';
   const external = target.prototype instanceof ExternalAsset;

@@ -26,6 +26,7 @@ export function definitionHash(definition: Omit<AssetDefinition, 'hash'>): strin
     definition.retry,
     definition.timeout,
     definition.batchSize,
+    definition.checkpoint,
     definition.pool,
     definition.priority,
     definition.keep,

@@ -3,6 +3,7 @@ import type { PartitionScheme } from '../partitions/partitions.js';
 import type { AssetClass, AssetDefinition, DependencyDefinition } from './asset.definition.js';
 import { keptVersions, retryPolicy } from './asset.options.js';
 import type { Declaration } from './declaration.reader.js';
+import { approvalRule } from './checkpoint.options.js';
 import { definitionHash } from './definition.hash.js';
 import { parseDuration } from './duration.js';
 
@@ -13,7 +14,7 @@ export function defineAsset(
   byClass: ReadonlyMap<AssetClass, Declaration>,
   ioFacts: AssetDefinition['ioFacts'],
 ): AssetDefinition {
-  const { asset, key, options, managerOptions } = declaration;
+  const { asset, key, options, managerOptions, decision } = declaration;
   const { description, group, io, codeVersion, retry, timeout, batch } = options;
   const dependencies = declaration.dependencies.map(({ alias, upstream, spec }): DependencyDefinition => {
     const { mapping, optional, ordering, columns } = spec;
@@ -36,6 +37,8 @@ export function defineAsset(
     retry: retry && retryPolicy(retry),
     timeout: timeout === undefined ? undefined : parseDuration(timeout),
     batchSize: batch?.size,
+    checkpoint: decision && { rule: approvalRule(decision, asset.methods), message: decision.message },
+    modification: decision?.modification,
     pool: options.pool ?? 'default',
     keep: keptVersions(options.keep),
     priority: options.priority ?? 0,

@@ -11,6 +11,13 @@ import type { Dependencies, InputsOf } from './dependency.js';
 interface Consumes<M> {
   execute?: (context: never, inputs: InputsOf<M>) => unknown;
   executeMany?: (context: never, items: readonly BatchItem<InputsOf<M>>[]) => BatchResults<unknown>;
+  condition?: (context: never, inputs: InputsOf<M>) => unknown;
+  message?: (context: never, inputs: InputsOf<M>) => unknown;
+  onSkip?: (context: never, inputs: InputsOf<M>) => unknown;
+  onApprove?: (context: never, inputs: InputsOf<M>, decision: never) => unknown;
+  onModify?: (context: never, inputs: InputsOf<M>, decision: never) => unknown;
+  onReject?: (context: never, inputs: InputsOf<M>, decision: never) => unknown;
+  onTimeout?: (context: never, inputs: InputsOf<M>, decision: never) => unknown;
 }
 
 /**

@@ -6,6 +6,13 @@ import { markRequires } from './asset.metadata.js';
 interface Borrows<R extends ResourceClasses> {
   execute?: (context: AssetContext<R>, inputs: never) => unknown;
   executeMany?: (context: BatchContext<R>, items: never) => unknown;
+  condition?: (context: AssetContext<R>, inputs: never) => unknown;
+  message?: (context: AssetContext<R>, inputs: never) => unknown;
+  onSkip?: (context: AssetContext<R>, inputs: never) => unknown;
+  onApprove?: (context: AssetContext<R>, inputs: never, decision: never) => unknown;
+  onModify?: (context: AssetContext<R>, inputs: never, decision: never) => unknown;
+  onReject?: (context: AssetContext<R>, inputs: never, decision: never) => unknown;
+  onTimeout?: (context: AssetContext<R>, inputs: never, decision: never) => unknown;
 }
 
 /**

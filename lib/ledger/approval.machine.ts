@@ -3,13 +3,12 @@
 import type { FlowStoneErrorCode } from '../flowstone.errors.js';
 import {
   isEverybody,
-  type ApprovalActKind,
   type ApprovalDecision,
   type ApprovalRecord,
   type ApprovalStatus,
   type Audience,
 } from './approval.records.js';
-import type { JsonObject, JsonValue } from './records.js';
+import type { ApprovalActKind, JsonObject, JsonValue } from './records.js';
 
 /** Somebody, in these roles, for a reason. */
 interface Acting {
@@ -136,13 +135,22 @@ function modify(approval: ApprovalRecord, command: Command<'modify'>, now: Date)
   // Who agreed before did so to something else.
   const votes = [{ by, at: now, reason }];
   if (rule.quorum === 1) return decide({ ...approval, proposal, votes }, 'modified', byWhom(command, 'modify', now));
-  const detail: JsonObject = { reason, before: approval.proposal?.value ?? null, after: value, proposal: proposal.number };
+  const detail: JsonObject = {
+    reason,
+    before: approval.proposal?.value ?? null,
+    after: value,
+    proposal: proposal.number,
+  };
   return changed(approval, { proposal, votes }, act('proposed', by, detail));
 }
 
 function escalate(approval: ApprovalRecord, { by, to, reason }: Command<'escalate'>): ApprovalAnswer {
   if (to && isEverybody(to)) {
-    return refused(approval, 'FLOWSTONE_APPROVAL_INVALID', `${nameOf(approval)} cannot be escalated to nobody. Name users or roles.`);
+    return refused(
+      approval,
+      'FLOWSTONE_APPROVAL_INVALID',
+      `${nameOf(approval)} cannot be escalated to nobody. Name users or roles.`,
+    );
   }
   if (!to) {
     if (approval.rule.escalation[approval.escalations]) return takeStep(approval, by, reason);
@@ -154,7 +162,12 @@ function escalate(approval: ApprovalRecord, { by, to, reason }: Command<'escalat
 }
 
 /** The next step of the chain. */
-function takeStep(approval: ApprovalRecord, by: string | null, reason: string | null, deadline = approval.deadline): ApprovalAnswer {
+function takeStep(
+  approval: ApprovalRecord,
+  by: string | null,
+  reason: string | null,
+  deadline = approval.deadline,
+): ApprovalAnswer {
   const step = approval.rule.escalation[approval.escalations]!;
   const escalations = approval.escalations + 1;
   const detail: JsonObject = { reason, to: plain(step.to), step: escalations };
@@ -178,7 +191,12 @@ function extend(approval: ApprovalRecord, command: Command<'extend'>, now: Date)
 function passDeadline(approval: ApprovalRecord, now: Date): ApprovalAnswer {
   const { deadline, rule, extensions, escalations } = approval;
   if (!deadline || deadline > now) return { kind: 'unchanged' };
-  const decision = (action: ApprovalDecision['action']): ApprovalDecision => ({ action, by: null, at: now, reason: null });
+  const decision = (action: ApprovalDecision['action']): ApprovalDecision => ({
+    action,
+    by: null,
+    at: now,
+    reason: null,
+  });
   if (rule.timeoutAction === 'approve') return decide({ ...approval, proposal: null }, 'approved', decision('approve'));
   if (rule.timeoutAction === 'reject') return decide(approval, 'rejected', decision('reject'));
   const next = after(now, rule.timeout ?? 0);
@@ -251,10 +269,15 @@ function otherProposal(approval: ApprovalRecord): ApprovalAnswer {
 /** Undefined: they may. */
 function forbidden(approval: ApprovalRecord, { by, roles }: Acting, agreeing: boolean): ApprovalAnswer | undefined {
   const { audience, rule, requestedBy } = approval;
-  const named = isEverybody(audience) || audience.users.includes(by) || roles.some((role) => audience.roles.includes(role));
+  const named =
+    isEverybody(audience) || audience.users.includes(by) || roles.some((role) => audience.roles.includes(role));
   if (!named) {
     const whom = [...audience.users, ...audience.roles.map((role) => `role ${role}`)].join(', ');
-    return refused(approval, 'FLOWSTONE_APPROVAL_FORBIDDEN', `${by} may not decide ${nameOf(approval)}: it is for ${whom}.`);
+    return refused(
+      approval,
+      'FLOWSTONE_APPROVAL_FORBIDDEN',
+      `${by} may not decide ${nameOf(approval)}: it is for ${whom}.`,
+    );
   }
   if (agreeing && rule.separationOfDuties && requestedBy === by) {
     const message = `${by} requested the run and may not approve ${nameOf(approval)} too (separationOfDuties). Let another person decide.`;

@@ -1,6 +1,6 @@
 // What the ledger keeps of approvals: requests for a decision that materializations wait for, as plain data.
 // The rules by which they change stand in approval.machine.ts, the operations in approvals.port.ts.
-import type { JsonObject, JsonValue, ValueRecord } from './records.js';
+import type { ApprovalActKind, JsonObject, JsonValue, ValueRecord } from './records.js';
 
 /** People and roles. Both empty: everybody. */
 export interface Audience {
@@ -96,20 +96,6 @@ export interface ApprovalRecord {
   /** The approval of the same materialization before this one, which was superseded. */
   readonly previous: number | null;
 }
-
-export type ApprovalActKind =
-  | 'requested'
-  | 'voted'
-  | 'proposed'
-  | 'approved'
-  | 'modified'
-  | 'rejected'
-  | 'timed_out'
-  | 'escalated'
-  | 'extended'
-  | 'commented'
-  | 'superseded'
-  | 'cancelled';
 
 /** Something that happened to an approval: who, when, why, before and after. */
 export interface ApprovalAct {

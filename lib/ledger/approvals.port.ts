@@ -1,7 +1,14 @@
 // The port of the ledger for approvals: materializations that wait for a decision, and the decisions.
-import type { ApprovalAct, ApprovalInput, ApprovalRecord, ApprovalRule, ApprovalStatus, Audience } from './approval.records.js';
+import type {
+  ApprovalAct,
+  ApprovalInput,
+  ApprovalRecord,
+  ApprovalRule,
+  ApprovalStatus,
+  Audience,
+} from './approval.records.js';
 import type { ApprovalCommand } from './approval.machine.js';
-import type { Page, PageRequest } from './ledger.port.js';
+import type { Page, PageRequest } from './page.js';
 import type { Fenced } from './work.js';
 
 /** What an attempt asks people. */

@@ -15,6 +15,7 @@ import type {
   RemovedInput,
   RunRecord,
 } from './records.js';
+import type { Page, PageRequest } from './page.js';
 import type { LedgerValues } from './value-database.port.js';
 import type {
   AssetRegistration,
@@ -37,18 +38,7 @@ import type {
 } from './work.js';
 
 export type { DataSource, EntityManager } from 'typeorm';
-
-/** One page of a listing, newest first. */
-export interface Page<T> {
-  readonly items: readonly T[];
-  /** Pass as `before` for the next page; null at the end. */
-  readonly next: number | null;
-}
-
-export interface PageRequest {
-  readonly limit: number;
-  readonly before?: number | undefined;
-}
+export type { Page, PageRequest } from './page.js';
 
 /** Some heads of an asset. */
 export interface HeadPage {

@@ -1,8 +1,6 @@
 // What the ledger keeps, as plain data: the words of docs/semantics used by planning, runs, service and admin.
 // No behaviour here; the transitions between statuses stand in transitions.ts.
 
-import type { ApprovalActKind } from './approval.records.js';
-
 /** Plain JSON, as stored in jsonb columns. */
 export type JsonValue =
   null | boolean | number | string | readonly JsonValue[] | { readonly [name: string]: JsonValue };
@@ -179,6 +177,21 @@ export interface RemovedInput {
   readonly materialization: number;
   readonly removed: 'by retention';
 }
+
+/** What may happen to an approval. */
+export type ApprovalActKind =
+  | 'requested'
+  | 'voted'
+  | 'proposed'
+  | 'approved'
+  | 'modified'
+  | 'rejected'
+  | 'timed_out'
+  | 'escalated'
+  | 'extended'
+  | 'commented'
+  | 'superseded'
+  | 'cancelled';
 
 /** The kinds of events a ledger writes, each in the transaction of what it tells. */
 export type EventKind =

@@ -2,6 +2,8 @@
 import type { AssetContext, BatchContext, BatchItem, BatchResults, ContextLogger } from '../assets/asset.context.js';
 import type { AssetDefinition } from '../assets/asset.definition.js';
 import type { PartitionSlice, StoredValue, UnwrittenValue } from '../io/io-manager.port.js';
+import type { ApprovalRecord } from '../ledger/approval.records.js';
+import type { ApprovalRequest, Asked } from '../ledger/approvals.port.js';
 import type { Ledger } from '../ledger/ledger.port.js';
 import type { ValueSql } from '../ledger/value-database.port.js';
 import type { Claim, Outcome } from '../ledger/work.js';
@@ -10,10 +12,11 @@ import type { Abort } from './abort.js';
 import type { Pulse } from './heartbeat/pulse.js';
 import type { PinLoader, PinnedDependency } from './input.loader.js';
 
-/** What an asset's class is to the worker: one of the two, by its declaration. */
+/** What computes values, or asks for them: the class of an asset, or what stands for that of a checkpoint. */
 export interface Executable {
   execute(context: AssetContext, inputs: Readonly<Record<string, unknown>>): unknown;
-  executeMany(context: BatchContext, items: readonly BatchItem[]): BatchResults<unknown>;
+  /** Of an asset that declares batches, which has it instead. */
+  executeMany?(context: BatchContext, items: readonly BatchItem[]): BatchResults<unknown>;
 }
 
 /** A value that was stored, and by which manager. */
@@ -49,6 +52,10 @@ export interface AttemptHost {
     outcomeOf: (stored: Stored) => Outcome,
     abort: Pick<Abort, 'throwIfAborted'>,
   ): Promise<void>;
+  /** Pauses the attempt until people have decided. What came of that: all but `moved` and `cancelled` end the attempt. */
+  ask(claim: Claim, request: ApprovalRequest): Promise<Asked['kind']>;
+  /** A decision cannot be carried out any more: people are to be asked again. */
+  supersede(claim: Claim, approval: number): Promise<void>;
   resourcesOf(definition: AssetDefinition): Readonly<Record<string, unknown>>;
   loggerOf(name: string): ContextLogger;
   progress(claim: Claim, done: number, total: number | undefined): void;
@@ -64,6 +71,8 @@ export interface Prepared {
   readonly dependencies: readonly PinnedDependency[];
   readonly inputs: string;
   readonly upstreams: string;
+  /** The decision that it carries out, if it does. */
+  readonly decided?: ApprovalRecord;
   /** The partitions of its asset, and which of them it is; -1: it was retired meanwhile. */
   readonly partitions: PartitionSet;
   readonly ordinal: number;

@@ -1,6 +1,9 @@
 // One attempt at one materialization: load, execute, store. It never touches the record itself.
 // What its code is given stands in attempt.context.ts, what is told of it in attempt.result.ts; several at once in batch.ts.
 import { runInContext } from '../assets/asset.context.js';
+import { Pause } from '../checkpoints/checkpoint.executable.js';
+import type { ApprovalRecord } from '../ledger/approval.records.js';
+import type { ApprovalPin } from '../ledger/approvals.port.js';
 import type { Claim, Outcome } from '../ledger/work.js';
 import { abortAfter, Aborted, type Abort } from './abort.js';
 import { AttemptContext } from './attempt.context.js';
@@ -55,22 +58,51 @@ export class Attempt implements Execution {
       const value = computing instanceof Promise ? await abort.over<unknown>(computing, grace) : computing;
       crashPoint('after-execute');
       abort.throwIfAborted();
+      const asks = value instanceof Pause;
       // Rows are produced while they are stored: inside the context as well. What is undefined, nobody stores.
-      storing = value === undefined ? undefined : runInContext(context, () => this.#result.store(value, abort));
+      storing = value === undefined || asks ? undefined : runInContext(context, () => this.#result.store(value, abort));
       const stored = storing && (await abort.over(storing, grace));
       abort.throwIfMoved();
-      if (stored && 'write' in stored) {
+      if (asks) {
+        outcome = await abort.over(this.#ask(value, abort), grace);
+      } else if (stored && 'write' in stored) {
         committing = this.host.commit(this.claim, stored, (written) => this.#result.success(written), abort);
         await abort.over(committing, grace);
       } else outcome = this.#result.success(stored);
     } catch (error) {
-      ({ outcome, failure } = this.#result.failure(error, abort));
+      const { decided } = this.prepared;
+      if (decided && abort.reason?.kind === 'moved') outcome = await this.#askAgain(decided);
+      else ({ outcome, failure } = this.#result.failure(error, abort));
     }
     this.#stopTimer?.();
     over();
     if (storing && outcome?.kind !== 'success') void releaseStored(storing, committing);
     if (!storing && outcome?.kind !== 'success') void closeUnwanted(computing);
     ended(this.claim, outcome, failure);
+  }
+
+  /** People are asked; without an outcome, the attempt is over by that. */
+  async #ask({ message }: Pause, abort: Abort): Promise<Outcome | undefined> {
+    const { claim, definition, dependencies, inputs, upstreams } = this.prepared;
+    const pins = dependencies.flatMap(({ dependency, pins: versions }) =>
+      versions.map(({ asset, partition = '', head }): ApprovalPin => {
+        const { materialization = null, dataVersion = null } = head ?? {};
+        return { alias: dependency.alias, asset, partition, materialization, dataVersion };
+      }),
+    );
+    const { rule } = definition.checkpoint!;
+    const asked = await this.host.ask(claim, { message, rule, inputs, upstreams, pins });
+    if (asked === 'cancelled') abort.abort('cancelled');
+    if (asked === 'moved') abort.abort('moved');
+    if (abort.reason && asked !== 'waiting') throw abort.reason;
+    return undefined;
+  }
+
+  /** What was decided upon is not there any more: it is never decided of data that nobody saw. */
+  async #askAgain({ id: approval }: ApprovalRecord): Promise<Outcome> {
+    await this.host.supersede(this.claim, approval);
+    const { id, epoch } = this.claim;
+    return { kind: 'handed_back', id, epoch };
   }
 
   /** From now on it has so many ms, by the ledger's clock and by ours. */

@@ -183,7 +183,7 @@ class Batch {
     // What is yielded is stored, rows as they are produced, inside the context as well.
     await runInContext(context, async () => {
       try {
-        for await (const yielded of executable.executeMany(context, items)) {
+        for await (const yielded of executable.executeMany!(context, items)) {
           crashPoint('after-execute');
           if (this.#abort.reason && this.#open.size === 0) return;
           const taken = keys.take(yielded);

@@ -1,7 +1,11 @@
 // The look-again: what each claimed materialization would consume now, pinned, and whether that makes it run.
 import type { AssetDefinition } from '../assets/asset.definition.js';
 import type { AssetRegistry } from '../assets/asset.registry.js';
+import type { CheckpointCode } from '../assets/checkpoint.code.js';
+import { AskingCheckpoint, DecidedCheckpoint } from '../checkpoints/checkpoint.executable.js';
 import { FlowStoneError } from '../flowstone.errors.js';
+import type { ApprovalInput } from '../ledger/approval.records.js';
+import type { DecidedApproval } from '../ledger/approvals.port.js';
 import type { AssetPartitions, Ledger } from '../ledger/ledger.port.js';
 import type { Claim, DueDeadline } from '../ledger/work.js';
 import type { HeadRecord } from '../ledger/records.js';
@@ -33,7 +37,7 @@ export class LookAgainDesk implements ClaimDesk {
   readonly #awaited: ReadonlySet<string>;
 
   constructor(
-    private readonly ledger: Pick<Ledger, 'heads'>,
+    private readonly ledger: Pick<Ledger, 'approvals' | 'heads'>,
     private readonly registry: AssetRegistry,
     private readonly catalogue: Pick<Catalogue, 'find'>,
     private readonly moments: PartitionMoments,
@@ -81,13 +85,46 @@ export class LookAgainDesk implements ClaimDesk {
         settled.push({ run, outcome: { kind: 'handed_back', id, epoch } });
       }
     }
-    const heads = await this.#readHeads(wanted);
-    for (const wanting of wanted) {
+    const { open, decided } = await this.#takeDecisions(wanted);
+    for (const wanting of decided) {
+      const { id, epoch, run } = wanting.claim;
+      const pinned = pinnedBy(wanting);
+      if (pinned) executions.push(this.#carryOut(wanting, pinned));
+      else {
+        // What was decided upon is declared otherwise now.
+        await this.ledger.approvals.supersede(wanting.claim, wanting.decision.approval.id);
+        settled.push({ run, outcome: { kind: 'handed_back', id, epoch } });
+      }
+    }
+    const heads = await this.#readHeads(open);
+    for (const wanting of open) {
       const examined = this.#decide(wanting, heads);
       if ('outcome' in examined) settled.push(examined);
       else executions.push(examined);
     }
     return { executions, settled };
+  }
+
+  /** Which of these were decided upon by people already. */
+  async #takeDecisions(wanted: readonly Wanting[]): Promise<{ open: readonly Wanting[]; decided: readonly Decided[] }> {
+    const asked = wanted.filter(({ view }) => view.definition.checkpoint);
+    if (asked.length === 0) return { open: wanted, decided: [] };
+    const decisions = await this.ledger.approvals.decided(asked.map(({ claim }) => claim.id));
+    const open = wanted.filter(({ claim }) => !decisions.has(claim.id));
+    const decided = asked.flatMap((wanting): Decided[] => {
+      const decision = decisions.get(wanting.claim.id);
+      return decision ? [{ ...wanting, decision }] : [];
+    });
+    return { open, decided };
+  }
+
+  /** Executes what was decided upon, with the versions that people saw. Whether something differs by now does not matter. */
+  #carryOut({ claim, view, ordinal, decision }: Decided, dependencies: readonly PinnedDependency[]): Execution {
+    const { definition, partitions, upstreams, instance } = view;
+    const { approval, inputs } = decision;
+    const executable = new DecidedCheckpoint(instance as CheckpointCode, definition, approval);
+    const prepared = { claim, definition, executable, dependencies, inputs, upstreams, partitions, ordinal };
+    return new Attempt(this.host, { ...prepared, decided: approval });
   }
 
   succeeded({ asset, partition }: Claim): void {
@@ -198,7 +235,9 @@ export class LookAgainDesk implements ClaimDesk {
       if (!lacking || decision.error !== missing) return { run, outcome };
       return { run, outcome, failure: { ...placeOf(claim, definition), error: lacking, retrying: false } };
     }
-    const executable = view.instance as Executable;
+    const executable = definition.checkpoint
+      ? new AskingCheckpoint(view.instance as CheckpointCode, definition)
+      : (view.instance as Executable);
     const inputs = inputsFingerprint(versions);
     const prepared = { claim, definition, executable, dependencies, inputs, upstreams, partitions, ordinal };
     if (definition.batchSize !== undefined) return new BatchedAttempt(this.host, prepared);
@@ -233,6 +272,11 @@ interface Wanting extends PlacedClaim {
   readonly wants: readonly Want[];
 }
 
+/** One that people have decided upon. */
+interface Decided extends Wanting {
+  readonly decision: DecidedApproval;
+}
+
 /** A dependency of a claim with the upstream partitions that its mapping names now. */
 interface Want {
   readonly of: DependencyView;
@@ -246,6 +290,42 @@ interface Want {
 type Heads = ReadonlyMap<string, ReadonlyMap<string, HeadRecord>>;
 
 const NONE: readonly never[] = [];
+
+/** The versions that people saw, by dependency. Undefined: what is declared now is not what they saw. */
+function pinnedBy({ view, wants, decision }: Decided): readonly PinnedDependency[] | undefined {
+  if (decision.upstreams !== view.upstreams) return undefined;
+  const left = new Set(decision.pins);
+  const dependencies: PinnedDependency[] = [];
+  for (const { of } of wants) {
+    const { dependency, mapping, partitioned } = of;
+    if (dependency.ordering) continue;
+    const seen = decision.pins.filter(
+      ({ alias, asset }) => alias === dependency.alias && asset === dependency.upstream,
+    );
+    if (seen.length === 0 && mapping.cardinality === 'one' && !dependency.optional) return undefined;
+    for (const pin of seen) left.delete(pin);
+    const pins = seen.map((pin): Pin => {
+      const partition = partitioned ? pin.partition : undefined;
+      return { asset: pin.asset, partition, head: headOf(pin) };
+    });
+    dependencies.push({ dependency, cardinality: mapping.cardinality, pins });
+  }
+  return left.size === 0 ? dependencies : undefined;
+}
+
+function headOf({
+  partition,
+  materialization,
+  dataVersion,
+  value,
+  completedAt,
+}: ApprovalInput): HeadRecord | undefined {
+  if (materialization === null) return undefined;
+  return {
+    ...{ partition, materialization, dataVersion, value, completedAt },
+    ...{ codeVersion: null, inputs: null, upstreams: null, invalidated: false, failed: false, active: null },
+  };
+}
 
 function consumedVersions(dependencies: readonly PinnedDependency[]): readonly InputVersion[] {
   if (dependencies.length === 0) return NONE;

@@ -385,6 +385,23 @@ export class Coordinator {
     await this.#takeUp([{ outcome, run: claim.run, claim }], 0, beat);
   }
 
+  /** See AttemptHost.ask. */
+  async ask(...[claim, request]: Parameters<AttemptHost['ask']>): ReturnType<AttemptHost['ask']> {
+    crashPoint('before-ask');
+    const asked = await this.#patiently(() => this.ledger.approvals.ask(claim, request));
+    crashPoint('after-ask');
+    if (asked.kind !== 'waiting') return asked.kind;
+    this.offer(asked.rings);
+    this.signals.changed(claim.run);
+    this.#timers.look(0);
+    return 'waiting';
+  }
+
+  /** See AttemptHost.supersede. */
+  async supersede(...[claim, approval]: Parameters<AttemptHost['supersede']>): Promise<void> {
+    await this.#patiently(() => this.ledger.approvals.supersede(claim, approval));
+  }
+
   /** What a beat answered. An attempt that is `expired` is left to its timer, one that is `fenced` has nothing to say any more. */
   async #takeUp(batch: readonly Finished[], limit: number, beat: Beat): Promise<void> {
     const { verdicts, endedRuns, released, fresh, claims, again, outdated, rings } = beat;

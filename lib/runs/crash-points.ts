@@ -14,6 +14,9 @@ export const CRASH_POINTS = [
   // Of a value that is written in the transaction of its record: between the two.
   'amid-commit',
   'after-commit',
+  // Of a checkpoint that asks.
+  'before-ask',
+  'after-ask',
   'before-timers',
   'before-rescue',
   'before-hand-back',

@@ -5,6 +5,7 @@ import type { EntityManager, Ledger } from '../ledger/ledger.port.js';
 import type { ClaimRequest } from '../ledger/work.js';
 import type { NewRun, RunRequest } from '../ledger/records.js';
 import type { PlanningModel } from '../planning/planning-model.js';
+import { requireStorable } from '../request.options.js';
 import type { Coordinator } from './coordinator.js';
 import { crashPoint } from './crash-points.js';
 import { RunHandle, type RunHandleParts } from './run.handle.js';
@@ -16,8 +17,6 @@ import type { RunViews } from './run.view.js';
 const PLANNED_AT_ONCE = 64;
 
 /** What no database text can hold. */
-const UNSTORABLE = /[\0\p{Surrogate}]/u;
-
 /** What a request says beside what is to be materialized. */
 export interface RunOptions {
   /** The same key and request return the same run, whatever became of it. */
@@ -156,17 +155,6 @@ export function refuseNested(what: string): void {
     `${what} inside execute() of ${context.asset} would hold its slot meanwhile. Declare the dependency with @DependsOn instead.`,
     { context: { asset: context.asset } },
   );
-}
-
-/** @throws FlowStoneError FLOWSTONE_REQUEST_INVALID where one of `texts`, which are `names`, is none that can be kept */
-export function requireStorable(names: string, texts: readonly (string | undefined)[]): void {
-  for (const text of texts) {
-    if (text === undefined || (typeof text === 'string' && !UNSTORABLE.test(text))) continue;
-    throw new FlowStoneError(
-      'FLOWSTONE_REQUEST_INVALID',
-      `${JSON.stringify(text)} cannot be stored: ${names} must be texts without NUL and without half surrogate pairs.`,
-    );
-  }
 }
 
 function newRun(request: RunRequest, options: RunOptions): NewRun {

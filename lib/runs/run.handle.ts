@@ -4,7 +4,7 @@ import { parseDuration, type Duration } from '../assets/duration.js';
 import { FlowStoneError } from '../flowstone.errors.js';
 import type { RunCounts, RunStatus } from '../ledger/records.js';
 import { isOutage } from './patience.js';
-import { elsewhere, oneOf, requireOptions, type Expected } from './request.options.js';
+import { elsewhere, oneOf, requireOptions, type Expected } from '../request.options.js';
 import type { ExecutionProgress, RunSignals } from './run.signals.js';
 import type { RunWait } from './waits.js';
 import { hasEnded, type RunResult, type RunView, type RunViews } from './run.view.js';

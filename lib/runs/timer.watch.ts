@@ -1,4 +1,4 @@
-// What is due by the ledger's clock: retries, deadlines, and the next step of ending a large run early.
+// What is due by the ledger's clock: retries, deadlines of attempts and approvals, and the next step of ending a large run early.
 import type { Ledger } from '../ledger/ledger.port.js';
 import type { DueDeadline } from '../ledger/work.js';
 import { Alarm } from './alarm.js';
@@ -25,7 +25,7 @@ export class TimerWatch {
   readonly #alarm = new Alarm(() => void this.#look());
 
   constructor(
-    private readonly ledger: Pick<Ledger, 'fireTimers' | 'stopPending' | 'now'>,
+    private readonly ledger: Pick<Ledger, 'approvals' | 'fireTimers' | 'stopPending' | 'now'>,
     private readonly news: DueNews,
   ) {}
 
@@ -53,7 +53,9 @@ export class TimerWatch {
     this.news.answered();
     for (const deadline of due) this.news.passed(deadline);
     this.news.released(rings);
-    if (await this.#stopPending()) return 0;
+    const approvals = await this.ledger.approvals.fireDue();
+    this.news.released(approvals.rings);
+    if (approvals.more || (await this.#stopPending())) return 0;
     if (next === null) return LONGEST_SLEEP;
     return Math.min(LONGEST_SLEEP, Math.max(0, next.getTime() - (await this.ledger.now()).getTime()));
   }

@@ -30,6 +30,20 @@ export type ValuePreview = ValueExtracted & {
   readonly value: DescribedValue | null;
 };
 
+/** What a preview shows, as one value. */
+export function previewJson(preview: ValueExtracted): JsonValue {
+  switch (preview.kind) {
+    case 'rows':
+      return preview.rows;
+    case 'document':
+      return preview.document;
+    case 'text':
+      return preview.text;
+    case 'bytes':
+      return preview.bytes;
+  }
+}
+
 export const mostOfPreview = (rows: number): MostOfValue => ({ rows, bytes: READ_BYTES });
 
 /** The extract of what was read of a value. @param rows how many are wanted */

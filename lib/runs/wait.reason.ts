@@ -3,6 +3,7 @@ import type { PlaceFacts, WaitFacts } from '../ledger/ledger.port.js';
 
 /**
  * What a materialization waits for:
+ * - `approval`: a decision by people.
  * - `upstream`: materializations of its run that are not done.
  * - `holder`: another one has the same asset and partition in hand; it looks again when that has ended.
  * - `retry`: the time of its next attempt.
@@ -15,6 +16,7 @@ import type { PlaceFacts, WaitFacts } from '../ledger/ledger.port.js';
  * - `turn`: nothing of that; a worker that is free, and what is more urgent.
  */
 export type WaitKind =
+  | 'approval'
   | 'upstream'
   | 'holder'
   | 'retry'
@@ -55,13 +57,14 @@ export interface AskedProcess {
 /** Undefined: it does not wait. */
 export function waitReason(facts: WaitFacts, { live, superseded, paused }: AskedProcess): Wait | undefined {
   const { status, pool, key, run, holder, upstreams, retryAt, now } = facts;
-  if (status !== 'pending') return undefined;
   const wait = (kind: WaitKind, message: string, more: Partial<Wait> = {}): Wait => ({
     kind,
     message,
     pool: pool.name,
     ...more,
   });
+  if (status === 'waiting_approval') return wait('approval', `a decision: see the approvals of run ${run.id}`);
+  if (status !== 'pending') return undefined;
   if (holder) {
     const of = holder.run === null ? '' : ` of run ${holder.run}`;
     const again = holder.retryAt ? ` and is tried again at ${holder.retryAt.toISOString()}` : '';

@@ -21,7 +21,7 @@ export interface KnownWorkers {
 
 export class Waits {
   constructor(
-    private readonly ledger: Pick<Ledger, 'startFacts' | 'waitFacts' | 'waitingIn'>,
+    private readonly ledger: Pick<Ledger, 'approvals' | 'startFacts' | 'waitFacts' | 'waitingIn'>,
     private readonly workers: KnownWorkers,
     private readonly queue: Pick<WorkQueue, 'isPaused'>,
   ) {}
@@ -35,11 +35,18 @@ export class Waits {
   /** What a run waits for but for its own upstreams, each once: of as many materializations as are looked at (waitingIn). */
   async ofRun(run: number): Promise<readonly RunWait[]> {
     const waits = new Map<string, RunWait>();
-    for (const id of Number.isSafeInteger(run) ? await this.ledger.waitingIn(run) : []) {
+    if (!Number.isSafeInteger(run)) return [];
+    const open = await this.ledger.approvals.approvals(
+      { run, status: ['open'] },
+      { limit: APPROVALS_TOLD, order: 'newest' },
+    );
+    const asked = open.items.map(({ materialization }) => materialization).toReversed();
+    for (const id of [...asked, ...(await this.ledger.waitingIn(run))]) {
       const facts = await this.ledger.waitFacts(id);
       const wait = facts && this.#reason(facts);
-      if (!wait || wait.kind === 'upstream' || waits.has(wait.message)) continue;
-      waits.set(wait.message, { ...wait, asset: facts.asset, waiting: id });
+      const name = facts && wait?.kind === 'approval' ? `approval ${facts.asset}` : wait?.message;
+      if (!wait || name === undefined || wait.kind === 'upstream' || waits.has(name)) continue;
+      waits.set(name, { ...wait, asset: facts.asset, waiting: id });
     }
     return [...waits.values()];
   }
@@ -79,6 +86,8 @@ export class Waits {
   }
 }
 
+/** Of a run, those that wait for people. */
+const APPROVALS_TOLD = 20;
 /** Of each asset of a plan. */
 const HOLDERS_TOLD = 10;
 

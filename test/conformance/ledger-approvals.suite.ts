@@ -32,9 +32,7 @@ export function approvalBehaviours(world: () => World): void {
     message: 'May it go on?',
     rule: { ...RULE, ...rule },
     ...{ inputs: 'i', upstreams: 'a' },
-    pins: [
-      { alias: 'a', asset: 'a', partition: '', materialization: upstream.id, dataVersion: `v${upstream.id}` },
-    ],
+    pins: [{ alias: 'a', asset: 'a', partition: '', materialization: upstream.id, dataVersion: `v${upstream.id}` }],
     ...more,
   });
 
@@ -131,7 +129,10 @@ export function approvalBehaviours(world: () => World): void {
     it('makes it ready, to be carried out with the versions it is about', async () => {
       const { run, claim, id } = await asking();
       const { approval } = await approvals.command(id, approve('anna', { reason: 'fine' }));
-      expect(approval).toMatchObject({ status: 'approved', decision: { action: 'approve', by: 'anna', reason: 'fine' } });
+      expect(approval).toMatchObject({
+        status: 'approved',
+        decision: { action: 'approve', by: 'anna', reason: 'fine' },
+      });
       expect(approval.closedAt).toEqual(approval.decision!.at);
       expect(await kinds(id)).toEqual(['requested -', 'approved anna']);
       const again = await world().claimOne('two');
@@ -181,21 +182,33 @@ export function approvalBehaviours(world: () => World): void {
       const { id } = await asking();
       await approvals.command(id, approve('anna'));
       await approvals.command(id, approve('anna'));
-      await expect(approvals.command(id, { kind: 'reject', by: 'anna', roles: [], reason: null })).rejects.toMatchObject({
+      await expect(
+        approvals.command(id, { kind: 'reject', by: 'anna', roles: [], reason: null }),
+      ).rejects.toMatchObject({
         code: 'FLOWSTONE_APPROVAL_CONFLICT',
       });
       expect(await kinds(id)).toEqual(['requested -', 'approved anna']);
     });
 
     it('of an approval that is none is refused', async () => {
-      await expect(approvals.command(4711, approve('anna'))).rejects.toMatchObject({ code: 'FLOWSTONE_APPROVAL_UNKNOWN' });
+      await expect(approvals.command(4711, approve('anna'))).rejects.toMatchObject({
+        code: 'FLOWSTONE_APPROVAL_UNKNOWN',
+      });
     });
 
     it('keeps a modification with what was there before', async () => {
       const { id } = await asking({ quorum: 2 });
-      const modify = (by: string, value: number): ApprovalCommand => ({ kind: 'modify', by, roles: [], reason: null, value });
+      const modify = (by: string, value: number): ApprovalCommand => ({
+        kind: 'modify',
+        by,
+        roles: [],
+        reason: null,
+        value,
+      });
       await approvals.command(id, modify('anna', 1));
-      await expect(approvals.command(id, approve('bert'))).rejects.toMatchObject({ code: 'FLOWSTONE_APPROVAL_CONFLICT' });
+      await expect(approvals.command(id, approve('bert'))).rejects.toMatchObject({
+        code: 'FLOWSTONE_APPROVAL_CONFLICT',
+      });
       await approvals.command(id, modify('bert', 2));
       const { approval } = await approvals.command(id, approve('carl', { proposal: 2 }));
       expect(approval).toMatchObject({
@@ -282,7 +295,10 @@ export function approvalBehaviours(world: () => World): void {
       expect(await approvals.approval(id)).toMatchObject({ status: 'open' });
       await world().pass(31_000);
       await Promise.all([approvals.fireDue(), approvals.fireDue(), approvals.fireDue()]);
-      expect(await approvals.approval(id)).toMatchObject({ status: 'rejected', decision: { by: null, action: 'reject' } });
+      expect(await approvals.approval(id)).toMatchObject({
+        status: 'rejected',
+        decision: { by: null, action: 'reject' },
+      });
       expect(await kinds(id)).toEqual(['requested -', 'rejected -']);
       expect(await world().claimOne()).toMatchObject({ asset: 'b' });
     });
@@ -303,7 +319,9 @@ export function approvalBehaviours(world: () => World): void {
         assignees: { users: ['anna'], roles: [] },
         escalation: [step(10_000, 'bert'), step(20_000, 'carl')],
       });
-      await expect(approvals.command(id, approve('bert'))).rejects.toMatchObject({ code: 'FLOWSTONE_APPROVAL_FORBIDDEN' });
+      await expect(approvals.command(id, approve('bert'))).rejects.toMatchObject({
+        code: 'FLOWSTONE_APPROVAL_FORBIDDEN',
+      });
       await world().pass(11_000);
       await approvals.fireDue();
       expect((await approvals.approval(id))!.audience.users).toEqual(['anna', 'bert']);
@@ -347,7 +365,9 @@ export function approvalBehaviours(world: () => World): void {
       expect(await kinds(id)).toEqual(['requested -', 'cancelled -']);
       await world().pass(2000);
       await approvals.fireDue();
-      await expect(approvals.command(id, approve('anna'))).rejects.toMatchObject({ code: 'FLOWSTONE_APPROVAL_CONFLICT' });
+      await expect(approvals.command(id, approve('anna'))).rejects.toMatchObject({
+        code: 'FLOWSTONE_APPROVAL_CONFLICT',
+      });
       expect(await world().claimOne()).toMatchObject({ run: second.id });
     });
   });

@@ -26,6 +26,9 @@ const DEATHS: Readonly<Record<CrashPoint, readonly Death[]>> = {
   'before-commit': [{ at: ['before-commit', 'before-commit:2'] }],
   'amid-commit': [{ at: ['amid-commit', 'amid-commit:3'] }, { at: ['amid-commit:2'], later: true }],
   'after-commit': [{ at: ['after-commit', 'after-commit:2'], later: true }],
+  // Those of checkpoints are passed in checkpoints.test.ts.
+  'before-ask': [],
+  'after-ask': [],
   // Its first passage is at the start, its second when the retry is due.
   'before-timers': [{ at: ['before-timers:2'] }],
   // The second process dies when it is about to take over what the first one held.

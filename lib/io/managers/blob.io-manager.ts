@@ -19,7 +19,7 @@ import type {
   ValueAddress,
   ValueBeginning,
 } from '../io-manager.port.js';
-import { missingPackages } from '../optional-packages.js';
+import { missingPackages } from '../../optional-packages.js';
 import { RowFile } from '../row-file.js';
 import { batchesFailing, firstRows, narrowRow, rowsFrom, type Rows } from '../rows.js';
 import { isRecord } from '../tagged-json.js';

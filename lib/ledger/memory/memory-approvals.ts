@@ -1,7 +1,13 @@
 // Approvals in memory. Timers and inputs that move are not noted: whoever fires looks at all that is open.
 import { FlowStoneError } from '../../flowstone.errors.js';
 import { decideApproval, isDecided, timersOf, type ApprovalCommand, type NewApprovalAct } from '../approval.machine.js';
-import { isEverybody, type ApprovalAct, type ApprovalInput, type ApprovalRecord, type Audience } from '../approval.records.js';
+import {
+  isEverybody,
+  type ApprovalAct,
+  type ApprovalInput,
+  type ApprovalRecord,
+  type Audience,
+} from '../approval.records.js';
 import { approvalUnknown, refusal, refusalOfMoved } from '../approval.refusals.js';
 import type {
   ApprovalFilter,
@@ -14,15 +20,15 @@ import type {
 } from '../approvals.port.js';
 import type { Page } from '../ledger.port.js';
 import type { Fenced } from '../work.js';
-import { located, type MemoryState, type Row } from './memory-state.js';
+import { located, type ApprovalRow, type MemoryState, type Row } from './memory-state.js';
 
-/** An approval with what only the ledger needs. */
-export interface ApprovalRow {
-  record: ApprovalRecord;
-  readonly request: ApprovalRequest;
-}
-
-const ABOUT_INPUTS: ReadonlySet<ApprovalCommand['kind']> = new Set(['approve', 'modify', 'reject', 'deadline', 'moved']);
+const ABOUT_INPUTS: ReadonlySet<ApprovalCommand['kind']> = new Set([
+  'approve',
+  'modify',
+  'reject',
+  'deadline',
+  'moved',
+]);
 
 export class MemoryApprovals implements ApprovalLedger {
   readonly #acts: ApprovalAct[] = [];
@@ -39,7 +45,7 @@ export class MemoryApprovals implements ApprovalLedger {
     const { approvals } = this.state;
     const now = new Date(this.state.clock());
     const run = this.state.runs.get(row.run!)!;
-    const previous = [...approvals.values()].filter(({ record }) => record.materialization === id).at(-1);
+    const previous = [...approvals.values()].findLast(({ record }) => record.materialization === id);
     const record: ApprovalRecord = {
       id: approvals.size + 1,
       ...{ run: run.id, materialization: id, epoch, asset: row.asset, partition: row.partition },

@@ -13,7 +13,8 @@ import type {
   RunRecord,
   ValueRecord,
 } from '../records.js';
-import type { ApprovalRow } from './memory-approvals.js';
+import type { ApprovalRecord } from '../approval.records.js';
+import type { ApprovalRequest } from '../approvals.port.js';
 import { MemoryPools } from './memory-pools.js';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -38,6 +39,12 @@ export interface Row extends Mutable<MaterializationRecord> {
   edges: readonly number[];
   deadline: number | null;
   cancelRequested: boolean;
+}
+
+/** An approval with what only the ledger needs. */
+export interface ApprovalRow {
+  record: ApprovalRecord;
+  readonly request: ApprovalRequest;
 }
 
 export interface Head {

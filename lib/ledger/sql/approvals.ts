@@ -2,7 +2,7 @@
 // those of approval.machine.ts, applied under the lock of the materialization.
 import { FlowStoneError } from '../../flowstone.errors.js';
 import { decideApproval, isDecided, timersOf, type ApprovalCommand, type NewApprovalAct } from '../approval.machine.js';
-import type { ApprovalAct, ApprovalActKind, ApprovalInput, ApprovalRecord, Audience } from '../approval.records.js';
+import type { ApprovalAct, ApprovalInput, ApprovalRecord, Audience } from '../approval.records.js';
 import type {
   ApprovalFilter,
   ApprovalLedger,
@@ -15,7 +15,7 @@ import type {
 } from '../approvals.port.js';
 import { approvalUnknown, refusal, refusalOfMoved } from '../approval.refusals.js';
 import type { Page } from '../ledger.port.js';
-import type { JsonObject, MaterializationStatus } from '../records.js';
+import type { ApprovalActKind, JsonObject, MaterializationStatus } from '../records.js';
 import type { Fenced } from '../work.js';
 import type { AssetNumbers } from './asset-numbers.js';
 import type { Claims } from './claims.js';
@@ -92,7 +92,13 @@ type TimedCommand = Extract<ApprovalCommand, { kind: 'deadline' | 'escalation' |
 /** What is due and handled in one call. */
 const MOST_DUE = 100;
 /** Commands before which the inputs are looked at: what they decide is about those. */
-const ABOUT_INPUTS: ReadonlySet<ApprovalCommand['kind']> = new Set(['approve', 'modify', 'reject', 'deadline', 'moved']);
+const ABOUT_INPUTS: ReadonlySet<ApprovalCommand['kind']> = new Set([
+  'approve',
+  'modify',
+  'reject',
+  'deadline',
+  'moved',
+]);
 
 export class Approvals implements ApprovalLedger {
   constructor(
@@ -155,7 +161,12 @@ export class Approvals implements ApprovalLedger {
   }
 
   async fireDue(): Promise<{ rings: readonly string[]; more: boolean }> {
-    type Due = { owner: number; kind: 'deadline' | 'escalation' | 'inputs'; generation: number; approval: number | null };
+    type Due = {
+      owner: number;
+      kind: 'deadline' | 'escalation' | 'inputs';
+      generation: number;
+      approval: number | null;
+    };
     const due = await this.database.rows<Due>(DUE_APPROVALS, [this.namespace, MOST_DUE]);
     const rings = new Set<string>();
     let fired = 0;
@@ -383,7 +394,8 @@ function packed({ users, roles }: Audience): string[] {
 }
 
 function unpacked(names: readonly string[]): Audience {
-  const of = (kind: string): string[] => names.flatMap((name) => (name.startsWith(kind) ? [name.slice(kind.length)] : []));
+  const of = (kind: string): string[] =>
+    names.flatMap((name) => (name.startsWith(kind) ? [name.slice(kind.length)] : []));
   return { users: of(USER), roles: of(ROLE) };
 }
 

@@ -1,6 +1,6 @@
 // A bucket: every call of the SDK, which is loaded when the first is made. What calls make up a blob stands beside it.
 import type { CompletedPart, PutObjectCommandInput, S3Client } from '@aws-sdk/client-s3';
-import { requirePackages } from '../../optional-packages.js';
+import { requirePackages } from '../../../optional-packages.js';
 import { nameOf, NOT_S3, statusOf } from './s3.failures.js';
 import type { S3Options } from './s3.options.js';
 

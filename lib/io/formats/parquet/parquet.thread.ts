@@ -2,7 +2,7 @@
 // started when a file needs it and ended when none has for a while.
 import { Worker } from 'node:worker_threads';
 import { FlowStoneError } from '../../../flowstone.errors.js';
-import { requirePackages } from '../../optional-packages.js';
+import { requirePackages } from '../../../optional-packages.js';
 import type { Cells } from './parquet.cells.js';
 import type { Answers, FromThread, Order, ToThread } from './parquet.messages.js';
 

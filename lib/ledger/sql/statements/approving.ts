@@ -58,10 +58,7 @@ export const NOTE_INPUTS = statement(
 );
 
 /** Purpose: an attempt pauses (function `pause`). Values: namespace, materialization, epoch. */
-export const PAUSE = statement(
-  'pause',
-  `SELECT p.paused, array_to_json(p.rings) AS rings FROM fs.pause($1, $2, $3) p`,
-);
+export const PAUSE = statement('pause', `SELECT p.paused, array_to_json(p.rings) AS rings FROM fs.pause($1, $2, $3) p`);
 
 /** Purpose: what waited is ready (function `resume`). Values: namespace, materialization, epoch. */
 export const RESUME = statement(

@@ -1,6 +1,6 @@
 // Packages that only some applications need: ours by optional peer dependency, loaded when they are needed.
 import { createRequire } from 'node:module';
-import { FlowStoneError } from '../flowstone.errors.js';
+import { FlowStoneError } from './flowstone.errors.js';
 
 const require = createRequire(import.meta.url);
 

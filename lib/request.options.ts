@@ -1,8 +1,8 @@
 // How the options of a request are checked before anything is done: one that is misspelt must not be left out silently,
 // since what is asked for without it is more, or something else. Which options there are stands beside their types.
-import { isRecord, shown, type Expectation } from '../assets/asset.options.js';
-import { FlowStoneError } from '../flowstone.errors.js';
-import { unknownName } from '../graph/did-you-mean.js';
+import { isRecord, shown, type Expectation } from './assets/asset.options.js';
+import { FlowStoneError } from './flowstone.errors.js';
+import { unknownName } from './graph/did-you-mean.js';
 
 /** What is expected of each option. */
 export type Expected<T> = { readonly [K in keyof T]-?: Expectation };
@@ -39,4 +39,17 @@ export function requireOptions<T extends object>(
 
 function invalid(message: string): FlowStoneError {
   return new FlowStoneError('FLOWSTONE_REQUEST_INVALID', message);
+}
+
+const UNSTORABLE = /[\0\p{Surrogate}]/u;
+
+/** @throws FlowStoneError FLOWSTONE_REQUEST_INVALID where one of `texts`, which are `names`, is none that can be kept */
+export function requireStorable(names: string, texts: readonly (string | undefined)[]): void {
+  for (const text of texts) {
+    if (text === undefined || (typeof text === 'string' && !UNSTORABLE.test(text))) continue;
+    throw new FlowStoneError(
+      'FLOWSTONE_REQUEST_INVALID',
+      `${JSON.stringify(text)} cannot be stored: ${names} must be texts without NUL and without half surrogate pairs.`,
+    );
+  }
 }
