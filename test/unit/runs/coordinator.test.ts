@@ -27,6 +27,11 @@ function coordinatorOf(
     async fireTimers() {
       return { rings: [], due: [], next: null };
     },
+    approvals: {
+      async fireDue() {
+        return { rings: [], more: false };
+      },
+    },
     async stopPending() {
       return { running: [], ended: [], rings: [], more: false };
     },

@@ -88,8 +88,13 @@ describe('what a materialization waits for', () => {
     expect(waitReason({ ...facts, pool: full.pool }, asked)).toMatchObject({ kind: 'pool_concurrency' });
   });
 
+  it('is a decision where it waits for that', () => {
+    const asked = { live: false, superseded: true, paused: true };
+    expect(waitReason({ ...facts, ...full, status: 'waiting_approval' }, asked)).toMatchObject({ kind: 'approval' });
+  });
+
   it('is nothing where it is not pending', () => {
-    for (const status of ['running', 'waiting_approval', 'success', 'failed', 'cancelled'] as const) {
+    for (const status of ['running', 'success', 'failed', 'cancelled'] as const) {
       expect(
         waitReason({ ...facts, ...full, status }, { live: false, superseded: true, paused: true }),
       ).toBeUndefined();
