@@ -31,7 +31,7 @@ function coordinatorOf(
       async fireDue() {
         return { rings: [], more: false };
       },
-    },
+    } as Partial<Ledger['approvals']> as Ledger['approvals'],
     async stopPending() {
       return { running: [], ended: [], rings: [], more: false };
     },
