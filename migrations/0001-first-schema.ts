@@ -3,6 +3,7 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { MOST_TOLD } from './0001-functions/ending.js';
 import { APPROVAL_TABLES } from './0001-approvals.js';
 import { FUNCTIONS } from './0001-functions/index.js';
+import { OUTBOX } from './0001-outbox.js';
 import { VALUE_TABLES } from './0001-value-tables.js';
 
 const TABLES = [
@@ -356,6 +357,7 @@ const TABLES = [
     PRIMARY KEY (namespace, name, key)
   )`,
   ...APPROVAL_TABLES,
+  ...OUTBOX,
   ...VALUE_TABLES,
   `INSERT INTO installation (schema_version, lowest_version) VALUES (1, 1)`,
 ];
@@ -372,7 +374,7 @@ export class FirstSchema0001 implements MigrationInterface {
     await queryRunner.query(
       `DROP FUNCTION places_left, token_due, gate_opens, tokens_left, bound_pools, describe_held, claim_run, insert_running, beat, take_back, hand_back, pause, resume, cancel_approvals, cancel_run, ask_to_stop, stop_pending, doom_pending, raise_holders, fire_retries`,
     );
-    await queryRunner.query(`DROP TABLE approval_acts, approval_inputs, approvals, value_documents, value_slices, value_tables, dynamic_partitions, events, timers, collections, superseded, lineage, materializations,
+    await queryRunner.query(`DROP TABLE approval_acts, approval_inputs, approvals, outbox, value_documents, value_slices, value_tables, dynamic_partitions, events, timers, collections, superseded, lineage, materializations,
       claims, ready, lanes, heads, run_keys, runs, process_definitions, processes, definitions, assets, pools, limits,
       namespaces, installation`);
     await queryRunner.query(`DROP SEQUENCE batches`);

@@ -213,7 +213,8 @@ export type EventKind =
   | 'asset.deleted'
   | 'asset.version_reported'
   | 'partitions.added'
-  | 'partitions.removed';
+  | 'partitions.removed'
+  | 'notice.dropped';
 
 /** A fact worth telling: what happened to a run, a materialization or an asset, by whom. */
 export interface EventRecord {

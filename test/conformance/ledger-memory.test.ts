@@ -7,7 +7,12 @@ async function memoryLedger(): Promise<LedgerUnderTest> {
   let now = Date.UTC(2026, 0, 1);
   const ledger = new MemoryLedger(() => now);
   await ledger.open();
-  return { ledger, pass: async (milliseconds) => void (now += milliseconds), close: () => ledger.close() };
+  return {
+    ledger,
+    pass: async (milliseconds) => void (now += milliseconds),
+    post: async (topic, payload) => ledger.outbox.post(topic, payload),
+    close: () => ledger.close(),
+  };
 }
 
 ledgerConformance('memory', memoryLedger, { database: false });

@@ -23,6 +23,8 @@ export async function sqlLedger(dataSource: DataSource, { own = true } = {}): Pr
       ['approvals', 'deadline'],
       ['limits', 'refilled_at'],
       ['limits', 'opens_at'],
+      ['outbox', 'due_at'],
+      ['outbox', 'created_at'],
     ]) {
       await dataSource.query(
         `UPDATE flowstone.${table} t SET ${column} = ${column} - $1 * interval '1 millisecond'
@@ -42,5 +44,12 @@ export async function sqlLedger(dataSource: DataSource, { own = true } = {}): Pr
       [milliseconds, namespace],
     );
   };
-  return { ledger, pass, close: async () => undefined };
+  const post: LedgerUnderTest['post'] = async (topic, payload) => {
+    await dataSource.query(
+      `INSERT INTO flowstone.outbox (namespace, topic, payload)
+      SELECT n.id, $2, $3 FROM flowstone.namespaces n WHERE n.name = $1`,
+      [namespace, topic, JSON.stringify(payload)],
+    );
+  };
+  return { ledger, pass, post, close: async () => undefined };
 }

@@ -1,13 +1,15 @@
 // What the conformance suites of ledgers share: a world with a ledger in it, and short words for what happens there.
 import type { Ledger } from '../../lib/ledger/ledger.port.js';
 import type { Claim, Claimant, ClaimRequest, Outcome, PlanRows, Settled } from '../../lib/ledger/work.js';
-import type { ErrorRecord, NewRun, RunRecord } from '../../lib/ledger/records.js';
+import type { ErrorRecord, JsonObject, NewRun, RunRecord } from '../../lib/ledger/records.js';
 
 /** A fresh, open ledger and the one thing a test cannot wait for. */
 export interface LedgerUnderTest {
   readonly ledger: Ledger;
   /** Lets time pass for leases, deadlines and timers. */
   pass(milliseconds: number): Promise<void>;
+  /** Puts a notice into the outbox, as whatever it tells of does. */
+  post(topic: string, payload: JsonObject): Promise<void>;
   close(): Promise<void>;
 }
 

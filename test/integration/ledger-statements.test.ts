@@ -11,13 +11,14 @@ import * as reading from '../../lib/ledger/sql/statements/reading.js';
 import * as registering from '../../lib/ledger/sql/statements/registering.js';
 import * as removing from '../../lib/ledger/sql/statements/removing.js';
 import * as requesting from '../../lib/ledger/sql/statements/requesting.js';
+import * as sending from '../../lib/ledger/sql/statements/sending.js';
 import * as timing from '../../lib/ledger/sql/statements/timing.js';
 import { freshDatabase, type FreshDatabase } from '../services/services.js';
 
 const made = [[], ['e.run_id = ?'], ['e.asset_id = ?'], ['e.run_id = ?', 'e.asset_id = ?']].map((conditions) =>
   reading.eventsWhere(['e.namespace = ?', ...conditions]),
 );
-const statements = [acting, claiming, collecting, reading, registering, removing, requesting, timing]
+const statements = [acting, claiming, collecting, reading, registering, removing, requesting, sending, timing]
   .flatMap((file) => Object.values(file).filter((value): value is Statement => typeof value === 'object'))
   .concat(made);
 

@@ -15,6 +15,7 @@ import { LimitEntity } from './limit.entity.js';
 import { LineageEntity } from './lineage.entity.js';
 import { MaterializationEntity } from './materialization.entity.js';
 import { NamespaceEntity } from './namespace.entity.js';
+import { OutboxEntity } from './outbox.entity.js';
 import { PoolEntity } from './pool.entity.js';
 import { ProcessDefinitionEntity } from './process-definition.entity.js';
 import { ProcessEntity } from './process.entity.js';
@@ -42,6 +43,7 @@ export const LEDGER_ENTITIES = [
   LineageEntity,
   MaterializationEntity,
   NamespaceEntity,
+  OutboxEntity,
   PoolEntity,
   ProcessDefinitionEntity,
   ProcessEntity,

@@ -15,6 +15,7 @@ import type { ErrorRecord, EventRecord, HeadRecord, MaterializationRecord, NewRu
 import * as acts from './memory-acts.js';
 import { MemoryApprovals } from './memory-approvals.js';
 import { MemoryCollection } from './memory-collection.js';
+import type { MemoryOutbox } from './memory-outbox.js';
 import * as reads from './memory-reads.js';
 import * as requests from './memory-requests.js';
 import { MemoryState, type Row } from './memory-state.js';
@@ -24,6 +25,7 @@ export class MemoryLedger implements Ledger {
   readonly durable = false;
   readonly approvals: MemoryApprovals;
   readonly collection: MemoryCollection;
+  readonly outbox: MemoryOutbox;
   readonly #state: MemoryState;
 
   /** @param clock the time in ms; tests pass their own. */
@@ -31,6 +33,7 @@ export class MemoryLedger implements Ledger {
     this.#state = new MemoryState(clock);
     this.approvals = new MemoryApprovals(this.#state);
     this.collection = new MemoryCollection(this.#state);
+    this.outbox = this.#state.outbox;
   }
 
   async open(): Promise<void> {}

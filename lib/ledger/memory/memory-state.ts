@@ -15,6 +15,7 @@ import type {
 } from '../records.js';
 import type { ApprovalRecord } from '../approval.records.js';
 import type { ApprovalRequest } from '../approvals.port.js';
+import { MemoryOutbox } from './memory-outbox.js';
 import { MemoryPools } from './memory-pools.js';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -112,6 +113,7 @@ export class MemoryState {
   readonly #dependents = new Map<number, number[]>();
   readonly #waiters = new Map<number, Set<number>>();
   readonly pools: MemoryPools;
+  readonly outbox: MemoryOutbox;
   /** How many of each batch are running. */
   readonly #batches = new Map<number, number>();
   #lastBatch = 0;
@@ -122,6 +124,7 @@ export class MemoryState {
 
   constructor(readonly clock: () => number) {
     this.pools = new MemoryPools(clock);
+    this.outbox = new MemoryOutbox(clock, (kind, about) => this.tell(kind, about));
   }
 
   nextId(): number {

@@ -5,6 +5,7 @@ import { FlowStoneError } from '../../flowstone.errors.js';
 import type { ApprovalLedger } from '../approvals.port.js';
 import type { CollectionLedger } from '../collection.port.js';
 import type { Ledger, PageRequest, Transactional } from '../ledger.port.js';
+import type { OutboxLedger } from '../outbox.port.js';
 import type { Renewal, TakenBack } from '../registrations.js';
 import type { LedgerValues } from '../value-database.port.js';
 import type { Beat, Claim, Claimant, ClaimRequest, Outcome, PlanningClaim, PlanRows, Settled } from '../work.js';
@@ -18,6 +19,7 @@ import { Collection } from './collection.js';
 import { Database, type Sql, type Transaction } from './database.js';
 import { isOutage, unavailable } from './failures.js';
 import { afterCommit } from './host-commits.js';
+import { Outbox } from './outbox.js';
 import { Processes } from './processes.js';
 import { Reads } from './reads.js';
 import { Requests } from './requests.js';
@@ -55,6 +57,7 @@ interface Opened {
   readonly acts: Acts;
   readonly approvals: Approvals;
   readonly collection: Collection;
+  readonly outbox: Outbox;
   readonly reads: Reads;
 }
 
@@ -120,6 +123,7 @@ export class SqlLedger implements Ledger {
         acts: new Acts(database, number, assets, collection),
         approvals: new Approvals(database, number, assets, claims),
         collection,
+        outbox: new Outbox(database, number),
         reads: new Reads(database, number, assets),
       };
     } catch (error) {
@@ -310,6 +314,10 @@ export class SqlLedger implements Ledger {
 
   get collection(): CollectionLedger {
     return this.#open.collection;
+  }
+
+  get outbox(): OutboxLedger {
+    return this.#open.outbox;
   }
 
   get #open(): Opened {
