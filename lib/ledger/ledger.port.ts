@@ -3,6 +3,7 @@
 import type { EntityManager } from 'typeorm';
 import type { ApprovalLedger } from './approvals.port.js';
 import type { CollectionLedger } from './collection.port.js';
+import type { LineageLedger } from './lineage.port.js';
 import type { OutboxLedger } from './outbox.port.js';
 import type {
   ConsumedInput,
@@ -311,6 +312,8 @@ export interface Ledger {
 
   /** By which retention works. Usable once the ledger is open. */
   readonly collection: CollectionLedger;
+  /** Which versions came of which. Usable once the ledger is open. */
+  readonly lineage: LineageLedger;
   /** By which notices leave the system. Usable once the ledger is open. */
   readonly outbox: OutboxLedger;
 }

@@ -5,6 +5,7 @@ import { actBehaviours } from './ledger-acts.suite.js';
 import { approvalBehaviours } from './ledger-approvals.suite.js';
 import { batchBehaviours } from './ledger-batches.suite.js';
 import { collectionBehaviours } from './ledger-collection.suite.js';
+import { lineageBehaviours } from './ledger-lineage.suite.js';
 import { outboxBehaviours } from './ledger-outbox.suite.js';
 import { poolBehaviours } from './ledger-pools.suite.js';
 import { processBehaviours } from './ledger-processes.suite.js';
@@ -54,6 +55,9 @@ export function ledgerConformance(name: string, make: MakeLedger, { database = t
     });
     describe('collection', () => {
       collectionBehaviours(here);
+    });
+    describe('lineage', () => {
+      lineageBehaviours(here);
     });
     describe('the outbox', () => {
       outboxBehaviours(here, (...notice) => current.post(...notice));

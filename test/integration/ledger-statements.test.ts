@@ -13,12 +13,13 @@ import * as removing from '../../lib/ledger/sql/statements/removing.js';
 import * as requesting from '../../lib/ledger/sql/statements/requesting.js';
 import * as sending from '../../lib/ledger/sql/statements/sending.js';
 import * as timing from '../../lib/ledger/sql/statements/timing.js';
+import * as tracing from '../../lib/ledger/sql/statements/tracing.js';
 import { freshDatabase, type FreshDatabase } from '../services/services.js';
 
 const made = [[], ['e.run_id = ?'], ['e.asset_id = ?'], ['e.run_id = ?', 'e.asset_id = ?']].map((conditions) =>
   reading.eventsWhere(['e.namespace = ?', ...conditions]),
 );
-const statements = [acting, claiming, collecting, reading, registering, removing, requesting, sending, timing]
+const statements = [acting, claiming, collecting, reading, registering, removing, requesting, sending, timing, tracing]
   .flatMap((file) => Object.values(file).filter((value): value is Statement => typeof value === 'object'))
   .concat(made);
 

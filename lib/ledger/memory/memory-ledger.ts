@@ -15,6 +15,7 @@ import type { ErrorRecord, EventRecord, HeadRecord, MaterializationRecord, NewRu
 import * as acts from './memory-acts.js';
 import { MemoryApprovals } from './memory-approvals.js';
 import { MemoryCollection } from './memory-collection.js';
+import { MemoryLineage } from './memory-lineage.js';
 import type { MemoryOutbox } from './memory-outbox.js';
 import * as reads from './memory-reads.js';
 import * as requests from './memory-requests.js';
@@ -25,6 +26,7 @@ export class MemoryLedger implements Ledger {
   readonly durable = false;
   readonly approvals: MemoryApprovals;
   readonly collection: MemoryCollection;
+  readonly lineage: MemoryLineage;
   readonly outbox: MemoryOutbox;
   readonly #state: MemoryState;
 
@@ -33,6 +35,7 @@ export class MemoryLedger implements Ledger {
     this.#state = new MemoryState(clock);
     this.approvals = new MemoryApprovals(this.#state);
     this.collection = new MemoryCollection(this.#state);
+    this.lineage = new MemoryLineage(this.#state);
     this.outbox = this.#state.outbox;
   }
 

@@ -5,6 +5,7 @@ import { FlowStoneError } from '../../flowstone.errors.js';
 import type { ApprovalLedger } from '../approvals.port.js';
 import type { CollectionLedger } from '../collection.port.js';
 import type { Ledger, PageRequest, Transactional } from '../ledger.port.js';
+import type { LineageLedger } from '../lineage.port.js';
 import type { OutboxLedger } from '../outbox.port.js';
 import type { Renewal, TakenBack } from '../registrations.js';
 import type { LedgerValues } from '../value-database.port.js';
@@ -19,6 +20,7 @@ import { Collection } from './collection.js';
 import { Database, type Sql, type Transaction } from './database.js';
 import { isOutage, unavailable } from './failures.js';
 import { afterCommit } from './host-commits.js';
+import { LineageReads } from './lineage.js';
 import { Outbox } from './outbox.js';
 import { Processes } from './processes.js';
 import { Reads } from './reads.js';
@@ -57,6 +59,7 @@ interface Opened {
   readonly acts: Acts;
   readonly approvals: Approvals;
   readonly collection: Collection;
+  readonly lineage: LineageReads;
   readonly outbox: Outbox;
   readonly reads: Reads;
 }
@@ -123,6 +126,7 @@ export class SqlLedger implements Ledger {
         acts: new Acts(database, number, assets, collection),
         approvals: new Approvals(database, number, assets, claims),
         collection,
+        lineage: new LineageReads(database, number, assets),
         outbox: new Outbox(database, number),
         reads: new Reads(database, number, assets),
       };
@@ -314,6 +318,10 @@ export class SqlLedger implements Ledger {
 
   get collection(): CollectionLedger {
     return this.#open.collection;
+  }
+
+  get lineage(): LineageLedger {
+    return this.#open.lineage;
   }
 
   get outbox(): OutboxLedger {

@@ -1,0 +1,157 @@
+// Lineage on the database, as records of the port. Nothing here writes or locks.
+import { walked } from '../lineage-walk.js';
+import {
+  EDGES_PER_VERSION,
+  type HeadConsumer,
+  type LineageLedger,
+  type RunComparison,
+  type RunDifference,
+  type Trace,
+  type TracedVersion,
+  type Walk,
+} from '../lineage.port.js';
+import type { EventRecord } from '../records.js';
+import type { AssetNumbers } from './asset-numbers.js';
+import type { Database } from './database.js';
+import { eventRecord, type EventRow } from './rows.js';
+import {
+  COMPARE_RUNS,
+  DURATIONS,
+  EVENTS_OF,
+  HEAD_CONSUMERS,
+  TRACED,
+  VERSION_AT,
+  WALK_DOWNSTREAM,
+  WALK_UPSTREAM,
+} from './statements/tracing.js';
+
+/** Up to so many steps a walk counts them (see WALK_UPSTREAM). */
+const COUNTED_DEPTH = 16;
+
+interface EdgeRow {
+  readonly from: number;
+  readonly next: number;
+}
+
+interface TracedRow {
+  readonly id: number;
+  readonly run_id: number | null;
+  readonly asset_id: number;
+  readonly partition: string;
+  readonly data_version: string;
+  readonly code_version: string | null;
+  readonly hash: string | null;
+  readonly completed_at: Date;
+}
+
+interface ComparisonRow {
+  readonly counts: { readonly same?: number; readonly differing?: number; onlyA?: number; onlyB?: number } | null;
+  readonly differences: readonly (Omit<RunDifference, 'asset'> & { readonly asset_id: number })[];
+}
+
+export class LineageReads implements LineageLedger {
+  constructor(
+    readonly database: Database,
+    readonly namespace: number,
+    readonly assets: AssetNumbers,
+  ) {}
+
+  async versionAt(asset: string, partition: string, at: Date): Promise<number | undefined> {
+    const [id] = await this.assets.known(this.database, [asset]);
+    if (id === undefined) return undefined;
+    const [row] = await this.database.rows<{ id: number }>(VERSION_AT, [id, partition, at]);
+    return row?.id;
+  }
+
+  async trace(from: number, walk: Walk): Promise<Trace> {
+    const { rows, cut } = await this.#edges(from, walk);
+    const next = new Map<number, number[]>();
+    for (const row of rows) {
+      const known = next.get(row.from);
+      if (known) known.push(row.next);
+      else next.set(row.from, [row.next]);
+    }
+    const { depths, edges, truncated } = walked(from, walk, (id) => next.get(id) ?? []);
+    const told = await this.#told([...depths.keys()]);
+    const versions = Array.from(depths, ([materialization, depth]) => {
+      const version = told.get(materialization);
+      return version ? { ...version, depth } : { materialization, depth, removed: 'by retention' as const };
+    });
+    return { versions, edges, truncated: truncated || cut };
+  }
+
+  async #edges(from: number, { direction, depth, most, at }: Walk): Promise<{ rows: EdgeRow[]; cut: boolean }> {
+    const counted = depth <= COUNTED_DEPTH;
+    const mostEdges = most * EDGES_PER_VERSION;
+    // Counted, a version is met at each of its depths at most.
+    const values = [from, depth, counted ? 1 : 0, counted ? most * (depth + 1) : most, mostEdges + 1];
+    const rows = await (direction === 'upstream'
+      ? this.database.rows<EdgeRow>(WALK_UPSTREAM, values)
+      : this.database.rows<EdgeRow>(WALK_DOWNSTREAM, [...values, at]));
+    return { rows, cut: rows.length > mostEdges };
+  }
+
+  async #told(ids: readonly number[]): Promise<ReadonlyMap<number, Omit<TracedVersion, 'depth'>>> {
+    const rows = await this.database.rows<TracedRow>(TRACED, [ids]);
+    const keyOf = await this.#keys(rows);
+    return new Map(
+      rows.map((row) => [
+        row.id,
+        {
+          materialization: row.id,
+          asset: keyOf(row.asset_id),
+          partition: row.partition,
+          dataVersion: row.data_version,
+          codeVersion: row.code_version,
+          hash: row.hash,
+          completedAt: row.completed_at,
+          run: row.run_id,
+        },
+      ]),
+    );
+  }
+
+  async headConsumers(materializations: readonly number[]): Promise<readonly HeadConsumer[]> {
+    type Row = { consumed: number; id: number; asset_id: number; partition: string };
+    const rows = await this.database.rows<Row>(HEAD_CONSUMERS, [materializations]);
+    const keyOf = await this.#keys(rows);
+    return rows.map(({ consumed, id, asset_id, partition }) => ({
+      ...{ consumed, materialization: id, asset: keyOf(asset_id), partition },
+    }));
+  }
+
+  async durations(assets: readonly string[], most: number): Promise<ReadonlyMap<string, readonly number[]>> {
+    const ids = await this.assets.known(this.database, assets);
+    const rows = await this.database.rows<{ asset_id: number; ms: number }>(DURATIONS, [ids, most]);
+    const keyOf = await this.#keys(rows);
+    const durations = new Map<string, number[]>();
+    for (const { asset_id, ms } of rows) {
+      const key = keyOf(asset_id);
+      durations.set(key, [...(durations.get(key) ?? []), ms]);
+    }
+    return durations;
+  }
+
+  async compareRuns(a: number, b: number, most: number): Promise<RunComparison> {
+    const [row] = await this.database.rows<ComparisonRow>(COMPARE_RUNS, [this.namespace, a, b, most]);
+    const { counts, differences } = row!;
+    const keyOf = await this.#keys(differences);
+    return {
+      ...{ same: 0, differing: 0, onlyA: 0, onlyB: 0, ...counts },
+      differences: differences.map(({ asset_id, ...difference }) => ({ asset: keyOf(asset_id), ...difference })),
+    };
+  }
+
+  async eventsOf(materialization: number, most: number): Promise<readonly EventRecord[]> {
+    const rows = await this.database.rows<EventRow>(EVENTS_OF, [this.namespace, materialization, most]);
+    const keyOf = await this.#keys(rows);
+    return rows.map((row) => eventRecord(row, keyOf));
+  }
+
+  #keys(rows: readonly { readonly asset_id: number | null }[]): Promise<(id: number) => string> {
+    return this.assets.keys(
+      this.database,
+      rows.map((row) => row.asset_id),
+    );
+  }
+}
