@@ -8,7 +8,7 @@ import {
   type CurrentDefinition,
   type TakenBack,
 } from './ledger/registrations.js';
-import type { AssetDefinition } from './assets/asset.definition.js';
+import type { AssetClass, AssetDefinition } from './assets/asset.definition.js';
 import type { ContextLogger } from './assets/asset.context.js';
 import { AssetRegistry, type RegisteredAsset } from './assets/asset.registry.js';
 import { storedDefinition } from './assets/stored.definition.js';
@@ -22,6 +22,8 @@ import { dimensionsOf } from './partitions/partition-dimensions.js';
 import type { WorkQueue } from './queue/queue.port.js';
 import type { AttemptHost } from './runs/attempt.host.js';
 import type { ApprovalDeskParts } from './checkpoints/approvals.js';
+import type { SignalDeskParts } from './checkpoints/signals.js';
+import { SignalTokens } from './checkpoints/signal.tokens.js';
 import { Catalogue } from './runs/catalogue.js';
 import { LookAgainDesk } from './runs/claim.desk.js';
 import { Coordinator } from './runs/coordinator.js';
@@ -87,6 +89,7 @@ export class FlowStoneEngine {
   readonly ensurer: Ensurer;
   readonly valueReader: ValueReader;
   readonly approvalDesk: ApprovalDeskParts<ValuePreview>;
+  readonly signalDesk: SignalDeskParts;
   readonly collector: Collector;
   readonly #insideTransaction: (() => boolean) | undefined;
   readonly #io: IoRegistry;
@@ -129,6 +132,7 @@ export class FlowStoneEngine {
     );
     this.waits = new Waits(ledger, this.membership, queue);
     this.views = new RunViews(ledger, () => this.membership.current);
+    const tokens = new SignalTokens(options.namespace, options.signalSecret);
     const host: AttemptHost = {
       namespace: options.namespace,
       cancelGrace: options.cancelGrace,
@@ -150,7 +154,7 @@ export class FlowStoneEngine {
       ledger,
       this.membership,
       queue,
-      new LookAgainDesk(ledger, this.registry, this.catalogue, this.moments, this.presence, host, lostValue),
+      new LookAgainDesk(ledger, this.registry, this.catalogue, this.moments, this.presence, host, lostValue, tokens),
       () => this.#planNext(),
       this.signals,
       {
@@ -193,20 +197,24 @@ export class FlowStoneEngine {
     this.valueReader = new ValueReader(ledger, this.values, (asset) =>
       keptInWords(this.catalogue.resolve(asset).keep ?? options.retention.versions),
     );
-    this.approvalDesk = {
+    const desk = {
       ledger,
-      resolve: (asset) => this.catalogue.resolve(asset),
-      find: (asset) => this.registry.find(asset)?.definition,
+      resolve: (asset: AssetClass | string) => this.catalogue.resolve(asset),
+      find: (asset: string) => this.registry.find(asset)?.definition,
+      changed: (run: number, rings: readonly string[]) => {
+        this.coordinator.offer(rings);
+        this.signals.changed(run);
+      },
+      beforeUse: () => this.refuseInTransaction(),
+    };
+    this.signalDesk = { ...desk, tokens };
+    this.approvalDesk = {
+      ...desk,
       preview: async ({ asset, partition: key, materialization }) => {
         const partition = this.catalogue.resolve(asset).scheme ? key : undefined;
         const shown = await this.valueReader.preview({ asset, key, partition }, materialization, PREVIEW_ROWS);
         return { shown, json: previewJson(shown) };
       },
-      changed: (run, rings) => {
-        this.coordinator.offer(rings);
-        this.signals.changed(run);
-      },
-      beforeUse: () => this.refuseInTransaction(),
     };
     this.collector = new Collector({
       ledger: () => ledger.collection,

@@ -11,6 +11,7 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import { AssetExplorer } from './assets/asset.explorer.js';
+import type { RegisteredAsset } from './assets/asset.registry.js';
 import { checkDeclarations } from './assets/declaration.check.js';
 import { FlowStoneEngine } from './flowstone.engine.js';
 import { FlowStoneError } from './flowstone.errors.js';
@@ -64,6 +65,7 @@ export class FlowStoneLifecycle
         absence: absenceOf,
         unreachable: (name) => this.options.role !== 'all' && io.require(name) instanceof MemoryIoManager,
       });
+      requireSecret(assets, this.options);
       const { ledger, leases } = this.storage;
       const engine = new FlowStoneEngine({
         options: this.options,
@@ -120,4 +122,16 @@ export class FlowStoneLifecycle
     await this.queue.close();
     await this.storage.release();
   }
+}
+
+/** The tokens of signals are made with it. */
+function requireSecret(assets: readonly RegisteredAsset[], { signalSecret }: ResolvedOptions): void {
+  const signal = assets.find(({ definition }) => definition.checkpoint?.kind === 'signal');
+  if (!signal || signalSecret.length > 0) return;
+  const { key } = signal.definition;
+  throw new FlowStoneError(
+    'FLOWSTONE_OPTIONS_INVALID',
+    `${key} is a signal, and there is no secret to make its tokens with. Give forRoot() a signalSecret of at least 32 characters, or set FLOWSTONE_SIGNAL_SECRET.`,
+    { context: { problems: [`signalSecret is missing, which ${key} needs`] } },
+  );
 }

@@ -56,6 +56,7 @@ export interface FlowStoneOptions {
   io?: string;
   managers?: Readonly<Record<string, IoManager>>;
   config?: Readonly<Record<string, unknown>>;
+  signalSecret?: string | readonly string[];
   maxPlanSize?: number;
   retention?: RetentionOptions;
   pollInterval?: Duration;
@@ -82,6 +83,7 @@ export interface ResolvedOptions {
   readonly io: string;
   readonly managers: Readonly<Record<string, IoManager>>;
   readonly config: Readonly<Record<string, unknown>>;
+  readonly signalSecret: readonly string[];
   readonly maxPlanSize: number;
   readonly retention: Retention;
   readonly pollInterval: number;
@@ -194,6 +196,17 @@ const role = (given: unknown): Role =>
 
 const storageProblem = (): never => wrong("'embedded', 'memory', { url: 'postgres://...' } or { dataSource }");
 
+/** Shorter ones could be guessed from a token. */
+const SHORTEST_SECRET = 32;
+
+function secrets(given: unknown): readonly string[] {
+  const all = Array.isArray(given) ? (given as unknown[]) : [given];
+  const long = all.every((secret) => typeof secret === 'string' && secret.length >= SHORTEST_SECRET);
+  return long && all.length > 0
+    ? (all as string[])
+    : wrong(`a text of at least ${SHORTEST_SECRET} characters, or a list of such`);
+}
+
 /** The catalogue. Its order is the order of docs/configuration.md. */
 export const OPTION_CATALOGUE: { readonly [K in keyof ResolvedOptions]: OptionEntry<ResolvedOptions[K]> } = {
   storage: {
@@ -285,6 +298,15 @@ export const OPTION_CATALOGUE: { readonly [K in keyof ResolvedOptions]: OptionEn
     description: 'What functions of custom partition schemes get as `config`.',
     read: (given) =>
       typeof given === 'object' && given !== null ? (given as Record<string, unknown>) : wrong('an object'),
+  },
+  signalSecret: {
+    type: 'string | string[]',
+    default: [],
+    defaultText: 'none',
+    environment: 'FLOWSTONE_SIGNAL_SECRET',
+    description:
+      'By which the tokens of signals are made: at least 32 characters that nobody else knows, the same in all processes. Of a list the first makes them and all are accepted, so that it can be changed while something waits. Needed where a signal is declared.',
+    read: secrets,
   },
   maxPlanSize: {
     type: 'number',

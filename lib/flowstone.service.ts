@@ -1,6 +1,7 @@
 // The facade: everything an application asks of FlowStone, typed by the asset classes passed in.
 import { Injectable } from '@nestjs/common';
 import { Approvals } from './checkpoints/approvals.js';
+import { Signals } from './checkpoints/signals.js';
 import type { AssetClass, DeclaredAsset } from './assets/asset.definition.js';
 import type { ValueOf } from './assets/asset.value.js';
 import type { FlowStoneEngine } from './flowstone.engine.js';
@@ -90,6 +91,9 @@ export abstract class EngineSource {
 export class FlowStoneService {
   /** What waits for decisions by people, and these. */
   readonly approvals = new Approvals<ValuePreview>(() => this.source.require().approvalDesk);
+
+  /** What waits for the outside world, and answers from there. */
+  readonly signals = new Signals(() => this.source.require().signalDesk);
 
   constructor(private readonly source: EngineSource) {}
 

@@ -41,6 +41,10 @@ export type {
   DecisionOptions,
   EscalationOptions,
 } from './assets/checkpoint.options.js';
+export { Signal } from './assets/signal.decorator.js';
+export type { SignalCallback, SignalCode } from './assets/signal.code.js';
+export { SignalAsset } from './assets/signal.value.js';
+export type { SignalOptions } from './assets/signal.options.js';
 export { DependsOn } from './assets/depends-on.decorator.js';
 export { Requires } from './assets/requires.decorator.js';
 export {
@@ -132,11 +136,13 @@ export type { Approvals, Review, ReviewedInput } from './checkpoints/approvals.j
 export type {
   ActingPerson,
   ApprovalsFilter,
+  SignalsFilter,
   ApprovalsPage,
   ApproveOptions,
   EscalateOptions,
   ExtendOptions,
 } from './checkpoints/approval.requests.js';
+export type { Signals } from './checkpoints/signals.js';
 export type { ValueDifference } from './checkpoints/value.diff.js';
 export type {
   ApprovalAct,

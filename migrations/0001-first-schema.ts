@@ -374,7 +374,7 @@ export class FirstSchema0001 implements MigrationInterface {
     await queryRunner.query(
       `DROP FUNCTION places_left, token_due, gate_opens, tokens_left, bound_pools, describe_held, claim_run, insert_running, beat, take_back, hand_back, pause, resume, cancel_approvals, cancel_run, ask_to_stop, stop_pending, doom_pending, raise_holders, fire_retries`,
     );
-    await queryRunner.query(`DROP TABLE approval_acts, approval_inputs, approvals, outbox, value_documents, value_slices, value_tables, dynamic_partitions, events, timers, collections, superseded, lineage, materializations,
+    await queryRunner.query(`DROP TABLE early_signals, approval_acts, approval_inputs, approvals, outbox, value_documents, value_slices, value_tables, dynamic_partitions, events, timers, collections, superseded, lineage, materializations,
       claims, ready, lanes, heads, run_keys, runs, process_definitions, processes, definitions, assets, pools, limits,
       namespaces, installation`);
     await queryRunner.query(`DROP SEQUENCE batches`);

@@ -4,6 +4,7 @@ import type { ApprovalRule } from '../ledger/approval.records.js';
 import type { VersionPolicy } from '../ledger/records.js';
 import type { MappingSpec } from '../partitions/mapping.js';
 import type { PartitionScheme } from '../partitions/partitions.js';
+import type { SignalAsset } from './signal.value.js';
 
 /** Any class, also an abstract one; what identifies an asset or a resource in code. */
 export type AssetClass = abstract new (...args: any[]) => unknown;
@@ -11,7 +12,14 @@ export type AssetClass = abstract new (...args: any[]) => unknown;
 /** A class that computes, by `execute` or by `executeMany`, or asks people, and these as `M` says. */
 export type Computing<M> = abstract new (
   ...args: any[]
-) => M & ({ execute: unknown } | { executeMany: unknown } | { condition: unknown } | { onApprove: unknown });
+) => M &
+  (
+    | { execute: unknown }
+    | { executeMany: unknown }
+    | { condition: unknown }
+    | { onApprove: unknown }
+    | SignalAsset<unknown>
+  );
 
 /** A class of class-validator; in a list: the value is a list of such. */
 export type ModificationClass = new (...args: any[]) => object;
@@ -57,7 +65,7 @@ export interface DeclaredAsset {
 /** Everything declared of one asset in this process. */
 export interface AssetDefinition extends DeclaredAsset {
   readonly target: AssetClass;
-  /** Of a checkpoint: what reviewers may give. */
+  /** Of a checkpoint what reviewers may give, of a signal what comes. */
   readonly modification: Modification | undefined;
   /** `ioOptions` as plain data, with what a class among them says: by this definitions are compared and stored. */
   readonly ioFacts: Readonly<Record<string, unknown>>;
@@ -69,6 +77,8 @@ export interface AssetDefinition extends DeclaredAsset {
 
 /** What is declared of how a checkpoint is decided. */
 export interface CheckpointDefinition {
+  /** Whether people are asked, or a signal from outside is waited for. */
+  readonly kind: 'checkpoint' | 'signal';
   readonly rule: ApprovalRule;
   /** What people are asked, where its class does not say it. */
   readonly message: string | undefined;

@@ -3,7 +3,7 @@ import 'reflect-metadata';
 import type { ResourceClasses } from './asset.context.js';
 import type { AssetClass } from './asset.definition.js';
 import type { AssetOptions } from './asset.options.js';
-import type { DecisionOptions } from './checkpoint.options.js';
+import type { MarkedDecision } from './checkpoint.options.js';
 import type { Dependencies } from './dependency.js';
 
 const ASSET = Symbol.for('flowstone:asset');
@@ -15,7 +15,7 @@ export function markAsset(target: AssetClass, options: AssetOptions): void {
   Reflect.defineMetadata(ASSET, options, target);
 }
 
-export function markCheckpoint(target: AssetClass, options: DecisionOptions): void {
+export function markCheckpoint(target: AssetClass, options: MarkedDecision): void {
   Reflect.defineMetadata(CHECKPOINT, options, target);
 }
 
@@ -33,8 +33,8 @@ export function assetOptionsOf(target: AssetClass): AssetOptions | undefined {
 }
 
 /** How a checkpoint is decided, as declared on this very class; undefined: it is none. */
-export function decisionOptionsOf(target: AssetClass): DecisionOptions | undefined {
-  return Reflect.getOwnMetadata(CHECKPOINT, target) as DecisionOptions | undefined;
+export function decisionOptionsOf(target: AssetClass): MarkedDecision | undefined {
+  return Reflect.getOwnMetadata(CHECKPOINT, target) as MarkedDecision | undefined;
 }
 
 /** What `@DependsOn` was given on the class or the one it extends (whose `execute` it may have inherited). Unchecked. */

@@ -2,6 +2,7 @@
 import type { Rows } from '../io/rows.js';
 import type { CheckpointValue } from './checkpoint.code.js';
 import type { ContextPartition } from './asset.context.js';
+import type { SignalAsset, SignalValue } from './signal.value.js';
 import type { BatchFailure } from './batch.failure.js';
 
 declare const valueType: unique symbol;
@@ -39,7 +40,9 @@ export type ValueOf<C> = C extends abstract new (...args: any[]) => infer I
       ? StoredAs<Exclude<V, BatchFailure>>
       : I extends ExternalAsset<infer T>
         ? T
-        : I extends { condition: unknown } | { onApprove: unknown }
-          ? StoredAs<CheckpointValue<I>>
-          : never
+        : I extends SignalAsset<unknown>
+          ? StoredAs<SignalValue<I>>
+          : I extends { condition: unknown } | { onApprove: unknown }
+            ? StoredAs<CheckpointValue<I>>
+            : never
   : never;

@@ -15,10 +15,10 @@ export function checkCheckpoint(
 ): void {
   const { decision, asset, dependencies } = declaration;
   if (!decision) return;
-  checkPassingThrough(declaration, note);
+  if (!decision.signal) checkPassingThrough(declaration, note);
   if (decision.modification) {
     const problem = missingPackages('modification', MODIFICATION_PACKAGES);
-    if (problem) note('its modification cannot be checked', problem);
+    if (problem) note(`its ${decision.signal ? 'payload' : 'modification'} cannot be checked`, problem);
   } else if (asset.methods.includes('onModify')) {
     note('it has onModify and no modification', 'say what a reviewer may give: modification: TheClass');
   }

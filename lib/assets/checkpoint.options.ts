@@ -53,6 +53,11 @@ export interface DecisionOptions {
   readonly modification?: Modification;
 }
 
+/** How a node is decided upon, as it is marked: by people, or by a signal from outside. */
+export interface MarkedDecision extends DecisionOptions {
+  readonly signal?: boolean;
+}
+
 /** What `@Checkpoint` takes: its own options, those of assets, and those of the I/O manager (checked at boot). */
 export interface CheckpointOptions extends Omit<KnownAssetOptions, 'timeout' | 'batch' | 'external'>, DecisionOptions {
   readonly [managerOption: string]: unknown;
@@ -85,7 +90,8 @@ function isStep(value: unknown): boolean {
   );
 }
 
-const EXPECTATIONS: Readonly<Record<keyof DecisionOptions, Expectation>> = {
+const EXPECTATIONS: Readonly<Record<keyof MarkedDecision, Expectation>> = {
+  signal: flag,
   message: text,
   timeout: (value) => (lasting(value) ? undefined : "a duration of more than 0, such as '2d'"),
   timeoutAction: (value) =>
@@ -111,7 +117,9 @@ function isModification(value: unknown): boolean {
 }
 
 /** The names of the options that only checkpoints have. */
-export const DECISION_OPTION_NAMES: ReadonlySet<string> = new Set(Object.keys(EXPECTATIONS));
+export const DECISION_OPTION_NAMES: ReadonlySet<string> = new Set(
+  Object.keys(EXPECTATIONS).filter((name) => name !== 'signal'),
+);
 
 /** The options of a checkpoint in two parts: of how it is decided, and of the asset it is. */
 export function splitOptions(options: CheckpointOptions): {
@@ -126,12 +134,22 @@ export function splitOptions(options: CheckpointOptions): {
 }
 
 /** What is wrong with the options of how a checkpoint is decided; `methods` are those of its class. */
-export function decisionMistakes(options: DecisionOptions, methods: readonly string[]): OptionMistake[] {
+export function decisionMistakes(options: MarkedDecision, methods: readonly string[]): OptionMistake[] {
   const single = Object.entries(options).flatMap(([option, value]): OptionMistake[] => {
-    const expected = value === undefined ? undefined : EXPECTATIONS[option as keyof DecisionOptions](value);
+    const expected = value === undefined ? undefined : EXPECTATIONS[option as keyof MarkedDecision](value);
     return expected ? [{ option, problem: `option ${option} is ${shown(value)}`, fix: `give it ${expected}` }] : [];
   });
-  return single.length > 0 ? single : [...together(options, methods)];
+  if (single.length > 0) return single;
+  return options.signal ? signalMistakes(options) : [...together(options, methods)];
+}
+
+function signalMistakes({ timeout, modification }: MarkedDecision): OptionMistake[] {
+  const missing: OptionMistake[] = [];
+  if (timeout === undefined)
+    missing.push({ option: 'timeout', problem: 'it has no timeout', fix: "say how long it waits: timeout: '2d'" });
+  if (modification === undefined)
+    missing.push({ option: 'payload', problem: 'it has no payload', fix: 'say what comes: payload: TheClass' });
+  return missing;
 }
 
 function* together(options: DecisionOptions, methods: readonly string[]): Generator<OptionMistake> {
@@ -189,20 +207,20 @@ function* together(options: DecisionOptions, methods: readonly string[]): Genera
 }
 
 /** The rule with its defaults; `options` are without mistakes. */
-export function approvalRule(options: DecisionOptions, methods: readonly string[]): ApprovalRule {
+export function approvalRule(options: MarkedDecision, methods: readonly string[]): ApprovalRule {
   const { timeout, timeoutAction } = options;
   return {
     assignees: audience(options.assignees),
     quorum: options.quorum ?? 1,
     separationOfDuties: options.separationOfDuties ?? false,
     timeout: timeout === undefined ? null : parseDuration(timeout),
-    timeoutAction: timeoutAction ?? (methods.includes('onTimeout') ? 'handle' : null),
+    timeoutAction: timeoutAction ?? (options.signal || methods.includes('onTimeout') ? 'handle' : null),
     extensions: options.extensions ?? 1,
     escalation: (options.escalation ?? []).map(({ after, to, notify = [] }): EscalationStep => {
       return { after: after === undefined ? null : parseDuration(after), to: audience(to), notify: [...notify] };
     }),
     pinInputs: options.pinInputs ?? true,
-    modifiable: options.modification !== undefined,
+    modifiable: options.modification !== undefined && !options.signal,
   };
 }
 

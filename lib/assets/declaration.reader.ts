@@ -8,7 +8,8 @@ import { assetOptionsOf, decisionOptionsOf, dependsOnOf, requiresOf } from './as
 import { type AssetOptions, managerOptions, optionMistakes } from './asset.options.js';
 import { ExternalAsset } from './asset.value.js';
 import { CHECKPOINT_METHODS } from './checkpoint.code.js';
-import { decisionMistakes, type DecisionOptions } from './checkpoint.options.js';
+import { SIGNAL_METHODS } from './signal.code.js';
+import { decisionMistakes, type MarkedDecision } from './checkpoint.options.js';
 import { type DependencySpec, dependencySpec, isClass, isDependencySpec } from './dependency.js';
 
 /** One class as declared. What was found to be wrong with it is left out. */
@@ -19,7 +20,7 @@ export interface Declaration {
   readonly key: string;
   readonly options: AssetOptions;
   /** How people decide upon it; `undefined`: it is no checkpoint. */
-  readonly decision: DecisionOptions | undefined;
+  readonly decision: MarkedDecision | undefined;
   /** Whether the option `partitions` was left out for being no scheme. */
   readonly schemeUnknown: boolean;
   readonly managerOptions: Readonly<Record<string, unknown>>;
@@ -58,7 +59,7 @@ export function readDeclaration(
 
   for (const { problem, fix } of mistakes) noteHere(problem, fix);
   checkKey(target, options, key, noteHere);
-  if (decision) checkCheckpoint(asset, declared, noteHere);
+  if (decision) checkCheckpoint(asset, declared, decision, noteHere);
   else checkInstance(asset, declared, noteHere);
   const dependencies = readDependencies(target, noteHere);
   const resources = readResources(target, noteHere);
@@ -90,21 +91,24 @@ function checkScope({ scope }: DiscoveredAsset, note: NoteMistake): void {
   note(`it is ${why}`, 'make it and what it injects singletons: there is no request when an asset is computed');
 }
 
-function checkCheckpoint(asset: DiscoveredAsset, options: AssetOptions, note: NoteMistake): void {
+function checkCheckpoint(
+  asset: DiscoveredAsset,
+  options: AssetOptions,
+  { signal }: MarkedDecision,
+  note: NoteMistake,
+): void {
+  const what = signal ? 'a signal' : 'a checkpoint';
+  const known: readonly string[] = signal ? SIGNAL_METHODS : CHECKPOINT_METHODS;
   checkScope(asset, note);
   for (const option of ['batch', 'external'] as const) {
-    if (options[option] !== undefined) note(`it is a checkpoint and has the option ${option}`, `remove ${option}`);
+    if (options[option] !== undefined) note(`it is ${what} and has the option ${option}`, `remove ${option}`);
   }
   for (const method of ['execute', 'executeMany']) {
     if (asset.methods.includes(method))
-      note(
-        `it is a checkpoint and has ${method}`,
-        `remove it: ${CHECKPOINT_METHODS.join(', ')} are the methods of a checkpoint`,
-      );
+      note(`it is ${what} and has ${method}`, `remove it: ${known.join(', ')} are the methods of ${what}`);
   }
-  for (const method of asset.methods.filter((name) => /^on[A-Z]/.test(name))) {
-    if ((CHECKPOINT_METHODS as readonly string[]).includes(method)) continue;
-    const meant = closest(method, CHECKPOINT_METHODS);
+  for (const method of asset.methods.filter((name) => /^on[A-Z]/.test(name) && !known.includes(name))) {
+    const meant = closest(method, known);
     if (meant) note(`nobody calls its method ${method}`, `did you mean ${meant}?`);
   }
 }

@@ -1,9 +1,9 @@
 // Makes the definition of a declaration that was checked: fills in defaults and turns classes into keys.
 import type { PartitionScheme } from '../partitions/partitions.js';
-import type { AssetClass, AssetDefinition, DependencyDefinition } from './asset.definition.js';
+import type { AssetClass, AssetDefinition, CheckpointDefinition, DependencyDefinition } from './asset.definition.js';
 import { keptVersions, retryPolicy } from './asset.options.js';
 import type { Declaration } from './declaration.reader.js';
-import { approvalRule } from './checkpoint.options.js';
+import { approvalRule, type MarkedDecision } from './checkpoint.options.js';
 import { definitionHash } from './definition.hash.js';
 import { parseDuration } from './duration.js';
 
@@ -37,7 +37,7 @@ export function defineAsset(
     retry: retry && retryPolicy(retry),
     timeout: timeout === undefined ? undefined : parseDuration(timeout),
     batchSize: batch?.size,
-    checkpoint: decision && { rule: approvalRule(decision, asset.methods), message: decision.message },
+    checkpoint: decision && checkpointDefinition(decision, asset.methods),
     modification: decision?.modification,
     pool: options.pool ?? 'default',
     keep: keptVersions(options.keep),
@@ -50,4 +50,9 @@ export function defineAsset(
   };
   definition.hash = definitionHash(definition);
   return definition;
+}
+
+function checkpointDefinition(decision: MarkedDecision, methods: readonly string[]): CheckpointDefinition {
+  const { signal, message } = decision;
+  return { kind: signal ? 'signal' : 'checkpoint', rule: approvalRule(decision, methods), message };
 }

@@ -18,6 +18,8 @@ interface Consumes<M> {
   onModify?: (context: never, inputs: InputsOf<M>, decision: never) => unknown;
   onReject?: (context: never, inputs: InputsOf<M>, decision: never) => unknown;
   onTimeout?: (context: never, inputs: InputsOf<M>, decision: never) => unknown;
+  request?: (context: never, inputs: InputsOf<M>, callback: never) => unknown;
+  onSignal?: (context: never, inputs: InputsOf<M>, payload: never) => unknown;
 }
 
 /**

@@ -13,6 +13,8 @@ interface Borrows<R extends ResourceClasses> {
   onModify?: (context: AssetContext<R>, inputs: never, decision: never) => unknown;
   onReject?: (context: AssetContext<R>, inputs: never, decision: never) => unknown;
   onTimeout?: (context: AssetContext<R>, inputs: never, decision: never) => unknown;
+  request?: (context: AssetContext<R>, inputs: never, callback: never) => unknown;
+  onSignal?: (context: AssetContext<R>, inputs: never, payload: never) => unknown;
 }
 
 /**

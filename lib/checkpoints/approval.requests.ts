@@ -39,6 +39,13 @@ export interface ApprovalsFilter {
   readonly for?: { readonly user: string; readonly roles?: readonly string[] };
 }
 
+/** Which signals are listed; without anything: those that are waited for. */
+export interface SignalsFilter {
+  readonly status?: ApprovalStatus | readonly ApprovalStatus[] | 'all';
+  readonly asset?: AssetClass | string;
+  readonly run?: number;
+}
+
 export interface ApprovalsPage {
   /** Default 50. */
   readonly limit?: number;
@@ -49,7 +56,7 @@ export interface ApprovalsPage {
 }
 
 const STATUSES: readonly ApprovalStatus[] = [
-  ...(['open', 'approved', 'modified', 'rejected', 'timed_out', 'superseded', 'cancelled'] as const),
+  ...(['open', 'approved', 'modified', 'rejected', 'received', 'timed_out', 'superseded', 'cancelled'] as const),
 ];
 
 const texts: Expectation = (value) =>
@@ -89,6 +96,7 @@ export const APPROVALS: Expected<ApprovalsFilter> = {
   materialization: id,
   for: someone,
 };
+export const SIGNALS: Expected<SignalsFilter> = { status: APPROVALS.status, asset: elsewhere, run: id };
 export const APPROVALS_PAGE: Expected<ApprovalsPage> = {
   limit: (value) =>
     id(value) === undefined && (value as number) <= 1000 ? undefined : 'a whole number from 1 to 1000',

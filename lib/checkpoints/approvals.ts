@@ -89,6 +89,7 @@ export class Approvals<P = unknown> {
     const { limit = 50, before, order = 'deadline' } = page;
     return parts.ledger.approvals.approvals(
       {
+        kind: 'checkpoint',
         ...(status !== 'all' && { status: typeof status === 'string' ? [status] : status }),
         ...(asset !== undefined && { asset: parts.resolve(asset).key }),
         ...(run !== undefined && { run }),

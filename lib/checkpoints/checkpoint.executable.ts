@@ -2,15 +2,19 @@
 import type { AssetContext } from '../assets/asset.context.js';
 import type { AssetDefinition } from '../assets/asset.definition.js';
 import type { CheckpointCode, Decision } from '../assets/checkpoint.code.js';
-import { FlowStoneError } from '../flowstone.errors.js';
 import type { ApprovalRecord } from '../ledger/approval.records.js';
+import { rejected, timedOut } from './checkpoint.failures.js';
 import { instanceOfModification, plainModification } from './modification.js';
 
 type Inputs = Readonly<Record<string, unknown>>;
 
 /** In place of a value: people are asked, and it goes on when they have decided. */
 export class Pause {
-  constructor(readonly message: string) {}
+  /** @param signal hash of the token of a signal that is waited for; undefined: people are asked */
+  constructor(
+    readonly message: string,
+    readonly signal?: string,
+  ) {}
 }
 
 /** A checkpoint as far as its worker knows it. */
@@ -47,8 +51,8 @@ export class DecidedCheckpoint {
 
   async execute(context: AssetContext, inputs: Inputs): Promise<unknown> {
     const { code, definition, approval } = this;
-    const { action, by } = approval.decision!;
     const decision = await this.#told();
+    const { action, by } = decision;
     context.report({ metadata: { approval: approval.id, decision: action, decidedBy: by } });
     switch (action) {
       case 'approve':
@@ -57,30 +61,22 @@ export class DecidedCheckpoint {
         return code.onModify ? code.onModify(context, inputs, decision) : plainModification(decision.value);
       case 'reject':
         if (code.onReject) return code.onReject(context, inputs, decision);
-        throw this.#failed('FLOWSTONE_CHECKPOINT_REJECTED', `was rejected by ${by ?? 'its timeout'}`);
+        throw rejected(approval);
       case 'timeout':
         if (code.onTimeout) return code.onTimeout(context, inputs, decision);
-        throw this.#failed('FLOWSTONE_CHECKPOINT_TIMED_OUT', 'was not decided in time');
+        throw timedOut(approval);
     }
   }
 
   async #told(): Promise<Decision> {
     const { id, decision, votes, proposal } = this.approval;
+    const { action, by, at, reason } = decision!;
+    // A signal has a class of its own.
+    if (action === 'receive') throw new Error(`Approval ${id} is of a signal.`);
     const { modification } = this.definition;
-    const isGiven = decision!.action === 'modify' && proposal !== null;
+    const isGiven = action === 'modify' && proposal !== null;
     const value = isGiven && modification ? await instanceOfModification(modification, proposal.value) : undefined;
-    return { approval: id, ...decision!, votes, value };
-  }
-
-  #failed(code: 'FLOWSTONE_CHECKPOINT_REJECTED' | 'FLOWSTONE_CHECKPOINT_TIMED_OUT', how: string): FlowStoneError {
-    const { id, asset, partition, decision } = this.approval;
-    const place = partition === '' ? asset : `${asset}[${partition}]`;
-    const why = decision?.reason ? `: ${decision.reason}` : '';
-    return new FlowStoneError(
-      code,
-      `${place} ${how} (approval ${id})${why}. Change its inputs, or retry the run to ask again.`,
-      { context: { asset, partition, approval: id, by: decision?.by ?? null, reason: decision?.reason ?? null } },
-    );
+    return { approval: id, action, by, at, reason, votes, value };
   }
 }
 

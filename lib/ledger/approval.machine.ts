@@ -28,6 +28,8 @@ export type ApprovalCommand =
   /** `for` ms; null: the declared timeout. */
   | (Acting & { readonly kind: 'extend'; readonly for: number | null })
   | (Acting & { readonly kind: 'comment'; readonly text: string })
+  /** A signal has come, with this. */
+  | { readonly kind: 'receive'; readonly value: JsonValue }
   /** A timer of its deadline, or of the next step of its chain, has come. */
   | { readonly kind: 'deadline' | 'escalation' }
   /** An input has another data version than was shown. */
@@ -61,7 +63,9 @@ export interface ApprovalTimers {
   readonly escalation: Date | null;
 }
 
-const DECIDED: ReadonlySet<ApprovalStatus> = new Set(['approved', 'modified', 'rejected', 'timed_out']);
+const DECIDED: ReadonlySet<ApprovalStatus> = new Set([
+  ...(['approved', 'modified', 'rejected', 'received', 'timed_out'] as const),
+]);
 
 /** Whether its checkpoint is to act upon it: it was decided, or its deadline passed. */
 export function isDecided({ status }: Pick<ApprovalRecord, 'status'>): boolean {
@@ -79,6 +83,8 @@ export function timersOf(approval: ApprovalRecord): ApprovalTimers {
 export function decideApproval(approval: ApprovalRecord, command: ApprovalCommand, now: Date): ApprovalAnswer {
   if (command.kind === 'comment') return comment(approval, command);
   if (approval.status !== 'open') return tooLate(approval, command);
+  const ofSignal = command.kind === 'receive';
+  if (('by' in command || ofSignal) && (approval.kind === 'signal') !== ofSignal) return ofAnotherKind(approval);
   switch (command.kind) {
     case 'approve':
       return forbidden(approval, command, true) ?? approve(approval, command, now);
@@ -90,6 +96,8 @@ export function decideApproval(approval: ApprovalRecord, command: ApprovalComman
       return forbidden(approval, command, false) ?? escalate(approval, command);
     case 'extend':
       return forbidden(approval, command, false) ?? extend(approval, command, now);
+    case 'receive':
+      return receive(approval, command, now);
     case 'deadline':
       return passDeadline(approval, now);
     case 'escalation': {
@@ -161,6 +169,11 @@ function escalate(approval: ApprovalRecord, { by, to, reason }: Command<'escalat
   return changed(approval, { audience }, act('escalated', by, { reason, to: plain(to) }));
 }
 
+function receive(approval: ApprovalRecord, { value }: Command<'receive'>, at: Date): ApprovalAnswer {
+  const proposal = { number: 1, by: 'signal', at, value };
+  return decide({ ...approval, proposal }, 'received', { action: 'receive', by: null, at, reason: null });
+}
+
 /** The next step of the chain. */
 function takeStep(
   approval: ApprovalRecord,
@@ -210,7 +223,7 @@ function passDeadline(approval: ApprovalRecord, now: Date): ApprovalAnswer {
 
 function decide(
   approval: ApprovalRecord,
-  status: Extract<ApprovalStatus, 'approved' | 'modified' | 'rejected' | 'timed_out'>,
+  status: Extract<ApprovalStatus, 'approved' | 'modified' | 'rejected' | 'received' | 'timed_out'>,
   decision: ApprovalDecision,
 ): ApprovalAnswer {
   const { reason } = decision;
@@ -225,18 +238,28 @@ function close(approval: ApprovalRecord, status: 'superseded' | 'cancelled', now
 
 /** A decision that comes again, as after a lost answer, has been heard; any other learns who was first. */
 function tooLate(approval: ApprovalRecord, command: ApprovalCommand): ApprovalAnswer {
-  if (!('by' in command)) return { kind: 'unchanged' };
   const { decision, status } = approval;
+  if (command.kind === 'receive') {
+    const same = status === 'received' && JSON.stringify(approval.proposal!.value) === JSON.stringify(command.value);
+    return same ? { kind: 'unchanged' } : conflict(approval);
+  }
+  if (!('by' in command)) return { kind: 'unchanged' };
   if (decision && decision.by === command.by && decision.action === command.kind) return { kind: 'unchanged' };
   if (command.kind === 'approve' && isDecided(approval) && approval.votes.some(({ by }) => by === command.by)) {
     return { kind: 'unchanged' };
   }
+  return conflict(approval);
+}
+
+function conflict(approval: ApprovalRecord): ApprovalAnswer {
+  const { decision, status } = approval;
   const winner = decision?.by ?? null;
   const ending: Readonly<Record<ApprovalStatus, string>> = {
     open: '',
     approved: `was approved ${whose(decision)}`,
     modified: `was modified ${whose(decision)}`,
     rejected: `was rejected ${whose(decision)}`,
+    received: `was answered at ${decision?.at.toISOString()}, by other data`,
     timed_out: `timed out at ${decision?.at.toISOString()}`,
     superseded: 'was superseded, since one of its inputs has another version: look for the approval that follows it',
     cancelled: 'was cancelled with its run',
@@ -247,6 +270,14 @@ function tooLate(approval: ApprovalRecord, command: ApprovalCommand): ApprovalAn
     message: `${nameOf(approval)} ${ending[status]}. Nothing was changed.`,
     context: { approval: approval.id, status, winner },
   };
+}
+
+function ofAnotherKind(approval: ApprovalRecord): ApprovalAnswer {
+  const message =
+    approval.kind === 'signal'
+      ? `${nameOf(approval)} waits for a signal, which nobody can decide. Deliver it, or cancel the run.`
+      : `${nameOf(approval)} waits for people, not for a signal.`;
+  return refused(approval, 'FLOWSTONE_APPROVAL_INVALID', message);
 }
 
 function whose(decision: ApprovalDecision | null): string {

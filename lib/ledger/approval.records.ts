@@ -1,4 +1,5 @@
-// What the ledger keeps of approvals: requests for a decision that materializations wait for, as plain data.
+// What the ledger keeps of approvals: requests for a decision that materializations wait for, as plain data. What waits for
+// a signal from outside is kept likewise.
 // The rules by which they change stand in approval.machine.ts, the operations in approvals.port.ts.
 import type { ApprovalActKind, JsonObject, JsonValue, ValueRecord } from './records.js';
 
@@ -40,7 +41,8 @@ export interface ApprovalRule {
 }
 
 /** `open` until it is decided, or its deadline passes, or it has become void, or its run is cancelled; then for ever. */
-export type ApprovalStatus = 'open' | 'approved' | 'modified' | 'rejected' | 'timed_out' | 'superseded' | 'cancelled';
+export type ApprovalStatus =
+  'open' | 'approved' | 'modified' | 'rejected' | 'received' | 'timed_out' | 'superseded' | 'cancelled';
 
 /** Somebody agrees. */
 export interface ApprovalVote {
@@ -49,7 +51,7 @@ export interface ApprovalVote {
   readonly reason: string | null;
 }
 
-/** A value that a reviewer wants instead; what others agree to from then on. */
+/** A value that a reviewer wants instead; what others agree to from then on. Of a signal, what came with it. */
 export interface ApprovalProposal {
   /** 1 for the first of an approval. */
   readonly number: number;
@@ -60,8 +62,8 @@ export interface ApprovalProposal {
 
 /** How an approval was decided. */
 export interface ApprovalDecision {
-  readonly action: 'approve' | 'modify' | 'reject' | 'timeout';
-  /** Null: nobody, its deadline passed. */
+  readonly action: 'approve' | 'modify' | 'reject' | 'receive' | 'timeout';
+  /** Null: nobody, its deadline passed, or a signal came. */
   readonly by: string | null;
   readonly at: Date;
   readonly reason: string | null;
@@ -70,6 +72,8 @@ export interface ApprovalDecision {
 /** A request for a decision, and what became of it. */
 export interface ApprovalRecord {
   readonly id: number;
+  /** Whether people are asked, or a signal from outside is waited for. */
+  readonly kind: 'checkpoint' | 'signal';
   readonly run: number;
   readonly materialization: number;
   /** Of the attempt that asked. */

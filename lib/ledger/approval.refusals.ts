@@ -20,3 +20,11 @@ export function refusalOfMoved(approval: ApprovalRecord): FlowStoneError {
     context: { approval: approval.id, status: 'superseded', winner: null },
   });
 }
+
+/** A signal has come that is not the one which came before. */
+export function refusalOfSecond(materialization: number): FlowStoneError {
+  const message = `Materialization ${materialization} was given another signal before. Nothing was changed.`;
+  return new FlowStoneError('FLOWSTONE_APPROVAL_CONFLICT', message, {
+    context: { materialization, status: 'received', winner: null },
+  });
+}

@@ -9,6 +9,7 @@ import type {
 } from './approval.records.js';
 import type { ApprovalCommand } from './approval.machine.js';
 import type { Page, PageRequest } from './page.js';
+import type { JsonValue } from './records.js';
 import type { Fenced } from './work.js';
 
 /** What an attempt asks people. */
@@ -19,6 +20,17 @@ export interface ApprovalRequest {
   readonly inputs: string;
   readonly upstreams: string;
   readonly pins: readonly ApprovalPin[];
+  /** Where a signal is waited for: SHA-256 (hex) of the token that it comes with. */
+  readonly signal?: string;
+}
+
+/** A signal that has come. */
+export interface DeliveredSignal {
+  /** SHA-256 (hex) of its token, and what that says: of which materialization, and how often that had asked before. */
+  readonly token: string;
+  readonly materialization: number;
+  readonly round: number;
+  readonly value: JsonValue;
 }
 
 /** A version that an attempt consumes: of which dependency, and of what. */
@@ -48,6 +60,7 @@ export interface DecidedApproval {
 }
 
 export interface ApprovalFilter {
+  readonly kind?: ApprovalRecord['kind'];
   readonly status?: readonly ApprovalStatus[];
   readonly asset?: string;
   readonly run?: number;
@@ -85,6 +98,14 @@ export interface ApprovalLedger {
   decided(materializations: readonly number[]): Promise<ReadonlyMap<number, DecidedApproval>>;
   /** A decision cannot be carried out, since what it is about is gone: the attempt holds, people are asked again. */
   supersede(attempt: Fenced, approval: number): Promise<boolean>;
+  /** How often these have asked before: the round that their next one is. */
+  rounds(materializations: readonly number[]): Promise<ReadonlyMap<number, number>>;
+  /**
+   * A signal has come. One for which nobody waits yet, since its attempt is just about to, is kept until it does. The same
+   * may come again. Undefined: nobody waits for it, or not any more.
+   * @throws FlowStoneError FLOWSTONE_APPROVAL_CONFLICT where another one came before
+   */
+  receive(signal: DeliveredSignal): Promise<{ readonly run: number; readonly rings: readonly string[] } | undefined>;
   approval(id: number): Promise<ApprovalRecord | undefined>;
   /** Newest first, or by deadline, those without one last. */
   approvals(filter: ApprovalFilter, page: ApprovalPage): Promise<Page<ApprovalRecord>>;

@@ -186,6 +186,7 @@ export type ApprovalActKind =
   | 'approved'
   | 'modified'
   | 'rejected'
+  | 'received'
   | 'timed_out'
   | 'escalated'
   | 'extended'

@@ -82,7 +82,7 @@ export class Attempt implements Execution {
   }
 
   /** People are asked; without an outcome, the attempt is over by that. */
-  async #ask({ message }: Pause, abort: Abort): Promise<Outcome | undefined> {
+  async #ask({ message, signal }: Pause, abort: Abort): Promise<Outcome | undefined> {
     const { claim, definition, dependencies, inputs, upstreams } = this.prepared;
     const pins = dependencies.flatMap(({ dependency, pins: versions }) =>
       versions.map(({ asset, partition = '', head }): ApprovalPin => {
@@ -91,7 +91,10 @@ export class Attempt implements Execution {
       }),
     );
     const { rule } = definition.checkpoint!;
-    const asked = await this.host.ask(claim, { message, rule, inputs, upstreams, pins });
+    const asked = await this.host.ask(claim, {
+      ...{ message, rule, inputs, upstreams, pins },
+      ...(signal !== undefined && { signal }),
+    });
     if (asked === 'cancelled') abort.abort('cancelled');
     if (asked === 'moved') abort.abort('moved');
     if (abort.reason && asked !== 'waiting') throw abort.reason;

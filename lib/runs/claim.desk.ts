@@ -2,7 +2,10 @@
 import type { AssetDefinition } from '../assets/asset.definition.js';
 import type { AssetRegistry } from '../assets/asset.registry.js';
 import type { CheckpointCode } from '../assets/checkpoint.code.js';
+import type { SignalCode } from '../assets/signal.code.js';
 import { AskingCheckpoint, DecidedCheckpoint } from '../checkpoints/checkpoint.executable.js';
+import { AskingSignal, ReceivedSignal } from '../checkpoints/signal.executable.js';
+import type { SignalTokens } from '../checkpoints/signal.tokens.js';
 import { FlowStoneError } from '../flowstone.errors.js';
 import type { ApprovalInput } from '../ledger/approval.records.js';
 import type { DecidedApproval } from '../ledger/approvals.port.js';
@@ -44,6 +47,7 @@ export class LookAgainDesk implements ClaimDesk {
     private readonly presence: Presence,
     private readonly host: AttemptHost,
     private readonly lostValue: LostValue,
+    private readonly tokens: SignalTokens,
   ) {
     this.#views = new AssetViews(registry);
     const all = registry.definitions.flatMap(({ dependencies }) => dependencies);
@@ -85,7 +89,7 @@ export class LookAgainDesk implements ClaimDesk {
         settled.push({ run, outcome: { kind: 'handed_back', id, epoch } });
       }
     }
-    const { open, decided } = await this.#takeDecisions(wanted);
+    const { open, decided, rounds } = await this.#takeDecisions(wanted);
     for (const wanting of decided) {
       const { id, epoch, run } = wanting.claim;
       const pinned = pinnedBy(wanting);
@@ -98,31 +102,43 @@ export class LookAgainDesk implements ClaimDesk {
     }
     const heads = await this.#readHeads(open);
     for (const wanting of open) {
-      const examined = this.#decide(wanting, heads);
+      const examined = this.#decide(wanting, heads, rounds);
       if ('outcome' in examined) settled.push(examined);
       else executions.push(examined);
     }
     return { executions, settled };
   }
 
-  /** Which of these were decided upon by people already. */
-  async #takeDecisions(wanted: readonly Wanting[]): Promise<{ open: readonly Wanting[]; decided: readonly Decided[] }> {
+  /** Which of these were decided upon already; of signals that are to be waited for, how often that was asked for before. */
+  async #takeDecisions(wanted: readonly Wanting[]): Promise<{
+    readonly open: readonly Wanting[];
+    readonly decided: readonly Decided[];
+    readonly rounds: ReadonlyMap<number, number>;
+  }> {
     const asked = wanted.filter(({ view }) => view.definition.checkpoint);
-    if (asked.length === 0) return { open: wanted, decided: [] };
+    if (asked.length === 0) return { open: wanted, decided: [], rounds: new Map() };
     const decisions = await this.ledger.approvals.decided(asked.map(({ claim }) => claim.id));
     const open = wanted.filter(({ claim }) => !decisions.has(claim.id));
     const decided = asked.flatMap((wanting): Decided[] => {
       const decision = decisions.get(wanting.claim.id);
       return decision ? [{ ...wanting, decision }] : [];
     });
-    return { open, decided };
+    const signals = open.filter(({ view }) => view.definition.checkpoint?.kind === 'signal');
+    const rounds =
+      signals.length === 0
+        ? new Map<number, number>()
+        : await this.ledger.approvals.rounds(signals.map(({ claim }) => claim.id));
+    return { open, decided, rounds };
   }
 
   /** Executes what was decided upon, with the versions that people saw. Whether something differs by now does not matter. */
   #carryOut({ claim, view, ordinal, decision }: Decided, dependencies: readonly PinnedDependency[]): Execution {
     const { definition, partitions, upstreams, instance } = view;
     const { approval, inputs } = decision;
-    const executable = new DecidedCheckpoint(instance as CheckpointCode, definition, approval);
+    const executable =
+      definition.checkpoint!.kind === 'signal'
+        ? new ReceivedSignal(instance as SignalCode, definition, approval)
+        : new DecidedCheckpoint(instance as CheckpointCode, definition, approval);
     const prepared = { claim, definition, executable, dependencies, inputs, upstreams, partitions, ordinal };
     return new Attempt(this.host, { ...prepared, decided: approval });
   }
@@ -211,7 +227,11 @@ export class LookAgainDesk implements ClaimDesk {
     return new Map(queries.map(({ asset }, index) => [asset, found[index]!]));
   }
 
-  #decide({ claim, view, ordinal, wants }: Wanting, heads: Heads): Execution | Finished {
+  #decide(
+    { claim, view, ordinal, wants }: Wanting,
+    heads: Heads,
+    rounds: ReadonlyMap<number, number>,
+  ): Execution | Finished {
     const { definition, partitions, upstreams } = view;
     const pinned = wants.map((want) => this.#pin(want, heads.get(want.of.dependency.upstream)));
     const dependencies = pinned.filter(({ dependency }) => !dependency.ordering);
@@ -235,13 +255,25 @@ export class LookAgainDesk implements ClaimDesk {
       if (!lacking || decision.error !== missing) return { run, outcome };
       return { run, outcome, failure: { ...placeOf(claim, definition), error: lacking, retrying: false } };
     }
-    const executable = definition.checkpoint
-      ? new AskingCheckpoint(view.instance as CheckpointCode, definition)
-      : (view.instance as Executable);
+    const executable = this.#executableOf(view, claim, rounds);
     const inputs = inputsFingerprint(versions);
     const prepared = { claim, definition, executable, dependencies, inputs, upstreams, partitions, ordinal };
     if (definition.batchSize !== undefined) return new BatchedAttempt(this.host, prepared);
     return new Attempt(this.host, prepared);
+  }
+
+  #executableOf({ definition, instance }: AssetView, { id }: Claim, rounds: ReadonlyMap<number, number>): Executable {
+    switch (definition.checkpoint?.kind) {
+      case undefined:
+        return instance as Executable;
+      case 'checkpoint':
+        return new AskingCheckpoint(instance as CheckpointCode, definition);
+      case 'signal':
+        return new AskingSignal(instance as SignalCode, definition, this.tokens, {
+          materialization: id,
+          round: rounds.get(id) ?? 0,
+        });
+    }
   }
 
   #pin({ of, partitions }: Want, heads: ReadonlyMap<string, HeadRecord> | undefined): PinnedDependency {

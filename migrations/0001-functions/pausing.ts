@@ -1,5 +1,6 @@
 // How materializations come to wait for a decision and go on after it. The approvals themselves are written by the
 // library, in the same transaction, under the lock of the materialization.
+import { POST } from '../0001-outbox.js';
 
 /**
  * An attempt pauses: its materialization waits for a decision, its place and its process are free, the lock of (asset,
@@ -72,9 +73,14 @@ BEGIN
   ), closed AS (
     UPDATE approvals a SET status = 'cancelled', closed_at = clock_timestamp(), pinning = false
     WHERE a.id = ANY (ARRAY(SELECT o.id FROM open o)) AND a.status = 'open'
-    RETURNING a.id, a.namespace, a.run_id, a.materialization_id, a.asset_id
+    RETURNING a.id, a.namespace, a.token
   ), told AS (
     INSERT INTO approval_acts (approval_id, kind) SELECT c.id, 'cancelled' FROM closed c
+  ), posted AS (
+    ${POST}
+    SELECT c.namespace, 'approval', json_build_object('approval', c.id, 'kind', 'cancelled', 'actor', NULL, 'detail', NULL,
+      'notify', '[]'::json, 'at', clock_timestamp())
+    FROM closed c WHERE c.token IS NULL
   )
   SELECT array_agg(c.id) INTO v_ids FROM closed c;
   UPDATE approval_inputs i SET watched = false WHERE i.approval_id = ANY (v_ids) AND i.watched;

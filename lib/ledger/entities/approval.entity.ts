@@ -18,6 +18,10 @@ export class ApprovalEntity {
   @Column({ type: 'integer' })
   readonly epoch!: number;
 
+  /** SHA-256 (hex) of the token of a signal. */
+  @Column({ type: 'text', nullable: true })
+  readonly token!: string | null;
+
   @Column({ type: 'bigint', name: 'run_id', transformer: asNumber })
   readonly run!: number;
 

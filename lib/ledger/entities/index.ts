@@ -7,6 +7,7 @@ import { ClaimEntity } from './claim.entity.js';
 import { CollectionEntity } from './collection.entity.js';
 import { DefinitionEntity } from './definition.entity.js';
 import { DynamicPartitionEntity } from './dynamic-partition.entity.js';
+import { EarlySignalEntity } from './early-signal.entity.js';
 import { EventEntity } from './event.entity.js';
 import { HeadEntity } from './head.entity.js';
 import { InstallationEntity } from './installation.entity.js';
@@ -35,6 +36,7 @@ export const LEDGER_ENTITIES = [
   CollectionEntity,
   DefinitionEntity,
   DynamicPartitionEntity,
+  EarlySignalEntity,
   EventEntity,
   HeadEntity,
   InstallationEntity,

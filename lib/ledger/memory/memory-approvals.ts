@@ -8,7 +8,7 @@ import {
   type ApprovalRecord,
   type Audience,
 } from '../approval.records.js';
-import { approvalUnknown, refusal, refusalOfMoved } from '../approval.refusals.js';
+import { approvalUnknown, refusal, refusalOfMoved, refusalOfSecond } from '../approval.refusals.js';
 import type {
   ApprovalFilter,
   ApprovalLedger,
@@ -17,6 +17,7 @@ import type {
   Asked,
   CommandedApproval,
   DecidedApproval,
+  DeliveredSignal,
 } from '../approvals.port.js';
 import type { Page } from '../ledger.port.js';
 import type { Fenced } from '../work.js';
@@ -26,12 +27,15 @@ const ABOUT_INPUTS: ReadonlySet<ApprovalCommand['kind']> = new Set([
   'approve',
   'modify',
   'reject',
+  'receive',
   'deadline',
   'moved',
 ]);
 
 export class MemoryApprovals implements ApprovalLedger {
   readonly #acts: ApprovalAct[] = [];
+  /** Signals that came before their attempt waited, by token. */
+  readonly #early = new Map<string, DeliveredSignal>();
 
   constructor(private readonly state: MemoryState) {
     state.approvalClosed = (row) => this.#cancelled(row);
@@ -48,6 +52,7 @@ export class MemoryApprovals implements ApprovalLedger {
     const previous = [...approvals.values()].findLast(({ record }) => record.materialization === id);
     const record: ApprovalRecord = {
       id: approvals.size + 1,
+      kind: request.signal === undefined ? 'checkpoint' : 'signal',
       ...{ run: run.id, materialization: id, epoch, asset: row.asset, partition: row.partition },
       ...{ status: 'open', message: request.message, requestedBy: run.requestedBy, rule: request.rule },
       audience: request.rule.assignees,
@@ -59,7 +64,38 @@ export class MemoryApprovals implements ApprovalLedger {
     approvals.set(record.id, { record, request });
     this.state.pause(row);
     this.#note(record, { kind: 'requested', actor: run.requestedBy, detail: null, notify: [] });
+    const early = request.signal === undefined ? undefined : this.#early.get(request.signal);
+    if (early) {
+      this.#early.delete(request.signal!);
+      this.#carryOut(approvals.get(record.id)!, { kind: 'receive', value: early.value });
+    }
     return { kind: 'waiting', approval: record.id, rings: this.state.readyPools() };
+  }
+
+  async rounds(materializations: readonly number[]): Promise<ReadonlyMap<number, number>> {
+    return new Map(materializations.map((id) => [id, this.#askedBy(id).length]));
+  }
+
+  async receive(signal: DeliveredSignal): ReturnType<ApprovalLedger['receive']> {
+    const { token, materialization, round, value } = signal;
+    const row = this.state.rows.get(materialization);
+    if (!row) return undefined;
+    const asked = this.#askedBy(materialization);
+    const waiting = asked.find(({ request }) => request.signal === token);
+    if (waiting) {
+      const { rings, refusal: refused } = this.#carryOut(waiting, { kind: 'receive', value });
+      if (refused) throw refused;
+      return { run: row.run!, rings };
+    }
+    if (asked.length !== round || (row.status !== 'running' && row.status !== 'pending')) return undefined;
+    const known = this.#early.get(token);
+    if (known && JSON.stringify(known.value) !== JSON.stringify(value)) throw refusalOfSecond(materialization);
+    this.#early.set(token, signal);
+    return { run: row.run!, rings: [] };
+  }
+
+  #askedBy(id: number): ApprovalRow[] {
+    return [...this.state.approvals.values()].filter(({ record }) => record.materialization === id);
   }
 
   async command(id: number, command: ApprovalCommand): Promise<CommandedApproval> {
@@ -115,9 +151,10 @@ export class MemoryApprovals implements ApprovalLedger {
   }
 
   async approvals(filter: ApprovalFilter, { limit, before, order }: ApprovalPage): Promise<Page<ApprovalRecord>> {
-    const { status, asset, run, materialization, audience } = filter;
+    const { kind, status, asset, run, materialization, audience } = filter;
     const all = Array.from(this.state.approvals.values(), ({ record }) => record).filter(
       (record) =>
+        (!kind || record.kind === kind) &&
         (!status || status.includes(record.status)) &&
         (asset === undefined || record.asset === asset) &&
         (run === undefined || record.run === run) &&
@@ -155,7 +192,7 @@ export class MemoryApprovals implements ApprovalLedger {
       this.state.giveBack(waiting, true);
       waiting.epoch++;
     }
-    const refused = moved && 'by' in command ? { refusal: refusalOfMoved(record) } : {};
+    const refused = moved && ('by' in command || command.kind === 'receive') ? { refusal: refusalOfMoved(record) } : {};
     return { approval: answer.approval, rings: this.state.readyPools(), ...refused };
   }
 
@@ -183,9 +220,12 @@ export class MemoryApprovals implements ApprovalLedger {
     return { alias, asset, partition, materialization, dataVersion, value, completedAt: version?.completedAt ?? null };
   }
 
-  #note(record: ApprovalRecord, { kind, actor, detail }: NewApprovalAct): void {
+  #note(record: ApprovalRecord, { kind, actor, detail, notify }: NewApprovalAct): void {
     const { id: approval, run, materialization, asset, partition } = record;
     this.#acts.push({ id: this.#acts.length + 1, approval, kind, at: new Date(this.state.clock()), actor, detail });
+    const at = new Date(this.state.clock()).toISOString();
+    const payload = { approval, kind, actor, detail, notify, at };
+    if (record.kind === 'checkpoint') this.state.outbox.post('approval', payload);
     const place = { run, materialization, asset, partition };
     this.state.tell(`approval.${kind}`, { ...place, actor, detail: { ...detail, approval } });
   }

@@ -12,10 +12,11 @@ import type {
   Asked,
   CommandedApproval,
   DecidedApproval,
+  DeliveredSignal,
 } from '../approvals.port.js';
-import { approvalUnknown, refusal, refusalOfMoved } from '../approval.refusals.js';
+import { approvalUnknown, refusal, refusalOfMoved, refusalOfSecond } from '../approval.refusals.js';
 import type { Page } from '../ledger.port.js';
-import type { ApprovalActKind, JsonObject, MaterializationStatus } from '../records.js';
+import type { ApprovalActKind, JsonObject, JsonValue, MaterializationStatus } from '../records.js';
 import type { Fenced } from '../work.js';
 import type { AssetNumbers } from './asset-numbers.js';
 import type { Claims } from './claims.js';
@@ -31,15 +32,20 @@ import {
   DUE_APPROVALS,
   IN_FORCE,
   INPUTS_OF,
+  KEPT_SIGNAL,
+  KEEP_SIGNAL,
   LOCK_APPROVAL,
   LOCK_ATTEMPT,
   NOTE_ACT,
   NOTE_INPUTS,
+  OF_TOKEN,
   OPEN_APPROVAL,
   PAUSE,
   RESUME,
+  ROUNDS,
   SET_TIMERS,
   SHARE_HEADS,
+  TAKE_SIGNAL,
   TAKE_TIMER,
 } from './statements/approving.js';
 import { json, storable } from './values.js';
@@ -49,6 +55,7 @@ interface ApprovalRow {
   readonly run_id: number;
   readonly materialization_id: number;
   readonly epoch: number;
+  readonly token: string | null;
   readonly asset_id: number;
   readonly partition: string;
   readonly status: ApprovalRecord['status'];
@@ -96,6 +103,7 @@ const ABOUT_INPUTS: ReadonlySet<ApprovalCommand['kind']> = new Set([
   'approve',
   'modify',
   'reject',
+  'receive',
   'deadline',
   'moved',
 ]);
@@ -132,7 +140,7 @@ export class Approvals implements ApprovalLedger {
     if (rule.pinInputs && (await this.#haveMoved(sql, numbered))) return { kind: 'moved' };
     const [opened] = await sql.rows<{ id: number }>(OPEN_APPROVAL, [
       ...[this.namespace, id, epoch, storable(request.message), json(rule), packed(rule.assignees), rule.timeout],
-      ...[request.inputs, request.upstreams],
+      ...[request.inputs, request.upstreams, request.signal ?? null],
     ]);
     await sql.rows(NOTE_INPUTS, [
       opened!.id,
@@ -147,7 +155,41 @@ export class Approvals implements ApprovalLedger {
     const { approval } = (await this.#read(sql, opened!.id))!;
     await this.#setTimers(sql, approval);
     await this.#note(sql, approval, { kind: 'requested', actor: approval.requestedBy, detail: null, notify: [] });
-    return { kind: 'waiting', approval: approval.id, rings: paused!.rings };
+    const rings = request.signal === undefined ? [] : await this.#takeEarly(sql, approval.id, request.signal);
+    return { kind: 'waiting', approval: approval.id, rings: [...paused!.rings, ...rings] };
+  }
+
+  /** A signal that came too early is there now. */
+  async #takeEarly(sql: Sql, approval: number, token: string): Promise<readonly string[]> {
+    const [early] = await sql.rows<{ payload: JsonValue }>(TAKE_SIGNAL, [token]);
+    return early ? (await this.#carryOut(sql, approval, { kind: 'receive', value: early.payload })).rings : [];
+  }
+
+  async rounds(materializations: readonly number[]): Promise<ReadonlyMap<number, number>> {
+    const rows = await this.database.rows<{ id: number; count: number }>(ROUNDS, [materializations]);
+    return new Map(rows.map(({ id, count }) => [id, count]));
+  }
+
+  async receive(signal: DeliveredSignal): ReturnType<ApprovalLedger['receive']> {
+    const done = await this.database.transaction((sql) => this.#receive(sql, signal));
+    if (done?.refusal) throw done.refusal;
+    return done;
+  }
+
+  async #receive(
+    sql: Sql,
+    { token, materialization, round, value }: DeliveredSignal,
+  ): Promise<{ run: number; rings: readonly string[]; refusal?: FlowStoneError } | undefined> {
+    const [row] = await sql.rows<AttemptRow & { run_id: number }>(LOCK_ATTEMPT, [this.namespace, materialization]);
+    if (!row) return undefined;
+    const [known] = await sql.rows<{ id: number }>(OF_TOKEN, [this.namespace, token]);
+    if (known) return { run: row.run_id, ...(await this.#carryOut(sql, known.id, { kind: 'receive', value })) };
+    const [{ count } = { count: 0 }] = await sql.rows<{ count: number }>(ROUNDS, [[materialization]]);
+    if (count !== round || (row.status !== 'running' && row.status !== 'pending')) return undefined;
+    await sql.rows(KEEP_SIGNAL, [token, materialization, json(value)]);
+    const [kept] = await sql.rows<{ payload: JsonValue }>(KEPT_SIGNAL, [token]);
+    const same = JSON.stringify(kept!.payload) === json(value);
+    return { run: row.run_id, rings: [], ...(!same && { refusal: refusalOfSecond(materialization) }) };
   }
 
   async command(id: number, command: ApprovalCommand): Promise<CommandedApproval> {
@@ -217,8 +259,9 @@ export class Approvals implements ApprovalLedger {
   }
 
   async approvals(filter: ApprovalFilter, page: ApprovalPage): Promise<Page<ApprovalRecord>> {
-    const { status, asset, run, materialization, audience } = filter;
+    const { kind, status, asset, run, materialization, audience } = filter;
     const conditions: [string, unknown][] = [];
+    if (kind) conditions.push(['(a.token IS NULL) = ?', kind === 'checkpoint']);
     // As the index for what is due has it.
     if (status?.length === 1 && status[0] === 'open') conditions.push([`a.status = 'open' AND ?::boolean`, true]);
     else if (status) conditions.push(['a.status = ANY (?::text[])', status]);
@@ -267,7 +310,8 @@ export class Approvals implements ApprovalLedger {
       return { approval, rings: [] };
     }
     const rings = await this.#change(sql, answer.approval, answer.act);
-    const refused = moved && 'by' in command ? { refusal: refusalOfMoved(approval) } : {};
+    const refused =
+      moved && ('by' in command || command.kind === 'receive') ? { refusal: refusalOfMoved(approval) } : {};
     return { approval: answer.approval, rings, ...refused };
   }
 
@@ -296,8 +340,9 @@ export class Approvals implements ApprovalLedger {
     await sql.rows(SET_TIMERS, [this.namespace, approval.materialization, approval.epoch, deadline, escalation]);
   }
 
-  async #note(sql: Sql, { id }: ApprovalRecord, { kind, actor, detail }: NewApprovalAct): Promise<void> {
-    await sql.rows(NOTE_ACT, [this.namespace, id, kind, actor && storable(actor), detail && json(detail)]);
+  async #note(sql: Sql, { id }: ApprovalRecord, { kind, actor, detail, notify }: NewApprovalAct): Promise<void> {
+    const act = [kind, actor && storable(actor), detail && json(detail), notify];
+    await sql.rows(NOTE_ACT, [this.namespace, id, ...act]);
   }
 
   /** Whether one of these versions has been replaced by another; the heads stay as they are until the transaction ends. */
@@ -363,6 +408,7 @@ export class Approvals implements ApprovalLedger {
     );
     return rows.map((row) => ({
       id: row.id,
+      kind: row.token === null ? 'checkpoint' : 'signal',
       run: row.run_id,
       materialization: row.materialization_id,
       epoch: row.epoch,

@@ -31,15 +31,16 @@ export const DATA_VERSIONS = statement(
 
 /**
  * Purpose: an approval is opened. Plan: primary keys, approvals_of.
- * Values: namespace, materialization, epoch, message, rule, audience, deadline in ms (null: none), inputs, upstreams.
+ * Values: namespace, materialization, epoch, message, rule, audience, deadline in ms (null: none), inputs, upstreams, token
+ * (null: people are asked).
  */
 export const OPEN_APPROVAL = statement(
   'open_approval',
   `INSERT INTO fs.approvals (namespace, materialization_id, epoch, run_id, asset_id, head_id, status, message, requested_by,
-    rule, audience, deadline, previous, inputs, upstreams)
+    rule, audience, deadline, previous, inputs, upstreams, token)
   SELECT $1, m.id, $3, m.run_id, m.asset_id, m.head_id, 'open', $4, r.requested_by, $5::json, $6::text[],
     clock_timestamp() + $7::float8 * interval '1 millisecond',
-    (SELECT a.id FROM fs.approvals a WHERE a.materialization_id = m.id ORDER BY a.id + 0 DESC LIMIT 1), $8, $9
+    (SELECT a.id FROM fs.approvals a WHERE a.materialization_id = m.id ORDER BY a.id + 0 DESC LIMIT 1), $8, $9, $10
   FROM (SELECT m.* FROM fs.materializations m WHERE m.id = $2 OFFSET 0) m
   CROSS JOIN LATERAL (SELECT r.requested_by FROM fs.runs r WHERE r.id = m.run_id OFFSET 0) r
   RETURNING id`,
@@ -83,13 +84,18 @@ export const SET_TIMERS = statement(
 );
 
 /**
- * Purpose: something happened to an approval; its run is told as well.
- * Values: namespace, approval, kind, actor, detail.
+ * Purpose: something happened to an approval; its run is told as well, and if people are asked, whoever notifies them.
+ * Values: namespace, approval, kind, actor, detail, addresses for notifiers.
  */
 export const NOTE_ACT = statement(
   'note_act',
   `WITH noted AS (
     INSERT INTO fs.approval_acts (approval_id, kind, actor, detail) VALUES ($2, $3, $4, $5::json)
+  ), posted AS (
+    INSERT INTO fs.outbox (namespace, topic, payload)
+    SELECT $1, 'approval', json_build_object('approval', $2::bigint, 'kind', $3::text, 'actor', $4::text, 'detail', $5::json,
+      'notify', to_json($6::text[]), 'at', clock_timestamp())
+    FROM fs.approvals a WHERE a.id = $2 AND a.token IS NULL
   )
   INSERT INTO fs.events (namespace, kind, run_id, materializations, asset_id, actor, detail)
   SELECT $1, 'approval.' || $3, a.run_id, ARRAY[a.materialization_id], a.asset_id, $4,
@@ -136,8 +142,39 @@ export const IN_FORCE = statement(
   'approvals_in_force',
   `SELECT a.* FROM unnest($1::bigint[]) AS n (id)
   CROSS JOIN LATERAL (${APPROVAL} WHERE a.materialization_id = n.id
-    AND a.status IN ('open', 'approved', 'modified', 'rejected', 'timed_out') OFFSET 0) a`,
+    AND a.status IN ('open', 'approved', 'modified', 'rejected', 'received', 'timed_out') OFFSET 0) a`,
 );
+
+/** Purpose: how often materializations have asked. Plan: approvals_of. Values: materializations. */
+export const ROUNDS = statement(
+  'approval_rounds',
+  `SELECT n.id, c.count FROM unnest($1::bigint[]) AS n (id)
+  CROSS JOIN LATERAL (SELECT count(*) AS count FROM fs.approvals a WHERE a.materialization_id = n.id OFFSET 0) c`,
+);
+
+/** Purpose: the approval that a token belongs to. Plan: approvals_token. Values: namespace, token. */
+export const OF_TOKEN = statement(
+  'approval_of_token',
+  `SELECT a.id FROM fs.approvals a WHERE a.token = $2 AND a.namespace = $1`,
+);
+
+/**
+ * Purpose: a signal is kept until its attempt waits. Plan: primary key. Guard: it is the first with that token. Values: token, materialization, payload.
+ */
+export const KEEP_SIGNAL = statement(
+  'keep_signal',
+  `INSERT INTO fs.early_signals (token, materialization_id, payload) VALUES ($1, $2, $3::json)
+  ON CONFLICT (token) DO NOTHING`,
+);
+
+/** Purpose: a signal that was kept is taken. Plan: primary key. Values: token. */
+export const TAKE_SIGNAL = statement(
+  'take_signal',
+  `DELETE FROM fs.early_signals s WHERE s.token = $1 RETURNING s.payload`,
+);
+
+/** Purpose: a signal that is kept. Plan: primary key. Values: token. */
+export const KEPT_SIGNAL = statement('kept_signal', `SELECT s.payload FROM fs.early_signals s WHERE s.token = $1`);
 
 /** Purpose: what approvals are about. Plan: primary keys. Values: approvals. */
 export const INPUTS_OF = statement(
