@@ -2,6 +2,7 @@
 declare const signalType: unique symbol;
 
 /** Base of a signal: `@Signal({ payload: PaymentDto, timeout: '2d' }) class Paid extends SignalAsset<PaymentDto> {}`. */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- it is the type of the value
 export abstract class SignalAsset<T> {
   declare readonly [signalType]: T;
 }

@@ -197,6 +197,7 @@ describe.each(STORAGES)('signals on %s', (kind) => {
     await start();
     await flowstone.signals.deliver(token, PAYMENT);
     await flowstone.run(run.id).wait({ timeout: '20s' });
+    expect((await flowstone.load(Paid)).payer).toBe('zoe');
   });
 });
 
