@@ -1,5 +1,6 @@
 // How an approval changes, as a pure function of what it is and what happens to it (semantics, Checkpoints). Both ledgers
 // carry its answer out in the transaction in which they locked the approval. No clock: the ledger's time is passed in.
+import { isDeepStrictEqual } from 'node:util';
 import type { FlowStoneErrorCode } from '../flowstone.errors.js';
 import {
   isEverybody,
@@ -139,6 +140,8 @@ function modify(approval: ApprovalRecord, command: Command<'modify'>, now: Date)
     );
   }
   const { by, value, reason } = command;
+  // As after a lost answer: who agreed to it meanwhile is not asked again.
+  if (isProposed(approval, command)) return { kind: 'unchanged' };
   const proposal = { number: (approval.proposal?.number ?? 0) + 1, by, at: now, value };
   // Who agreed before did so to something else.
   const votes = [{ by, at: now, reason }];
@@ -236,19 +239,31 @@ function close(approval: ApprovalRecord, status: 'superseded' | 'cancelled', now
   return changed(approval, { status, closedAt: now }, act(status, null, null));
 }
 
-/** A decision that comes again, as after a lost answer, has been heard; any other learns who was first. */
+function isProposed({ proposal }: ApprovalRecord, { by, value }: Command<'modify'>): boolean {
+  return proposal !== null && proposal.by === by && isDeepStrictEqual(proposal.value, value);
+}
+
+/** Whether it has come before, as after a lost answer, and was decided so. */
+function wasHeard(approval: ApprovalRecord, command: ApprovalCommand): boolean {
+  const { decision, proposal, status, votes } = approval;
+  switch (command.kind) {
+    case 'approve':
+      return (status === 'approved' || status === 'modified') && votes.some(({ by }) => by === command.by);
+    case 'modify':
+      return status === 'modified' && isProposed(approval, command);
+    case 'reject':
+      return status === 'rejected' && decision?.by === command.by;
+    case 'receive':
+      return status === 'received' && isDeepStrictEqual(proposal?.value, command.value);
+    default:
+      return false;
+  }
+}
+
+/** What has been heard is no news; any other decision learns who was first. */
 function tooLate(approval: ApprovalRecord, command: ApprovalCommand): ApprovalAnswer {
-  const { decision, status } = approval;
-  if (command.kind === 'receive') {
-    const same = status === 'received' && JSON.stringify(approval.proposal!.value) === JSON.stringify(command.value);
-    return same ? { kind: 'unchanged' } : conflict(approval);
-  }
-  if (!('by' in command)) return { kind: 'unchanged' };
-  if (decision && decision.by === command.by && decision.action === command.kind) return { kind: 'unchanged' };
-  if (command.kind === 'approve' && isDecided(approval) && approval.votes.some(({ by }) => by === command.by)) {
-    return { kind: 'unchanged' };
-  }
-  return conflict(approval);
+  const isDecision = 'by' in command || command.kind === 'receive';
+  return !isDecision || wasHeard(approval, command) ? { kind: 'unchanged' } : conflict(approval);
 }
 
 function conflict(approval: ApprovalRecord): ApprovalAnswer {
