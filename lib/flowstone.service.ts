@@ -61,10 +61,13 @@ export interface EnsuredHead<V> {
 
 /** Assets as nodes and declared dependencies as edges, for drawing. */
 export interface GraphView {
-  readonly nodes: readonly Pick<
+  readonly nodes: readonly (Pick<
     DeclaredAsset,
     'key' | 'external' | 'description' | 'group' | 'tags' | 'owners' | 'kinds'
-  >[];
+  > & {
+    /** Whether people decide upon it, or it waits for the outside. */
+    readonly type: 'asset' | 'checkpoint' | 'signal';
+  })[];
   readonly edges: readonly {
     readonly from: string;
     readonly to: string;
@@ -316,8 +319,8 @@ export class FlowStoneService {
   graph(): GraphView {
     const { definitions } = this.source.require().catalogue;
     return {
-      nodes: definitions.map(({ key, external, description, group, tags, owners, kinds }) => ({
-        ...{ key, external, tags, owners, kinds },
+      nodes: definitions.map(({ key, external, description, group, tags, owners, kinds, checkpoint }) => ({
+        ...{ key, external, tags, owners, kinds, type: checkpoint?.kind ?? 'asset' },
         ...(description !== undefined && { description }),
         ...(group !== undefined && { group }),
       })),
