@@ -68,6 +68,16 @@ const DECIDED: ReadonlySet<ApprovalStatus> = new Set([
   ...(['approved', 'modified', 'rejected', 'received', 'timed_out'] as const),
 ]);
 
+/** What is decided by these is about the inputs. */
+const ABOUT_INPUTS: ReadonlySet<ApprovalCommand['kind']> = new Set([
+  ...(['approve', 'modify', 'reject', 'receive', 'deadline', 'moved'] as const),
+]);
+
+/** Whether it matters to a command that an input has moved: then the approval is superseded, and the command in vain. */
+export function looksAtInputs({ status, rule }: ApprovalRecord, { kind }: ApprovalCommand): boolean {
+  return status === 'open' && rule.pinInputs && ABOUT_INPUTS.has(kind);
+}
+
 /** Whether its checkpoint is to act upon it: it was decided, or its deadline passed. */
 export function isDecided({ status }: Pick<ApprovalRecord, 'status'>): boolean {
   return DECIDED.has(status);

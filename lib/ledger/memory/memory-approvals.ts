@@ -1,6 +1,13 @@
 // Approvals in memory. Timers and inputs that move are not noted: whoever fires looks at all that is open.
 import { FlowStoneError } from '../../flowstone.errors.js';
-import { decideApproval, isDecided, timersOf, type ApprovalCommand, type NewApprovalAct } from '../approval.machine.js';
+import {
+  decideApproval,
+  isDecided,
+  looksAtInputs,
+  timersOf,
+  type ApprovalCommand,
+  type NewApprovalAct,
+} from '../approval.machine.js';
 import {
   isEverybody,
   type ApprovalAct,
@@ -22,15 +29,6 @@ import type {
 import type { Page } from '../ledger.port.js';
 import type { Fenced } from '../work.js';
 import { located, type ApprovalRow, type MemoryState, type Row } from './memory-state.js';
-
-const ABOUT_INPUTS: ReadonlySet<ApprovalCommand['kind']> = new Set([
-  'approve',
-  'modify',
-  'reject',
-  'receive',
-  'deadline',
-  'moved',
-]);
 
 export class MemoryApprovals implements ApprovalLedger {
   readonly #acts: ApprovalAct[] = [];
@@ -179,7 +177,7 @@ export class MemoryApprovals implements ApprovalLedger {
 
   #carryOut(row: ApprovalRow, command: ApprovalCommand): CommandedApproval & { readonly refusal?: FlowStoneError } {
     const { record } = row;
-    const judged = record.status === 'open' && record.rule.pinInputs && ABOUT_INPUTS.has(command.kind);
+    const judged = looksAtInputs(record, command);
     const moved = judged && this.#haveMoved(row.request);
     if (command.kind === 'moved' && !moved) return { approval: record, rings: [] };
     const answer = decideApproval(record, moved ? { kind: 'moved' } : command, new Date(this.state.clock()));

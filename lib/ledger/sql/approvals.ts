@@ -1,7 +1,14 @@
 // Approvals in SQL: materializations that wait for a decision, what happens to that, and what follows. The rules are
 // those of approval.machine.ts, applied under the lock of the materialization.
 import { FlowStoneError } from '../../flowstone.errors.js';
-import { decideApproval, isDecided, timersOf, type ApprovalCommand, type NewApprovalAct } from '../approval.machine.js';
+import {
+  decideApproval,
+  isDecided,
+  looksAtInputs,
+  timersOf,
+  type ApprovalCommand,
+  type NewApprovalAct,
+} from '../approval.machine.js';
 import type { ApprovalAct, ApprovalInput, ApprovalRecord, Audience } from '../approval.records.js';
 import type {
   ApprovalFilter,
@@ -98,16 +105,6 @@ type TimedCommand = Extract<ApprovalCommand, { kind: 'deadline' | 'escalation' |
 
 /** What is due and handled in one call. */
 const MOST_DUE = 100;
-/** Commands before which the inputs are looked at: what they decide is about those. */
-const ABOUT_INPUTS: ReadonlySet<ApprovalCommand['kind']> = new Set([
-  'approve',
-  'modify',
-  'reject',
-  'receive',
-  'deadline',
-  'moved',
-]);
-
 export class Approvals implements ApprovalLedger {
   constructor(
     readonly database: Database,
@@ -299,7 +296,7 @@ export class Approvals implements ApprovalLedger {
     command: ApprovalCommand,
   ): Promise<CommandedApproval & { readonly refusal?: FlowStoneError }> {
     const { approval, now } = (await this.#read(sql, id))!;
-    const judged = approval.status === 'open' && approval.rule.pinInputs && ABOUT_INPUTS.has(command.kind);
+    const judged = looksAtInputs(approval, command);
     const moved = judged && (await this.#haveMoved(sql, await this.#pins(sql, id)));
     if (command.kind === 'moved' && !moved) return { approval, rings: [] };
     const answer = decideApproval(approval, moved ? { kind: 'moved' } : command, now);
