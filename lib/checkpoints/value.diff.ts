@@ -3,7 +3,7 @@ import diff from 'microdiff';
 import type { JsonValue } from '../ledger/records.js';
 
 /** Differences told at most. */
-export const MOST_DIFFERENCES = 200;
+const MOST_DIFFERENCES = 200;
 
 /** One place in which two values differ. Left out: it was not there, or is not any more. */
 export interface ValueDifference {

@@ -1,4 +1,5 @@
 // Approvals in memory. Timers and inputs that move are not noted: whoever fires looks at all that is open.
+import { isDeepStrictEqual } from 'node:util';
 import { FlowStoneError } from '../../flowstone.errors.js';
 import {
   decideApproval,
@@ -87,7 +88,7 @@ export class MemoryApprovals implements ApprovalLedger {
     }
     if (asked.length !== round || (row.status !== 'running' && row.status !== 'pending')) return undefined;
     const known = this.#early.get(token);
-    if (known && JSON.stringify(known.value) !== JSON.stringify(value)) throw refusalOfSecond(materialization);
+    if (known && !isDeepStrictEqual(known.value, value)) throw refusalOfSecond(materialization);
     this.#early.set(token, signal);
     return { run: row.run!, rings: [] };
   }

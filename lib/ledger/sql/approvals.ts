@@ -1,5 +1,6 @@
 // Approvals in SQL: materializations that wait for a decision, what happens to that, and what follows. The rules are
 // those of approval.machine.ts, applied under the lock of the materialization.
+import { isDeepStrictEqual } from 'node:util';
 import { FlowStoneError } from '../../flowstone.errors.js';
 import {
   decideApproval,
@@ -185,7 +186,7 @@ export class Approvals implements ApprovalLedger {
     if (count !== round || (row.status !== 'running' && row.status !== 'pending')) return undefined;
     await sql.rows(KEEP_SIGNAL, [token, materialization, json(value)]);
     const [kept] = await sql.rows<{ payload: JsonValue }>(KEPT_SIGNAL, [token]);
-    const same = JSON.stringify(kept!.payload) === json(value);
+    const same = isDeepStrictEqual(kept!.payload, value);
     return { run: row.run_id, rings: [], ...(!same && { refusal: refusalOfSecond(materialization) }) };
   }
 
