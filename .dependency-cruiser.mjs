@@ -1,7 +1,7 @@
 // Which room of the house may import what. Run by test/architecture/imports.test.ts; in words: ARCHITECTURE.md.
 
 /** From the ground up: a room imports those below it, never those above. Graph knows keys, not assets. */
-const FLOORS = ['partitions', 'graph', 'assets', 'planning', 'runs', 'retention', 'flowstone', 'admin'];
+const FLOORS = ['partitions', 'graph', 'assets', 'planning', 'runs', 'retention', 'outbox', 'flowstone', 'admin'];
 
 /** lib/flowstone.*.ts is the service's floor, but for the errors, which every room raises. */
 const pathOf = (floor) => (floor === 'flowstone' ? '^lib/(flowstone\\.(?!errors\\.)|index\\.)' : `^lib/${floor}/`);
@@ -104,6 +104,14 @@ const rules = [
     comment: 'It removes what the ledger says may go, through the managers; it runs nothing.',
     from: { path: '^lib/retention/' },
     to: { path: '^lib/(runs/(?!crash-points)|planning|queue|ledger/(sql|memory|embedded)|io/managers)' },
+  },
+  {
+    name: 'the-outbox-knows-ports-only',
+    comment: 'It sends what others have written to whoever takes it.',
+    from: { path: '^lib/outbox/' },
+    to: {
+      path: '^lib/(runs/(?!crash-points|alarm|patience|failure)|planning|queue|retention|io|ledger/(sql|memory|embedded))',
+    },
   },
   {
     name: 'the-queue-carries-news-only',

@@ -47,11 +47,16 @@ import { PREVIEW_ROWS, previewJson, type ValuePreview } from './runs/value.previ
 import { ValueReader } from './runs/value.reader.js';
 import { ValueStore } from './runs/value.store.js';
 import type { Collected } from './retention/collection.pass.js';
+import { OutboxSender } from './outbox/outbox.sender.js';
+import type { NoticeReceiver } from './outbox/receiver.port.js';
+import { SendingLog } from './outbox/sending.log.js';
 import { Collector } from './retention/collector.js';
 import { keptInWords } from './retention/retention.options.js';
 
 /** Assets that a message names. */
 const NAMED_AT_MOST = 10;
+/** What is still to leave the system when all work has ended may take so long, ms. */
+const LAST_NOTICES = 5000;
 
 export interface EngineParts {
   readonly options: ResolvedOptions;
@@ -64,6 +69,8 @@ export interface EngineParts {
   readonly leases?: LeaseAccess | undefined;
   /** See OpenableLedger. */
   readonly insideTransaction?: (() => boolean) | undefined;
+  /** Who takes what leaves the system. */
+  readonly receivers?: readonly NoticeReceiver[] | undefined;
   /** A logger of this name. */
   readonly loggerOf: (name: string) => ContextLogger;
 }
@@ -91,6 +98,7 @@ export class FlowStoneEngine {
   readonly approvalDesk: ApprovalDeskParts<ValuePreview>;
   readonly signalDesk: SignalDeskParts;
   readonly collector: Collector;
+  readonly outbox: OutboxSender;
   readonly #insideTransaction: (() => boolean) | undefined;
   readonly #io: IoRegistry;
   readonly #logger: ContextLogger;
@@ -100,7 +108,17 @@ export class FlowStoneEngine {
   /** Whether the application is being shut down: what routes to it should not any more. */
   closing = false;
 
-  constructor({ options, assets, ledger, queue, leases, io, insideTransaction, loggerOf }: EngineParts) {
+  constructor({
+    options,
+    assets,
+    ledger,
+    queue,
+    leases,
+    io,
+    insideTransaction,
+    receivers = [],
+    loggerOf,
+  }: EngineParts) {
     this.options = options;
     this.queue = queue;
     this.ledger = ledger;
@@ -237,6 +255,18 @@ export class FlowStoneEngine {
           ),
       },
     });
+    this.outbox = new OutboxSender({
+      ledger: () => ledger.outbox,
+      installation: () => ledger.installation,
+      receivers,
+      keepFor: options.outbox.keepFor,
+      random: Math.random,
+      news: new SendingLog(
+        this.#logger,
+        (error) => this.#outage.noticed(error),
+        (error) => this.#stumbled('The outbox could not be read and is tried again', error),
+      ),
+    });
   }
 
   /** @throws FlowStoneError FLOWSTONE_TRANSACTION_OPEN where the caller holds the only connection itself */
@@ -272,7 +302,10 @@ export class FlowStoneEngine {
         this.coordinator.clockChanged();
       },
     });
-    if (this.options.role !== 'api') this.collector.start();
+    if (this.options.role !== 'api') {
+      this.collector.start();
+      this.outbox.start();
+    }
     await this.coordinator.start();
     this.#rescued(this.#taken);
   }
@@ -295,6 +328,8 @@ export class FlowStoneEngine {
     };
     await this.coordinator.drain(this.options.drainDeadline).catch(unlessAway);
     await this.#leave().catch(unlessAway);
+    // What it has recorded last goes out as well.
+    await this.outbox.close(outages.length === 0 ? LAST_NOTICES : 0);
     if (outages.length === 0) return;
     this.#logger.warn(
       `The ledger cannot be reached (${messageOf(outages[0])}): what ran here is taken over when its lease ends.`,

@@ -6,6 +6,7 @@ import { suggestion, unknownName } from './graph/did-you-mean.js';
 import type { IoManager } from './io/io-manager.port.js';
 import type { DataSource } from './ledger/ledger.port.js';
 import type { PoolRegistration } from './ledger/registrations.js';
+import { DEFAULT_OUTBOX, readOutbox, type Outbox, type OutboxOptions } from './outbox/outbox.options.js';
 import {
   DEFAULT_RETENTION,
   readRetention,
@@ -59,6 +60,7 @@ export interface FlowStoneOptions {
   signalSecret?: string | readonly string[];
   maxPlanSize?: number;
   retention?: RetentionOptions;
+  outbox?: OutboxOptions;
   pollInterval?: Duration;
   lease?: Duration;
   heartbeat?: Duration;
@@ -86,6 +88,7 @@ export interface ResolvedOptions {
   readonly signalSecret: readonly string[];
   readonly maxPlanSize: number;
   readonly retention: Retention;
+  readonly outbox: Outbox;
   readonly pollInterval: number;
   readonly lease: number;
   readonly heartbeat: number;
@@ -323,6 +326,14 @@ export const OPTION_CATALOGUE: { readonly [K in keyof ResolvedOptions]: OptionEn
     description:
       'How long ended runs with their records, events, values of superseded versions and values of attempts that died are kept, and how often to look: each a duration, or `false` for never; `versions` may also be `{ keep: n }`. See [retention.md](retention.md).',
     read: readRetention,
+  },
+  outbox: {
+    type: '{ keepFor? }',
+    default: DEFAULT_OUTBOX,
+    defaultText: "`{ keepFor: '7d' }`",
+    description:
+      'What is to leave the system is sent again and again until its receiver has it; what could not be sent for `keepFor` is dropped, with an error in the log and an event. See [outbox](outbox.md).',
+    read: readOutbox,
   },
   pollInterval: {
     type: 'duration',

@@ -100,6 +100,8 @@ export interface StartFacts extends Pick<WaitFacts, 'asset' | 'holder' | 'pool' 
 export interface Ledger {
   /** Whether values in memory can vanish while the ledger stays (any ledger that outlives the process). */
   readonly durable: boolean;
+  /** Its id, which no other ledger has. Known once the ledger is open. */
+  readonly installation: string;
   /** Connects; migrates if so configured; refuses a schema that is newer than this library. */
   open(): Promise<void>;
   close(): Promise<void>;

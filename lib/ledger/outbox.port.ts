@@ -29,8 +29,8 @@ export interface OutboxLedger {
     limit: number,
     lease: number,
   ): Promise<{ readonly notices: readonly Notice[]; readonly next: number | null }>;
-  /** Every receiver has them: they are removed. */
-  sent(ids: readonly number[]): Promise<void>;
+  /** Every receiver has it: it is removed. */
+  sent(id: number): Promise<void>;
   /** This receiver has it, others not yet. */
   deliveredTo(id: number, receiver: string): Promise<void>;
   /** An attempt failed: due again in `delay` ms, unless somebody else has taken it since. */

@@ -26,6 +26,9 @@ export const CRASH_POINTS = [
   'after-condemn',
   'after-delete',
   'before-run-removal',
+  // Of who sends what leaves the system.
+  'before-send',
+  'after-send',
 ] as const;
 
 export type CrashPoint = (typeof CRASH_POINTS)[number];

@@ -79,7 +79,7 @@ export function outboxBehaviours(here: () => World, post: LedgerUnderTest['post'
   it('forgets what was sent', async () => {
     await post('news', {});
     const [notice] = (await claim()).notices;
-    await outbox().sent([notice!.id]);
+    await outbox().sent(notice!.id);
     await here().pass(LEASE + 1);
     expect(await claim()).toEqual({ notices: [], next: null });
   });

@@ -40,6 +40,9 @@ const DEATHS: Readonly<Record<CrashPoint, readonly Death[]>> = {
   'after-condemn': [],
   'after-delete': [],
   'before-run-removal': [],
+  // Those of the outbox are passed in outbox.test.ts.
+  'before-send': [],
+  'after-send': [],
 };
 
 const CASES = CRASH_POINTS.flatMap((point) => DEATHS[point]).map((death): [string, Death] => [

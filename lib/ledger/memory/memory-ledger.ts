@@ -1,5 +1,6 @@
 // The ledger in memory: the behaviours of the SQL ledger without a database, for tests and `storage: 'memory'`.
 // What each operation does stands by kind in memory-requests.ts, memory-work.ts, memory-acts.ts and memory-reads.ts.
+import { randomUUID } from 'node:crypto';
 import type { Act, AssetPartitions, EntityManager, Ledger, Page, PageRequest, Transactional } from '../ledger.port.js';
 import {
   NOTHING_TAKEN,
@@ -24,6 +25,7 @@ import * as work from './memory-work.js';
 
 export class MemoryLedger implements Ledger {
   readonly durable = false;
+  readonly installation = randomUUID();
   readonly approvals: MemoryApprovals;
   readonly collection: MemoryCollection;
   readonly lineage: MemoryLineage;

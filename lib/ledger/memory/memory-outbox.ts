@@ -35,8 +35,8 @@ export class MemoryOutbox implements OutboxLedger {
     return { notices, next: next ? Math.max(0, next.dueAt - now) : null };
   }
 
-  async sent(ids: readonly number[]): Promise<void> {
-    for (const id of ids) this.#kept.delete(id);
+  async sent(id: number): Promise<void> {
+    this.#kept.delete(id);
   }
 
   async deliveredTo(id: number, receiver: string): Promise<void> {

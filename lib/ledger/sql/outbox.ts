@@ -32,8 +32,8 @@ export class Outbox implements OutboxLedger {
     return { notices, next: rows[0]!.next };
   }
 
-  async sent(ids: readonly number[]): Promise<void> {
-    await this.database.rows(SENT, [ids]);
+  async sent(id: number): Promise<void> {
+    await this.database.rows(SENT, [id]);
   }
 
   async deliveredTo(id: number, receiver: string): Promise<void> {

@@ -328,6 +328,10 @@ export class SqlLedger implements Ledger {
     return this.#open.outbox;
   }
 
+  get installation(): string {
+    return this.#open.installation;
+  }
+
   get #open(): Opened {
     if (this.#opened) return this.#opened;
     throw new FlowStoneError(

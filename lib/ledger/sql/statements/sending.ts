@@ -29,8 +29,8 @@ export const CLAIM_DUE = statement(
   FROM next n LEFT JOIN taken t ON true ORDER BY t.id`,
 );
 
-/** Purpose: they have been sent. Plan: primary key. Values: ids. */
-export const SENT = statement('sent', `DELETE FROM fs.outbox o WHERE o.id = ANY ($1::bigint[])`);
+/** Purpose: it has been sent. Plan: primary key. Values: id. */
+export const SENT = statement('sent', `DELETE FROM fs.outbox o WHERE o.id = ANY (ARRAY[$1::bigint])`);
 
 /** Purpose: one receiver has it. Plan: primary key. Guard: once. Values: id, receiver. */
 export const DELIVERED_TO = statement(
