@@ -33,6 +33,11 @@ export interface ReviewedInput<P> extends ApprovalInput {
   /** The version of it that the checkpoint consumed the last time it came to a value, if it did. */
   readonly previous: { readonly materialization: number; readonly dataVersion: string } | null;
   /**
+   * Whether its newest version is another one by now. An open approval is void within a moment then, unless it is declared
+   * with `pinInputs: false`.
+   */
+  readonly outdated: boolean;
+  /**
    * In what it differs from that version, as far as the two looks show; null: there is none, or it cannot be loaded any
    * more.
    */
@@ -109,8 +114,11 @@ export class Approvals<P = unknown> {
     const approval = await this.#require(id);
     const { ledger } = this.#parts();
     const inputs = await ledger.approvals.inputs(id);
-    const before = await this.#consumedBefore(approval);
-    const looks = inputs.map(async (input, at) => this.#look(input, before, at < MOST_LOOKS));
+    const [before, newest] = await Promise.all([this.#consumedBefore(approval), this.#newest(inputs)]);
+    const looks = inputs.map(async (input, at) => ({
+      ...(await this.#look(input, before, at < MOST_LOOKS)),
+      outdated: newest(input) !== input.dataVersion,
+    }));
     const reviewed = await Promise.all(looks);
     return {
       approval,
@@ -197,7 +205,7 @@ export class Approvals<P = unknown> {
     input: ApprovalInput,
     before: ReadonlyMap<string, { materialization: number; dataVersion: string }>,
     looks: boolean,
-  ): Promise<ReviewedInput<P> & { readonly json: JsonValue }> {
+  ): Promise<Omit<ReviewedInput<P>, 'outdated'> & { readonly json: JsonValue }> {
     const { asset, partition, materialization, dataVersion } = input;
     const previous = before.get(JSON.stringify([asset, partition])) ?? null;
     const nothing = { ...input, preview: null, problem: null, previous, differences: null, json: null };
@@ -215,6 +223,17 @@ export class Approvals<P = unknown> {
     } catch (error) {
       return { ...nothing, problem: error instanceof Error ? error.message : String(error) };
     }
+  }
+
+  /** The data version that each input has now; null: none. */
+  async #newest(inputs: readonly ApprovalInput[]): Promise<(input: ApprovalInput) => string | null> {
+    const partitions = new Map<string, string[]>();
+    for (const { asset, partition } of inputs) partitions.set(asset, [...(partitions.get(asset) ?? []), partition]);
+    const heads = await this.#parts().ledger.heads(
+      Array.from(partitions, ([asset, keys]) => ({ asset, partitions: keys })),
+    );
+    const byAsset = new Map([...partitions.keys()].map((asset, index) => [asset, heads[index]!]));
+    return ({ asset, partition }) => byAsset.get(asset)!.get(partition)?.dataVersion ?? null;
   }
 
   /** What the newest value of the checkpoint was made of. */

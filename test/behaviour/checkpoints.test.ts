@@ -243,8 +243,10 @@ describe.each(STORAGES)('checkpoints on %s', (kind) => {
 
   it('ask anew where an input has changed before the decision', async () => {
     const { run, id } = await waiting(Published);
+    expect((await flowstone.approvals.get(id)).inputs).toMatchObject([{ outdated: false }]);
     world.score = 20;
     await (await flowstone.materialize(Draft, { force: true })).wait();
+    expect((await flowstone.approvals.get(id)).inputs).toMatchObject([{ outdated: true }]);
     const renewed = async (): Promise<number> => {
       for (;;) {
         const [open] = (await flowstone.approvals.list({ run: run.id })).items;
