@@ -20,6 +20,8 @@ const pages = [
     'CONTRIBUTING.md',
     'CHANGELOG.md',
     'sample/02-flights/README.md',
+    'sample/03-content-review/README.md',
+    'sample/04-production/README.md',
     'bench/README.md',
   ],
   ...readdirSync(projectFile('docs'), { recursive: true, encoding: 'utf8' })
