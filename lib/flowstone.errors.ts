@@ -86,6 +86,10 @@ export const ERROR_CATALOGUE = {
   FLOWSTONE_SIGNAL_INVALID: request,
   FLOWSTONE_CHECKPOINT_REJECTED: userCode,
   FLOWSTONE_CHECKPOINT_TIMED_OUT: userCode,
+  // outbox
+  FLOWSTONE_ADDRESS_REFUSED: infrastructure,
+  FLOWSTONE_WEBHOOK_FAILED: infrastructure,
+  FLOWSTONE_WEBHOOK_GONE: permanentInfrastructure,
   // io
   FLOWSTONE_IO_VALUE_NOT_FOUND: permanentInfrastructure,
   FLOWSTONE_IO_VERSION_NOT_KEPT: request,

@@ -131,6 +131,10 @@ export { ioFailed, valueCorrupt, valueMoved, valueNotFound, type ValuePlace } fr
 export { RowEncoder } from './io/row-encoder.js';
 export { valueFromText, valueToText, type ValueText } from './io/value-text.js';
 
+// Webhooks
+export { verifyWebhook, type WebhookRequest, type WebhookVerdict } from './outbox/webhook.signature.js';
+export type { WebhookOptions } from './outbox/webhook.options.js';
+
 // Approvals
 export type { Approvals, Review, ReviewedInput } from './checkpoints/approvals.js';
 export type {
