@@ -180,6 +180,7 @@ export class FlowStoneEngine {
         failed: (failure) => this.#failed(failure),
         outage: (error) => this.#outage.noticed(error),
         answered: () => this.#outage.over(),
+        posted: () => this.outbox.look(),
         broken: (error) => this.#broken(error),
       },
       {
@@ -222,6 +223,7 @@ export class FlowStoneEngine {
       changed: (run: number, rings: readonly string[]) => {
         this.coordinator.offer(rings);
         this.signals.changed(run);
+        this.outbox.look();
       },
       beforeUse: () => this.refuseInTransaction(),
     };

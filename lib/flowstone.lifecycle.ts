@@ -10,9 +10,11 @@ import {
   type OnModuleDestroy,
   type OnModuleInit,
 } from '@nestjs/common';
-import { AssetExplorer } from './assets/asset.explorer.js';
+import { AssetExplorer, type Discovery } from './assets/asset.explorer.js';
 import type { RegisteredAsset } from './assets/asset.registry.js';
 import { checkDeclarations } from './assets/declaration.check.js';
+import { ApprovalNotifier, LogNotifier } from './checkpoints/approval.notifier.js';
+import { approvalReceivers } from './checkpoints/approval.receivers.js';
 import { FlowStoneEngine } from './flowstone.engine.js';
 import { FlowStoneError } from './flowstone.errors.js';
 import type { ResolvedOptions } from './flowstone.options.js';
@@ -55,7 +57,8 @@ export class FlowStoneLifecycle
   async onModuleInit(): Promise<void> {
     try {
       const io = createIoRegistry(this.options, this.storage);
-      const assets = checkDeclarations(this.explorer.explore(), {
+      const discovery = this.explorer.explore();
+      const assets = checkDeclarations(discovery, {
         names: io.names,
         default: this.options.io,
         keepsHeadOnly: (name, options) => io.keepsHeadOnly(name, options),
@@ -75,6 +78,7 @@ export class FlowStoneLifecycle
         queue: this.queue,
         io,
         insideTransaction: this.storage.insideTransaction,
+        receivers: approvalReceivers(notifiersOf(discovery, this.#logger), () => ledger.approvals),
         loggerOf: (name) => new Logger(name),
       });
       await engine.open();
@@ -133,5 +137,20 @@ function requireSecret(assets: readonly RegisteredAsset[], { signalSecret }: Res
     'FLOWSTONE_OPTIONS_INVALID',
     `${key} is a signal, and there is no secret to make its tokens with. Give forRoot() a signalSecret of at least 32 characters, or set FLOWSTONE_SIGNAL_SECRET.`,
     { context: { problems: [`signalSecret is missing, which ${key} needs`] } },
+  );
+}
+
+/** Those that the application provides; else one that writes a log. */
+function notifiersOf({ providers }: Discovery, logger: Logger): readonly ApprovalNotifier[] {
+  const found = Array.from(providers.values(), ({ instance }) => instance);
+  const notifiers = [...new Set(found.filter((instance) => instance instanceof ApprovalNotifier))];
+  if (notifiers.length === 0) return [new LogNotifier(logger)];
+  const names = notifiers.map(({ name }) => name);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice === undefined) return notifiers;
+  throw new FlowStoneError(
+    'FLOWSTONE_OPTIONS_INVALID',
+    `There are two notifiers of approvals with the name '${twice}', by which it is kept who was told. Give each its own.`,
+    { context: { problems: [`two notifiers are named '${twice}'`] } },
   );
 }

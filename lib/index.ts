@@ -146,6 +146,7 @@ export type {
   EscalateOptions,
   ExtendOptions,
 } from './checkpoints/approval.requests.js';
+export { ApprovalNotifier, LogNotifier, type ApprovalNotice } from './checkpoints/approval.notifier.js';
 export type { Signals } from './checkpoints/signals.js';
 export type { ValueDifference } from './checkpoints/value.diff.js';
 export type {

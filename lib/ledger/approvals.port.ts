@@ -93,7 +93,12 @@ export interface ApprovalLedger {
    */
   command(approval: number, command: ApprovalCommand): Promise<CommandedApproval>;
   /** Carries out what is due: deadlines, escalations, inputs that moved; each once over any number of processes. */
-  fireDue(): Promise<{ readonly rings: readonly string[]; readonly more: boolean }>;
+  fireDue(): Promise<{
+    readonly rings: readonly string[];
+    /** Whether anything was. */
+    readonly fired: boolean;
+    readonly more: boolean;
+  }>;
   /** Decisions that these materializations are to carry out. */
   decided(materializations: readonly number[]): Promise<ReadonlyMap<number, DecidedApproval>>;
   /** A decision cannot be carried out, since what it is about is gone: the attempt holds, people are asked again. */

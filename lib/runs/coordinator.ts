@@ -45,6 +45,8 @@ export interface CoordinatorNews {
   outage(error: unknown): void;
   /** It answers, now and then. */
   answered(): void;
+  /** Something may be in the outbox. */
+  posted(): void;
   /** A bug or a broken ledger: the beat goes on at the next ring. */
   broken(error: unknown): void;
 }
@@ -139,6 +141,7 @@ export class Coordinator {
       passed: (deadline) => this.#passed(deadline),
       cancelled: (attempts) => this.cancel(attempts),
       released: (pools) => this.offer(pools),
+      posted: () => news.posted(),
       runEnded: (run) => news.runEnded(run),
       failed: (error) => (isOutage(error) ? news.outage(error) : this.#stumble(error)),
       answered: () => news.answered(),
@@ -392,6 +395,7 @@ export class Coordinator {
     crashPoint('after-ask');
     if (asked.kind !== 'waiting') return asked.kind;
     this.offer(asked.rings);
+    this.news.posted();
     this.signals.changed(claim.run);
     this.#timers.look(0);
     return 'waiting';

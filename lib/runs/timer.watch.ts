@@ -14,6 +14,8 @@ export interface DueNews {
   cancelled(attempts: readonly { readonly id: number; readonly epoch: number }[]): void;
   /** There may be work now in these pools. */
   released(pools: readonly string[]): void;
+  /** Something may be in the outbox. */
+  posted(): void;
   runEnded(run: number): void;
   /** The ledger cannot be reached, or a bug; looked again soon. */
   failed(error: unknown): void;
@@ -55,6 +57,7 @@ export class TimerWatch {
     this.news.released(rings);
     const approvals = await this.ledger.approvals.fireDue();
     this.news.released(approvals.rings);
+    if (approvals.fired) this.news.posted();
     if (approvals.more || (await this.#stopPending())) return 0;
     if (next === null) return LONGEST_SLEEP;
     return Math.min(LONGEST_SLEEP, Math.max(0, next.getTime() - (await this.ledger.now()).getTime()));

@@ -105,9 +105,10 @@ export class MemoryApprovals implements ApprovalLedger {
     return done;
   }
 
-  async fireDue(): Promise<{ rings: readonly string[]; more: boolean }> {
+  async fireDue(): ReturnType<ApprovalLedger['fireDue']> {
     const now = this.state.clock();
     const rings = new Set<string>();
+    const before = this.#acts.length;
     for (const row of this.state.approvals.values()) {
       if (row.record.status !== 'open') continue;
       const { deadline, escalation } = timersOf(row.record);
@@ -119,7 +120,7 @@ export class MemoryApprovals implements ApprovalLedger {
         for (const pool of this.#carryOut(row, { kind } as ApprovalCommand).rings) rings.add(pool);
       }
     }
-    return { rings: [...rings], more: false };
+    return { rings: [...rings], fired: this.#acts.length > before, more: false };
   }
 
   async decided(materializations: readonly number[]): Promise<ReadonlyMap<number, DecidedApproval>> {

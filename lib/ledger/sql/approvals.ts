@@ -200,7 +200,7 @@ export class Approvals implements ApprovalLedger {
     return done;
   }
 
-  async fireDue(): Promise<{ rings: readonly string[]; more: boolean }> {
+  async fireDue(): ReturnType<ApprovalLedger['fireDue']> {
     type Due = {
       owner: number;
       kind: 'deadline' | 'escalation' | 'inputs';
@@ -221,7 +221,7 @@ export class Approvals implements ApprovalLedger {
       });
       for (const pool of done?.rings ?? []) rings.add(pool);
     }
-    return { rings: [...rings], more: due.length === MOST_DUE && fired > 0 };
+    return { rings: [...rings], fired: fired > 0, more: due.length === MOST_DUE && fired > 0 };
   }
 
   async decided(materializations: readonly number[]): Promise<ReadonlyMap<number, DecidedApproval>> {

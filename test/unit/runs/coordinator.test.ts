@@ -29,7 +29,7 @@ function coordinatorOf(
     },
     approvals: {
       async fireDue() {
-        return { rings: [], more: false };
+        return { rings: [], fired: false, more: false };
       },
     } as Partial<Ledger['approvals']> as Ledger['approvals'],
     async stopPending() {
@@ -81,6 +81,7 @@ function coordinatorOf(
   } as Partial<WorkQueue> as WorkQueue;
   const news = {
     ...{ runEnded: () => undefined, failed: () => undefined, outage: () => undefined, answered: () => undefined },
+    posted: () => undefined,
     broken: (error: unknown) => {
       throw error;
     },
