@@ -45,8 +45,8 @@ function checkPassingThrough({ asset, dependencies }: Declaration, note: NoteMis
   const fix = `add ${lacking.map((method) => `${method}(context, inputs)`).join(' and ')}, which ${lacking.length === 1 ? 'returns' : 'return'} its value`;
   if (!only || inputs.length > 1) {
     note(`it has ${inputs.length} inputs, so that none can be passed through`, fix);
-  } else if (only.spec.optional) {
-    note(`its input ${only.alias} is optional, so that it cannot be passed through`, fix);
+  } else if (only.spec.optional || only.spec.mapping.allowMissing) {
+    note(`its input ${only.alias} may be missing, so that it cannot be passed through`, fix);
   } else if (mappingCardinality(only.spec.mapping, undefined, undefined) === 'many') {
     note(`its input ${only.alias} is many partitions, which cannot be passed through`, fix);
   }

@@ -39,15 +39,23 @@ export const CHECKPOINT_METHODS = [
   ...['condition', 'message', 'onSkip', 'onApprove', 'onModify', 'onReject', 'onTimeout'],
 ] as const;
 
-type Returned<I, N extends string> = I extends { [K in N]: (...args: never[]) => infer V } ? Awaited<V> : never;
+/** Of those of these methods that it has. */
+type Returned<I, N extends string> = N extends string
+  ? I extends { [K in N]: (...args: never[]) => infer V }
+    ? Awaited<V>
+    : never
+  : never;
 type InputsSeen<I> = I extends { condition: (context: never, inputs: infer In) => unknown } ? In : never;
 type PassedThrough<I> = InputsSeen<I>[keyof InputsSeen<I>];
 
-/** What of a checkpoint comes of agreeing, or of not asking. */
+/** What of a checkpoint comes of agreeing. */
 type Agreed<I> = I extends { onApprove: (...args: never[]) => unknown } ? Returned<I, 'onApprove'> : PassedThrough<I>;
 
+/** What comes of not asking, where that may be. */
+type Skipped<I> = I extends { onSkip: (...args: never[]) => unknown } ? Returned<I, 'onSkip'> : PassedThrough<I>;
+
 /** The value of a checkpoint: whatever its methods return, or pass through. */
-export type CheckpointValue<I> = Agreed<I> | Returned<I, 'onSkip' | 'onModify' | 'onReject' | 'onTimeout'>;
+export type CheckpointValue<I> = Agreed<I> | Skipped<I> | Returned<I, 'onModify' | 'onReject' | 'onTimeout'>;
 
 /** What a reviewer gives, by the option `modification`. */
 export type ModificationValue<M> = M extends readonly [infer C extends ModificationClass]
