@@ -1,5 +1,14 @@
 // Tables of approvals: what people are asked, about which versions, and what they did.
 
+/** For a trigger of heads: whether the move makes requests void is judged by who finds the timer. */
+export const NOTE_MOVED = `INSERT INTO timers (owner, kind, generation, namespace, fires_at)
+    SELECT a.materialization_id, 'inputs', a.epoch, a.namespace, clock_timestamp()
+    FROM (SELECT DISTINCT i.approval_id FROM approval_inputs i
+      WHERE i.asset_id = OLD.asset_id AND i.partition = OLD.partition AND i.watched OFFSET 0) i
+    CROSS JOIN LATERAL (SELECT a.materialization_id, a.epoch, a.namespace FROM approvals a
+      WHERE a.id = i.approval_id OFFSET 0) a
+    ON CONFLICT (owner, kind, generation) DO NOTHING;`;
+
 export const APPROVAL_TABLES: readonly string[] = [
   // The row of the materialization is their lock: whoever changes an approval holds that.
   `CREATE TABLE approvals (

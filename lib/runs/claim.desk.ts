@@ -334,7 +334,8 @@ function pinnedBy({ view, wants, decision }: Decided): readonly PinnedDependency
     const seen = decision.pins.filter(
       ({ alias, asset }) => alias === dependency.alias && asset === dependency.upstream,
     );
-    if (seen.length === 0 && mapping.cardinality === 'one' && !dependency.optional) return undefined;
+    const least = dependency.optional || dependency.mapping.allowMissing ? 0 : 1;
+    if (mapping.cardinality === 'one' && (seen.length < least || seen.length > 1)) return undefined;
     for (const pin of seen) left.delete(pin);
     const pins = seen.map((pin): Pin => {
       const partition = partitioned ? pin.partition : undefined;

@@ -6,6 +6,8 @@ import {
   Asset,
   Checkpoint,
   DependsOn,
+  latest,
+  optional,
   Partitions,
   type AssetContext,
   type Decision,
@@ -96,7 +98,23 @@ class Extended {
   }
 }
 
-const CLASSES = [Draft, Reviewed, Published, Handled, Slice, Timely, Extended];
+@Asset({ partitions: Partitions.daily({ start: '2999-01-01' }) })
+class Forecast {
+  execute(): number {
+    return 1;
+  }
+}
+
+const perhaps = { forecast: latest(Forecast, { allowMissing: true }), draft: optional(Draft) };
+@Checkpoint()
+@DependsOn(perhaps)
+class Guessed {
+  onApprove(_context: AssetContext, inputs: InputsOf<typeof perhaps>): string {
+    return JSON.stringify([inputs.forecast ?? 'none', inputs.draft?.score ?? 'none']);
+  }
+}
+
+const CLASSES = [Draft, Reviewed, Published, Handled, Slice, Timely, Extended, Forecast, Guessed];
 
 describe.each(STORAGES)('checkpoints on %s', (kind) => {
   let storage: TestStorage;
@@ -122,6 +140,15 @@ describe.each(STORAGES)('checkpoints on %s', (kind) => {
     const { items } = await flowstone.approvals.list({ run: run.id });
     expect(items).toHaveLength(1);
     return { run, id: items[0]!.id };
+  };
+
+  /** The approval of the run that follows this one, once there is one. */
+  const renewed = async (run: number, former: number): Promise<number> => {
+    for (;;) {
+      const [open] = (await flowstone.approvals.list({ run })).items;
+      if (open && open.id !== former) return open.id;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
   };
 
   it('do not ask where the condition says so, and pass their input through', async () => {
@@ -247,14 +274,7 @@ describe.each(STORAGES)('checkpoints on %s', (kind) => {
     world.score = 20;
     await (await flowstone.materialize(Draft, { force: true })).wait();
     expect((await flowstone.approvals.get(id)).inputs).toMatchObject([{ outdated: true }]);
-    const renewed = async (): Promise<number> => {
-      for (;;) {
-        const [open] = (await flowstone.approvals.list({ run: run.id })).items;
-        if (open && open.id !== id) return open.id;
-        await new Promise((resolve) => setTimeout(resolve, 50));
-      }
-    };
-    const next = await renewed();
+    const next = await renewed(run.id, id);
     await expect(flowstone.approvals.approve(id, { by: 'anna' })).rejects.toMatchObject({
       code: 'FLOWSTONE_APPROVAL_CONFLICT',
     });
@@ -264,6 +284,22 @@ describe.each(STORAGES)('checkpoints on %s', (kind) => {
     await flowstone.approvals.approve(next, { by: 'anna' });
     await run.wait();
     expect(await flowstone.load(Published)).toBe('A report: 20');
+  });
+
+  it('go on without inputs that may be missing', async () => {
+    const { run, id } = await waiting(Guessed);
+    await flowstone.approvals.approve(id, { by: 'anna' });
+    await run.wait({ timeout: '20s' });
+    expect(await flowstone.load(Guessed)).toBe('["none","none"]');
+  });
+
+  it('ask anew where an input was missing and is there now', async () => {
+    const { run, id } = await waiting(Guessed);
+    await (await flowstone.materialize(Draft)).wait();
+    const next = await renewed(run.id, id);
+    await flowstone.approvals.approve(next, { by: 'anna' });
+    await run.wait({ timeout: '20s' });
+    expect(await flowstone.load(Guessed)).toBe('["none",10]');
   });
 
   it('pass without asking where the input has changed so', async () => {

@@ -29,4 +29,8 @@ export class HeadEntity {
   /** Whether others wait for the lock. */
   @Column({ type: 'boolean' })
   readonly waited!: boolean;
+
+  /** Whether somebody was asked about it while it had no version. */
+  @Column({ type: 'boolean' })
+  readonly awaited!: boolean;
 }

@@ -34,10 +34,12 @@ import {
   ACTS_OF,
   APPROVAL_OF,
   approvalsWhere,
+  AWAIT_HEADS,
   CHANGE_APPROVAL,
   DATA_VERSIONS,
   DROP_TIMER,
   DUE_APPROVALS,
+  HOLD_OWNER,
   IN_FORCE,
   INPUTS_OF,
   KEPT_SIGNAL,
@@ -135,7 +137,12 @@ export class Approvals implements ApprovalLedger {
       pins.map(({ asset }) => asset),
     );
     const numbered = pins.map((pin) => ({ ...pin, number: numberOf(pin.asset) }));
-    if (rule.pinInputs && (await this.#haveMoved(sql, numbered))) return { kind: 'moved' };
+    if (rule.pinInputs) {
+      const absent = numbered.filter(({ materialization }) => materialization === null);
+      const places = [absent.map(({ number }) => number), absent.map(({ partition }) => partition)];
+      if (absent.length > 0) await sql.rows(AWAIT_HEADS, places);
+      if (await this.#haveMoved(sql, numbered)) return { kind: 'moved' };
+    }
     const [opened] = await sql.rows<{ id: number }>(OPEN_APPROVAL, [
       ...[this.namespace, id, epoch, storable(request.message), json(rule), packed(rule.assignees), rule.timeout],
       ...[request.inputs, request.upstreams, request.signal ?? null],
@@ -213,8 +220,12 @@ export class Approvals implements ApprovalLedger {
     for (const { owner, kind, generation, approval } of due) {
       const timer = [owner, kind, generation];
       const done = await this.database.transaction(async (sql) => {
+        const [held] = await sql.rows(HOLD_OWNER, [owner]);
+        if (!held) return approval === null ? void (await sql.rows(DROP_TIMER, timer)) : undefined;
+        // Before the timer: who moves a head sets one, and would wait for this while this waits for the head.
+        if (approval !== null && kind === 'inputs') await this.#haveMoved(sql, await this.#pins(sql, approval));
         const [taken] = await sql.rows(TAKE_TIMER, timer);
-        if (!taken) return approval === null ? void (await sql.rows(DROP_TIMER, timer)) : undefined;
+        if (!taken) return undefined;
         fired++;
         const command: TimedCommand = { kind: kind === 'inputs' ? 'moved' : kind };
         return approval === null ? undefined : this.#carryOut(sql, approval, command);

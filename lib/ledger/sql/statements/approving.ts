@@ -10,6 +10,18 @@ export const LOCK_ATTEMPT = statement(
 );
 
 /**
+ * Purpose: who is asked about what has no version is to be told of its first one; until the end it gets none. In the order
+ * in which plans insert heads. Plan: heads_partition. Values: asset ids, partitions.
+ */
+export const AWAIT_HEADS = statement(
+  'await_heads',
+  `INSERT INTO fs.heads (asset_id, partition, awaited)
+  SELECT n.asset, n.partition, true FROM unnest($1::integer[], $2::text[]) AS n (asset, partition)
+  ORDER BY n.asset, n.partition
+  ON CONFLICT (asset_id, partition) DO UPDATE SET awaited = true`,
+);
+
+/**
  * Purpose: the heads of versions, shared until the end, so that none moves meanwhile. Plan: heads_partition.
  * Values: asset ids, partitions.
  */
@@ -203,17 +215,20 @@ export const DUE_APPROVALS = statement(
     WHERE a.materialization_id = t.owner AND a.status = 'open' AND a.epoch = t.generation OFFSET 0) a ON true`,
 );
 
+/** Purpose: what has a timer, locked unless somebody has it. Plan: primary key. Values: materialization. */
+export const HOLD_OWNER = statement(
+  'hold_owner',
+  `SELECT m.id FROM fs.materializations m WHERE m.id = $1 FOR UPDATE SKIP LOCKED`,
+);
+
 /**
- * Purpose: a timer is taken by whoever carries it out. Plan: primary keys. Guard: it is due; nobody has the materialization.
- * Values: materialization, kind, generation.
+ * Purpose: a timer is taken by whoever carries it out. Plan: primary key. Guard: it is due. Values: materialization, kind,
+ * generation.
  */
 export const TAKE_TIMER = statement(
   'take_timer',
-  `WITH held AS MATERIALIZED (
-    SELECT m.id FROM fs.materializations m WHERE m.id = $1 FOR UPDATE SKIP LOCKED
-  )
-  DELETE FROM fs.timers t WHERE t.owner = ANY (ARRAY(SELECT h.id FROM held h)) AND t.owner = $1 AND t.kind = $2
-    AND t.generation = $3 AND t.fires_at <= clock_timestamp() RETURNING t.owner`,
+  `DELETE FROM fs.timers t WHERE t.owner = $1 AND t.kind = $2 AND t.generation = $3 AND t.fires_at <= clock_timestamp()
+  RETURNING t.owner`,
 );
 
 /** Purpose: a timer of something that was removed. Plan: primary key. Values: materialization, kind, generation. */
