@@ -147,6 +147,7 @@ export type {
   ExtendOptions,
 } from './checkpoints/approval.requests.js';
 export { ApprovalNotifier, LogNotifier, type ApprovalNotice } from './checkpoints/approval.notifier.js';
+export { WebhookNotifier, type WebhookNotifierOptions } from './checkpoints/webhook.notifier.js';
 export type { Signals } from './checkpoints/signals.js';
 export type { ValueDifference } from './checkpoints/value.diff.js';
 export type {

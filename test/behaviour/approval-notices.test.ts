@@ -1,4 +1,6 @@
 // Notifiers of approvals: what they are told, at least once, whoever has decided and wherever.
+import { createServer, type IncomingHttpHeaders } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Injectable } from '@nestjs/common';
 import type { TestingModule } from '@nestjs/testing';
@@ -8,6 +10,8 @@ import {
   Checkpoint,
   DependsOn,
   LogNotifier,
+  WebhookNotifier,
+  verifyWebhook,
   type ApprovalNotice,
   type AssetContext,
 } from '../../lib/index.js';
@@ -123,6 +127,39 @@ it('without any, a log says who is to decide', async () => {
   await until(() => told.length > 0);
   for (const notice of told) await notifier.notify(notice);
   expect(lines[0]).toMatch(/^Approval \d+ of reviewed \(run \d+\) waits for anna.*: Good\?$/);
+});
+
+it('a webhook is told, signed, without the values', async () => {
+  const secret = 'a secret of more than 16 characters';
+  const requests: { readonly headers: IncomingHttpHeaders; readonly body: string }[] = [];
+  const server = createServer((request, response) => {
+    const parts: Buffer[] = [];
+    request.on('data', (part: Buffer) => parts.push(part));
+    request.on('end', () => {
+      requests.push({ headers: request.headers, body: Buffer.concat(parts).toString() });
+      // Once it is away.
+      response.writeHead(requests.length === 1 ? 503 : 204).end();
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const options = { url: `http://127.0.0.1:${port}/hook`, secret, allow: ['127.0.0.1'] };
+  const hook = { provide: WebhookNotifier, useFactory: () => new WebhookNotifier(options) };
+  storage = await testStorage('memory');
+  const started = await startApp([Draft, Reviewed, hook], storage.options);
+  app = started.app;
+  await (await started.flowstone.materialize(Reviewed)).wait({ until: 'settled' });
+  const requested = () => requests.filter(({ body }) => body.includes('"requested"'));
+  await until(() => requested().length >= 2 || (requests.length >= 2 && requested().length >= 1));
+  await new Promise((resolve) => server.close(resolve));
+  const [{ headers, body }] = requested().slice(-1) as [(typeof requests)[number]];
+  const verdict = verifyWebhook({ secret, headers, body });
+  expect(verdict).toMatchObject({ genuine: true });
+  expect(JSON.parse(body)).toMatchObject({
+    ...{ topic: 'approval', kind: 'requested', actor: null, notify: [] },
+    approval: { asset: 'reviewed', message: 'Good?', audience: { users: ['anna'] } },
+  });
+  expect(() => new WebhookNotifier({ ...options, secret: 'short' })).toThrow(/at least 16 characters/);
 });
 
 it('two of the same name are refused', async () => {
