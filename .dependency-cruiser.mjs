@@ -1,7 +1,18 @@
 // Which room of the house may import what. Run by test/architecture/imports.test.ts; in words: ARCHITECTURE.md.
 
 /** From the ground up: a room imports those below it, never those above. Graph knows keys, not assets. */
-const FLOORS = ['partitions', 'graph', 'assets', 'planning', 'runs', 'retention', 'outbox', 'flowstone', 'admin'];
+const FLOORS = [
+  'partitions',
+  'graph',
+  'assets',
+  'planning',
+  'runs',
+  'retention',
+  'lineage',
+  'outbox',
+  'flowstone',
+  'admin',
+];
 
 /** lib/flowstone.*.ts is the service's floor, but for the errors, which every room raises. */
 const pathOf = (floor) => (floor === 'flowstone' ? '^lib/(flowstone\\.(?!errors\\.)|index\\.)' : `^lib/${floor}/`);
@@ -111,6 +122,14 @@ const rules = [
     from: { path: '^lib/outbox/' },
     to: {
       path: '^lib/(runs/(?!crash-points|alarm|patience|failure)|planning|queue|retention|io|ledger/(sql|memory|embedded))',
+    },
+  },
+  {
+    name: 'lineage-asks-ports-and-planning',
+    comment: 'Of runs, only how one is requested and what comes of that.',
+    from: { path: '^lib/lineage/' },
+    to: {
+      path: '^lib/(?!lineage/|planning/|graph/|partitions/|assets/|ledger/[^/]+$|runs/(requester|run\\.handle)\\.|flowstone\\.errors|request\\.options)',
     },
   },
   {

@@ -14,6 +14,7 @@ import { AssetRegistry, type RegisteredAsset } from './assets/asset.registry.js'
 import { storedDefinition } from './assets/stored.definition.js';
 import { FlowStoneError } from './flowstone.errors.js';
 import type { ResolvedOptions } from './flowstone.options.js';
+import { actOf } from './flowstone.requests.js';
 import type { IoRegistry } from './io/io.registry.js';
 import type { VersionPolicy } from './ledger/records.js';
 import type { BlockedPlace, LeaseAccess } from './ledger/sql/lease-ledger.js';
@@ -24,6 +25,7 @@ import type { AttemptHost } from './runs/attempt.host.js';
 import type { ApprovalDeskParts } from './checkpoints/approvals.js';
 import type { SignalDeskParts } from './checkpoints/signals.js';
 import { SignalTokens } from './checkpoints/signal.tokens.js';
+import type { LineageParts } from './lineage/lineage.parts.js';
 import { Catalogue } from './runs/catalogue.js';
 import { LookAgainDesk } from './runs/claim.desk.js';
 import { Coordinator } from './runs/coordinator.js';
@@ -35,6 +37,7 @@ import { heartbeatFor } from './runs/heartbeat/heartbeat-for.js';
 import { LedgerFacts, type LostValue } from './runs/ledger.facts.js';
 import { Membership } from './runs/membership.js';
 import { PartitionMoments } from './runs/partition.moments.js';
+import { PartitionReader } from './runs/partition.reader.js';
 import { Presence } from './runs/presence.js';
 import { Ensurer } from './runs/ensurer.js';
 import { RequestReader } from './runs/request.reader.js';
@@ -92,10 +95,12 @@ export class FlowStoneEngine {
   readonly signals = new RunSignals(() => this.queue.hearEnds((run) => this.signals.ended(run)));
   readonly views: RunViews;
   readonly reader: RequestReader;
+  readonly partitions: PartitionReader;
   readonly requester: RunRequester;
   readonly ensurer: Ensurer;
   readonly valueReader: ValueReader;
   readonly approvalDesk: ApprovalDeskParts<ValuePreview>;
+  readonly lineageParts: LineageParts;
   readonly signalDesk: SignalDeskParts;
   readonly collector: Collector;
   readonly outbox: OutboxSender;
@@ -198,6 +203,14 @@ export class FlowStoneEngine {
       },
     );
     this.reader = new RequestReader(this.catalogue, this.facts);
+    this.partitions = new PartitionReader(
+      ledger,
+      this.registry,
+      this.catalogue,
+      this.reader,
+      this.moments,
+      options.config,
+    );
     const { planner, coordinator, views, signals } = this;
     this.requester = new RunRequester(
       ledger,
@@ -234,6 +247,19 @@ export class FlowStoneEngine {
         const partition = this.catalogue.resolve(asset).scheme ? key : undefined;
         const shown = await this.valueReader.preview({ asset, key, partition }, materialization, PREVIEW_ROWS);
         return { shown, json: previewJson(shown) };
+      },
+    };
+    this.lineageParts = {
+      ledger,
+      facts: this.facts,
+      definitions: () => this.catalogue.definitions,
+      resolve: (asset) => this.catalogue.resolve(asset),
+      recorded: (...place) => this.partitions.recorded(...place),
+      reading: (manager, read) => this.partitions.reading(manager, async (moments) => read(await moments.fresh())),
+      invalidate: (targets, act) => ledger.invalidate(targets, actOf(act)),
+      request: (...request) => this.requester.request(...request),
+      beforeUse: (manager) => {
+        if (!manager) this.refuseInTransaction();
       },
     };
     this.collector = new Collector({

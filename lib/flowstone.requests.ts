@@ -5,7 +5,7 @@ import type { EntityManager, PageRequest } from './ledger/ledger.port.js';
 import type { JsonObject, RunRecord } from './ledger/records.js';
 import type { PartitionKeyInput } from './partitions/partition-key.js';
 import type { EnsureConditions } from './runs/ensurer.js';
-import { elsewhere, oneOf, type Expected } from './request.options.js';
+import { elsewhere, oneOf, requireStorable, wholeFrom, type Expected } from './request.options.js';
 import type { PlanOptions } from './runs/request.reader.js';
 import type { RunOptions } from './runs/requester.js';
 
@@ -64,12 +64,6 @@ export interface ReportedVersion {
   readonly metadata?: JsonObject;
 }
 
-const wholeFrom =
-  (least: number, most = 1_000_000): Expectation =>
-  (value) => {
-    const fits = Number.isInteger(value) && (value as number) >= least && (value as number) <= most;
-    return fits ? undefined : `a whole number from ${least} to ${most}`;
-  };
 const list: Expectation = (value) => (Array.isArray(value) ? undefined : 'a list');
 const record: Expectation = (value) => (isRecord(value) ? undefined : 'an object');
 const namedPartitions = oneOf('all', 'missing', 'stale', 'failed');
@@ -136,3 +130,13 @@ export const DELETE: Expected<DeleteOptions> = {
 };
 
 export const REPORT: Expected<ReportedVersion> = { dataVersion: text, partition: elsewhere, metadata: record };
+
+/** Who acts and why, as the ledger keeps it. @throws FlowStoneError FLOWSTONE_REQUEST_INVALID */
+export function actOf({ by, reason, manager }: ActOptions): {
+  actor: string | null;
+  reason: string | null;
+  manager?: EntityManager;
+} {
+  requireStorable('by and reason', [by, reason]);
+  return { actor: by ?? null, reason: reason ?? null, ...(manager && { manager }) };
+}

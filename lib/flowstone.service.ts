@@ -2,7 +2,7 @@
 import { Injectable } from '@nestjs/common';
 import { Approvals } from './checkpoints/approvals.js';
 import { Signals } from './checkpoints/signals.js';
-import type { AssetClass, DeclaredAsset } from './assets/asset.definition.js';
+import type { AssetClass } from './assets/asset.definition.js';
 import type { ValueOf } from './assets/asset.value.js';
 import type { FlowStoneEngine } from './flowstone.engine.js';
 import { FlowStoneError } from './flowstone.errors.js';
@@ -21,6 +21,7 @@ import {
   REPORT,
   RETRY,
   RUNS,
+  actOf,
   type ActOptions,
   type DeleteOptions,
   type EnsureOptions,
@@ -33,20 +34,19 @@ import {
   type RunFilter,
 } from './flowstone.requests.js';
 import type { EntityManager, Page, PageRequest } from './ledger/ledger.port.js';
+import { graphView, type GraphView } from './lineage/graph.view.js';
+import { Lineage } from './lineage/lineage.js';
 import type { MaterializationRecord, RunRecord } from './ledger/records.js';
 import type { PartitionKeyInput } from './partitions/partition-key.js';
-import { canonicalKey } from './partitions/canonical-key.js';
 import type { PartitionSet } from './partitions/partition-set.js';
 import type { Plan } from './planning/plan.js';
 import { readStatus, summarizeStatus, type PartitionStatus, type AssetStatus } from './planning/status.js';
 import type { Collected } from './retention/collection.pass.js';
 import type { QueueHealth } from './queue/queue.port.js';
 import { messageOf } from './runs/failure.js';
-import { PartitionMoments } from './runs/partition.moments.js';
 import { PREVIEW_ROWS, type ValuePreview } from './runs/value.preview.js';
-import type { RecordedPlace } from './runs/value.reader.js';
-import { requireOptions, requireStorable } from './request.options.js';
-import { bothGiven, type PlanOptions, type Target } from './runs/request.reader.js';
+import { requireOptions } from './request.options.js';
+import type { PlanOptions, Target } from './runs/request.reader.js';
 import { refuseNested } from './runs/requester.js';
 import type { RunHandle } from './runs/run.handle.js';
 import type { Wait } from './runs/wait.reason.js';
@@ -57,24 +57,6 @@ export interface EnsuredHead<V> {
   readonly dataVersion: string;
   readonly completedAt: Date;
   load(): Promise<V>;
-}
-
-/** Assets as nodes and declared dependencies as edges, for drawing. */
-export interface GraphView {
-  readonly nodes: readonly (Pick<
-    DeclaredAsset,
-    'key' | 'external' | 'description' | 'group' | 'tags' | 'owners' | 'kinds'
-  > & {
-    /** Whether people decide upon it, or it waits for the outside. */
-    readonly type: 'asset' | 'checkpoint' | 'signal';
-  })[];
-  readonly edges: readonly {
-    readonly from: string;
-    readonly to: string;
-    readonly alias: string;
-    /** Kind of the mapping, or `after`. */
-    readonly mapping: string;
-  }[];
 }
 
 /** How what FlowStone stands on is. */
@@ -98,6 +80,9 @@ export class FlowStoneService {
   /** What waits for the outside world, and answers from there. */
   readonly signals = new Signals(() => this.source.require().signalDesk);
 
+  /** Where data came from, what came of it, and what would have to be computed again if it changed. */
+  readonly lineage = new Lineage(() => this.source.require().lineageParts);
+
   constructor(private readonly source: EngineSource) {}
 
   /**
@@ -107,7 +92,7 @@ export class FlowStoneService {
   async materialize(target: Target, options: MaterializeOptions = {}): Promise<RunHandle> {
     requireOptions('materialize()', options, MATERIALIZE);
     const engine = this.#engine(options.manager);
-    const { request, model } = await this.#reading(engine, options.manager, async (moments) => {
+    const { request, model } = await engine.partitions.reading(options.manager, async (moments) => {
       const fresh = await moments.fresh();
       return { model: fresh, request: await engine.reader.read(fresh, target, options) };
     });
@@ -143,7 +128,7 @@ export class FlowStoneService {
   async load(asset: AssetClass | string, options: LoadOptions = {}): Promise<unknown> {
     requireOptions('load()', options, LOAD);
     const engine = this.#engine();
-    const place = await this.#recorded(engine, asset, options.partition);
+    const place = await engine.partitions.recorded(asset, options.partition);
     return engine.valueReader.load(place, options.version);
   }
 
@@ -155,7 +140,7 @@ export class FlowStoneService {
     requireOptions('preview()', options, PREVIEW);
     const engine = this.#engine();
     const { partition, version, rows = PREVIEW_ROWS } = options;
-    return engine.valueReader.preview(await this.#recorded(engine, asset, partition), version, rows);
+    return engine.valueReader.preview(await engine.partitions.recorded(asset, partition), version, rows);
   }
 
   /**
@@ -166,7 +151,7 @@ export class FlowStoneService {
     requireOptions('ensure()', options, ENSURE);
     refuseNested('ensure()');
     const engine = this.#engine();
-    const { asset: key, partition, key: partitionKey } = await this.#place(engine, asset, options.partition);
+    const { asset: key, partition, key: partitionKey } = await engine.partitions.existing(asset, options.partition);
     const { materialization, dataVersion, completedAt, value } = await engine.ensurer.ensure(
       key,
       partitionKey,
@@ -193,7 +178,8 @@ export class FlowStoneService {
     const engine = this.#engine();
     const { key } = engine.catalogue.resolve(asset);
     const { partition, limit = 50, before } = options;
-    const filter = partition === undefined ? {} : { partition: (await this.#recorded(engine, asset, partition)).key };
+    const filter =
+      partition === undefined ? {} : { partition: (await engine.partitions.recorded(asset, partition)).key };
     return engine.ledger.materializations({ asset: key, ...filter }, checkedPage({ limit, before }));
   }
 
@@ -231,8 +217,8 @@ export class FlowStoneService {
     requireOptions('invalidate()', options, INVALIDATE);
     const engine = this.#engine(options.manager);
     const { key } = engine.catalogue.resolve(asset);
-    const named = await this.#reading(engine, options.manager, (moments) =>
-      this.#named(options, (input) => this.#place(engine, asset, input, moments)),
+    const named = await engine.partitions.reading(options.manager, (moments) =>
+      engine.partitions.named(options, (input) => engine.partitions.existing(asset, input, moments)),
     );
     const partitions = named ?? 'all';
     return engine.ledger.invalidate([{ asset: key, partitions }], actOf(options));
@@ -247,7 +233,7 @@ export class FlowStoneService {
     requireOptions('delete()', options, DELETE);
     const engine = this.#engine();
     const { key, scheme } = engine.catalogue.resolve(asset);
-    const named = await this.#named(options, (input) => this.#recorded(engine, asset, input));
+    const named = await engine.partitions.named(options, (input) => engine.partitions.recorded(asset, input));
     if (!named && scheme) {
       throw new FlowStoneError(
         'FLOWSTONE_PARTITION_REQUIRED',
@@ -280,8 +266,8 @@ export class FlowStoneService {
       const message = `${key} is computed here, its versions are not reported. Use invalidate() to have it recomputed.`;
       throw new FlowStoneError('FLOWSTONE_REQUEST_INVALID', message, { context: { asset: key } });
     }
-    const { key: partition } = await this.#reading(engine, options.manager, (moments) =>
-      this.#place(engine, asset, version.partition, moments),
+    const { key: partition } = await engine.partitions.reading(options.manager, (moments) =>
+      engine.partitions.existing(asset, version.partition, moments),
     );
     const { dataVersion, metadata = null } = version;
     return engine.ledger.reportVersion({ asset: key, partition, dataVersion, metadata }, actOf(options));
@@ -317,20 +303,7 @@ export class FlowStoneService {
 
   /** The declared graph as it counts now, for drawing: also what only other workers declare. */
   graph(): GraphView {
-    const { definitions } = this.source.require().catalogue;
-    return {
-      nodes: definitions.map(({ key, external, description, group, tags, owners, kinds, checkpoint }) => ({
-        ...{ key, external, tags, owners, kinds, type: checkpoint?.kind ?? 'asset' },
-        ...(description !== undefined && { description }),
-        ...(group !== undefined && { group }),
-      })),
-      edges: definitions.flatMap(({ key, dependencies }) =>
-        dependencies.map(({ upstream, alias, mapping, ordering }) => ({
-          ...{ from: upstream, to: key, alias },
-          mapping: ordering ? 'after' : mapping.kind,
-        })),
-      ),
-    };
+    return graphView(this.source.require().catalogue.definitions);
   }
 
   /** How the database and the queue are, asked now. What is down is told, not thrown. */
@@ -352,57 +325,6 @@ export class FlowStoneService {
     if (!manager) engine.refuseInTransaction();
     return engine;
   }
-
-  async #place(
-    engine: FlowStoneEngine,
-    asset: AssetClass | string,
-    input: PartitionKeyInput | undefined,
-    moments = engine.moments,
-  ): Promise<RecordedPlace> {
-    const { key: name, scheme } = engine.catalogue.resolve(asset);
-    const key = await engine.reader.partition(moments, name, input);
-    return { asset: name, key, partition: scheme ? key : undefined };
-  }
-
-  /** A partition that exists, or a retired one of which something is recorded. */
-  async #recorded(
-    engine: FlowStoneEngine,
-    asset: AssetClass | string,
-    input: PartitionKeyInput | undefined,
-  ): Promise<RecordedPlace> {
-    try {
-      return await this.#place(engine, asset, input);
-    } catch (error) {
-      const { key: name, scheme } = engine.catalogue.resolve(asset);
-      const gone = error instanceof FlowStoneError && error.code === 'FLOWSTONE_PARTITION_UNKNOWN';
-      if (!gone || !scheme || input === undefined) throw error;
-      const key = canonicalKey(scheme, input);
-      const [heads] = await engine.ledger.heads([{ asset: name, partitions: [key] }]);
-      if (!heads!.has(key)) throw error;
-      return { asset: name, key, partition: key };
-    }
-  }
-
-  async #named(
-    { partition, partitions }: DeleteOptions,
-    place: (input: PartitionKeyInput) => Promise<RecordedPlace>,
-  ): Promise<readonly string[] | 'all' | undefined> {
-    if (partition !== undefined && partitions !== undefined) throw bothGiven();
-    if (partitions === 'all') return partitions;
-    const inputs = partitions ?? (partition === undefined ? undefined : [partition]);
-    return inputs && Promise.all(inputs.map(async (input) => (await place(input)).key));
-  }
-
-  /** Reads for a request or act in the transaction it belongs to, sharing nothing with those outside of it. */
-  async #reading<T>(
-    engine: FlowStoneEngine,
-    manager: EntityManager | undefined,
-    read: (moments: PartitionMoments) => Promise<T>,
-  ): Promise<T> {
-    if (!manager) return read(engine.moments);
-    const moments = new PartitionMoments(engine.ledger, engine.registry, engine.catalogue, engine.options.config);
-    return engine.ledger.readWithin(manager, () => read(moments));
-  }
 }
 
 /** Whether a number can be the id of anything recorded. */
@@ -419,13 +341,4 @@ function checkedPage(page: PageRequest): PageRequest {
     'FLOWSTONE_REQUEST_INVALID',
     `A page has a whole number of at least 1 as limit (not ${limit}), and as before the \`next\` of the page before (not ${before}).`,
   );
-}
-
-function actOf({ by, reason, manager }: ActOptions): {
-  actor: string | null;
-  reason: string | null;
-  manager?: EntityManager;
-} {
-  requireStorable('by and reason', [by, reason]);
-  return { actor: by ?? null, reason: reason ?? null, ...(manager && { manager }) };
 }

@@ -1,6 +1,6 @@
 // The public door of nestjs-flowstone: everything an application may import, by name.
 export { FLOWSTONE_DATA_SOURCE, FlowStoneModule, type FlowStoneAsyncOptions } from './flowstone.module.js';
-export { FlowStoneService, type EnsuredHead, type FlowStoneHealth, type GraphView } from './flowstone.service.js';
+export { FlowStoneService, type EnsuredHead, type FlowStoneHealth } from './flowstone.service.js';
 export type {
   ActOptions,
   DeleteOptions,
@@ -163,6 +163,34 @@ export type {
   EscalationStep,
   TimeoutAction,
 } from './ledger/approval.records.js';
+
+// Lineage
+export type { Lineage } from './lineage/lineage.js';
+export type {
+  AuditOptions,
+  DiffOptions,
+  GraphOptions,
+  ImpactOptions,
+  InvalidateOptions,
+  PartitionsOfLineage,
+  StaleOptions,
+  TraceOptions,
+} from './lineage/lineage.requests.js';
+export type { LineageTrace } from './lineage/trace.js';
+export type {
+  Impact,
+  ImpactedAsset,
+  ImpactEntry,
+  ImpactPage,
+  PartitionRange,
+  UndeclaredConsumer,
+  UndeclaredConsumers,
+} from './lineage/impact.js';
+export type { ExpectedCost } from './lineage/expected.cost.js';
+export type { AuditDocument, AuditedApproval } from './lineage/audit.document.js';
+export type { InputChange, RunDiff, RunDiffEntry } from './lineage/run.diff.js';
+export type { GraphView } from './lineage/graph.view.js';
+export type { ComparedMaterialization, TracedEdge, TracedRemoval, TracedVersion } from './ledger/lineage.port.js';
 
 // Runs, plans, status
 export type { Collected } from './retention/collection.pass.js';

@@ -15,6 +15,13 @@ export const oneOf =
   (value) =>
     words.includes(value as string) ? undefined : words.map((word) => `'${word}'`).join(' or ');
 
+export const wholeFrom =
+  (least: number, most = 1_000_000): Expectation =>
+  (value) => {
+    const fits = Number.isInteger(value) && (value as number) >= least && (value as number) <= most;
+    return fits ? undefined : `a whole number from ${least} to ${most}`;
+  };
+
 /**
  * @throws FlowStoneError FLOWSTONE_REQUEST_INVALID for an option that `method` does not have, a value it cannot have, or
  * one of `required` that is missing

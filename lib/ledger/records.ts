@@ -36,14 +36,17 @@ export interface ErrorRecord {
   readonly context?: JsonObject;
 }
 
-/** Which partitions of a target a request names. Keys are canonical; `from` and `to` are both inclusive. */
+/**
+ * Which partitions of a target a request names. Keys are canonical; `from` and `to` are both inclusive. `only`: those of
+ * them that are in this state when the run is planned.
+ */
 export type PartitionSelection =
   | 'all'
   | 'missing'
   | 'stale'
   | 'failed'
-  | { readonly keys: readonly string[] }
-  | { readonly from: string; readonly to: string };
+  | { readonly keys: readonly string[]; readonly only?: 'stale' }
+  | { readonly from: string; readonly to: string; readonly only?: 'stale' };
 
 /** What a run was asked for, validated and canonical: equal requests have equal JSON. */
 export interface RunRequest {

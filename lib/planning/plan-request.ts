@@ -71,7 +71,8 @@ function candidatesOf(model: PlanningModel, index: number, partitions: Partition
 }
 
 function meaningOf(partitions: PartitionSelection): ResolvedTarget['isMeant'] {
-  if (partitions === 'missing' || partitions === 'stale') return (states, node) => states.stateOf(node) === partitions;
-  if (partitions === 'failed') return (states, node) => states.hasFailed(node);
+  const named = typeof partitions === 'string' ? partitions : partitions.only;
+  if (named === 'missing' || named === 'stale') return (states, node) => states.stateOf(node) === named;
+  if (named === 'failed') return (states, node) => states.hasFailed(node);
   return () => true;
 }

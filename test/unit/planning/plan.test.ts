@@ -141,6 +141,8 @@ describe('a plan', () => {
     ['stale', ['clean[02]']],
     ['failed', ['clean[02]']],
     [{ from: day, to: second }, ['raw[01]', 'clean[01]', 'clean[02]']],
+    [{ from: day, to: second, only: 'stale' }, ['clean[02]']],
+    [{ keys: [day], only: 'stale' }, []],
   ] as const)('takes partitions that are %j', async (partitions, expected) => {
     materializeAll();
     facts.delete('raw', day);
