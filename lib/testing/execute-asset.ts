@@ -6,13 +6,19 @@ import {
   type BatchContext,
   type BatchItem,
   type BatchResults,
-  type ContextLogger,
   type ContextReport,
 } from '../assets/asset.context.js';
 import type { ValueOf } from '../assets/asset.value.js';
-import { isRowStream } from '../io/data-version.js';
-import { rowsOf } from '../io/rows.js';
 import { BatchKeys } from '../runs/batch.keys.js';
+import {
+  asConsumed,
+  contextFor,
+  loggerInto,
+  type AttemptOptions,
+  type GivenPartition,
+  type Logged,
+  type Told,
+} from './test-context.js';
 
 type Executes = new (...args: never[]) => { execute: (...args: never[]) => unknown };
 type InputsTaken<C extends Executes> = Parameters<InstanceType<C>['execute']> extends [unknown, infer I] ? I : object;
@@ -21,33 +27,15 @@ type ContextTaken<C extends Executes> =
 
 type ResourcesTaken<T> = T extends { readonly resources: infer R } ? R : never;
 
-/** A partition as an asset is told of it. */
-interface GivenPartition {
-  readonly key: string;
-  readonly window?: { readonly start: Date; readonly end: Date };
-  readonly dimensions?: Readonly<Record<string, string>>;
-}
-
-type Logged = readonly (readonly [level: string, message: unknown])[];
-
-export interface ExecuteOptions<C extends Executes> {
+export interface ExecuteOptions<C extends Executes> extends AttemptOptions {
   readonly inputs?: InputsTaken<C>;
   readonly resources?: ResourcesTaken<ContextTaken<C>>;
-  readonly partition?: GivenPartition;
-  /** Default 1. */
-  readonly attempt?: number;
-  readonly previousVersion?: string;
-  readonly signal?: AbortSignal;
 }
 
 /** What execute() returned and told. */
-export interface Executed<C extends Executes> {
+export interface Executed<C extends Executes> extends Told {
   /** As a consumer would be given it: rows that were yielded are `Rows`. */
   readonly value: ValueOf<C>;
-  readonly reports: readonly ContextReport[];
-  /** What was logged, as [level, message]. */
-  readonly logs: Logged;
-  readonly progress: readonly (readonly [done: number, total: number | undefined])[];
 }
 
 /** Runs execute() of an instance (constructed by the test) once. What it throws is thrown unchanged. */
@@ -55,29 +43,12 @@ export async function executeAsset<C extends Executes>(
   asset: InstanceType<C>,
   options: ExecuteOptions<C> = {},
 ): Promise<Executed<C>> {
-  const reports: ContextReport[] = [];
-  const logs: [string, unknown][] = [];
-  const progress: [number, number | undefined][] = [];
-  const { key = '', window, dimensions } = options.partition ?? {};
-  const context: AssetContext = {
-    run: 1,
-    asset: asset.constructor.name,
-    partition: contextPartition(key, window, dimensions),
-    attempt: options.attempt ?? 1,
-    epoch: 1,
-    resources: options.resources ?? {},
-    logger: loggerInto(logs),
-    signal: options.signal ?? new AbortController().signal,
-    idempotencyKey: 'test:1',
-    previousVersion: options.previousVersion,
-    report: (report) => void reports.push(report),
-    progress: (done, total) => void progress.push([done, total]),
-  };
+  const { context, ...told } = contextFor(asset, options);
   const execute = asset.execute.bind(asset) as unknown as (context: AssetContext, inputs: unknown) => unknown;
   const value = await runInContext(context, async () => {
     return asConsumed(await execute(context, options.inputs ?? {}));
   });
-  return { value: value as ValueOf<C>, reports, logs, progress };
+  return { value: value as ValueOf<C>, ...told };
 }
 
 type ExecutesMany = new (...args: never[]) => { executeMany: (...args: never[]) => BatchResults<unknown> };
@@ -169,22 +140,4 @@ export async function executeBatch<C extends ExecutesMany>(
     }
   });
   return { values, failures, reports, logs };
-}
-
-async function asConsumed(value: unknown): Promise<unknown> {
-  if (!isRowStream(value)) return value;
-  const rows: unknown[] = [];
-  for await (const row of value) rows.push(row);
-  return rowsOf(rows);
-}
-
-function loggerInto(logs: [string, unknown][]): ContextLogger {
-  const logTo = (level: string) => (message: unknown) => void logs.push([level, message]);
-  return {
-    log: logTo('log'),
-    warn: logTo('warn'),
-    error: logTo('error'),
-    debug: logTo('debug'),
-    verbose: logTo('verbose'),
-  };
 }

@@ -1,8 +1,10 @@
 // nestjs-flowstone/testing as its users meet it.
 import { describe, expect, it } from '@jest/globals';
 import { Injectable } from '@nestjs/common';
+import { IsInt, Max } from 'class-validator';
 import {
   Asset,
+  Checkpoint,
   DependsOn,
   Partitions,
   Requires,
@@ -11,9 +13,10 @@ import {
   type BatchContext,
   type BatchItem,
   type BatchResults,
+  type Decision,
   type InputsOf,
 } from '../../lib/index.js';
-import { executeAsset, executeBatch, FakeClock, startTestGraph } from '../../lib/testing/index.js';
+import { executeAsset, executeBatch, executeCheckpoint, FakeClock, startTestGraph } from '../../lib/testing/index.js';
 
 @Injectable()
 class Geo {
@@ -118,6 +121,56 @@ describe('executeBatch', () => {
     });
     expect([...values.keys()]).toEqual(['a']);
     expect([...failures]).toEqual(['b', 'c'].map((key) => [key, new Error('no network')]));
+  });
+});
+
+class Amount {
+  @IsInt()
+  @Max(10)
+  amount!: number;
+}
+
+@Checkpoint({ message: 'So much?', modification: Amount })
+@DependsOn({ asked: Codes })
+class Allowed {
+  condition({ partition }: AssetContext): boolean {
+    return partition.key !== 'free';
+  }
+  onSkip(): number {
+    return 0;
+  }
+  onApprove(_context: AssetContext, { asked }: { asked: unknown }, { by }: Decision): string {
+    return `${String(asked)} by ${by}`;
+  }
+  onModify(_context: AssetContext, _inputs: object, { value }: Decision<Amount>): number {
+    return value instanceof Amount ? value.amount : -1;
+  }
+}
+
+describe('executeCheckpoint', () => {
+  const run = (options: object) =>
+    executeCheckpoint<typeof Allowed>(new Allowed(), { inputs: { asked: 5 }, ...options });
+
+  it('tells whether it asks, and what', async () => {
+    expect(await run({})).toMatchObject({ asks: 'So much?', value: undefined });
+    expect(await run({ partition: { key: 'free' } })).toMatchObject({ asks: undefined, value: 0 });
+  });
+
+  it('tells what follows from a decision', async () => {
+    const decided = await run({ decision: { action: 'approve', by: 'zoe' } });
+    expect(decided).toMatchObject({ asks: undefined, value: '5 by zoe' });
+    expect(decided.reports).toEqual([{ metadata: { approval: 1, decision: 'approve', decidedBy: 'zoe' } }]);
+    expect((await run({ decision: { action: 'modify', value: { amount: 7 } } })).value).toBe(7);
+    await expect(run({ decision: { action: 'modify', value: { amount: 70 } } })).rejects.toMatchObject({
+      code: 'FLOWSTONE_APPROVAL_INVALID',
+    });
+    await expect(run({ decision: { action: 'reject', reason: 'no' } })).rejects.toMatchObject({
+      code: 'FLOWSTONE_CHECKPOINT_REJECTED',
+      context: { by: 'anna', reason: 'no' },
+    });
+    await expect(run({ decision: { action: 'timeout' } })).rejects.toMatchObject({
+      code: 'FLOWSTONE_CHECKPOINT_TIMED_OUT',
+    });
   });
 });
 
