@@ -6,12 +6,17 @@ import { Airports } from './assets/airports.asset.js';
 import { CleanedFlights } from './assets/cleaned-flights.asset.js';
 import { DailyDelays } from './assets/daily-delays.asset.js';
 import { MonthlyNetwork } from './assets/monthly-network.asset.js';
+import { MonthlyPunctuality } from './assets/monthly-punctuality.asset.js';
 import { MonthlyReport } from './assets/monthly-report.asset.js';
+import { QualityReview } from './assets/quality-review.asset.js';
 import { RawFlights } from './assets/raw-flights.asset.js';
 import { DataFiles } from './source/data-files.js';
 
 /** The sample's assets from the files to the report, upstream first. */
-const ASSETS = [RawFlights, CleanedFlights, Airports, DailyDelays, MonthlyNetwork, AirportRanking, MonthlyReport];
+const ASSETS = [
+  ...[RawFlights, CleanedFlights, Airports, DailyDelays, MonthlyNetwork, MonthlyPunctuality],
+  ...[QualityReview, AirportRanking, MonthlyReport],
+];
 
 @Module({ providers: [DataFiles, ...ASSETS] })
 export class FlightsModule {

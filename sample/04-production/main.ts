@@ -8,7 +8,8 @@ import { FlowStoneError, FlowStoneService } from 'nestjs-flowstone';
 import { parseCommandLine, UsageError } from '../02-flights/command-line.js';
 import { FlightsModule } from '../02-flights/flights.module.js';
 import { printValue } from '../02-flights/terminal/print.js';
-import { showProgress } from '../02-flights/terminal/progress.js';
+import { followToEnd } from '../02-flights/terminal/follow.js';
+import { reviewerFor } from '../02-flights/terminal/review.js';
 import { DIRECTORY, production, SettingsError } from './settings.js';
 
 const WORKERS = 2;
@@ -17,7 +18,7 @@ const HELP = `The flights of npm start, on PostgreSQL and Redis, with ${WORKERS}
 
   DATABASE_URL=postgres://... REDIS_URL=redis://... npm run production [-- options]
 
-Options --partition, --select and --print are those of npm start.`;
+Options --partition, --select, --auto-approve and --print are those of npm start.`;
 
 async function startWorker(): Promise<ChildProcess> {
   const worker = fork(join(import.meta.dirname, 'worker.js'));
@@ -52,8 +53,8 @@ async function perform(args: readonly string[]): Promise<void> {
     console.log(`${WORKERS} workers: processes ${workers.map(({ pid }) => pid).join(' and ')}`);
     const { target, partition } = command;
     const run = await flowstone.materialize(target, partition === undefined ? { partitions: 'all' } : { partition });
-    await showProgress(run.progress(), process.stdout);
-    const { counts } = await run.wait();
+    await followToEnd(flowstone, run, reviewerFor(flowstone, command, process.stdout), process.stdout);
+    const { counts } = await run.view();
     console.log(`Run ${run.id}: ${counts.success} computed, ${counts.skipped} skipped. Values lie in ${DIRECTORY}.`);
   } finally {
     await Promise.all(workers.map(stopWorker));

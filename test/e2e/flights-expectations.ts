@@ -2,6 +2,7 @@
 import { expect } from '@jest/globals';
 import type { RankedAirport } from '../../sample/02-flights/figures/airport-ranking.js';
 import type { AirportDelays } from '../../sample/02-flights/figures/daily-delays.js';
+import type { ReviewedMonth } from '../../sample/02-flights/assets/quality-review.asset.js';
 import type { Network } from '../../sample/02-flights/figures/monthly-network.js';
 import { nearestRank, type Reference, type ReferenceDelays, type ReferenceMonth } from './flights-reference.js';
 
@@ -34,6 +35,36 @@ export function expectNetwork(actual: Network, expected: ReferenceMonth): void {
   expect(`${actual.busiest.origin}-${actual.busiest.destination}`).toBe(busiest);
   expect(actual.busiest.flights).toBe(most);
   expectNear([actual.averageDistance], [expected.miles / expected.flights]);
+}
+
+/** Late flights of each month, and where the share was expected to be by the months before: t quantiles by hand. */
+export function expectReviews(actual: ReadonlyMap<string, ReviewedMonth>, { days }: Reference): void {
+  const months = new Map<string, { flights: number; late: number }>();
+  for (const [day, airports] of days) {
+    const total = months.get(day.slice(0, 7)) ?? { flights: 0, late: 0 };
+    for (const { flights, late } of airports.values()) {
+      total.flights += flights;
+      total.late += late;
+    }
+    months.set(day.slice(0, 7), total);
+  }
+  const shares = [...months.values()].map(({ flights, late }) => late / flights);
+  const quantiles: Readonly<Record<number, number>> = { 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571 };
+  for (const [index, [month, { flights, late }]] of [...months].entries()) {
+    const { usual, ...reviewed } = actual.get(month)!;
+    expect(reviewed).toMatchObject({ flights, late, lateShare: late / flights });
+    const quantile = quantiles[index];
+    if (quantile === undefined) {
+      expect(usual).toBeNull();
+      continue;
+    }
+    const before = shares.slice(0, index);
+    const mean = before.reduce((sum, share) => sum + share) / index;
+    const squares = before.reduce((sum, share) => sum + share * share, 0) - index * mean * mean;
+    const reach =
+      quantile * Math.sqrt((squares / (index - 1)) * ((index + 1) / index) + (mean - mean * mean) / flights);
+    expectNear([usual!.from, usual!.to], [Math.max(0, mean - reach), Math.min(1, mean + reach)]);
+  }
 }
 
 export function expectRanking(actual: readonly RankedAirport[], { days, rows }: Reference): void {

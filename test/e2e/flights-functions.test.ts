@@ -7,6 +7,8 @@ import { parseCommandLine, UsageError } from '../../sample/02-flights/command-li
 import { cleanFlight } from '../../sample/02-flights/figures/cleaning.js';
 import { delaysByAirport, percentile } from '../../sample/02-flights/figures/daily-delays.js';
 import { networkOf } from '../../sample/02-flights/figures/monthly-network.js';
+import { punctualityOf } from '../../sample/02-flights/figures/monthly-punctuality.js';
+import { isUsual, usualRange } from '../../sample/02-flights/figures/usual-range.js';
 import { rankAirports } from '../../sample/02-flights/figures/airport-ranking.js';
 import { writeReport } from '../../sample/02-flights/figures/monthly-report.js';
 import { readAirports, type Airport } from '../../sample/02-flights/source/airports.file.js';
@@ -100,6 +102,44 @@ describe('the figures', () => {
   });
 });
 
+describe('the usual range of late flights', () => {
+  const months = [0.2, 0.22, 0.24];
+
+  it('is not known with fewer than three months before, and then all is usual', () => {
+    expect(usualRange(1000, [0.2, 0.22])).toBeUndefined();
+    expect(isUsual(0.9, undefined)).toBe(true);
+  });
+
+  it('is the prediction interval of 95%', () => {
+    // Mean 0.22, standard deviation 0.02, t(2) = 4.303; so many flights that chance is nothing.
+    const reach = 4.303 * 0.02 * Math.sqrt(4 / 3);
+    const { from, to } = usualRange(1e12, months)!;
+    expect(from).toBeCloseTo(0.22 - reach, 6);
+    expect(to).toBeCloseTo(0.22 + reach, 6);
+    expect([0.22, from, to, from - 1e-9, to + 1e-9].map((share) => isUsual(share, { from, to }))).toEqual([
+      ...[true, true, true, false, false],
+    ]);
+  });
+
+  it('is wider where few flights were counted, narrower with more months, and within 0 to 1', () => {
+    const [few, many] = [usualRange(6, months)!, usualRange(500_000, months)!];
+    expect(few.to).toBeGreaterThan(many.to);
+    expect(few.from).toBe(0);
+    const year = usualRange(500_000, [...months, ...months, ...months, ...months])!;
+    expect(year.to).toBeLessThan(many.to);
+    expect(usualRange(1, [1, 1, 1, 0.5])!.to).toBe(1);
+  });
+
+  it('has the punctuality of a month from its airports', async () => {
+    const days = these(
+      ['2001-07-01', [{ flights: 3, lateShare: 1 / 3 }]] as const,
+      ['2001-07-02', [{ flights: 1, lateShare: 1 }]] as const,
+    );
+    expect(await punctualityOf(days)).toEqual({ flights: 4, late: 2, lateShare: 0.5 });
+    await expect(punctualityOf(these())).rejects.toThrow('no punctuality of no flights');
+  });
+});
+
 describe('the report', () => {
   const airport: Airport = {
     code: 'LAX',
@@ -120,13 +160,33 @@ describe('the report', () => {
 
   it('reads well for a month of one flight', async () => {
     const days = these(['2001-07-01', delays] as const);
-    const report = await writeReport({ month: '2001-07', network, days, airports: [airport] });
+    const quality = { usual: null, review: null };
+    const report = await writeReport({ month: '2001-07', network, quality, days, airports: [airport] });
     expect(report).toContain('# Flights in July 2001');
     expect(report).toContain('1 flight left 1 airport on 1 route over 1 day');
     expect(report).toContain('2.0 minutes early');
     expect(report).toContain('Los Angeles (LAX) to LAS, flown once.\n');
     expect(report).toContain('| Los \\| Angeles (LAX) | Los Angeles | 1 | -2.0 | 0.0% |');
     expect(report).not.toContain('worst day');
+    expect(report).not.toContain('usual');
+  });
+
+  it('tells what is usual, and who let pass what is not', async () => {
+    const reportOf = (review: { by: string; reason: string | null } | null): Promise<string> => {
+      const quality = { usual: { from: 0.151, to: 0.25 }, review };
+      return writeReport({
+        month: '2001-07',
+        network,
+        quality,
+        days: these(['2001-07-01', delays] as const),
+        airports: [],
+      });
+    };
+    expect(await reportOf(null)).toContain('That is as usual (15.1% to 25.0%). The busiest');
+    expect(await reportOf({ by: 'ann', reason: null })).toContain(
+      'not as usual (15.1% to 25.0%); it was let pass by ann.',
+    );
+    expect(await reportOf({ by: 'ann', reason: 'snow' })).toContain('let pass by ann (snow).');
   });
 });
 
@@ -146,10 +206,17 @@ describe('the table of airports', () => {
 
 describe('the command line', () => {
   it.each([
-    [[], { kind: 'build', target: '*', partition: undefined }],
-    [['--partition', '2001-03-04'], { kind: 'build', target: 'daily_delays', partition: '2001-03-04' }],
-    [['--partition', '2001-03'], { kind: 'build', target: 'monthly_report', partition: '2001-03' }],
-    [['--select', 'group:figures'], { kind: 'build', target: 'group:figures', partition: undefined }],
+    [[], { kind: 'build', autoApprove: false, target: '*', partition: undefined }],
+    [['--auto-approve'], { kind: 'build', autoApprove: true, target: '*', partition: undefined }],
+    [
+      ['--partition', '2001-03-04'],
+      { kind: 'build', autoApprove: false, target: 'daily_delays', partition: '2001-03-04' },
+    ],
+    [['--partition', '2001-03'], { kind: 'build', autoApprove: false, target: 'monthly_report', partition: '2001-03' }],
+    [
+      ['--select', 'group:figures'],
+      { kind: 'build', autoApprove: false, target: 'group:figures', partition: undefined },
+    ],
     [['--plan', '--select', '+a'], { kind: 'plan', target: '+a', partition: undefined }],
     [
       ['--print', 'daily_delays', '--partition', '2001-03-04', '--json'],
@@ -160,10 +227,14 @@ describe('the command line', () => {
     expect(parseCommandLine(args)).toEqual(command);
   });
 
-  it.each([[['--nope']], [['something']], [['--json']], [['--print']], [['--print', 'a', '--plan']]])(
-    'refuses %j',
-    (args) => {
-      expect(() => parseCommandLine(args)).toThrow(UsageError);
-    },
-  );
+  it.each([
+    [['--nope']],
+    [['something']],
+    [['--json']],
+    [['--print']],
+    [['--print', 'a', '--plan']],
+    [['--plan', '--auto-approve']],
+  ])('refuses %j', (args) => {
+    expect(() => parseCommandLine(args)).toThrow(UsageError);
+  });
 });

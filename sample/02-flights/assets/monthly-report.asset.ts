@@ -5,8 +5,9 @@ import { Airports } from './airports.asset.js';
 import { DailyDelays } from './daily-delays.asset.js';
 import { MonthlyNetwork } from './monthly-network.asset.js';
 import { MONTHLY } from './partitions.js';
+import { QualityReview } from './quality-review.asset.js';
 
-const inputs = { network: MonthlyNetwork, days: within(DailyDelays), airports: Airports };
+const inputs = { network: MonthlyNetwork, quality: QualityReview, days: within(DailyDelays), airports: Airports };
 
 /** Markdown, stored as the text it is. */
 @Asset({
@@ -19,7 +20,7 @@ const inputs = { network: MonthlyNetwork, days: within(DailyDelays), airports: A
 })
 @DependsOn(inputs)
 export class MonthlyReport {
-  execute({ partition }: AssetContext, { network, days, airports }: InputsOf<typeof inputs>): Promise<string> {
-    return writeReport({ month: partition.key, network, days, airports });
+  execute({ partition }: AssetContext, { network, quality, days, airports }: InputsOf<typeof inputs>): Promise<string> {
+    return writeReport({ month: partition.key, network, quality, days, airports });
   }
 }

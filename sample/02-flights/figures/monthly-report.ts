@@ -3,22 +3,31 @@ import type { Airport } from '../source/airports.file.js';
 import type { AirportDelays } from './daily-delays.js';
 import { rankAirports, type RankedAirport } from './airport-ranking.js';
 import type { Network } from './monthly-network.js';
+import type { UsualRange } from './usual-range.js';
+import { percent } from './percent.js';
 
 const AIRPORTS_SHOWN = 10;
 // Among small airports a handful of flights makes the order of punctuality.
 const PUNCTUAL_AMONG = 30;
+
+/** How the share of late flights compares with the months before, and who let it pass where it is unusual. */
+export interface Quality {
+  usual: UsualRange | null;
+  review: { by: string; reason: string | null } | null;
+}
 
 /** What a report is made of. */
 export interface ReportSource {
   /** `2001-03` */
   month: string;
   network: Network;
+  quality: Quality;
   days: AsyncIterable<readonly [string, readonly AirportDelays[]]>;
   airports: readonly Airport[];
 }
 
 /** The report of one month as Markdown. */
-export async function writeReport({ month, network, days, airports }: ReportSource): Promise<string> {
+export async function writeReport({ month, network, quality, days, airports }: ReportSource): Promise<string> {
   const figures: (readonly [string, readonly AirportDelays[]])[] = [];
   for await (const day of days) figures.push(day);
   const ranking = await rankAirports(figures, airports);
@@ -30,7 +39,7 @@ export async function writeReport({ month, network, days, airports }: ReportSour
       ` On average a flight was ${punctuality(mean(ranking, 'meanDelay'))};` +
       ` ${percent(mean(ranking, 'lateShare'))} were more than 15 minutes late.`,
     '',
-    [busiestRoute(network, airports), ...worstDay(figures)].join(' '),
+    [...compared(quality), busiestRoute(network, airports), ...worstDay(figures)].join(' '),
     '',
     '## Busiest airports',
     '',
@@ -39,6 +48,15 @@ export async function writeReport({ month, network, days, airports }: ReportSour
     ...mostPunctual(ranking),
     '',
   ].join('\n');
+}
+
+/** No sentence where there are too few months before. */
+function compared({ usual, review }: Quality): string[] {
+  if (!usual) return [];
+  const range = `${percent(usual.from)} to ${percent(usual.to)}`;
+  if (!review) return [`That is as usual (${range}).`];
+  const reason = review.reason === null ? '' : ` (${review.reason})`;
+  return [`That is not as usual (${range}); it was let pass by ${review.by}${reason}.`];
 }
 
 function busiestRoute({ busiest: { origin, destination, flights } }: Network, airports: readonly Airport[]): string {
@@ -109,10 +127,6 @@ function placeOf(code: string, airports: readonly Airport[]): string {
 
 function punctuality(minutes: number): string {
   return minutes < 0 ? `${(-minutes).toFixed(1)} minutes early` : `${minutes.toFixed(1)} minutes late`;
-}
-
-function percent(share: number): string {
-  return `${(share * 100).toFixed(1)}%`;
 }
 
 function whole(value: number): string {

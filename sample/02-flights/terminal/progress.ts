@@ -7,12 +7,13 @@ const BAR_WIDTH = 30;
 /** Ten pictures a second are live enough; asking for more would take time from the work. */
 const MS_BETWEEN_PICTURES = 100;
 
-/** Resolves when the run has ended, however it ended. */
+/** Resolves when the run has ended, however it ended, or waits for what it cannot do itself. */
 export async function showProgress(progress: AsyncIterable<RunProgress>, out: NodeJS.WriteStream): Promise<void> {
   const started = performance.now();
-  let tenth = 0;
+  let tenth: number | undefined;
   for await (const { status, counts } of progress) {
     const total = counts.total;
+    if (status === 'waiting') break;
     if (total === 0) continue;
     const done = total - counts.pending - counts.running - counts.waiting_approval;
     // While it is being planned the total still grows.
@@ -20,9 +21,11 @@ export async function showProgress(progress: AsyncIterable<RunProgress>, out: No
     if (out.isTTY) {
       out.write(`\r\x1b[K${line}`);
       await setTimeout(MS_BETWEEN_PICTURES);
-    } else if (status !== 'planning' && Math.floor((done / total) * 10) > tenth) {
-      tenth = Math.floor((done / total) * 10);
-      out.write(`${line}\n`);
+    } else if (status !== 'planning') {
+      const reached = Math.floor((done / total) * 10);
+      // What was done before is no news.
+      if (reached > (tenth ?? reached)) out.write(`${line}\n`);
+      tenth = reached;
     }
   }
   if (out.isTTY) out.write('\r\x1b[K');

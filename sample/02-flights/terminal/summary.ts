@@ -8,6 +8,8 @@ import { aligned, megabytes, seconds, whole } from './format.js';
 /** How many values were made, how long that took (ms), and the directory they lie in. */
 export interface Outcome {
   made: number;
+  /** Whether decisions were put off. */
+  waits: boolean;
   took: number;
   directory: string;
 }
@@ -20,12 +22,16 @@ const NEXT = [
 ].map(([command, meaning]) => `  ${command!.padEnd(66)}${meaning}`);
 
 /** The lines of the summary. */
-export async function summaryOf(flowstone: FlowStoneService, { made, took, directory }: Outcome): Promise<string[]> {
+export async function summaryOf(
+  flowstone: FlowStoneService,
+  { made, waits, took, directory }: Outcome,
+): Promise<string[]> {
   const { lines, complete } = await freshness(flowstone);
   return [
-    made === 0
+    made === 0 && !waits
       ? `Everything is fresh: nothing was computed (${seconds(took)}).`
       : `Made ${counted(made, 'value')} in ${seconds(took)}.`,
+    ...(waits ? ['What waits for a decision is asked again at the next start.'] : []),
     '',
     ...lines,
     '',
