@@ -176,7 +176,7 @@ export type {
   StaleOptions,
   TraceOptions,
 } from './lineage/lineage.requests.js';
-export type { LineageTrace } from './lineage/trace.js';
+export type { LineageTrace, TracedDecision } from './lineage/trace.js';
 export type {
   Impact,
   ImpactedAsset,

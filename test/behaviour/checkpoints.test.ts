@@ -180,6 +180,13 @@ describe.each(STORAGES)('checkpoints on %s', (kind) => {
     expect((await flowstone.approvals.get(id)).history.map(({ kind: what }) => what)).toEqual([
       ...['requested', 'commented', 'approved'],
     ]);
+    const { id: version } = materialization!;
+    const trace = await flowstone.lineage.upstream(Published);
+    expect(trace.decisions).toMatchObject([{ materialization: version, approval: id, action: 'approve', by: 'anna' }]);
+    const audit = await flowstone.lineage.audit(Reviewed);
+    expect(audit.approvals).toMatchObject([
+      { id, status: 'approved', acts: [{ kind: 'requested', actor: 'zoe' }, {}, {}] },
+    ]);
     // It is fresh: nobody is asked twice.
     await (await flowstone.materialize(Published)).wait();
     expect((await flowstone.approvals.list()).items).toEqual([]);

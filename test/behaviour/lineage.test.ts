@@ -241,7 +241,15 @@ describe.each(STORAGES)('lineage on %s', (kind) => {
     });
     expect(places(since)).toContain('2 monthly[2001-02]');
     expect(await flowstone.lineage.upstream(Monthly, { partition: '2001-02', at: new Date(0) })).toEqual({
-      ...{ asset: 'monthly', partition: '2001-02', materialization: null, nodes: [], edges: [], truncated: false },
+      ...{
+        asset: 'monthly',
+        partition: '2001-02',
+        materialization: null,
+        nodes: [],
+        decisions: [],
+        edges: [],
+        truncated: false,
+      },
     });
   });
 
