@@ -1,14 +1,8 @@
 // The look-again: what each claimed materialization would consume now, pinned, and whether that makes it run.
 import type { AssetDefinition } from '../assets/asset.definition.js';
 import type { AssetRegistry } from '../assets/asset.registry.js';
-import type { CheckpointCode } from '../assets/checkpoint.code.js';
-import type { SignalCode } from '../assets/signal.code.js';
-import { AskingCheckpoint, DecidedCheckpoint } from '../checkpoints/checkpoint.executable.js';
-import { AskingSignal, ReceivedSignal } from '../checkpoints/signal.executable.js';
 import type { SignalTokens } from '../checkpoints/signal.tokens.js';
 import { FlowStoneError } from '../flowstone.errors.js';
-import type { ApprovalInput } from '../ledger/approval.records.js';
-import type { DecidedApproval } from '../ledger/approvals.port.js';
 import type { AssetPartitions, Ledger } from '../ledger/ledger.port.js';
 import type { Claim, DueDeadline } from '../ledger/work.js';
 import type { HeadRecord } from '../ledger/records.js';
@@ -16,18 +10,20 @@ import { inputsFingerprint } from '../planning/inputs-fingerprint.js';
 import { mustRun } from '../planning/must-run.js';
 import type { InputVersion } from '../planning/planning.port.js';
 import type { PlanningModel } from '../planning/planning-model.js';
-import { AssetViews, type AssetView, type DependencyView } from './asset.view.js';
+import { AssetViews, type AssetView } from './asset.view.js';
 import { decideAfterClaim, decideAfterFailure, NO_RETRY, type RetryRule } from './attempt.machine.js';
 import { Attempt } from './attempt.js';
-import type { AttemptHost, Executable } from './attempt.host.js';
+import type { AttemptHost } from './attempt.host.js';
 import { BatchedAttempt } from './batch.js';
 import type { Catalogue } from './catalogue.js';
+import { DecisionDesk, type Asking } from './decision.desk.js';
 import type { ClaimDesk, Examined, Execution, Finished } from './execution.port.js';
 import { errorRecord, placeName, wrapUserError, type Failure, type FailurePlace } from './failure.js';
 import type { Pin, PinnedDependency } from './input.loader.js';
 import { headFact, type LostValue } from './ledger.facts.js';
 import { isOutage } from './patience.js';
 import type { PartitionMoments } from './partition.moments.js';
+import type { PlacedClaim, Want, Wanting } from './placed.claim.js';
 import type { Presence } from './presence.js';
 import { limitsOf, timedOut } from './timed-out.js';
 
@@ -36,6 +32,7 @@ const NAMED_AT_MOST = 10;
 
 export class LookAgainDesk implements ClaimDesk {
   readonly #views: AssetViews;
+  readonly #decisions: DecisionDesk;
   /** Assets that others only have to come after. */
   readonly #awaited: ReadonlySet<string>;
 
@@ -47,8 +44,9 @@ export class LookAgainDesk implements ClaimDesk {
     private readonly presence: Presence,
     private readonly host: AttemptHost,
     private readonly lostValue: LostValue,
-    private readonly tokens: SignalTokens,
+    tokens: SignalTokens,
   ) {
+    this.#decisions = new DecisionDesk(ledger, host, tokens);
     this.#views = new AssetViews(registry);
     const all = registry.definitions.flatMap(({ dependencies }) => dependencies);
     this.#awaited = new Set(all.filter(({ ordering }) => ordering).map(({ upstream }) => upstream));
@@ -89,58 +87,16 @@ export class LookAgainDesk implements ClaimDesk {
         settled.push({ run, outcome: { kind: 'handed_back', id, epoch } });
       }
     }
-    const { open, decided, rounds } = await this.#takeDecisions(wanted);
-    for (const wanting of decided) {
-      const { id, epoch, run } = wanting.claim;
-      const pinned = pinnedBy(wanting);
-      if (pinned) executions.push(this.#carryOut(wanting, pinned));
-      else {
-        // What was decided upon is declared otherwise now.
-        await this.ledger.approvals.supersede(wanting.claim, wanting.decision.approval.id);
-        settled.push({ run, outcome: { kind: 'handed_back', id, epoch } });
-      }
-    }
+    const { open, examined: decided, asking } = await this.#decisions.examine(wanted);
+    executions.push(...decided.executions);
+    settled.push(...decided.settled);
     const heads = await this.#readHeads(open);
     for (const wanting of open) {
-      const examined = this.#decide(wanting, heads, rounds);
+      const examined = this.#decide(wanting, heads, asking);
       if ('outcome' in examined) settled.push(examined);
       else executions.push(examined);
     }
     return { executions, settled };
-  }
-
-  /** Which of these were decided upon already; of signals that are to be waited for, how often that was asked for before. */
-  async #takeDecisions(wanted: readonly Wanting[]): Promise<{
-    readonly open: readonly Wanting[];
-    readonly decided: readonly Decided[];
-    readonly rounds: ReadonlyMap<number, number>;
-  }> {
-    const asked = wanted.filter(({ view }) => view.definition.checkpoint);
-    if (asked.length === 0) return { open: wanted, decided: [], rounds: new Map() };
-    const decisions = await this.ledger.approvals.decided(asked.map(({ claim }) => claim.id));
-    const open = wanted.filter(({ claim }) => !decisions.has(claim.id));
-    const decided = asked.flatMap((wanting): Decided[] => {
-      const decision = decisions.get(wanting.claim.id);
-      return decision ? [{ ...wanting, decision }] : [];
-    });
-    const signals = open.filter(({ view }) => view.definition.checkpoint?.kind === 'signal');
-    const rounds =
-      signals.length === 0
-        ? new Map<number, number>()
-        : await this.ledger.approvals.rounds(signals.map(({ claim }) => claim.id));
-    return { open, decided, rounds };
-  }
-
-  /** Executes what was decided upon, with the versions that people saw. Whether something differs by now does not matter. */
-  #carryOut({ claim, view, ordinal, decision }: Decided, dependencies: readonly PinnedDependency[]): Execution {
-    const { definition, partitions, upstreams, instance } = view;
-    const { approval, inputs } = decision;
-    const executable =
-      definition.checkpoint!.kind === 'signal'
-        ? new ReceivedSignal(instance as SignalCode, definition, approval)
-        : new DecidedCheckpoint(instance as CheckpointCode, definition, approval);
-    const prepared = { claim, definition, executable, dependencies, inputs, upstreams, partitions, ordinal };
-    return new Attempt(this.host, { ...prepared, decided: approval });
   }
 
   succeeded({ asset, partition }: Claim): void {
@@ -227,11 +183,7 @@ export class LookAgainDesk implements ClaimDesk {
     return new Map(queries.map(({ asset }, index) => [asset, found[index]!]));
   }
 
-  #decide(
-    { claim, view, ordinal, wants }: Wanting,
-    heads: Heads,
-    rounds: ReadonlyMap<number, number>,
-  ): Execution | Finished {
+  #decide({ claim, view, ordinal, wants }: Wanting, heads: Heads, asking: Asking): Execution | Finished {
     const { definition, partitions, upstreams } = view;
     const pinned = wants.map((want) => this.#pin(want, heads.get(want.of.dependency.upstream)));
     const dependencies = pinned.filter(({ dependency }) => !dependency.ordering);
@@ -255,25 +207,11 @@ export class LookAgainDesk implements ClaimDesk {
       if (!lacking || decision.error !== missing) return { run, outcome };
       return { run, outcome, failure: { ...placeOf(claim, definition), error: lacking, retrying: false } };
     }
-    const executable = this.#executableOf(view, claim, rounds);
+    const executable = asking(view, claim);
     const inputs = inputsFingerprint(versions);
     const prepared = { claim, definition, executable, dependencies, inputs, upstreams, partitions, ordinal };
     if (definition.batchSize !== undefined) return new BatchedAttempt(this.host, prepared);
     return new Attempt(this.host, prepared);
-  }
-
-  #executableOf({ definition, instance }: AssetView, { id }: Claim, rounds: ReadonlyMap<number, number>): Executable {
-    switch (definition.checkpoint?.kind) {
-      case undefined:
-        return instance as Executable;
-      case 'checkpoint':
-        return new AskingCheckpoint(instance as CheckpointCode, definition);
-      case 'signal':
-        return new AskingSignal(instance as SignalCode, definition, this.tokens, {
-          materialization: id,
-          round: rounds.get(id) ?? 0,
-        });
-    }
   }
 
   #pin({ of, partitions }: Want, heads: ReadonlyMap<string, HeadRecord> | undefined): PinnedDependency {
@@ -293,72 +231,10 @@ export class LookAgainDesk implements ClaimDesk {
   }
 }
 
-/** A claim and which partition of its asset it is of; -1: of none that exists. */
-interface PlacedClaim {
-  readonly claim: Claim;
-  readonly view: AssetView;
-  readonly ordinal: number;
-}
-
-interface Wanting extends PlacedClaim {
-  readonly wants: readonly Want[];
-}
-
-/** One that people have decided upon. */
-interface Decided extends Wanting {
-  readonly decision: DecidedApproval;
-}
-
-/** A dependency of a claim with the upstream partitions that its mapping names now. */
-interface Want {
-  readonly of: DependencyView;
-  /** Without those that only have to be there and are known to be. */
-  readonly partitions: readonly string[];
-  /** Partitions that the mapping names and that do not exist. */
-  readonly absent: readonly string[];
-}
-
 /** Heads by asset and partition. */
 type Heads = ReadonlyMap<string, ReadonlyMap<string, HeadRecord>>;
 
 const NONE: readonly never[] = [];
-
-/** The versions that people saw, by dependency. Undefined: what is declared now is not what they saw. */
-function pinnedBy({ view, wants, decision }: Decided): readonly PinnedDependency[] | undefined {
-  if (decision.upstreams !== view.upstreams) return undefined;
-  const left = new Set(decision.pins);
-  const dependencies: PinnedDependency[] = [];
-  for (const { of } of wants) {
-    const { dependency, mapping, partitioned } = of;
-    if (dependency.ordering) continue;
-    const seen = decision.pins.filter(
-      ({ alias, asset }) => alias === dependency.alias && asset === dependency.upstream,
-    );
-    const least = dependency.optional || dependency.mapping.allowMissing ? 0 : 1;
-    if (mapping.cardinality === 'one' && (seen.length < least || seen.length > 1)) return undefined;
-    for (const pin of seen) left.delete(pin);
-    const pins = seen.map((pin): Pin => {
-      const partition = partitioned ? pin.partition : undefined;
-      return { asset: pin.asset, partition, head: headOf(pin) };
-    });
-    dependencies.push({ dependency, cardinality: mapping.cardinality, pins });
-  }
-  return left.size === 0 ? dependencies : undefined;
-}
-
-function headOf({
-  partition,
-  materialization,
-  dataVersion,
-  value,
-  completedAt,
-}: ApprovalInput): HeadRecord | undefined {
-  if (materialization === null) return undefined;
-  return {
-    ...{ partition, materialization, dataVersion, value, completedAt },
-    ...{ codeVersion: null, inputs: null, upstreams: null, invalidated: false, failed: false, active: null },
-  };
-}
 
 function consumedVersions(dependencies: readonly PinnedDependency[]): readonly InputVersion[] {
   if (dependencies.length === 0) return NONE;
