@@ -10,6 +10,7 @@ const FLOORS = [
   'retention',
   'lineage',
   'outbox',
+  'openlineage',
   'flowstone',
   'admin',
 ];

@@ -50,6 +50,7 @@ import { PREVIEW_ROWS, previewJson, type ValuePreview } from './runs/value.previ
 import { ValueReader } from './runs/value.reader.js';
 import { ValueStore } from './runs/value.store.js';
 import type { Collected } from './retention/collection.pass.js';
+import { openLineageReceiver } from './openlineage/openlineage.receiver.js';
 import { OutboxSender } from './outbox/outbox.sender.js';
 import type { NoticeReceiver } from './outbox/receiver.port.js';
 import { SendingLog } from './outbox/sending.log.js';
@@ -144,13 +145,14 @@ export class FlowStoneEngine {
       this.#failed(failure),
     );
     const worker = options.role !== 'api';
+    const tellsAttempts = options.openLineage !== undefined;
     const alone = options.storage === 'embedded' || options.storage === 'memory';
     const pulse = new Pulse(options.concurrency);
     this.membership = new Membership(
       ledger,
       this.registry.definitions.map(registrationOf),
       options.pools,
-      { ...options, worker, alone, superseded: (keys) => this.#superseded(keys) },
+      { ...options, worker, alone, tellsAttempts, superseded: (keys) => this.#superseded(keys) },
       heartbeatFor({ ledger, access: leases, ...options, pulse, definitions: this.registry.definitions }),
     );
     this.waits = new Waits(ledger, this.membership, queue);
@@ -192,6 +194,7 @@ export class FlowStoneEngine {
         ...options,
         worker,
         alone,
+        tellsAttempts,
         isShared: (pool) => this.catalogue.isShared(pool),
         rated: new Set(options.pools.filter(({ rate, perKey }) => rate ?? perKey?.rate).map(({ name }) => name)),
         pools: new Map(this.registry.definitions.map(({ key, pool }) => [key, pool])),
@@ -286,7 +289,12 @@ export class FlowStoneEngine {
     this.outbox = new OutboxSender({
       ledger: () => ledger.outbox,
       installation: () => ledger.installation,
-      receivers,
+      receivers: options.openLineage
+        ? [
+            ...receivers,
+            openLineageReceiver(options.openLineage, this.catalogue, options.namespace, ledger, this.#logger),
+          ]
+        : receivers,
       keepFor: options.outbox.keepFor,
       random: Math.random,
       news: new SendingLog(

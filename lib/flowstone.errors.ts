@@ -90,6 +90,7 @@ export const ERROR_CATALOGUE = {
   FLOWSTONE_ADDRESS_REFUSED: infrastructure,
   FLOWSTONE_WEBHOOK_FAILED: infrastructure,
   FLOWSTONE_WEBHOOK_GONE: permanentInfrastructure,
+  FLOWSTONE_OPENLINEAGE_FAILED: infrastructure,
   // io
   FLOWSTONE_IO_VALUE_NOT_FOUND: permanentInfrastructure,
   FLOWSTONE_IO_VERSION_NOT_KEPT: request,

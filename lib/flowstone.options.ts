@@ -6,6 +6,7 @@ import { suggestion, unknownName } from './graph/did-you-mean.js';
 import type { IoManager } from './io/io-manager.port.js';
 import type { DataSource } from './ledger/ledger.port.js';
 import type { PoolRegistration } from './ledger/registrations.js';
+import { readOpenLineage, type OpenLineage, type OpenLineageOptions } from './openlineage/openlineage.options.js';
 import { DEFAULT_OUTBOX, readOutbox, type Outbox, type OutboxOptions } from './outbox/outbox.options.js';
 import {
   DEFAULT_RETENTION,
@@ -61,6 +62,7 @@ export interface FlowStoneOptions {
   maxPlanSize?: number;
   retention?: RetentionOptions;
   outbox?: OutboxOptions;
+  openLineage?: OpenLineageOptions | false;
   pollInterval?: Duration;
   lease?: Duration;
   heartbeat?: Duration;
@@ -89,6 +91,7 @@ export interface ResolvedOptions {
   readonly maxPlanSize: number;
   readonly retention: Retention;
   readonly outbox: Outbox;
+  readonly openLineage: OpenLineage | undefined;
   readonly pollInterval: number;
   readonly lease: number;
   readonly heartbeat: number;
@@ -334,6 +337,14 @@ export const OPTION_CATALOGUE: { readonly [K in keyof ResolvedOptions]: OptionEn
     description:
       'What is to leave the system is sent again and again until its receiver has it; what could not be sent for `keepFor` is dropped, with an error in the log and an event. See [outbox](outbox.md).',
     read: readOutbox,
+  },
+  openLineage: {
+    type: 'false | { url, apiKey?, headers?, namespace?, producer? } | { file, namespace?, producer? }',
+    default: undefined,
+    defaultText: '`false`',
+    description:
+      'Where OpenLineage events of all attempts go, to a server or to a file; `false`: nowhere. `namespace` is that of jobs and datasets (default: `namespace`), `producer` a URI. The worker that starts last decides for all whether events are recorded. See [openlineage](openlineage.md).',
+    read: readOpenLineage,
   },
   pollInterval: {
     type: 'duration',

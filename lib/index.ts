@@ -133,6 +133,8 @@ export { valueFromText, valueToText, type ValueText } from './io/value-text.js';
 
 // Webhooks
 export { verifyWebhook, type WebhookRequest, type WebhookVerdict } from './outbox/webhook.signature.js';
+export type { OpenLineageOptions } from './openlineage/openlineage.options.js';
+export type { OutboxOptions } from './outbox/outbox.options.js';
 export type { WebhookOptions } from './outbox/webhook.options.js';
 
 // Approvals

@@ -20,7 +20,9 @@ const TABLES = [
     name text NOT NULL UNIQUE,
     collector text COLLATE "C",
     collect_at timestamptz NOT NULL DEFAULT now(),
-    orphans_at timestamptz NOT NULL DEFAULT now()
+    orphans_at timestamptz NOT NULL DEFAULT now(),
+    -- Whether a notice is written of attempts that begin and end.
+    tells_attempts boolean NOT NULL DEFAULT false
   )`,
   // What bounds how much runs, over all processes: the places of a run, of a pool or of one key of a pool (capacity, null:
   // any number), and how many may begin (burst tokens in each period, ms; null: any number). Tokens are counted up to now

@@ -270,6 +270,7 @@ export interface Ledger {
   /** Those of a run, in plan order (`before` pages by id, descending). */
   materializations(
     filter: {
+      readonly ids?: readonly number[];
       readonly run?: number;
       readonly asset?: string;
       readonly partition?: string;

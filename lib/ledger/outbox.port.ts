@@ -1,6 +1,25 @@
 // The part of the ledger's port by which notices leave the system. Each is written in the transaction that it tells of;
 // who sends them stands in lib/outbox.
-import type { JsonObject } from './records.js';
+import type { ErrorRecord, JsonObject, MaterializationStatus } from './records.js';
+
+/** Topic of {@link AttemptNotice}. */
+export const ATTEMPTS = 'attempts';
+
+/**
+ * Attempts that began and ended in one transaction, where the application wants to know (ProcessRegistration): the id of each
+ * materialization and the number of the attempt, 1 for the first, those counted that were lost with their worker. What is
+ * given back untouched goes on later by the same attempt, which then begins once more. Only what will not be found in the
+ * record of the materialization stands here: why an attempt failed that is followed by another.
+ */
+export interface AttemptNotice {
+  readonly began: readonly (readonly [materialization: number, attempt: number])[];
+  readonly ended: readonly (readonly [
+    materialization: number,
+    attempt: number,
+    how: Exclude<MaterializationStatus, 'pending' | 'running'> | 'materialization.retrying' | 'materialization.rescued',
+    error: ErrorRecord | null,
+  ])[];
+}
 
 /** What is to leave the system. */
 export interface Notice {

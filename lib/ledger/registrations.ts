@@ -12,6 +12,8 @@ export interface ProcessRegistration {
   readonly worker: boolean;
   /** Milliseconds without a renewal after which its work is given to others. */
   readonly lease: number;
+  /** Of a worker: whether attempts are told to the outside from now on (AttemptNotice); the one that entered last decides. */
+  readonly tellsAttempts?: boolean;
 }
 
 /** What a renewal of a lease brings back. */

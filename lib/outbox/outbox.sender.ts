@@ -62,6 +62,7 @@ export class OutboxSender {
     this.#drops.close();
     this.#stopping.abort();
     await Promise.all([this.#dropping, ...this.#topics.map((topic) => topic.close(deadline))]);
+    for (const receiver of this.parts.receivers) receiver.close?.();
   }
 
   get #dropEvery(): number {

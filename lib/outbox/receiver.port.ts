@@ -22,4 +22,6 @@ export interface NoticeReceiver {
    * `retryable: false`: then this receiver does not get it. It gives up when `signal` says so.
    */
   send(delivery: Delivery, signal: AbortSignal): Promise<void>;
+  /** Nothing is sent any more: lets go of what it holds. */
+  close?(): void;
 }

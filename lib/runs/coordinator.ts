@@ -56,6 +56,8 @@ export interface CoordinatorOptions {
   readonly concurrency: number;
   /** Whether this process executes; else the queue's news is for others. */
   readonly worker: boolean;
+  /** Whether each exchange with the ledger may put something into the outbox. */
+  readonly tellsAttempts: boolean;
   /** The pool of each declared asset. */
   readonly pools: ReadonlyMap<string, string>;
   /** Of those that are computed in batches. */
@@ -411,6 +413,7 @@ export class Coordinator {
     const { verdicts, endedRuns, released, fresh, claims, again, outdated, rings } = beat;
     const full = limit > 0 && claims.length >= limit;
     if (full || released) this.#more = true;
+    if (this.options.tellsAttempts) this.news.posted();
     if (fresh || claims.length < limit) this.#known.clear();
     for (const pool of rings) this.#ring(pool);
     if (full) this.#ringFor(claims);

@@ -18,6 +18,8 @@ import { withPatience } from './patience.js';
 
 export interface MembershipOptions {
   readonly worker: boolean;
+  /** See ProcessRegistration. */
+  readonly tellsAttempts: boolean;
   /** All in ms (durability.md: 15 s, 5 s). */
   readonly lease: number;
   readonly sweep: number;
@@ -74,11 +76,11 @@ export class Membership {
 
   /** Enters the ledger; work may be claimed from now on. What its predecessors held is taken back, where it is alone. */
   async enter(): Promise<TakenBack> {
-    const { worker, alone } = this.options;
+    const { worker, alone, tellsAttempts } = this.options;
     const lease = alone ? LEASE_ALONE : this.options.lease;
     // Who is alone takes over what its predecessor held as it enters, and sweeps nothing later.
     if (alone) crashPoint('before-rescue');
-    const registration = { id: this.#id, host: hostname(), pid: process.pid, worker, lease };
+    const registration = { id: this.#id, host: hostname(), pid: process.pid, worker, lease, tellsAttempts };
     const taken = await this.ledger.register(registration, this.assets, this.pools);
     await this.refresh();
     return taken;

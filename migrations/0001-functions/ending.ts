@@ -1,4 +1,5 @@
 // What follows when materializations end or go back: on what depends on them, on heads, lanes, limits and runs.
+import { TELLS_ATTEMPTS } from './noting.js';
 
 /** Of what is pending, so many are cancelled, or cannot run any more, in one transaction. The rest follows in others. */
 export const MOST_STOPPED = 5000;
@@ -230,7 +231,7 @@ BEGIN
 END $$`;
 
 /**
- * What comes last: runs count what moved and what was claimed, and end where nothing is open. `p_touched`: runs to be
+ * What comes last: it is told where that is wanted, runs count what moved and what was claimed, and end where nothing is open. `p_touched`: runs to be
  * looked at in any case; `p_cut`: what depends on their failures is left to doom_pending. Returns the runs that ended.
  * Plan: primary keys. Source of the rules: plannedRunStatus (lib/ledger/transitions.ts).
  */
@@ -240,6 +241,7 @@ DECLARE
   v_done bigint[];
   v_ended bigint[];
 BEGIN
+  IF ${TELLS_ATTEMPTS} THEN PERFORM note_attempts(p_namespace, p_moved, p_claimed); END IF;
   WITH delta AS MATERIALIZED (
     SELECT d.run, count(*) FILTER (WHERE d.status = 'success')::integer AS success,
       count(*) FILTER (WHERE d.status = 'failed')::integer AS failed,

@@ -12,6 +12,7 @@ import { BEAT, TAKE_BACK, HAND_BACK } from './beating.js';
 import { RAISE_HOLDERS, CLAIM_READY, CLAIM_RUN } from './claiming.js';
 import { MOVED, FOLLOW, CONCLUDE, NOTE_LANES, TALLY, FINISH } from './ending.js';
 import { CANCEL_APPROVALS, PAUSE, RESUME } from './pausing.js';
+import { NOTE_ATTEMPTS } from './noting.js';
 import { RELEASE } from './releasing.js';
 import { INSERT_RUNNING } from './requesting.js';
 import { TOKENS_LEFT, PLACES_LEFT, TOKEN_DUE, GATE_OPENS, BOUND_POOLS } from './limits.js';
@@ -33,6 +34,7 @@ export const FUNCTIONS: readonly string[] = [
   RELEASE,
   CONCLUDE,
   NOTE_LANES,
+  NOTE_ATTEMPTS,
   TALLY,
   FINISH,
   RAISE_HOLDERS,

@@ -1,5 +1,6 @@
 // How a request for one materialization is recorded as already running, claimed by the process that asks.
 import { ENTER } from './lanes.js';
+import { TELLS_ATTEMPTS } from './noting.js';
 import { DESCRIPTION, toldBy } from './telling.js';
 
 /**
@@ -63,6 +64,7 @@ BEGIN
   -- As describe_claims, which would add a quarter to the time of all this: it aggregates.
   v_claim := (v_id, v_run, v_lane, p_asset, p_partition, p_priority, 1, 0, 0, 0, p_forced, NULL, v_head.materialization_id,
     v_head.invalidated, v_head.failed, NULL);
+  IF ${TELLS_ATTEMPTS} THEN PERFORM note_attempts(p_namespace, '{}', ARRAY[v_claim]); END IF;
   v_columns := ${toldBy((column) => `json_build_array(v_claim.${column})`)};
   v_runs := ARRAY[v_run];
   IF v_claim.head IS NOT NULL THEN v_heads := ARRAY[v_claim.head]; END IF;

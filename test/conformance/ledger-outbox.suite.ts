@@ -1,6 +1,15 @@
 // How every ledger keeps what is to leave the system.
 import { expect, it } from '@jest/globals';
-import type { LedgerUnderTest, World } from './ledger.fixture.js';
+import { ATTEMPTS, type AttemptNotice } from '../../lib/ledger/outbox.port.js';
+import {
+  attempt,
+  LEASE as PROCESS_LEASE,
+  planOf,
+  registrations,
+  runOf,
+  type LedgerUnderTest,
+  type World,
+} from './ledger.fixture.js';
 
 const LEASE = 60_000;
 
@@ -107,5 +116,124 @@ export function outboxBehaviours(here: () => World, post: LedgerUnderTest['post'
     expect(told).toHaveLength(3);
     expect(told).toContainEqual({ notice: expect.any(Number), topic: 'of nobody', attempts: 0 });
     expect(told).toContainEqual({ notice: expect.any(Number), topic: 'news', attempts: 1 });
+  });
+}
+
+/** Whether attempts are told to the outside. */
+export function attemptNoticeBehaviours(here: () => World): void {
+  const told = async () => {
+    const { notices } = await here().ledger.outbox.claimDue([ATTEMPTS], 100, LEASE);
+    for (const { id } of notices) await here().ledger.outbox.sent(id);
+    const all = notices.map(({ payload }) => payload as unknown as AttemptNotice);
+    return { began: all.flatMap(({ began }) => began), ended: all.flatMap(({ ended }) => ended) };
+  };
+  const tell = (tellsAttempts: boolean, worker = true) =>
+    here().ledger.register(
+      { id: 'one', host: 'here', pid: 1, worker, lease: PROCESS_LEASE, tellsAttempts },
+      registrations(),
+    );
+
+  it('is nothing, unless it is wanted', async () => {
+    await here().run([{ asset: 'a' }]);
+    await here().succeed(await here().claimOne());
+    expect(await told()).toEqual({ began: [], ended: [] });
+  });
+
+  it('is when an attempt begins, and how it ends', async () => {
+    await tell(true);
+    for (const asset of ['a', 'b', 'c', 'd']) await here().run([{ asset }]);
+    const claims = await here().claim();
+    const [a, b, c, d] = claims;
+    await here().succeed(a!);
+    await here().fail(b!);
+    await here().settle({ kind: 'skipped', ...attempt(c!), reason: 'fresh', joined: null });
+    await here().settle({ kind: 'cancelled', ...attempt(d!) });
+    const { began, ended } = await told();
+    expect(began).toEqual(claims.map(({ id }) => [id, 1]));
+    expect(ended).toEqual([
+      [a!.id, 1, 'success', null],
+      [b!.id, 1, 'failed', null],
+      [c!.id, 1, 'skipped', null],
+      [d!.id, 1, 'cancelled', null],
+    ]);
+  });
+
+  it('is each attempt that fails, with its error, and the next one', async () => {
+    await tell(true);
+    await here().run([{ asset: 'a' }]);
+    const first = await here().claimOne();
+    await here().retry(first, 0);
+    await here().ledger.fireTimers();
+    const second = await here().claimOne();
+    await here().retry(second, 0, true);
+    await here().ledger.fireTimers();
+    await here().succeed(await here().claimOne());
+    expect(await told()).toEqual({
+      began: [1, 2, 3].map((number) => [first.id, number]),
+      ended: [
+        [first.id, 1, 'materialization.retrying', expect.objectContaining({ message: 'again' })],
+        [first.id, 2, 'materialization.retrying', expect.objectContaining({ message: 'again' })],
+        [first.id, 3, 'success', null],
+      ],
+    });
+  });
+
+  it('is that an attempt goes on which was handed back, and no end of it', async () => {
+    await tell(true);
+    await here().run([{ asset: 'a' }]);
+    const claim = await here().claimOne();
+    await here().settle({ kind: 'handed_back', ...attempt(claim) });
+    await here().succeed(await here().claimOne());
+    expect(await told()).toEqual({
+      began: [1, 1].map((number) => [claim.id, number]),
+      ended: [[claim.id, 1, 'success', null]],
+    });
+  });
+
+  it('is that an attempt was lost with its worker', async () => {
+    await tell(true);
+    await here().run([{ asset: 'a' }]);
+    const claim = await here().claimOne('two');
+    await here().outlive('one');
+    await here().ledger.rescue('one');
+    await here().succeed(await here().claimOne('one'));
+    expect(await told()).toEqual({
+      began: [1, 2].map((number) => [claim.id, number]),
+      ended: [
+        [claim.id, 1, 'materialization.rescued', null],
+        [claim.id, 2, 'success', null],
+      ],
+    });
+  });
+
+  it('is nothing of what never began', async () => {
+    await tell(true);
+    const run = await here().run([{ asset: 'a' }, { asset: 'b', upstreams: [0] }]);
+    const claim = await here().claimOne();
+    await here().fail(claim);
+    const other = await here().run([{ asset: 'c' }]);
+    await here().ledger.cancelRun(other.id, { actor: null, reason: null, grace: 1000 });
+    expect(await here().statuses(run.id)).toEqual(['a: failed', 'b: upstream_failed']);
+    expect(await told()).toEqual({ began: [[claim.id, 1]], ended: [[claim.id, 1, 'failed', null]] });
+  });
+
+  it('is of what is claimed as it is requested', async () => {
+    await tell(true);
+    const plan = planOf([{ asset: 'a' }]);
+    const claim = { process: 'one', assets: ['a'], limit: 1 };
+    const { claims } = await here().ledger.insertRun(runOf(), { plan, claim });
+    expect(await told()).toEqual({ began: [[claims[0]!.id, 1]], ended: [] });
+  });
+
+  it('is for the worker to say that entered last', async () => {
+    await tell(true);
+    await tell(false, false);
+    await here().run([{ asset: 'a' }]);
+    await here().claimOne();
+    expect((await told()).began).toHaveLength(1);
+    await tell(false);
+    await here().run([{ asset: 'b' }]);
+    await here().claimOne();
+    expect((await told()).began).toHaveLength(0);
   });
 }

@@ -1,5 +1,6 @@
 // What the conformance suites of ledgers share: a world with a ledger in it, and short words for what happens there.
 import type { Ledger } from '../../lib/ledger/ledger.port.js';
+import type { AssetRegistration } from '../../lib/ledger/registrations.js';
 import type { Claim, Claimant, ClaimRequest, Outcome, PlanRows, Settled } from '../../lib/ledger/work.js';
 import type { ErrorRecord, JsonObject, NewRun, RunRecord } from '../../lib/ledger/records.js';
 
@@ -68,6 +69,19 @@ export function by(process: string, assets: readonly string[] = ['a', 'b', 'c', 
   return { process, assets };
 }
 
+/** The assets of a world, as its processes declare them. */
+export function registrations(): AssetRegistration[] {
+  return ['a', 'b', 'c', 'd', 'p'].map((key) => ({
+    key,
+    formerly: [],
+    hash: `hash of ${key}`,
+    partitioned: key === 'p',
+    pool: 'default',
+    upstreams: '',
+    definition: { key },
+  }));
+}
+
 /** A ledger with the assets a, b, c, d (unpartitioned) and p (partitioned), declared by the processes one and two. */
 export class World {
   constructor(
@@ -77,18 +91,7 @@ export class World {
 
   async register(...processes: string[]): Promise<void> {
     for (const id of processes) {
-      await this.ledger.register(
-        { id, host: 'here', pid: 1, worker: true, lease: LEASE },
-        ['a', 'b', 'c', 'd', 'p'].map((key) => ({
-          key,
-          formerly: [],
-          hash: `hash of ${key}`,
-          partitioned: key === 'p',
-          pool: 'default',
-          upstreams: '',
-          definition: { key },
-        })),
-      );
+      await this.ledger.register({ id, host: 'here', pid: 1, worker: true, lease: LEASE }, registrations());
     }
   }
 

@@ -6,7 +6,7 @@ import { approvalBehaviours } from './ledger-approvals.suite.js';
 import { batchBehaviours } from './ledger-batches.suite.js';
 import { collectionBehaviours } from './ledger-collection.suite.js';
 import { lineageBehaviours } from './ledger-lineage.suite.js';
-import { outboxBehaviours } from './ledger-outbox.suite.js';
+import { attemptNoticeBehaviours, outboxBehaviours } from './ledger-outbox.suite.js';
 import { poolBehaviours } from './ledger-pools.suite.js';
 import { processBehaviours } from './ledger-processes.suite.js';
 import { requestBehaviours } from './ledger-requests.suite.js';
@@ -61,6 +61,9 @@ export function ledgerConformance(name: string, make: MakeLedger, { database = t
     });
     describe('the outbox', () => {
       outboxBehaviours(here, (...notice) => current.post(...notice));
+    });
+    describe('what is told of attempts', () => {
+      attemptNoticeBehaviours(here);
     });
     if (!database) return;
     describe('values', () => {

@@ -19,4 +19,8 @@ export class NamespaceEntity {
   /** When values are next looked for that no record will ever point at. */
   @Column({ type: 'timestamptz', name: 'orphans_at' })
   readonly orphansAt!: Date;
+
+  /** Whether a notice is written of attempts that begin and end. */
+  @Column({ type: 'boolean', name: 'tells_attempts' })
+  readonly tellsAttempts!: boolean;
 }

@@ -35,6 +35,7 @@ export function register(
     assets: new Map(assets.map((asset) => [asset.key, asset])),
   });
   if (!process.worker) return;
+  state.tellsAttempts = process.tellsAttempts === true;
   for (const other of state.processes.values()) {
     if (assets.some(({ key, hash }) => other.assets.get(key)?.hash !== hash)) other.outdated = true;
   }

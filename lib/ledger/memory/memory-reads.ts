@@ -99,6 +99,7 @@ export function materializations(
 ): Page<MaterializationRecord> {
   const found = [...state.rows.values()].filter(
     (row) =>
+      (!filter.ids || filter.ids.includes(row.id)) &&
       (filter.run === undefined || row.run === filter.run) &&
       (filter.asset === undefined || row.asset === filter.asset) &&
       (filter.partition === undefined || row.partition === filter.partition) &&

@@ -8,6 +8,7 @@ import type {
   EventKind,
   EventRecord,
   HeadRecord,
+  JsonObject,
   MaterializationRecord,
   MaterializationStatus,
   RunRecord,
@@ -15,8 +16,11 @@ import type {
 } from '../records.js';
 import type { ApprovalRecord } from '../approval.records.js';
 import type { ApprovalRequest } from '../approvals.port.js';
+import { ATTEMPTS, type AttemptNotice } from '../outbox.port.js';
 import { MemoryOutbox } from './memory-outbox.js';
 import { MemoryPools } from './memory-pools.js';
+
+type AttemptEnd = AttemptNotice['ended'][number][2];
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -39,6 +43,8 @@ export interface Row extends Mutable<MaterializationRecord> {
   /** Upstream materializations: planned ones until success, then those consumed. */
   edges: readonly number[];
   deadline: number | null;
+  /** The number of the attempt of which was told that it began, and not yet that it ended. */
+  toldAttempt: number | null;
   cancelRequested: boolean;
 }
 
@@ -114,6 +120,8 @@ export class MemoryState {
   readonly #waiters = new Map<number, Set<number>>();
   readonly pools: MemoryPools;
   readonly outbox: MemoryOutbox;
+  /** Whether notices are written of attempts (AttemptNotice). */
+  tellsAttempts = false;
   /** How many of each batch are running. */
   readonly #batches = new Map<number, number>();
   #lastBatch = 0;
@@ -285,6 +293,7 @@ export class MemoryState {
       ready: false,
       edges: [],
       deadline: null,
+      toldAttempt: null,
       cancelRequested: false,
       ...fields,
     };
@@ -346,6 +355,22 @@ export class MemoryState {
     if (row.status === 'running') this.#givePlaceBack(row, run);
     if (status === 'running') this.#takePlace(row, run);
     row.status = status;
+    if (status === 'running' && this.tellsAttempts) this.#tellBegun(row);
+    else if (isTerminal(status)) this.tellEnded(row, status as AttemptEnd);
+  }
+
+  #tellBegun(row: Row): void {
+    row.toldAttempt = row.attempts + row.rescues + 1;
+    const notice: AttemptNotice = { began: [[row.id, row.toldAttempt]], ended: [] };
+    this.outbox.post(ATTEMPTS, notice as unknown as JsonObject);
+  }
+
+  /** If it was told that the attempt began. */
+  tellEnded(row: Row, how: AttemptEnd, error: ErrorRecord | null = null): void {
+    if (row.toldAttempt === null) return;
+    const notice: AttemptNotice = { began: [], ended: [[row.id, row.toldAttempt, how, error]] };
+    row.toldAttempt = null;
+    this.outbox.post(ATTEMPTS, notice as unknown as JsonObject);
   }
 
   /** That of a batch is taken by the first of it. */

@@ -118,6 +118,7 @@ function apply(state: MemoryState, row: Row, outcome: Outcome): number[] {
       if (outcome.infrastructure) row.rescues++;
       else row.attempts++;
       row.error = outcome.error;
+      state.tellEnded(row, 'materialization.retrying', outcome.error);
       later(state, row, outcome.delay);
       state.tell('materialization.retrying', {
         run: row.run,
@@ -214,7 +215,10 @@ function rescueRow(state: MemoryState, row: Row, error: ErrorRecord): number[] {
     asset: row.asset,
     partition: row.partition,
   });
-  if (row.rescues <= RESCUE_CAP) return state.handBack(row);
+  if (row.rescues <= RESCUE_CAP) {
+    if (!row.cancelRequested) state.tellEnded(row, 'materialization.rescued');
+    return state.handBack(row);
+  }
   return state.end(row, 'failed', error);
 }
 

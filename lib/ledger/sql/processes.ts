@@ -36,6 +36,7 @@ import {
   RENAME_ASSETS,
   RENEW,
   TAKE_BACK,
+  TELL_ATTEMPTS,
 } from './statements/registering.js';
 import { json } from './values.js';
 
@@ -99,7 +100,8 @@ export class Processes {
         ...{ hash, upstreams, definition },
       }));
       await sql.rows(ADD_DEFINITIONS, [json(definitions)]);
-      const { id, host, pid, worker, lease } = process;
+      const { id, host, pid, worker, lease, tellsAttempts = false } = process;
+      if (worker) await sql.rows(TELL_ATTEMPTS, [this.namespace, tellsAttempts]);
       await sql.rows(ENTER_PROCESS, [id, this.namespace, host, pid, worker, lease]);
       await sql.rows(DECLARE, [this.namespace, id, ids, hashes]);
       await sql.rows(ENTER_POOLS, [

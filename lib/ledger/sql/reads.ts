@@ -201,6 +201,7 @@ export class Reads {
     page: PageRequest,
   ): Promise<Page<MaterializationRecord>> {
     const conditions: Condition[] = [];
+    if (filter.ids) conditions.push(['m.id = ANY (?::bigint[])', filter.ids]);
     if (filter.run !== undefined) conditions.push(['m.run_id = ?', filter.run]);
     if (filter.status) conditions.push(['m.status = ANY (?::text[])', filter.status]);
     const { partition, asset } = filter;

@@ -67,6 +67,12 @@ export const ADD_DEFINITIONS = statement(
   ON CONFLICT (asset_id, hash) DO NOTHING`,
 );
 
+/** Purpose: whether attempts are told to the outside from now on. Values: namespace, whether. */
+export const TELL_ATTEMPTS = statement(
+  'tell_attempts',
+  `UPDATE fs.namespaces n SET tells_attempts = $2 WHERE n.id = $1 AND n.tells_attempts <> $2`,
+);
+
 /**
  * Purpose: a process enters, with a fresh lease. Where another one's lease runs, the database was within reach all that
  * time: the newcomer is in contact since then too, and need not wait before it rescues. Values: id, namespace, host,
