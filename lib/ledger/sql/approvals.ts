@@ -109,6 +109,9 @@ type TimedCommand = Extract<ApprovalCommand, { kind: 'deadline' | 'escalation' |
 /** What is due and handled in one call. */
 const MOST_DUE = 100;
 export class Approvals implements ApprovalLedger {
+  /** The last command on an approval that somebody here has given. */
+  readonly #commands = new Map<number, Promise<unknown>>();
+
   constructor(
     readonly database: Database,
     readonly namespace: number,
@@ -197,7 +200,30 @@ export class Approvals implements ApprovalLedger {
     return { run: row.run_id, rings: [], ...(!same && { refusal: refusalOfSecond(materialization) }) };
   }
 
+  /** One after the other: the lock would have them wait anyway, each with a connection that others need. */
   async command(id: number, command: ApprovalCommand): Promise<CommandedApproval> {
+    const former = this.#commands.get(id);
+    const next = async (): Promise<CommandedApproval> =>
+      (await this.#afterwards(id, command)) ?? this.#command(id, command);
+    const done = former ? former.then(next, next) : this.#command(id, command);
+    this.#commands.set(id, done);
+    try {
+      return await done;
+    } finally {
+      if (this.#commands.get(id) === done) this.#commands.delete(id);
+    }
+  }
+
+  /** What one is told that is closed by now, which is for ever: no lock, one look. Undefined: it is open. */
+  async #afterwards(id: number, command: ApprovalCommand): Promise<CommandedApproval | undefined> {
+    const found = await this.#read(this.database, id);
+    if (!found || found.approval.status === 'open') return undefined;
+    const answer = decideApproval(found.approval, command, found.now);
+    if (answer.kind === 'refused') throw refusal(answer);
+    return answer.kind === 'unchanged' ? { approval: found.approval, rings: [] } : undefined;
+  }
+
+  async #command(id: number, command: ApprovalCommand): Promise<CommandedApproval> {
     const done = await this.database.transaction(async (sql) => {
       const [locked] = await sql.rows<AttemptRow>(LOCK_APPROVAL, [this.namespace, id]);
       if (!locked) throw approvalUnknown(id);
