@@ -73,9 +73,13 @@ BEGIN
   ), closed AS (
     UPDATE approvals a SET status = 'cancelled', closed_at = clock_timestamp(), pinning = false
     WHERE a.id = ANY (ARRAY(SELECT o.id FROM open o)) AND a.status = 'open'
-    RETURNING a.id, a.namespace, a.token
-  ), told AS (
+    RETURNING a.id, a.namespace, a.token, a.run_id, a.materialization_id, a.asset_id
+  ), noted AS (
     INSERT INTO approval_acts (approval_id, kind) SELECT c.id, 'cancelled' FROM closed c
+  ), told AS (
+    INSERT INTO events (namespace, kind, run_id, materializations, asset_id, detail)
+    SELECT c.namespace, 'approval.cancelled', c.run_id, ARRAY[c.materialization_id], c.asset_id,
+      jsonb_build_object('approval', c.id) FROM closed c
   ), posted AS (
     ${POST}
     SELECT c.namespace, 'approval', json_build_object('approval', c.id, 'kind', 'cancelled', 'actor', NULL, 'detail', NULL,

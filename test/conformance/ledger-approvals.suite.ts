@@ -362,6 +362,7 @@ export function approvalBehaviours(world: () => World): void {
       expect(await world().statuses(run)).toEqual(['b: cancelled', 'c: cancelled']);
       expect(await world().runStatus(run)).toBe('cancelled');
       expect(await approvals.approval(id)).toMatchObject({ status: 'cancelled' });
+      expect(await world().eventKinds(run)).toContain('approval.cancelled');
       expect(await kinds(id)).toEqual(['requested -', 'cancelled -']);
       await world().pass(2000);
       await approvals.fireDue();

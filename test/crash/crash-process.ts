@@ -1,4 +1,4 @@
-// Starts crash.process.mjs and hears how far it came.
+// Starts a process of the crash tests (crash.process.mjs or another) and hears how far it came.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -18,6 +18,14 @@ export interface CrashSettings {
   readonly cancel?: boolean;
   /** Compute everything once more, then collect what is superseded. */
   readonly collect?: boolean;
+}
+
+/** What the process of checkpoint.process.mjs is told. */
+export interface CheckpointSettings {
+  readonly options: FlowStoneOptions;
+  readonly target: 'printed' | 'timely';
+  /** What it decides itself, once it has asked. */
+  readonly decides?: 'approve' | 'modify';
 }
 
 /** What the process says after each step. */
@@ -48,7 +56,12 @@ export interface Kill {
  * @param kill with SIGKILL, if it still lives then
  */
 export async function live(settings: CrashSettings, crashAt: string, kill?: Kill): Promise<Life> {
-  const program = join(import.meta.dirname, 'crash.process.mjs');
+  return liveAs('crash.process.mjs', settings, crashAt, kill);
+}
+
+/** The same of another program, which says the same steps. */
+export async function liveAs(file: string, settings: object, crashAt: string, kill?: Kill): Promise<Life> {
+  const program = join(import.meta.dirname, file);
   // For so short a life nothing is worth optimizing, least of all the WebAssembly of the embedded database: half the start.
   const child = spawn(process.execPath, ['--no-opt', '--liftoff-only', program, JSON.stringify(settings)], {
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],

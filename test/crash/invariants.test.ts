@@ -6,6 +6,7 @@ import type { DataSource } from 'typeorm';
 import { FLOWSTONE_DATA_SOURCE } from '../../lib/index.js';
 import { startApp } from '../behaviour/graph.js';
 import { testStorage, type TestStorage } from '../behaviour/storages.js';
+import { assets as checkpoints, Printed, Timely } from './checkpoint-graph.mjs';
 import { assets, request } from './crash-graph.mjs';
 import { violations } from './invariants.js';
 import { recordedValues, type LoadRecorded } from './recorded-values.js';
@@ -34,7 +35,7 @@ const DAMAGES: readonly (readonly [string, string])[] = [
     'NoLost: a materialization has not ended',
     `UPDATE flowstone.materializations SET status = 'pending', completed_at = NULL`,
   ],
-  ['NoLost: a run key without its run', `UPDATE flowstone.run_keys SET run_id = run_id + 1`],
+  ['NoLost: a run key without its run', `UPDATE flowstone.run_keys SET run_id = run_id + 1000`],
   ['HeadConsistent: the head is not the newest', `UPDATE flowstone.heads SET materialization_id = NULL`],
   ['HeadConsistent: the lineage of', `DELETE FROM flowstone.lineage`],
   ['HeadConsistent: the value of .* has hash', `UPDATE flowstone.materializations SET hash = data_version || '0'`],
@@ -56,6 +57,41 @@ const DAMAGES: readonly (readonly [string, string])[] = [
   ['Counted: the counters of a run', `UPDATE flowstone.runs SET success = success - 1`],
   ['Concluded: a run ended otherwise', `UPDATE flowstone.runs SET status = 'failed'`],
   ['Told: a run was not requested', `DELETE FROM flowstone.events WHERE kind = 'run.ended'`],
+  [
+    'DecisionOnce: an approval was not closed exactly once',
+    `INSERT INTO flowstone.approval_acts (approval_id, kind) SELECT id, 'rejected' FROM flowstone.approvals`,
+  ],
+  [
+    'DecisionOnce: what asked has succeeded without',
+    `UPDATE flowstone.approvals SET status = 'cancelled', decision = NULL`,
+  ],
+  ['DecisionOnce: what was decided was carried out with other', `UPDATE flowstone.approvals SET inputs = 'others'`],
+  [
+    'DecisionOnce: what was decided was carried out with other',
+    `UPDATE flowstone.approval_inputs SET materialization_id = 0`,
+  ],
+  ['DecisionOnce: people have voted twice', `UPDATE flowstone.approvals SET votes = '[{"by":"a"},{"by":"a"}]'`],
+  ['DecisionOnce: people have voted twice, or too few', `UPDATE flowstone.approvals SET votes = '[]'`],
+  [
+    'Asked: an approval is open of what does not wait',
+    `UPDATE flowstone.approvals SET status = 'open', decision = NULL, closed_at = NULL, pinning = true`,
+  ],
+  [
+    'Asked: what waits has no open approval',
+    `UPDATE flowstone.materializations SET status = 'waiting_approval', completed_at = NULL, process = NULL`,
+  ],
+  ['Asked: inputs are watched', `UPDATE flowstone.approval_inputs SET watched = true`],
+  ['Asked: an approval does not follow', `UPDATE flowstone.approvals SET previous = id`],
+  ['TimerOnce: steps and extensions', `UPDATE flowstone.approvals SET escalations = escalations + 1`],
+  [
+    'TimerOnce: a deadline was carried out before',
+    `UPDATE flowstone.approvals SET deadline = now() + interval '1 day'`,
+  ],
+  ['AuditComplete: what happened to an approval', `DELETE FROM flowstone.events WHERE kind LIKE 'approval.%'`],
+  [
+    'AuditComplete: an approval was not requested first',
+    `UPDATE flowstone.approval_acts SET kind = 'commented' WHERE kind = 'requested'`,
+  ],
 ];
 
 describe('the invariants of the ledger', () => {
@@ -66,9 +102,16 @@ describe('the invariants of the ledger', () => {
 
   beforeAll(async () => {
     storage = await testStorage('postgres');
-    const started = await startApp(assets, storage.options);
+    const started = await startApp([...assets, ...checkpoints], storage.options);
     app = started.app;
-    await (await request(started.flowstone, false)).wait();
+    const { flowstone } = started;
+    await (await request(flowstone, false)).wait();
+    await (await flowstone.materialize(Timely)).wait();
+    const run = await flowstone.materialize(Printed);
+    await run.wait({ until: 'settled' });
+    const [open] = (await flowstone.approvals.list()).items;
+    await flowstone.approvals.approve(open!.id, { by: 'anna' });
+    await run.wait();
     database = app.get(FLOWSTONE_DATA_SOURCE);
     load = recordedValues(database, join(storage.options.directory!, 'values'));
   });

@@ -3,6 +3,7 @@ import { dataVersionOf, isRowStream } from '../../lib/io/data-version.js';
 import { RowEncoder } from '../../lib/io/row-encoder.js';
 import type { JsonValue } from '../../lib/ledger/records.js';
 import { inputsFingerprint } from '../../lib/planning/inputs-fingerprint.js';
+import { APPROVAL_VIOLATIONS } from './approval-invariants.js';
 import type { LoadRecorded } from './recorded-values.js';
 
 const TERMINAL = `('success', 'failed', 'upstream_failed', 'skipped', 'cancelled')`;
@@ -21,7 +22,9 @@ const VIOLATIONS = {
   'Absorbing: something happened to a materialization after its end': `
     SELECT m.id, later.kind FROM flowstone.materializations m
     JOIN ${EVENTS} e ON e.materialization_id = m.id AND ${ENDING}
-    JOIN ${EVENTS} later ON later.materialization_id = m.id AND later.id > e.id AND later.kind <> 'process.blocked'`,
+    JOIN ${EVENTS} later ON later.materialization_id = m.id AND later.id > e.id
+      -- People may say something about a decision later, too.
+      AND later.kind NOT IN ('process.blocked', 'approval.commented')`,
   'Fence: the value is of another attempt than the row says': `
     SELECT m.id, m.epoch, m.location FROM flowstone.materializations m
     WHERE m.status = 'success' AND m.location IS NOT NULL
@@ -88,6 +91,7 @@ const VIOLATIONS = {
     SELECT r.id, r.status FROM flowstone.runs r WHERE r.total > 0 AND r.completed_at IS NOT NULL AND r.status <> CASE
       WHEN r.cancel_requested_at IS NOT NULL AND r.cancelled > 0 THEN 'cancelled'
       WHEN r.failed + r.upstream_failed > 0 THEN 'failed' ELSE 'success' END`,
+  ...APPROVAL_VIOLATIONS,
 } as const;
 
 /** A connection or a DataSource. */
