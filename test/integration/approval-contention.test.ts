@@ -148,7 +148,8 @@ it('takes one of a thousand decisions at once, tells the others whose it was, an
       expect(answer).toMatchObject({ code: 'FLOWSTONE_APPROVAL_CONFLICT', context: { winner: winners[0] } });
       expect(answer.message).toContain(winners[0]);
     }
-    expect(took).toBeLessThan(10_000);
+    // Alone on its machine: two to three seconds.
+    expect(took).toBeLessThan(30_000);
     expect(late.decided).toBeLessThan(500);
     const { approval, history } = await flowstone.approvals.get(open!.id);
     expect(history.map(({ kind, actor }) => [kind, actor])).toEqual([
