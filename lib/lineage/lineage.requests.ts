@@ -1,4 +1,5 @@
 // What the methods of `flowstone.lineage` take: each option with its type, its meaning and what is expected of it.
+import type { AssetClass } from '../assets/asset.definition.js';
 import { flag, isRecord, type Expectation } from '../assets/asset.options.js';
 import type { EntityManager } from '../ledger/ledger.port.js';
 import type { PartitionKeyInput } from '../partitions/partition-key.js';
@@ -43,9 +44,11 @@ export interface InvalidateOptions extends PartitionsOfLineage {
 /** Of what the stale is to be materialized, and how the run is made. */
 export interface StaleOptions extends PartitionsOfLineage, RunOptions {}
 
-/** Which part of the graph. */
+/** Which part of the graph; without an asset all of it. */
 export interface GraphOptions {
-  /** By default: of a given asset both directions. */
+  /** The asset that the part is around. */
+  readonly asset?: AssetClass | string;
+  /** By default both. */
   readonly direction?: GraphDirection;
   /** Steps from the asset at most. */
   readonly depth?: number;
@@ -98,6 +101,7 @@ export const STALE: Expected<StaleOptions> = {
   manager: elsewhere,
 };
 export const GRAPH: Expected<GraphOptions> = {
+  asset: elsewhere,
   direction: oneOf('upstream', 'downstream', 'both'),
   depth: wholeFrom(0, MOST_STEPS),
 };

@@ -126,15 +126,13 @@ export class Lineage {
   }
 
   /** The declared graph for drawing: all of it, or what is within `depth` steps of an asset, in either direction or one. */
-  graph(asset?: AssetClass | string, options: GraphOptions = {}): GraphView {
+  graph(options: GraphOptions = {}): GraphView {
     requireOptions('lineage.graph()', options, GRAPH);
+    const { asset, direction = 'both', depth = Infinity } = options;
     const parts = this.parts();
     const view = graphView(parts.definitions());
-    if (asset !== undefined) {
-      const { direction = 'both', depth = Infinity } = options;
-      return partOfGraph(view, parts.resolve(asset).key, depth, direction);
-    }
-    if (Object.keys(options).length === 0) return view;
+    if (asset !== undefined) return partOfGraph(view, parts.resolve(asset).key, depth, direction);
+    if (options.direction === undefined && options.depth === undefined) return view;
     throw invalid('direction and depth are those of a part of the graph: name the asset that it is around.');
   }
 

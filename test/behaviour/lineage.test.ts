@@ -90,6 +90,9 @@ class Bill {
   }
 }
 
+@Asset({ external: true })
+class Unused extends ExternalAsset<number> {}
+
 @Checkpoint({ message: 'Send it?' })
 @DependsOn({ feed: Feed })
 class Sent {
@@ -98,7 +101,7 @@ class Sent {
   }
 }
 
-const CLASSES = [Feed, Readings, Doubled, Totals, Monthly, Headline, Bill, Sent];
+const CLASSES = [Feed, Readings, Doubled, Totals, Monthly, Headline, Bill, Sent, Unused];
 
 const places = ({ nodes }: LineageTrace): string[] =>
   nodes.map((node) => ('asset' in node ? `${node.depth} ${node.asset}[${node.partition}]` : `${node.depth} removed`));
@@ -153,6 +156,11 @@ const REFUSED: readonly [string, (service: FlowStoneService) => unknown, object]
     { code: 'FLOWSTONE_REQUEST_INVALID' },
   ],
   [
+    'what nothing here follows from',
+    ({ lineage }) => lineage.rematerializeStale(Unused),
+    { code: 'FLOWSTONE_REQUEST_INVALID', message: expect.stringContaining('unused') },
+  ],
+  [
     'partitions of no asset',
     ({ lineage }) => lineage.rematerializeStale(undefined, { partition: 'x' }),
     { code: 'FLOWSTONE_REQUEST_INVALID' },
@@ -164,7 +172,7 @@ const REFUSED: readonly [string, (service: FlowStoneService) => unknown, object]
   ],
   [
     'a direction of no asset',
-    async ({ lineage }) => lineage.graph(undefined, { depth: 1 }),
+    async ({ lineage }) => lineage.graph({ depth: 1 }),
     { code: 'FLOWSTONE_REQUEST_INVALID' },
   ],
 ];
@@ -350,13 +358,13 @@ describe.each(STORAGES)('lineage on %s', (kind) => {
   it('draws the graph, or the part around an asset', () => {
     const keys = (view: { nodes: readonly { key: string }[] }) => view.nodes.map(({ key }) => key);
     expect(flowstone.lineage.graph()).toEqual(flowstone.graph());
-    expect(keys(flowstone.lineage.graph(Monthly, { direction: 'upstream' }))).toEqual([
+    expect(keys(flowstone.lineage.graph({ asset: Monthly, direction: 'upstream' }))).toEqual([
       ...['doubled', 'feed', 'monthly', 'readings'],
     ]);
-    const near = flowstone.lineage.graph(Doubled, { depth: 1 });
+    const near = flowstone.lineage.graph({ asset: Doubled, depth: 1 });
     expect(keys(near)).toEqual(['doubled', 'monthly', 'readings']);
     expect(near.edges.map(({ from, to }) => `${from} ${to}`)).toEqual(['readings doubled', 'doubled monthly']);
-    expect(keys(flowstone.lineage.graph(Doubled, { direction: 'downstream' }))).toEqual([
+    expect(keys(flowstone.lineage.graph({ asset: Doubled, direction: 'downstream' }))).toEqual([
       'doubled',
       'headline',
       'monthly',
@@ -478,7 +486,9 @@ describe.each(STORAGES)('lineage on %s', (kind) => {
       const { size, assets } = await lineage.impact('readings', { partition: '2001-02-01' });
       expect([size, assets.length]).toEqual([5, 4]);
       expect(await lineage.audit('monthly', place)).toEqual(await flowstone.lineage.audit(Monthly, place));
-      expect(lineage.graph('doubled', { depth: 1 })).toEqual(flowstone.lineage.graph(Doubled, { depth: 1 }));
+      expect(lineage.graph({ asset: 'doubled', depth: 1 })).toEqual(
+        flowstone.lineage.graph({ asset: Doubled, depth: 1 }),
+      );
       await lineage.invalidate('doubled', { partition: '2001-02-01', downstream: true });
       await run(lineage.rematerializeStale('doubled', { partition: '2001-02-01' }));
       expect(computed).toContain('monthly 2001-02');

@@ -28,9 +28,10 @@ import {
 /** Up to so many steps a walk counts them (see WALK_UPSTREAM). */
 const COUNTED_DEPTH = 16;
 
-interface EdgeRow {
-  readonly from: number;
-  readonly next: number;
+/** Edges by their two ends, the one that was met before first. */
+interface Edges {
+  readonly from: readonly number[];
+  readonly next: readonly number[];
 }
 
 interface TracedRow {
@@ -64,31 +65,31 @@ export class LineageReads implements LineageLedger {
   }
 
   async trace(from: number, walk: Walk): Promise<Trace> {
-    const { rows, cut } = await this.#edges(from, walk);
+    const { from: ends, next: others } = await this.#edges(from, walk);
     const next = new Map<number, number[]>();
-    for (const row of rows) {
-      const known = next.get(row.from);
-      if (known) known.push(row.next);
-      else next.set(row.from, [row.next]);
-    }
+    ends.forEach((end, at) => {
+      const known = next.get(end);
+      if (known) known.push(others[at]!);
+      else next.set(end, [others[at]!]);
+    });
     const { depths, edges, truncated } = walked(from, walk, (id) => next.get(id) ?? []);
     const told = await this.#told([...depths.keys()]);
     const versions = Array.from(depths, ([materialization, depth]) => {
       const version = told.get(materialization);
       return version ? { ...version, depth } : { materialization, depth, removed: 'by retention' as const };
     });
-    return { versions, edges, truncated: truncated || cut };
+    return { versions, edges, truncated };
   }
 
-  async #edges(from: number, { direction, depth, most, at }: Walk): Promise<{ rows: EdgeRow[]; cut: boolean }> {
+  /** One more than may be told of versions and edges, so that it shows where there are more. */
+  async #edges(from: number, { direction, depth, most, at }: Walk): Promise<Edges> {
     const counted = depth <= COUNTED_DEPTH;
-    const mostEdges = most * EDGES_PER_VERSION;
-    // Counted, a version is met at each of its depths at most.
-    const values = [from, depth, counted ? 1 : 0, counted ? most * (depth + 1) : most, mostEdges + 1];
-    const rows = await (direction === 'upstream'
-      ? this.database.rows<EdgeRow>(WALK_UPSTREAM, values)
-      : this.database.rows<EdgeRow>(WALK_DOWNSTREAM, [...values, at]));
-    return { rows, cut: rows.length > mostEdges };
+    const mostMet = counted ? (most + 1) * (depth + 1) : most + 1;
+    const values = [from, depth, counted ? 1 : 0, mostMet, most * EDGES_PER_VERSION + 1];
+    const [edges] = await (direction === 'upstream'
+      ? this.database.rows<Edges>(WALK_UPSTREAM, values)
+      : this.database.rows<Edges>(WALK_DOWNSTREAM, [...values, at]));
+    return edges!;
   }
 
   async #told(ids: readonly number[]): Promise<ReadonlyMap<number, Omit<TracedVersion, 'depth'>>> {

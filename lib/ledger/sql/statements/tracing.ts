@@ -18,28 +18,29 @@ const CONSUMED = (by: string): string => `CROSS JOIN LATERAL (
       SELECT l.upstream AS id FROM fs.lineage l WHERE l.downstream = ${by} AND NOT l.ordering OFFSET 0) l`;
 
 const CONSUMERS = (of: string): string => `CROSS JOIN LATERAL (
-      SELECT l.downstream AS id FROM fs.lineage l WHERE l.upstream + 0 = ${of} AND NOT l.ordering OFFSET 0) l
-    CROSS JOIN LATERAL (SELECT FROM fs.materializations m WHERE m.id = l.id AND m.status = 'success'
-      AND ($6::timestamptz IS NULL OR ${COMPLETED_BY('$6')}) OFFSET 0) m`;
+      SELECT l.downstream AS id FROM fs.lineage l WHERE l.upstream + 0 = ${of} AND NOT l.ordering OFFSET 0) l`;
 
 // A walk meets nearer versions before others, hence is cut by LIMIT as soon as there are enough, in the middle of a step
 // too. UNION on the id alone would lose how far away a version is, and thereby where to stop; on id and depth it meets a
 // version again at each length of path. So the depth counts only ($3 = 1) while it is small, and the caller finds it by
-// the edges.
-const walk = (name: string, next: (of: string) => string): ReturnType<typeof statement> =>
+// the edges. These are one row of two arrays, since a row for each takes longer than finding it.
+const walk = (name: string, next: (of: string) => string, counts = ''): ReturnType<typeof statement> =>
   statement(
     name,
     `WITH RECURSIVE walk (id, depth) AS (
     SELECT $1::bigint, 0
     UNION
-    SELECT l.id, w.depth + $3::integer FROM walk w ${next('w.id')} WHERE w.depth < $2::integer
+    SELECT l.id, w.depth + $3::integer FROM walk w ${next('w.id')} ${counts} WHERE w.depth < $2::integer
   ), met AS MATERIALIZED (
     SELECT w.id, w.depth, row_number() OVER () AS place FROM walk w LIMIT $4
   ), followed AS MATERIALIZED (
-    SELECT m.id, min(m.place) AS place FROM met m WHERE m.depth < $2::integer GROUP BY m.id ORDER BY min(m.place)
+    SELECT m.id, min(m.place) AS place FROM met m WHERE m.depth < $2::integer GROUP BY m.id
+  ), edge AS (
+    SELECT f.id AS "from", f.place, l.id AS next FROM followed f ${next('f.id')}
+    WHERE l.id IN (SELECT m.id FROM met m) ORDER BY f.place, l.id LIMIT $5
   )
-  SELECT f.id AS "from", l.id AS next FROM followed f ${next('f.id')}
-  ORDER BY f.place, l.id LIMIT $5`,
+  SELECT COALESCE(array_agg(e."from" ORDER BY e.place, e.next), '{}') AS "from",
+    COALESCE(array_agg(e.next ORDER BY e.place, e.next), '{}') AS next FROM edge e`,
   );
 
 /**
@@ -49,7 +50,12 @@ const walk = (name: string, next: (of: string) => string): ReturnType<typeof sta
 export const WALK_UPSTREAM = walk('walk_upstream', CONSUMED);
 
 /** Purpose: what came of a version. Plan: lineage_upstream, primary key. Values: as WALK_UPSTREAM, and as of when (null: now). */
-export const WALK_DOWNSTREAM = walk('walk_downstream', CONSUMERS);
+export const WALK_DOWNSTREAM = walk(
+  'walk_downstream',
+  CONSUMERS,
+  `CROSS JOIN LATERAL (SELECT FROM fs.materializations m WHERE m.id = l.id AND m.status = 'success'
+      AND ($6::timestamptz IS NULL OR ${COMPLETED_BY('$6')}) OFFSET 0) m`,
+);
 
 /** Purpose: what is told of versions. Plan: primary keys. Values: ids. */
 export const TRACED = statement(
