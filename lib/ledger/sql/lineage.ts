@@ -7,6 +7,7 @@ import {
   type RunComparison,
   type RunDifference,
   type Trace,
+  type TracedRemoval,
   type TracedVersion,
   type Walk,
 } from '../lineage.port.js';
@@ -24,6 +25,7 @@ import {
   WALK_DOWNSTREAM,
   WALK_UPSTREAM,
 } from './statements/tracing.js';
+import { numbers } from './values.js';
 
 /** Up to so many steps a walk counts them (see WALK_UPSTREAM). */
 const COUNTED_DEPTH = 16;
@@ -73,12 +75,7 @@ export class LineageReads implements LineageLedger {
       else next.set(end, [others[at]!]);
     });
     const { depths, edges, truncated } = walked(from, walk, (id) => next.get(id) ?? []);
-    const told = await this.#told([...depths.keys()]);
-    const versions = Array.from(depths, ([materialization, depth]) => {
-      const version = told.get(materialization);
-      return version ? { ...version, depth } : { materialization, depth, removed: 'by retention' as const };
-    });
-    return { versions, edges, truncated };
+    return { versions: await this.#told(depths), edges, truncated };
   }
 
   /** One more than may be told of versions and edges, so that it shows where there are more. */
@@ -92,24 +89,25 @@ export class LineageReads implements LineageLedger {
     return edges!;
   }
 
-  async #told(ids: readonly number[]): Promise<ReadonlyMap<number, Omit<TracedVersion, 'depth'>>> {
-    const rows = await this.database.rows<TracedRow>(TRACED, [ids]);
+  async #told(depths: ReadonlyMap<number, number>): Promise<Trace['versions']> {
+    const rows = await this.database.rows<TracedRow>(TRACED, [numbers([...depths.keys()])]);
     const keyOf = await this.#keys(rows);
-    return new Map(
-      rows.map((row) => [
-        row.id,
-        {
-          materialization: row.id,
-          asset: keyOf(row.asset_id),
-          partition: row.partition,
-          dataVersion: row.data_version,
-          codeVersion: row.code_version,
-          hash: row.hash,
-          completedAt: row.completed_at,
-          run: row.run_id,
-        },
-      ]),
-    );
+    const told = new Map(rows.map((row) => [row.id, row]));
+    return Array.from(depths, ([materialization, depth]): TracedVersion | TracedRemoval => {
+      const row = told.get(materialization);
+      if (!row) return { materialization, depth, removed: 'by retention' };
+      return {
+        materialization,
+        depth,
+        asset: keyOf(row.asset_id),
+        partition: row.partition,
+        dataVersion: row.data_version,
+        codeVersion: row.code_version,
+        hash: row.hash,
+        completedAt: row.completed_at,
+        run: row.run_id,
+      };
+    });
   }
 
   async headConsumers(materializations: readonly number[]): Promise<readonly HeadConsumer[]> {
