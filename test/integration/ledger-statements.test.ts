@@ -5,6 +5,7 @@ import { ledgerDataSource } from '../../lib/ledger/sql/data-source.js';
 import { migrateLedger } from '../../lib/ledger/sql/schema.js';
 import { inSchema, type Statement } from '../../lib/ledger/sql/statement.js';
 import * as acting from '../../lib/ledger/sql/statements/acting.js';
+import * as approving from '../../lib/ledger/sql/statements/approving.js';
 import * as claiming from '../../lib/ledger/sql/statements/claiming.js';
 import * as collecting from '../../lib/ledger/sql/statements/collecting.js';
 import * as reading from '../../lib/ledger/sql/statements/reading.js';
@@ -19,9 +20,28 @@ import { freshDatabase, type FreshDatabase } from '../services/services.js';
 const made = [[], ['e.run_id = ?'], ['e.asset_id = ?'], ['e.run_id = ?', 'e.asset_id = ?']].map((conditions) =>
   reading.eventsWhere(['e.namespace = ?', ...conditions]),
 );
-const statements = [acting, claiming, collecting, reading, registering, removing, requesting, sending, timing, tracing]
+const listed = [
+  ...[[], [`a.status = 'open' AND ?::boolean`], ['a.asset_id = ?'], ['a.materialization_id = ?']],
+  ['a.status = ANY (?::text[])', `(a.audience = '{}' OR a.audience && ?::text[])`],
+].flatMap((conditions) => [
+  approving.approvalsWhere(conditions, 'newest'),
+  approving.approvalsWhere(conditions, 'deadline'),
+]);
+const statements = [
+  acting,
+  approving,
+  claiming,
+  collecting,
+  reading,
+  registering,
+  removing,
+  requesting,
+  sending,
+  timing,
+  tracing,
+]
   .flatMap((file) => Object.values(file).filter((value): value is Statement => typeof value === 'object'))
-  .concat(made);
+  .concat(made, listed);
 
 let database: FreshDatabase;
 let client: Client;

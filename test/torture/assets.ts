@@ -1,6 +1,7 @@
 // The assets under torture: layers, partitions of every kind, fan-ins, batches, streams, retries, failures, timeouts; values
 // in files, documents and a table.
 import { setTimeout as pause } from 'node:timers/promises';
+import { IsInt } from 'class-validator';
 import {
   after,
   all,
@@ -9,11 +10,14 @@ import {
   type BatchContext,
   type BatchItem,
   type BatchResults,
+  Checkpoint,
+  type Decision,
   DependsOn,
   type InputsOf,
   type PartitionedInput,
   Partitions,
   previous,
+  type Rows,
   within,
 } from '../../lib/index.js';
 import { materializationOf, testify, type Witness, type WitnessRow } from './evidence.js';
@@ -30,6 +34,12 @@ export const PRESS = { pool: 'press', asset: 'plate', concurrency: 3 } as const;
 
 /** The same, of batches. */
 export const FURNACE = { pool: 'furnace', asset: 'ingot', concurrency: 2 } as const;
+
+/** What reviewers give instead. */
+class Verdict {
+  @IsInt()
+  grade!: number;
+}
 
 const world = { random: new Random(0), evidence: '.' };
 
@@ -219,6 +229,73 @@ class Sluggish {
   }
 }
 
+/** One of some people decides, or those it is escalated to, or time; its input moves on while they think. */
+@Checkpoint({
+  partitions: 'inherit',
+  timeout: '900ms',
+  timeoutAction: 'escalate',
+  escalation: [{ to: { roles: ['boss'] } }, { to: { users: ['person 3'] } }],
+  assignees: { users: ['person 0', 'person 1', 'person 2'], roles: ['reviewer'] },
+  modification: Verdict,
+})
+@DependsOn(oreOnly)
+class Assay {
+  async condition(context: AssetContext, _inputs: InputsOf<typeof oreOnly>): Promise<boolean> {
+    testify(world.evidence, context);
+    await pause(world.random.between(0, 20));
+    return world.random.chance(0.8);
+  }
+  onSkip(context: AssetContext, { ore }: InputsOf<typeof oreOnly>): Witness {
+    return decided(context, [ore]);
+  }
+  async onApprove(context: AssetContext, { ore }: InputsOf<typeof oreOnly>): Promise<Witness> {
+    testify(world.evidence, context);
+    await pause(world.random.between(0, 30));
+    return decided(context, [ore]);
+  }
+  onModify(context: AssetContext, { ore }: InputsOf<typeof oreOnly>, _verdict: Decision<Verdict>): Witness {
+    testify(world.evidence, context);
+    return decided(context, [ore]);
+  }
+  onTimeout(context: AssetContext, { ore }: InputsOf<typeof oreOnly>): Witness {
+    testify(world.evidence, context);
+    return decided(context, [ore]);
+  }
+}
+
+/** Two have to agree, within a time that is extended once; what it asks about is in a table, of which only the newest is kept. */
+@Checkpoint({
+  partitions: 'inherit',
+  quorum: 2,
+  timeout: '1s',
+  timeoutAction: 'extend',
+  retry: { attempts: 3, delay: 50 },
+})
+@DependsOn({ reading: Reading })
+class Audited {
+  async onApprove(context: AssetContext, { reading }: { reading: Rows<WitnessRow> }): Promise<Witness> {
+    testify(world.evidence, context);
+    const seen = await firstOf(reading);
+    if (world.random.chance(0.1)) throw new Error('chance would have it so');
+    return decided(context, [seen]);
+  }
+}
+
+const sealedInputs = { assays: all(Assay) };
+@Asset()
+@DependsOn(sealedInputs)
+class Sealed {
+  async execute(context: AssetContext, { assays }: InputsOf<typeof sealedInputs>): Promise<Witness> {
+    return work(context, await collected(assays));
+  }
+}
+
+/** What a decision makes of these. */
+function decided(context: AssetContext, seen: readonly Witness[]): Witness {
+  context.report({ metadata: { epoch: context.epoch, pid: process.pid } });
+  return { id: materializationOf(context), epoch: context.epoch, seen: seen.map(({ id }) => id) };
+}
+
 function holdUp(duration: number): void {
   const until = performance.now() + duration;
   while (performance.now() < until);
@@ -240,6 +317,9 @@ export const ASSETS = {
   fragile: Fragile,
   doomed: Doomed,
   sluggish: Sluggish,
+  assay: Assay,
+  audited: Audited,
+  sealed: Sealed,
 } as const;
 
 export type AssetKey = keyof typeof ASSETS;

@@ -28,6 +28,14 @@ export type Command =
       readonly partition: string | undefined;
       readonly maxAge: number | undefined;
     }
+  /** Somebody does something with an open approval: `which` of them, from 0 to 1. */
+  | {
+      readonly act: 'decide';
+      readonly what: 'approve' | 'modify' | 'reject' | 'escalate' | 'extend' | 'comment';
+      readonly which: number;
+      readonly by: string;
+      readonly roles: readonly string[];
+    }
   | { readonly act: 'cancel'; readonly run: number }
   | { readonly act: 'retry'; readonly run: number }
   | { readonly act: 'invalidate'; readonly asset: AssetKey; readonly partition: string | undefined }

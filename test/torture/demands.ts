@@ -17,6 +17,12 @@ const TWELVE = Array.from({ length: 12 }, (_, index) => `p${index}`);
 const DAYS = Array.from({ length: 21 }, (_, index) => `2024-01-${String(index + 1).padStart(2, '0')}`);
 const SITES = Array.from({ length: 15 }, (_, index) => `site ${index}`);
 
+/** Who decides upon what waits; the last two only because of their role, and what it is escalated to. */
+const PEOPLE = ['person 0', 'person 1', 'person 2', 'person 3', 'person 4'];
+const ROLES = [[], [], ['reviewer'], ['boss']];
+/** How often somebody decides, of the times there is somebody to ask. */
+const DECIDING = 0.4;
+
 /** Who asks for what is then rolled back, or forgotten. */
 export const ROLLED_BACK = 'rolled back';
 
@@ -36,8 +42,11 @@ const PARTITIONS: Readonly<Record<AssetKey, readonly string[]>> = {
   fragile: ['a', 'b', 'c', 'd', 'e', 'f'],
   doomed: ['a', 'b', 'c', 'd', 'e', 'f'],
   sluggish: ['x', 'y', 'z'],
+  assay: TWELVE,
+  audited: DAYS,
+  sealed: [],
 };
-const WHOLE: ReadonlySet<AssetKey> = new Set(['alloy', 'engine', 'shipped', 'site_map']);
+const WHOLE: ReadonlySet<AssetKey> = new Set(['alloy', 'engine', 'shipped', 'site_map', 'sealed']);
 const ASSETS = Object.keys(PARTITIONS) as AssetKey[];
 
 export class Demands {
@@ -62,16 +71,16 @@ export class Demands {
   async make(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const free = this.crew.ready.filter(({ open }) => open < ORDERS_AT_ONCE);
-      if (free.length > 0 && this.mayAsk()) void this.#demand(this.random.pick(free));
+      if (free.length > 0 && this.random.chance(DECIDING)) void this.#order(this.random.pick(free), this.#decision());
+      if (free.length > 0 && this.mayAsk()) void this.#order(this.random.pick(free), this.#command());
       await pause(BREATH);
     }
   }
 
-  async #demand(worker: Worker): Promise<void> {
-    const command = this.#command();
+  async #order(worker: Worker, command: Command): Promise<void> {
     const reply = await worker.ask(command);
     const came = reply.kind === 'refused' ? reply.error.split('\n')[0] : reply.kind;
-    const entry = `${command.act}: ${came}`;
+    const entry = `${command.act === 'decide' ? command.what : command.act}: ${came}`;
     this.tally.set(entry, (this.tally.get(entry) ?? 0) + 1);
     this.#remember(command, reply);
   }
@@ -89,6 +98,14 @@ export class Demands {
       this.complaints.push(`run key ${key} gave run ${promise.run}, and then run ${run}`);
     }
     promise.run = run;
+  }
+
+  #decision(): Command {
+    const { random } = this;
+    const what = random.pick([
+      ...(['approve', 'approve', 'approve', 'modify', 'reject', 'escalate', 'extend', 'comment'] as const),
+    ]);
+    return { act: 'decide', what, which: random.next(), by: random.pick(PEOPLE), roles: random.pick(ROLES) };
   }
 
   #command(): Command {

@@ -1,6 +1,8 @@
 // The mutants: each guard that durability rests on, missing. `npm run torture:mutants` tries them all.
 import type { Mutant } from './mutant.js';
 
+const APPROVALS = 'lib/ledger/sql/approvals.ts';
+const APPROVING = 'lib/ledger/sql/statements/approving.ts';
 const BEATING = 'migrations/0001-functions/beating.ts';
 const CLAIMING = 'migrations/0001-functions/claiming.ts';
 const ENDING = 'migrations/0001-functions/ending.ts';
@@ -264,6 +266,63 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'lib/ledger/sql/statements/collecting.ts',
     find: 'WHERE x.epoch < m.epoch',
     replace: 'WHERE x.epoch <= m.epoch',
+  },
+
+  // Approvals
+  {
+    name: 'decision-lock',
+    without: 'the lock under which an approval is decided: two decisions win',
+    file: APPROVING,
+    find: 'WHERE a.id = $2 AND a.namespace = $1)) FOR UPDATE',
+    replace: 'WHERE a.id = $2 AND a.namespace = $1))',
+    test: 'test/integration/approval-contention.test.ts',
+  },
+  {
+    name: 'decision-inputs',
+    without: 'the look at the inputs before a decision: it is about data that nobody saw',
+    file: APPROVALS,
+    find: 'const moved = judged &&',
+    replace: 'const moved = judged && judged !== approval.rule.pinInputs &&',
+    test: 'test/conformance/ledger-postgres.test.ts',
+  },
+  {
+    name: 'asking-fence',
+    without: 'the fence of an attempt that asks: people are asked for one that is lost',
+    file: APPROVALS,
+    find: "if (row?.status !== 'running' || row.epoch !== epoch) return { kind: 'fenced' };",
+    replace: "if (row?.status !== 'running') return { kind: 'fenced' };",
+    test: 'test/conformance/ledger-postgres.test.ts',
+  },
+  {
+    name: 'watched-inputs',
+    without: 'the note that an input has moved of which people are asked',
+    file: 'migrations/0001-approvals.ts',
+    find: 'WHERE i.asset_id = OLD.asset_id AND i.partition = OLD.partition AND i.watched OFFSET 0',
+    replace: 'WHERE false OFFSET 0',
+    test: 'test/conformance/ledger-postgres.test.ts',
+  },
+  {
+    name: 'absent-inputs',
+    without: 'the wait for an input that had no version when people were asked',
+    file: APPROVALS,
+    find: 'if (absent.length > 0) await sql.rows(AWAIT_HEADS, places);',
+    replace: 'void places;',
+    test: 'test/properties/approvals.test.ts',
+  },
+  {
+    name: 'cancel-asked',
+    without: 'the end of approvals with their materialization',
+    file: STOPPING,
+    find: 'IF v_asked IS NOT NULL THEN PERFORM cancel_approvals(v_asked); END IF;',
+    replace: '',
+  },
+  {
+    name: 'collect-decided',
+    without: 'the wait for decisions that are not carried out with what they are about',
+    file: 'lib/ledger/sql/statements/collecting.ts',
+    find: 'WHERE a.pinning AND ${APPROVAL_HOLDS})',
+    replace: 'WHERE false)',
+    test: 'test/conformance/ledger-postgres.test.ts',
   },
 
   // Promises

@@ -52,6 +52,9 @@ async function carryOut(command: Command): Promise<number | undefined> {
       });
       return undefined;
     }
+    case 'decide':
+      await decide(command);
+      return undefined;
     case 'cancel':
       await flowstone.cancel(command.run, { by: 'torture' });
       return undefined;
@@ -69,6 +72,21 @@ async function carryOut(command: Command): Promise<number | undefined> {
       await flowstone.removePartitions(SITES, command.keys);
       return undefined;
   }
+}
+
+async function decide({ what, which, by, roles }: Extract<Command, { act: 'decide' }>): Promise<void> {
+  const { approvals } = flowstone;
+  const { items } = await approvals.list();
+  const open = items[Math.floor(which * items.length)];
+  if (!open) return;
+  const person = { by, roles, reason: 'chance would have it so' };
+  const { id, proposal } = open;
+  if (what === 'approve') await approvals.approve(id, { ...person, ...(proposal && { proposal: proposal.number }) });
+  if (what === 'modify') await approvals.modify(id, { grade: 1 }, person);
+  if (what === 'reject') await approvals.reject(id, person);
+  if (what === 'escalate') await approvals.escalate(id, { ...person, ...(which < 0.5 && { to: { users: [by] } }) });
+  if (what === 'extend') await approvals.extend(id, { ...person, for: '300ms' });
+  if (what === 'comment') await approvals.comment(id, 'let me see', person);
 }
 
 async function inTransaction({

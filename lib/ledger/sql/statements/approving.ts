@@ -116,7 +116,7 @@ export const NOTE_ACT = statement(
 );
 
 /**
- * Purpose: what an approval has become. Plan: primary key. Guard: it is open, or (superseded) decided.
+ * Purpose: what an approval has become. Plan: primary key. Guard: the lock under which it was read.
  * Values: approval, status, audience, deadline, escalations, extensions, votes, proposal, decision, closed at, whether its
  * inputs may still be read.
  */
