@@ -12,8 +12,9 @@ type Deciding<C, O> = C extends abstract new (...args: never[]) => infer I
 
 /**
  * Declares a class as a checkpoint: an asset whose value people decide upon. Its methods are those of `CheckpointCode`:
- * `condition` says whether to ask, `onApprove`, `onModify`, `onReject` and `onTimeout` what comes of the answer. Without
- * them it always asks, and passes its only input through. Dependencies as for assets. While it waits it has no worker.
+ * `condition` says whether to ask, `onApprove`, `onModify`, `onReject` and `onTimeout` what comes of the answer. By one of
+ * the first two the compiler knows its value; without `condition` it always asks, without `onApprove` its only input is
+ * passed through. Dependencies as for assets. While it waits it has no worker.
  */
 export function Checkpoint<const O extends CheckpointOptions>(
   options?: O,

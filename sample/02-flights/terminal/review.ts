@@ -11,7 +11,8 @@ export function reviewerFor(
   { autoApprove }: { autoApprove: boolean },
   out: NodeJS.WriteStream,
 ): Reviewer {
-  return autoApprove || !process.stdin.isTTY || !out.isTTY ? approveAll(flowstone, out) : ask(flowstone, out);
+  const unattended = autoApprove || !process.stdin.isTTY || !out.isTTY;
+  return unattended ? approveAll(flowstone, out) : askPerson(flowstone, process.stdin, out);
 }
 
 function approveAll(flowstone: FlowStoneService, out: NodeJS.WriteStream): Reviewer {
@@ -22,10 +23,15 @@ function approveAll(flowstone: FlowStoneService, out: NodeJS.WriteStream): Revie
   };
 }
 
-function ask(flowstone: FlowStoneService, out: NodeJS.WriteStream): Reviewer {
+/** Asks on `out` and reads the answers from `input`. */
+export function askPerson(
+  flowstone: FlowStoneService,
+  input: NodeJS.ReadableStream,
+  out: NodeJS.WritableStream,
+): Reviewer {
   const by = process.env.USER ?? process.env.USERNAME ?? 'somebody';
   return async ({ id, message }) => {
-    const terminal = createInterface({ input: process.stdin, output: out });
+    const terminal = createInterface({ input, output: out });
     // Ctrl-C and Ctrl-D put it off.
     const left = new Promise<undefined>((resolve) => terminal.once('close', () => resolve(undefined)));
     const answer = (question: string): Promise<string | undefined> =>

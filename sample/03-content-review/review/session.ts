@@ -2,6 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import {
   FlowStoneError,
+  type ApprovalRecord,
   type FlowStoneService,
   type Review,
   type RunHandle,
@@ -9,6 +10,7 @@ import {
 } from 'nestjs-flowstone';
 import { Drafts } from '../assets/drafts.asset.js';
 import { Scores } from '../assets/scores.asset.js';
+import { ARTICLE_KEYS } from '../assets/partitions.js';
 import { ReviewedArticles } from '../assets/reviewed-articles.asset.js';
 import type { Answer, Reviewer } from './reviewer.js';
 
@@ -53,7 +55,7 @@ export class Session {
     for (;;) {
       await run.wait({ until: 'settled' });
       const { items } = await approvals.list({ run: run.id, asset: ReviewedArticles });
-      const asked = items.filter(({ id }) => !this.left.has(id));
+      const asked = items.filter(({ id }) => !this.left.has(id)).sort(inOrderOfIssue);
       if (asked.length === 0) return;
       const reviews = await Promise.all(asked.map(({ id }) => approvals.get(id)));
       // What is asked of a text that is no longer the newest is asked anew in a moment.
@@ -98,6 +100,10 @@ export class Session {
     else if (answer.kind === 'reject') await approvals.reject(id, person);
     else await approvals.modify(id, { ...answer.value }, person);
   }
+}
+
+function inOrderOfIssue(a: ApprovalRecord, b: ApprovalRecord): number {
+  return ARTICLE_KEYS.indexOf(a.partition) - ARTICLE_KEYS.indexOf(b.partition);
 }
 
 const DONE = { approve: 'approved', modify: 'edited', reject: 'rejected' } as const;
