@@ -6,7 +6,10 @@ import type { LedgerUnderTest } from './ledger.fixture.js';
 let namespaces = 0;
 
 /** A ledger in a namespace of its own. Time passes by moving what is stored into the past. */
-export async function sqlLedger(dataSource: DataSource, { own = true } = {}): Promise<LedgerUnderTest> {
+export async function sqlLedger(
+  dataSource: DataSource,
+  { own = true } = {},
+): Promise<LedgerUnderTest & { /** The same ledger as another process has it. */ beside(): Promise<SqlLedger> }> {
   const namespace = `test ${++namespaces}`;
   const ledger = new SqlLedger({ dataSource, own, namespace, migrate: true });
   await ledger.open();
@@ -51,5 +54,10 @@ export async function sqlLedger(dataSource: DataSource, { own = true } = {}): Pr
       [namespace, topic, JSON.stringify(payload)],
     );
   };
-  return { ledger, pass, post, close: async () => undefined };
+  const beside = async (): Promise<SqlLedger> => {
+    const other = new SqlLedger({ dataSource, own, namespace, migrate: false });
+    await other.open();
+    return other;
+  };
+  return { ledger, pass, post, beside, close: async () => undefined };
 }

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { DataSource } from 'typeorm';
 import type { ApprovalRule, Audience, EscalationStep } from '../../lib/ledger/approval.records.js';
+import type { ApprovalLedger } from '../../lib/ledger/approvals.port.js';
 import { MemoryLedger } from '../../lib/ledger/memory/memory-ledger.js';
 import { ledgerDataSource } from '../../lib/ledger/sql/data-source.js';
 import { World } from '../conformance/ledger.fixture.js';
@@ -77,8 +78,12 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.constant<Step>({ do: 'cancel' }) },
 );
 
-async function live(world: World, declared: ApprovalRule, requestedBy: string, steps: readonly Step[]): Promise<void> {
-  const history = new History(world, declared, requestedBy);
+async function live(
+  world: World,
+  [declared, requestedBy, steps]: readonly [ApprovalRule, string, readonly Step[]],
+  beside?: ApprovalLedger,
+): Promise<void> {
+  const history = new History(world, declared, requestedBy, beside);
   await history.begin();
   for (const next of steps) await history.take(next);
   await history.end();
@@ -94,7 +99,7 @@ describe('approvals', () => {
         let now = Date.UTC(2026, 0, 1);
         const ledger = new MemoryLedger(() => now);
         await ledger.open();
-        await live(new World(ledger, async (milliseconds) => void (now += milliseconds)), ...given);
+        await live(new World(ledger, async (milliseconds) => void (now += milliseconds)), given);
       }),
       { numRuns: 1500 },
     );
@@ -116,8 +121,8 @@ describe('approvals', () => {
     it('are the same', async () => {
       await fc.assert(
         fc.asyncProperty(...histories, async (...given) => {
-          const { ledger, pass } = await sqlLedger(dataSource);
-          await live(new World(ledger, pass), ...given);
+          const { ledger, pass, beside } = await sqlLedger(dataSource);
+          await live(new World(ledger, pass), given, (await beside()).approvals);
         }),
         { numRuns: 40 },
       );
