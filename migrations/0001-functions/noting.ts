@@ -1,14 +1,11 @@
 // What of attempts is told to the outside, where the application wants that: which have begun and which have ended.
 import { POST } from '../0001-outbox.js';
 
-/** Topic of the notices, whose payload is AttemptNotice of lib/ledger/outbox.port.ts. */
-export const ATTEMPTS = 'attempts';
-
 /** Whether the application wants it (namespaces.tells_attempts): all that it costs where it does not. */
 export const TELLS_ATTEMPTS = `(SELECT n.tells_attempts FROM namespaces n WHERE n.id = p_namespace)`;
 
 /**
- * One notice of all attempts that began and ended in this transaction. What goes back untouched, or waits for a decision, goes
+ * One notice (topic and payload: AttemptNotice of lib/ledger/outbox.port.ts) of all attempts that began and ended in this transaction. What goes back untouched, or waits for a decision, goes
  * on with the same attempt later. An attempt is told by its number, which counts those that were lost with their worker; what
  * ended without one having counted was at the next. Plan: primary keys.
  */
@@ -16,7 +13,7 @@ export const NOTE_ATTEMPTS = `CREATE FUNCTION note_attempts(p_namespace integer,
 RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   ${POST}
-  SELECT p_namespace, '${ATTEMPTS}', json_build_object('began', COALESCE(b.told, '[]'), 'ended', COALESCE(e.told, '[]'))
+  SELECT p_namespace, 'attempts', json_build_object('began', COALESCE(b.told, '[]'), 'ended', COALESCE(e.told, '[]'))
   FROM (
     SELECT json_agg(json_build_array(c.id, c.attempts + c.rescues + 1)) AS told FROM unnest(p_claimed) c) b
   CROSS JOIN (
