@@ -9,11 +9,16 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import {
   all,
   Asset,
+  Checkpoint,
   DependsOn,
   Partitions,
   type AssetContext,
+  type BatchContext,
+  type BatchItem,
+  type BatchResults,
   type FlowStoneOptions,
   type InputsOf,
+  type RunHandle,
 } from '../../lib/index.js';
 import { FileTransport } from '../../lib/openlineage/file.transport.js';
 import { HttpTransport } from '../../lib/openlineage/http.transport.js';
@@ -93,12 +98,30 @@ class Slow {
   }
 }
 
+const checkedInputs = { flaky: Flaky };
+@Checkpoint()
+@DependsOn(checkedInputs)
+class Checked {
+  onApprove(_context: AssetContext, { flaky }: InputsOf<typeof checkedInputs>): string {
+    return flaky;
+  }
+}
+
+@Asset({ partitions: Partitions.static(['a', 'b', 'c']), batch: { size: 3 } })
+class Letters {
+  async *executeMany(context: BatchContext, items: readonly BatchItem[]): BatchResults<string> {
+    for (const { partition } of items) {
+      yield [partition.key, partition.key === 'b' ? context.fail('b', new Error('not this one')) : partition.key];
+    }
+  }
+}
+
 @Asset()
 class Nothing {
   execute(): void {}
 }
 
-const ASSETS = [Sales, Regions, Total, Flaky, Broken, Below, Slow, Nothing];
+const ASSETS = [Sales, Regions, Total, Flaky, Broken, Below, Slow, Checked, Letters, Nothing];
 
 const facetUrl = (schema: string): string =>
   `https://openlineage.io/spec/facets/${schema}.json#/$defs/${schema.split('/')[1]}`;
@@ -256,6 +279,52 @@ describe.each(STORAGES)('OpenLineage events, the ledger on %s', (kind) => {
     expect(region.outputs[0]!.outputFacets!['subset']).toMatchObject({
       outputCondition: { partitions: [{ dimensions: { day: '2001-03-05', region: 'eu' } }] },
     });
+  });
+
+  it('tell of what waits for people as one attempt, which begins once more when they have decided, or ends', async () => {
+    const { app, flowstone } = await start();
+    for (const decide of [
+      (id: number) => flowstone.approvals.approve(id, { by: 'anna' }),
+      async (_id: number, run: RunHandle) => run.cancel(),
+    ]) {
+      const run = await flowstone.materialize(Checked, { force: true });
+      await run.wait({ until: 'settled' });
+      const [asked] = (await flowstone.approvals.list()).items;
+      await decide(asked!.id, run);
+      await run.wait().catch(() => undefined);
+    }
+    await app.close();
+    const told = (await events()).filter(({ job }) => job.name === 'checked');
+    expect(told.flatMap(eventProblems)).toEqual([]);
+    expect(told.map(({ eventType }) => eventType)).toEqual(['START', 'START', 'COMPLETE', 'START', 'ABORT']);
+    const ids = told.map(({ run }) => run.runId);
+    expect([new Set(ids.slice(0, 3)).size, new Set(ids.slice(3)).size, new Set(ids).size]).toEqual([1, 1, 2]);
+    expect(told[2]!.inputs).toMatchObject([
+      { name: 'flaky', facets: { version: { datasetVersion: expect.any(String) } } },
+    ]);
+  });
+
+  it('tell of each of a batch by itself', async () => {
+    const { app, flowstone } = await start();
+    const run = await flowstone.materialize(Letters, { partitions: 'all' });
+    await run.wait().catch(() => undefined);
+    await app.close();
+    const told = await events();
+    expect(told.flatMap(eventProblems)).toEqual([]);
+    const outcomes = told.map(({ eventType, run: { facets } }) => [
+      facets['flowstone_materialization']!['partition'],
+      eventType,
+    ]);
+    expect(outcomes.sort()).toEqual([
+      ...[
+        ['a', 'COMPLETE'],
+        ['a', 'START'],
+        ['b', 'FAIL'],
+        ['b', 'START'],
+        ['c', 'COMPLETE'],
+        ['c', 'START'],
+      ],
+    ]);
   });
 
   it('say why an attempt failed, each its own', async () => {
