@@ -247,6 +247,17 @@ export function approvalBehaviours(world: () => World): void {
       expect(await approvals.approval(asked.approval)).toMatchObject({ status: 'open', previous: id });
     });
 
+    it('makes it void as well where there was none', async () => {
+      await world().run([{ asset: 'b' }]);
+      const pins = [{ alias: 'd', asset: 'd', partition: '', materialization: null, dataVersion: null }];
+      const asked = await approvals.ask(attempt(await world().claimOne()), request({}, { pins }));
+      if (asked.kind !== 'waiting') throw new Error(asked.kind);
+      await world().run([{ asset: 'd' }]);
+      await world().succeed(await world().claimOne());
+      await approvals.fireDue();
+      expect(await approvals.approval(asked.approval)).toMatchObject({ status: 'superseded' });
+    });
+
     it('wins over a decision that comes before anybody has noticed it', async () => {
       const { id } = await asking();
       await replace('other');

@@ -307,7 +307,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: APPROVALS,
     find: 'if (absent.length > 0) await sql.rows(AWAIT_HEADS, places);',
     replace: 'void places;',
-    test: 'test/properties/approvals.test.ts',
+    test: 'test/conformance/ledger-postgres.test.ts',
   },
   {
     name: 'cancel-asked',
