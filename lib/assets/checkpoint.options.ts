@@ -70,7 +70,17 @@ const isAudience = (value: unknown): value is AudienceOptions =>
   Object.values(value).some((names) => (names as unknown[]).length > 0);
 
 const AUDIENCE = "an object { users: ['...'], roles: ['...'] } that names somebody";
-const lasting = (value: unknown): boolean => (readDuration(value) ?? 0) > 0;
+/** A hundred years: beyond some thousand times that there are no dates. */
+const LONGEST_WAIT = parseDuration('36500d');
+/** How long is waited for a decision, as messages have it. */
+export const EXPECTED_WAIT = "a duration of more than 0 and at most '36500d', such as '2d'";
+
+/** Whether it is a time for which a decision may be waited. */
+export function isWait(value: unknown): boolean {
+  const milliseconds = readDuration(value) ?? 0;
+  return milliseconds > 0 && milliseconds <= LONGEST_WAIT;
+}
+
 const wholeFrom =
   (least: number): Expectation =>
   (value) =>
@@ -84,7 +94,7 @@ function isStep(value: unknown): boolean {
   const known = Object.keys(value).every((name) => ['after', 'to', 'notify'].includes(name));
   return (
     known &&
-    (after === undefined || lasting(after)) &&
+    (after === undefined || isWait(after)) &&
     Array.isArray(notify) &&
     notify.every((one) => text(one) === undefined)
   );
@@ -93,7 +103,7 @@ function isStep(value: unknown): boolean {
 const EXPECTATIONS: Readonly<Record<keyof MarkedDecision, Expectation>> = {
   signal: flag,
   message: text,
-  timeout: (value) => (lasting(value) ? undefined : "a duration of more than 0, such as '2d'"),
+  timeout: (value) => (isWait(value) ? undefined : EXPECTED_WAIT),
   timeoutAction: (value) =>
     ['escalate', 'approve', 'reject', 'extend'].includes(value as string)
       ? undefined

@@ -1,8 +1,8 @@
 // What the methods of `flowstone.approvals` take, and what is expected of it.
 import { isRecord, text, type Expectation } from '../assets/asset.options.js';
-import type { AudienceOptions } from '../assets/checkpoint.options.js';
+import { EXPECTED_WAIT, isWait, type AudienceOptions } from '../assets/checkpoint.options.js';
 import type { AssetClass } from '../assets/asset.definition.js';
-import { EXPECTED_DURATION, readDuration, type Duration } from '../assets/duration.js';
+import type { Duration } from '../assets/duration.js';
 import type { ApprovalStatus } from '../ledger/approval.records.js';
 import { elsewhere, oneOf, type Expected } from '../request.options.js';
 
@@ -83,7 +83,7 @@ export const APPROVE: Expected<ApproveOptions> = { ...PERSON, proposal: id };
 export const ESCALATE: Expected<EscalateOptions> = { ...PERSON, to: audience };
 export const EXTEND: Expected<ExtendOptions> = {
   ...PERSON,
-  for: (value) => ((readDuration(value) ?? 0) > 0 ? undefined : `a duration of more than 0: ${EXPECTED_DURATION}`),
+  for: (value) => (isWait(value) ? undefined : EXPECTED_WAIT),
 };
 export const APPROVALS: Expected<ApprovalsFilter> = {
   status: (value) => {

@@ -341,6 +341,9 @@ describe.each(STORAGES)('checkpoints on %s', (kind) => {
     await expect(approvals.approve(id, { by: 'anna', rasons: 'x' } as never)).rejects.toMatchObject({
       code: 'FLOWSTONE_REQUEST_INVALID',
     });
+    await expect(approvals.extend(id, { by: 'anna', for: 1e300 })).rejects.toMatchObject({
+      code: 'FLOWSTONE_REQUEST_INVALID',
+    });
     await expect(approvals.extend(id, { by: 'anna' })).rejects.toMatchObject({ code: 'FLOWSTONE_APPROVAL_INVALID' });
     await expect(approvals.escalate(id, { by: 'anna' })).rejects.toMatchObject({ code: 'FLOWSTONE_APPROVAL_INVALID' });
     await expect(approvals.get(4711)).rejects.toMatchObject({ code: 'FLOWSTONE_APPROVAL_UNKNOWN' });

@@ -72,7 +72,16 @@ const to = { users: ['anna'] };
 describe('options of a checkpoint', () => {
   it.each<[string, object, string]>([
     ['message', { message: '' }, "option message is ''; give it a non-empty string"],
-    ['timeout', { timeout: 'soon' }, "option timeout is 'soon'; give it a duration of more than 0, such as '2d'"],
+    [
+      'timeout',
+      { timeout: 'soon' },
+      "option timeout is 'soon'; give it a duration of more than 0 and at most '36500d', such as '2d'",
+    ],
+    [
+      'a timeout for ever',
+      { timeout: 1e300 },
+      'option timeout is 1e+300; give it a duration of more than 0 and at most',
+    ],
     ['a timeout of nothing', { timeout: 0 }, 'option timeout is 0; give it a duration of more than 0'],
     [
       'timeoutAction',
