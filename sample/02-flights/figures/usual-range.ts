@@ -7,7 +7,7 @@ export interface UsualRange {
 }
 
 /** With fewer months before it nothing can be called unusual. */
-export const FEWEST_MONTHS = 3;
+const FEWEST_MONTHS = 3;
 
 /** Student's t, 97.5%, for 2 degrees of freedom and on; the last one for all further ones. */
 const T = [4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201];
