@@ -1,5 +1,7 @@
 // Records of assets as if they had been materialized, written by SQL: what takes minutes to compute is there in one.
 import { Client } from 'pg';
+import type { Figures } from './bench.case.js';
+import { countServer } from './server-cpu.js';
 
 /** An asset with so many hourly partitions, or without partitions. */
 export interface RecordedAsset {
@@ -56,13 +58,32 @@ export async function recordLineage(url: string, assets: readonly RecordedAsset[
   await client.end();
 }
 
-/** The 95th percentile of ms that `ask` takes, one after the other; `warmUps` go before and do not count. */
-export async function p95(times: number, warmUps: number, ask: (round: number) => Promise<void>): Promise<number> {
+/**
+ * Asks so often, one after the other: the 95th percentile (`<name>`) and the median (`<name>.p50`) of the ms that takes, and
+ * what a question costs: CPU microseconds of this process (`<name>.nodeUs`) and of the server (`<name>.postgresUs`).
+ */
+export async function askOften(
+  name: string,
+  url: string,
+  { times, warmUps }: { readonly times: number; readonly warmUps: number },
+  ask: (round: number) => Promise<void>,
+): Promise<Figures> {
+  for (let round = 0; round < warmUps; round++) await ask(round);
+  const endCount = await countServer(url);
+  const cpuBefore = process.cpuUsage();
   const taken: number[] = [];
-  for (let round = 0; round < warmUps + times; round++) {
+  for (let round = warmUps; round < warmUps + times; round++) {
     const start = performance.now();
     await ask(round);
-    if (round >= warmUps) taken.push(performance.now() - start);
+    taken.push(performance.now() - start);
   }
-  return taken.toSorted((a, b) => a - b)[Math.ceil(times * 0.95) - 1]!;
+  const { user, system } = process.cpuUsage(cpuBefore);
+  const { cpu } = await endCount();
+  const sorted = taken.toSorted((a, b) => a - b);
+  return {
+    [name]: sorted[Math.ceil(times * 0.95) - 1]!,
+    [`${name}.p50`]: sorted[Math.ceil(times * 0.5) - 1]!,
+    [`${name}.nodeUs`]: (user + system) / times,
+    [`${name}.postgresUs`]: cpu / times,
+  };
 }

@@ -5,7 +5,7 @@ import { freshDatabase } from '../../test/services/services.js';
 import type { BenchCase, Figures } from '../bench.case.js';
 import { withApplication } from '../measured-run.js';
 import type { BenchAsset } from '../no-op.assets.js';
-import { FIRST_HOUR, p95, recordLineage, type RecordedAsset } from '../recorded-lineage.js';
+import { askOften, FIRST_HOUR, recordLineage, type RecordedAsset } from '../recorded-lineage.js';
 
 const AFFECTED = 100_000;
 const CHAIN = 10;
@@ -53,7 +53,8 @@ async function measure(
       };
       const { size } = await look();
       if (size !== affected) throw new Error(`the impact is ${size} partitions`);
-      return { [name]: await p95(smoke ? 1 : QUESTIONS, smoke ? 0 : WARM_UPS, async () => void (await look())) };
+      const often = smoke ? { times: 1, warmUps: 0 } : { times: QUESTIONS, warmUps: WARM_UPS };
+      return askOften(name, database.url, often, async () => void (await look()));
     });
   } finally {
     await database.drop();

@@ -4,7 +4,7 @@ import { freshDatabase } from '../../test/services/services.js';
 import type { BenchCase } from '../bench.case.js';
 import { withApplication } from '../measured-run.js';
 import type { BenchAsset } from '../no-op.assets.js';
-import { FIRST_HOUR, p95, recordLineage, type RecordedAsset } from '../recorded-lineage.js';
+import { askOften, FIRST_HOUR, recordLineage, type RecordedAsset } from '../recorded-lineage.js';
 
 const LAYERS = 100;
 const HOURS = 20_300;
@@ -72,13 +72,15 @@ const bench: BenchCase = {
               const key = new Date(Date.parse(`${FIRST_HOUR}:00Z`) + hour * 3_600_000).toISOString().slice(0, 13);
               return [nameOf(layer), { partition: key, depth: DEPTH }];
             };
-            const upstream = await p95(smoke ? 10 : QUESTIONS, smoke ? 1 : WARM_UPS, async (round) =>
-              requireWhole(await lineage.upstream(...place(round, DEPTH))),
-            );
-            const downstream = await p95(smoke ? 10 : QUESTIONS, smoke ? 1 : WARM_UPS, async (round) =>
-              requireWhole(await lineage.downstream(...place(round, 0))),
-            );
-            return { upstream, downstream };
+            const often = smoke ? { times: 10, warmUps: 1 } : { times: QUESTIONS, warmUps: WARM_UPS };
+            return {
+              ...(await askOften('upstream', database.url, often, async (round) =>
+                requireWhole(await lineage.upstream(...place(round, DEPTH))),
+              )),
+              ...(await askOften('downstream', database.url, often, async (round) =>
+                requireWhole(await lineage.downstream(...place(round, 0))),
+              )),
+            };
           },
         );
       } finally {

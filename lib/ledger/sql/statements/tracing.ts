@@ -39,8 +39,8 @@ const walk = (name: string, next: (of: string) => string, counts = ''): ReturnTy
     SELECT f.id AS "from", f.place, l.id AS next FROM followed f ${next('f.id')}
     WHERE l.id IN (SELECT m.id FROM met m) ORDER BY f.place, l.id LIMIT $5
   )
-  SELECT COALESCE(array_agg(e."from" ORDER BY e.place, e.next), '{}') AS "from",
-    COALESCE(array_agg(e.next ORDER BY e.place, e.next), '{}') AS next FROM edge e`,
+  SELECT COALESCE(array_agg(e."from"), '{}') AS "from",
+    COALESCE(array_agg(e.next), '{}') AS next FROM edge e`,
   );
 
 /**
