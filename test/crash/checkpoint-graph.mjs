@@ -16,7 +16,7 @@ export class Draft {
 }
 Asset()(Draft);
 
-export class ReportDto {
+class ReportDto {
   score = 0;
 }
 IsInt()(ReportDto.prototype, 'score');
