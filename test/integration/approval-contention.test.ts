@@ -86,6 +86,19 @@ it('does not stand in the way of an input that moves on while its last move is j
   expect(await dataSource.query('SELECT FROM flowstone.timers')).toEqual([]);
 });
 
+it('tells those whose turn comes once the database is closed that it cannot be used', async () => {
+  const own = await ledgerDataSource({ url: database.url }, 'flowstone').initialize();
+  const ledger = new SqlLedger({ dataSource: own, own: true, migrate: true, namespace: 'closing' });
+  await ledger.open();
+  const comments = ['one', 'two', 'three'].map((text) =>
+    ledger.approvals.command(4711, { kind: 'comment', by: 'anna', roles: [], reason: null, text }),
+  );
+  const told = Promise.allSettled(comments);
+  await own.destroy();
+  const codes = (await told).map((one) => (one as { reason?: { code?: unknown } }).reason?.code);
+  expect(codes.slice(1)).toEqual(['FLOWSTONE_LEDGER_UNAVAILABLE', 'FLOWSTONE_LEDGER_UNAVAILABLE']);
+});
+
 @Asset()
 class Draft {
   execute(): string {

@@ -22,7 +22,7 @@ const OUTAGE_CODES = new Set([
 ]);
 // node-postgres gives these no code; and TypeORM releases a runner under our hands when its connection is lost.
 const OUTAGE_MESSAGES =
-  /Connection terminated|connection timeout|timeout exceeded|Query read timeout|not queryable|connection error|Client was closed|Cannot use a pool after|Query runner already released/i;
+  /Connection terminated|connection timeout|timeout exceeded|Query read timeout|not queryable|connection error|Client was closed|Cannot use a pool after|Driver not connected|Query runner already released/i;
 
 /** The state that PostgreSQL told, or the code of a system error: of an error of `pg` or of TypeORM. */
 export function codeOf(error: unknown): string | undefined {
