@@ -56,7 +56,12 @@ export class Session {
       await run.wait({ until: 'settled' });
       const { items } = await approvals.list({ run: run.id, asset: ReviewedArticles });
       const asked = items.filter(({ id }) => !this.left.has(id)).sort(inOrderOfIssue);
-      if (asked.length === 0) return;
+      if (asked.length === 0) {
+        // One that was void is asked anew: between the two looks it may have been neither open nor settled.
+        const { status, counts } = await run.view();
+        if (status !== 'running' && counts.waiting_approval === items.length) return;
+        continue;
+      }
       const reviews = await Promise.all(asked.map(({ id }) => approvals.get(id)));
       // What is asked of a text that is no longer the newest is asked anew in a moment.
       const current = reviews.filter(({ inputs }) => !inputs.some(({ outdated }) => outdated));

@@ -13,7 +13,7 @@ export const CLAIM_DUE = statement(
     CROSS JOIN LATERAL (SELECT o.id, o.due_at FROM fs.outbox o
       WHERE o.namespace = $1 AND o.topic = t.topic AND o.due_at <= statement_timestamp()
       ORDER BY o.due_at LIMIT $3 FOR UPDATE SKIP LOCKED) o
-    ORDER BY o.due_at LIMIT $3
+    ORDER BY o.due_at, o.id LIMIT $3
   ), taken AS (
     UPDATE fs.outbox o SET attempts = o.attempts + 1, due_at = clock_timestamp() + $4::float8 * interval '1 millisecond'
     WHERE o.id = ANY (ARRAY(SELECT d.id FROM due d))
