@@ -112,6 +112,20 @@ describe.each(STORAGES)('signals on %s', (kind) => {
     expect(JSON.stringify((await flowstone.signals.list({ status: 'all' })).items)).not.toContain(token);
   });
 
+  if (kind !== 'memory') {
+    it('wait over restarts', async () => {
+      const { run, token } = await waiting(Receipt);
+      await app.close();
+      await start();
+      await flowstone.signals.deliver(token, PAYMENT);
+      await flowstone.run(run.id).wait({ timeout: '20s' });
+      expect((await flowstone.load(Paid)).payer).toBe('zoe');
+    });
+  }
+
+  // What of the rest is the database's, the conformance of ledgers holds for the embedded one as well.
+  if (kind === 'embedded') return;
+
   it('take the same answer twice, and no other', async () => {
     const { run, token } = await waiting(Receipt);
     await Promise.all([flowstone.signals.deliver(token, PAYMENT), flowstone.signals.deliver(token, PAYMENT)]);
@@ -187,17 +201,6 @@ describe.each(STORAGES)('signals on %s', (kind) => {
     await expect(flowstone.signals.deliver(token, PAYMENT)).rejects.toMatchObject({
       code: 'FLOWSTONE_APPROVAL_CONFLICT',
     });
-  });
-
-  if (kind === 'memory') return;
-
-  it('wait over restarts', async () => {
-    const { run, token } = await waiting(Receipt);
-    await app.close();
-    await start();
-    await flowstone.signals.deliver(token, PAYMENT);
-    await flowstone.run(run.id).wait({ timeout: '20s' });
-    expect((await flowstone.load(Paid)).payer).toBe('zoe');
   });
 });
 
