@@ -178,6 +178,7 @@ export type {
   StaleOptions,
   TraceOptions,
 } from './lineage/lineage.requests.js';
+export type { StaleAsset } from './lineage/stale.view.js';
 export type { LineageTrace, TracedDecision } from './lineage/trace.js';
 export type {
   Impact,

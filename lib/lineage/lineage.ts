@@ -30,6 +30,7 @@ import {
   type TraceOptions,
 } from './lineage.requests.js';
 import { diffRuns, type RunDiff } from './run.diff.js';
+import { staleOfAll, type StaleAsset } from './stale.view.js';
 import { findTrace, type LineageTrace } from './trace.js';
 
 /**
@@ -80,6 +81,17 @@ export class Lineage {
         namedPartitions(model, key, options),
       ),
     );
+  }
+
+  /**
+   * What of an asset, or of some partitions of it, and of all that consumes these is stale or missing: counts and ranges of
+   * each asset, in the order in which it would be computed. What these mean is what `status()` says of them.
+   */
+  async stale(asset: AssetClass | string, options: ImpactOptions = {}): Promise<readonly StaleAsset[]> {
+    requireOptions('lineage.stale()', options, IMPACT);
+    const parts = this.#use();
+    const { key } = parts.resolve(asset);
+    return parts.reading(undefined, (model) => staleOfAll(model, parts.facts, namedPartitions(model, key, options)));
   }
 
   /** Marks heads as stale whatever their inputs, with `downstream` also of all that consumes them. Returns how many. */

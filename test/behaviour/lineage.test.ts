@@ -328,6 +328,21 @@ describe.each(STORAGES)('lineage on %s', (kind) => {
     expect(await flowstone.lineage.invalidate(Readings, { partitions: { from: '2001-01-30', to: '2001-01-31' } })).toBe(
       2,
     );
+    const stale = await flowstone.lineage.stale(Doubled, { partition: '2001-02-01' });
+    expect(stale[0]).toEqual({
+      ...{ asset: 'doubled', partitions: 1, missing: 0, stale: 1, fresh: 0 },
+      ranges: [{ state: 'stale', from: '2001-02-01', to: '2001-02-01', count: 1 }],
+    });
+    expect(stale.find(({ asset }) => asset === 'monthly')).toMatchObject({
+      ...{ partitions: 1, stale: 1, ranges: [{ from: '2001-02', to: '2001-02' }] },
+    });
+    // It is cut from the status of each asset.
+    for (const { asset, partitions, missing, fresh, ranges } of await flowstone.lineage.stale(Readings)) {
+      const status = await flowstone.status(asset);
+      expect(status).toMatchObject({ partitions, missing, fresh });
+      if (!('ranges' in status)) throw new Error(`${asset} has no partitions`);
+      expect(ranges).toEqual(status.ranges.filter(({ state }) => state !== 'fresh'));
+    }
     const view = await run(
       flowstone.lineage.rematerializeStale(Doubled, { partition: '2001-02-01', requestedBy: 'ann' }),
     );
