@@ -44,6 +44,7 @@ import { RequestReader } from './runs/request.reader.js';
 import { RunRequester } from './runs/requester.js';
 import { RunPlanner } from './runs/run.planner.js';
 import { RunSignals } from './runs/run.signals.js';
+import { SummaryKeeper } from './runs/summary.keeper.js';
 import { RunViews } from './runs/run.view.js';
 import { Waits } from './runs/waits.js';
 import { PREVIEW_ROWS, previewJson, type ValuePreview } from './runs/value.preview.js';
@@ -105,6 +106,7 @@ export class FlowStoneEngine {
   readonly signalDesk: SignalDeskParts;
   readonly collector: Collector;
   readonly outbox: OutboxSender;
+  readonly summaryKeeper: SummaryKeeper;
   readonly #insideTransaction: (() => boolean) | undefined;
   readonly #io: IoRegistry;
   readonly #logger: ContextLogger;
@@ -139,7 +141,12 @@ export class FlowStoneEngine {
       return lost.length === 0;
     });
     const lostValue: LostValue = (value) => this.values.lost(value);
-    this.facts = new LedgerFacts(ledger, lostValue, (entries) => this.waits.ofEntries(entries));
+    this.facts = new LedgerFacts(
+      ledger,
+      lostValue,
+      (value) => this.values.mayBeLost(value),
+      (entries) => this.waits.ofEntries(entries),
+    );
     this.moments = new PartitionMoments(ledger, this.registry, this.catalogue, options.config);
     this.planner = new RunPlanner(ledger, this.catalogue, this.moments, this.facts, options.maxPlanSize, (failure) =>
       this.#failed(failure),
@@ -265,6 +272,11 @@ export class FlowStoneEngine {
         if (!manager) this.refuseInTransaction();
       },
     };
+    this.summaryKeeper = new SummaryKeeper({
+      facts: this.facts,
+      model: () => this.moments.fresh(),
+      failed: (error) => this.#stumbled('The summaries of large assets are renewed later', error),
+    });
     this.collector = new Collector({
       ledger: () => ledger.collection,
       io,
@@ -341,6 +353,7 @@ export class FlowStoneEngine {
     if (this.options.role !== 'api') {
       this.collector.start();
       this.outbox.start();
+      this.summaryKeeper.start();
     }
     await this.coordinator.start();
     this.#rescued(this.#taken);
@@ -357,6 +370,7 @@ export class FlowStoneEngine {
    */
   async drain(): Promise<void> {
     await this.collector.close();
+    await this.summaryKeeper.close();
     const outages: unknown[] = [];
     const unlessAway = (error: unknown): void => {
       if (!isOutage(error)) throw error;

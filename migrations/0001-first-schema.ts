@@ -4,6 +4,7 @@ import { MOST_TOLD } from './0001-functions/ending.js';
 import { APPROVAL_TABLES, NOTE_MOVED } from './0001-approvals.js';
 import { FUNCTIONS } from './0001-functions/index.js';
 import { OUTBOX } from './0001-outbox.js';
+import { SUMMARIES } from './0001-summaries.js';
 import { VALUE_TABLES } from './0001-value-tables.js';
 
 const TABLES = [
@@ -363,6 +364,7 @@ const TABLES = [
   )`,
   ...APPROVAL_TABLES,
   ...OUTBOX,
+  ...SUMMARIES,
   ...VALUE_TABLES,
   `INSERT INTO installation (schema_version, lowest_version) VALUES (1, 1)`,
 ];
@@ -377,9 +379,9 @@ export class FirstSchema0001 implements MigrationInterface {
   async down(queryRunner: QueryRunner): Promise<void> {
     await queryRunner.query(`DROP TYPE moved, claim CASCADE`);
     await queryRunner.query(
-      `DROP FUNCTION places_left, token_due, gate_opens, tokens_left, bound_pools, describe_held, claim_run, insert_running, beat, take_back, hand_back, pause, resume, cancel_approvals, cancel_run, ask_to_stop, stop_pending, doom_pending, raise_holders, fire_retries`,
+      `DROP FUNCTION places_left, token_due, gate_opens, tokens_left, bound_pools, describe_held, claim_run, insert_running, beat, take_back, hand_back, pause, resume, cancel_approvals, cancel_run, ask_to_stop, stop_pending, doom_pending, raise_holders, fire_retries, note_changes`,
     );
-    await queryRunner.query(`DROP TABLE early_signals, approval_acts, approval_inputs, approvals, outbox, value_documents, value_slices, value_tables, dynamic_partitions, events, timers, collections, superseded, lineage, materializations,
+    await queryRunner.query(`DROP TABLE early_signals, approval_acts, approval_inputs, approvals, outbox, head_changes, summary_chunks, summaries, value_documents, value_slices, value_tables, dynamic_partitions, events, timers, collections, superseded, lineage, materializations,
       claims, ready, lanes, heads, run_keys, runs, process_definitions, processes, definitions, assets, pools, limits,
       namespaces, installation`);
     await queryRunner.query(`DROP SEQUENCE batches`);

@@ -5,6 +5,7 @@ import type { ApprovalLedger } from './approvals.port.js';
 import type { CollectionLedger } from './collection.port.js';
 import type { LineageLedger } from './lineage.port.js';
 import type { OutboxLedger } from './outbox.port.js';
+import type { SummaryLedger } from './summaries.port.js';
 import type {
   ConsumedInput,
   ErrorRecord,
@@ -319,4 +320,6 @@ export interface Ledger {
   readonly lineage: LineageLedger;
   /** By which notices leave the system. Usable once the ledger is open. */
   readonly outbox: OutboxLedger;
+  /** What is kept of large assets; a ledger in memory has its heads at hand, and no summaries. Usable once it is open. */
+  readonly summaries?: SummaryLedger;
 }

@@ -64,6 +64,12 @@ export class ShiftMapping implements ResolvedMapping {
     private readonly missingKey: ((down: number, offset: number) => string) | undefined,
   ) {}
 
+  /** Whether each partition consumes that of its own ordinal, and no other. */
+  get isSame(): boolean {
+    const { shift, start, end } = this.offsets;
+    return shift === 0 && start === 0 && end === 0;
+  }
+
   upstreamOf(down: number, visit: Visit): void {
     const { shift, start, end } = this.offsets;
     const from = Math.max(0, down + shift + start);

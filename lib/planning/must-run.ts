@@ -16,7 +16,11 @@ export function declaredUpstreams(asset: PlanningAsset): string {
  * Whether the declaration differs from what the head recorded, or a person invalidated it. What was not declared (no
  * code version) or not recorded (no upstreams) makes no difference. `upstreams` is {@link declaredUpstreams} of the asset.
  */
-export function declarationDiffers(asset: PlanningAsset, upstreams: string, head: HeadFact): boolean {
+export function declarationDiffers(
+  asset: PlanningAsset,
+  upstreams: string,
+  head: Pick<HeadFact, 'invalidated' | 'codeVersion' | 'upstreams'>,
+): boolean {
   if (head.invalidated) return true;
   if (asset.codeVersion !== undefined && asset.codeVersion !== head.codeVersion) return true;
   return head.upstreams !== null && head.upstreams !== upstreams;

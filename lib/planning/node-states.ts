@@ -14,7 +14,8 @@ import { ROLE } from './scope-edges.js';
 export type AssetState = 'missing' | 'stale' | 'fresh';
 
 const STATE = { missing: 0, stale: 1, fresh: 2 } as const;
-const STATE_NAMES: readonly AssetState[] = ['missing', 'stale', 'fresh'];
+/** States by their number: as they get less stale. */
+export const STATE_NAMES: readonly AssetState[] = ['missing', 'stale', 'fresh'];
 
 /** Ranges longer than this are worth remembering: the next partition often consumes the same one. */
 const shortRange = 8;

@@ -11,6 +11,8 @@ import type { PartitionMoment, PartitionSet } from '../partitions/partition-set.
 import { resolvePartitions } from '../partitions/partition-set.js';
 import type { PlanningAsset, PlanningDependency } from './planning.port.js';
 
+const DAY = 86_400_000;
+
 /** A dependency with its mapping between the ordinals that exist now. `upstream` is the index of an asset. */
 export interface ModelDependency {
   readonly declared: PlanningDependency;
@@ -41,6 +43,7 @@ export function buildPlanningModel(assets: readonly PlanningAsset[], moment: Par
 /** See {@link buildPlanningModel}. An asset is named by its index, which is the same in `assets` and `graph`. */
 export class PlanningModel {
   readonly #sets: (PartitionSet | undefined)[] = [];
+  readonly #setsSoon: (PartitionSet | undefined)[] = [];
   readonly #dependencies: (readonly ModelDependency[] | undefined)[] = [];
   #groups: readonly Int32Array[] | undefined;
   #ranks: Int32Array | undefined;
@@ -67,6 +70,16 @@ export class PlanningModel {
   /** The partitions of an asset that exist. */
   setOf(index: number): PartitionSet {
     return (this.#sets[index] ??= resolvePartitions(this.assets[index]!.scheme, this.moment));
+  }
+
+  /** The same, and those that will exist within a day: whoever works with a model for long meets them. */
+  setSoonOf(index: number): PartitionSet {
+    const { moment } = this;
+    return (this.#setsSoon[index] ??= resolvePartitions(this.assets[index]!.scheme, {
+      now: new Date(moment.now.getTime() + DAY),
+      dynamicKeys: (name) => moment.dynamicKeys(name),
+      customKeys: (scheme) => moment.customKeys(scheme),
+    }));
   }
 
   /** The dependencies of an asset, in the order in which {@link groups} name their upstreams. */

@@ -1,6 +1,7 @@
 // What planning is told: the declared assets, and the recorded facts it reads through a port.
 // The ledger answers the port; nothing here knows how.
 
+import type { KeptSummary, LaneName, LaneRange, WholeChunk } from '../ledger/summary.records.js';
 import type { MappingSpec } from '../partitions/mapping.js';
 import type { PartitionScheme } from '../partitions/partitions.js';
 
@@ -58,6 +59,8 @@ export interface HeadFact {
   readonly failed: boolean;
   /** Why the value is gone although the record stands (`value was in memory`); null: it is there. */
   readonly lost: string | null;
+  /** Whether that may come to be so without a change of the head, or is so only for some processes. */
+  readonly volatile?: boolean;
 }
 
 /** What something of an asset would wait for, if it were to run now: told as of what is requested (see Wait). */
@@ -89,10 +92,44 @@ export interface PlanningFacts {
   ): Promise<{ readonly heads: ReadonlyMap<string, HeadFact>; readonly next: string | null }>;
   /** What these materializations consumed, by materialization. */
   consumed(materializations: readonly number[]): Promise<ReadonlyMap<number, readonly InputVersion[]>>;
+  /** What is kept of large assets; undefined where nothing is, since heads are at hand. */
+  readonly summaries?: SummaryFacts | undefined;
   /** Lets others have the thread; awaited now and then amid long work. */
   breath(): Promise<void>;
   /** What these would wait for, each reason once for each asset. */
   waits(entries: readonly { readonly asset: string; readonly partition: string }[]): Promise<readonly PlanWait[]>;
+}
+
+/** What is kept of large assets: as the ledger says of each (SummaryLedger), with heads as planning sees them. */
+export interface SummaryFacts {
+  watch(asset: string): Promise<boolean>;
+  watched(): Promise<readonly string[]>;
+  forget(asset: string): Promise<void>;
+  kept(
+    queries: readonly { readonly asset: string; readonly versions: boolean; readonly inputs: boolean }[],
+  ): Promise<readonly (KeptSummary | undefined)[]>;
+  lanes(
+    asset: string,
+    version: number,
+    names: readonly LaneName[],
+    ranges: readonly LaneRange[],
+  ): Promise<readonly (readonly Uint8Array[])[] | undefined>;
+  changes(
+    asset: string,
+    version: number,
+    after: number,
+    limit: number,
+  ): Promise<{ readonly notes: readonly number[]; readonly heads: readonly HeadFact[] } | undefined>;
+  keep(
+    asset: string,
+    written: {
+      readonly version: number;
+      readonly layout: string;
+      readonly anew: boolean;
+      readonly chunks: Iterable<WholeChunk>;
+      readonly notes: readonly number[];
+    },
+  ): Promise<boolean>;
 }
 
 /** Whether there is a value to consume. */

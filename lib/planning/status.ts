@@ -4,9 +4,11 @@ import { requireOrdinal } from '../partitions/partition-set.js';
 import { inAsset } from './asset-error.js';
 import { explainNode } from './explanation.js';
 import type { AssetState } from './node-states.js';
-import { NodeStates } from './node-states.js';
+import { NodeStates, STATE_NAMES } from './node-states.js';
 import { OrdinalRanges } from './ordinal-ranges.js';
 import { Pace } from './pace.js';
+import { eachRunOf, readQuickStates, type QuickStates } from './quick-status.js';
+import { SUMMARIZED_FROM, type SummarizedFacts } from './summary-upkeep.js';
 import type { PlanningFacts } from './planning.port.js';
 import type { PlanningModel } from './planning-model.js';
 import { openScope } from './planning-scope.js';
@@ -62,22 +64,40 @@ export async function readStatus(
 export async function summarizeStatus(model: PlanningModel, facts: PlanningFacts, asset: string): Promise<AssetStatus> {
   const index = model.requireIndex(asset);
   const set = model.setOf(index);
-  const pace = new Pace(facts);
-  const scope = await openScope(model, new Map([[index, OrdinalRanges.of([0, set.size])]]), pace);
-  const states = await NodeStates.read(scope, facts, pace);
-  const counts = { missing: 0, stale: 0, fresh: 0, failed: 0 };
+  const { states, failed } = (await quickly(model, facts, index)) ?? (await bySearch(model, facts, index));
+  const counts = { missing: 0, stale: 0, fresh: 0 };
   const ranges: StateRange[] = [];
-  let from = 0;
-  for (let ordinal = 0; ordinal < set.size; ordinal++) {
+  eachRunOf(states, (number, from, to) => {
+    const state = STATE_NAMES[number]!;
+    const count = to - from;
+    const key = set.keyAt(from);
+    counts[state] += count;
+    ranges.push({ state, from: key, to: count === 1 ? key : set.keyAt(to - 1), count });
+  });
+  return { partitions: set.size, ...counts, failed, ranges };
+}
+
+function quickly(
+  model: PlanningModel,
+  facts: PlanningFacts,
+  index: number,
+): Promise<QuickStates | undefined> | undefined {
+  if (facts.summaries === undefined || model.setOf(index).size < SUMMARIZED_FROM) return undefined;
+  return readQuickStates(model, facts as SummarizedFacts, index);
+}
+
+/** The same from all heads. */
+async function bySearch(model: PlanningModel, facts: PlanningFacts, index: number): Promise<QuickStates> {
+  const { size } = model.setOf(index);
+  const pace = new Pace(facts);
+  const scope = await openScope(model, new Map([[index, OrdinalRanges.of([0, size])]]), pace);
+  const read = await NodeStates.read(scope, facts, pace);
+  const states = new Uint8Array(size);
+  let failed = 0;
+  for (let ordinal = 0; ordinal < size; ordinal++) {
     const node = scope.nodeOf(index, ordinal);
-    const state = states.stateOf(node);
-    counts[state]++;
-    if (states.hasFailed(node)) counts.failed++;
-    const isLast = ordinal + 1 === set.size;
-    if (isLast || states.stateOf(scope.nodeOf(index, ordinal + 1)) !== state) {
-      ranges.push({ state, from: set.keyAt(from), to: set.keyAt(ordinal), count: ordinal + 1 - from });
-      from = ordinal + 1;
-    }
+    states[ordinal] = STATE_NAMES.indexOf(read.stateOf(node));
+    if (read.hasFailed(node)) failed++;
   }
-  return { partitions: set.size, ...counts, ranges };
+  return { states, failed };
 }

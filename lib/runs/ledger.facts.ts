@@ -2,7 +2,7 @@
 import { setImmediate as breath } from 'node:timers/promises';
 import type { Ledger } from '../ledger/ledger.port.js';
 import type { HeadRecord, ValueRecord } from '../ledger/records.js';
-import type { HeadFact, HeadQuery, InputVersion, PlanningFacts } from '../planning/planning.port.js';
+import type { HeadFact, HeadQuery, InputVersion, PlanningFacts, SummaryFacts } from '../planning/planning.port.js';
 
 /** Why a recorded value is not there any more, undefined while it is (values in memory of an earlier process). */
 export type LostValue = (value: ValueRecord) => string | undefined;
@@ -14,10 +14,29 @@ export function headFact(head: HeadRecord, lostValue: LostValue): HeadFact {
 
 export class LedgerFacts implements PlanningFacts {
   constructor(
-    private readonly ledger: Pick<Ledger, 'heads' | 'headsFrom' | 'consumed'>,
+    private readonly ledger: Pick<Ledger, 'heads' | 'headsFrom' | 'consumed' | 'summaries'>,
     private readonly lostValue: LostValue,
+    /** Whether a recorded value may come to be lost without a word in the ledger. */
+    private readonly mayBeLost: (value: ValueRecord) => boolean,
     readonly waits: PlanningFacts['waits'],
   ) {}
+
+  get summaries(): SummaryFacts | undefined {
+    const { summaries } = this.ledger;
+    if (summaries === undefined) return undefined;
+    return {
+      watch: (asset) => summaries.watch(asset),
+      watched: () => summaries.watched(),
+      forget: (asset) => summaries.forget(asset),
+      kept: (queries) => summaries.kept(queries),
+      lanes: (...parts) => summaries.lanes(...parts),
+      keep: (...written) => summaries.keep(...written),
+      changes: async (...of) => {
+        const found = await summaries.changes(...of);
+        return found && { notes: found.notes, heads: found.heads.map((head) => this.#fact(head)) };
+      },
+    };
+  }
 
   breath(): Promise<void> {
     return breath();
@@ -34,7 +53,12 @@ export class LedgerFacts implements PlanningFacts {
   }
 
   #facts(heads: ReadonlyMap<string, HeadRecord>): ReadonlyMap<string, HeadFact> {
-    return new Map(Array.from(heads, ([partition, head]) => [partition, headFact(head, this.lostValue)]));
+    return new Map(Array.from(heads, ([partition, head]) => [partition, this.#fact(head)]));
+  }
+
+  #fact(head: HeadRecord): HeadFact {
+    const fact = headFact(head, this.lostValue);
+    return head.value && this.mayBeLost(head.value) ? { ...fact, volatile: true } : fact;
   }
 
   async consumed(materializations: readonly number[]): Promise<ReadonlyMap<number, readonly InputVersion[]>> {

@@ -114,6 +114,11 @@ export class ValueStore implements PinLoader {
     return io !== null && this.io.names.includes(io) ? this.io.require(io).lost?.(location) : undefined;
   }
 
+  /** Whether its manager may lose it without a word: see {@link lost}. */
+  mayBeLost({ io }: ValueRecord): boolean {
+    return io !== null && this.io.names.includes(io) && this.io.require(io).lost !== undefined;
+  }
+
   /** By this process, or by a live worker. */
   #declared(asset: string): DeclaredAsset | undefined {
     return this.registry.find(asset)?.definition ?? this.catalogue.find(asset);

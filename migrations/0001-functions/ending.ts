@@ -99,6 +99,8 @@ DECLARE
   v_batched bigint[];
   v_batches bigint[];
   v_sharing bigint[] := '{}';
+  v_assets integer[];
+  v_heads bigint[];
 BEGIN
   SELECT array_agg(m.id) FILTER (WHERE m.status IN ('success', 'skipped')), bool_or(m.timed), bool_or(m.status = 'pending')
   INTO v_done, v_timed, v_back FROM unnest(p_moved) m;
@@ -145,6 +147,12 @@ BEGIN
     (SELECT array_agg(g.batch) FROM gone g WHERE g.batch IS NOT NULL),
     (SELECT array_agg(h.holder) FROM moved h WHERE h.waited)
   INTO v_batched, v_batches, v_holders;
+
+  IF EXISTS (SELECT FROM summaries) THEN
+    SELECT array_agg(m.asset_id), array_agg(m.head_id) INTO v_assets, v_heads FROM unnest(p_moved) m
+    WHERE m.status NOT IN ('pending', 'waiting_approval', 'cancelled');
+    PERFORM note_changes(v_assets, v_heads);
+  END IF;
 
   -- A statement after the heads were locked, so that no waiter is missed.
   IF v_done IS NOT NULL OR v_holders IS NOT NULL THEN

@@ -8,6 +8,7 @@
 // they are locked: each UPDATE repeats its guard.
 // Every access to a large table is by `id = ANY(...)` or a LATERAL look-up that cannot be flattened (OFFSET 0), so that
 // no statistics, however wrong, make the planner scan it. `upstream + 0` is what the index on it is made of.
+import { NOTE_CHANGES } from '../0001-summaries.js';
 import { BEAT, TAKE_BACK, HAND_BACK } from './beating.js';
 import { RAISE_HOLDERS, CLAIM_READY, CLAIM_RUN } from './claiming.js';
 import { MOVED, FOLLOW, CONCLUDE, NOTE_LANES, TALLY, FINISH } from './ending.js';
@@ -32,6 +33,7 @@ export const FUNCTIONS: readonly string[] = [
   CANCEL_PENDING,
   FOLLOW,
   RELEASE,
+  NOTE_CHANGES,
   CONCLUDE,
   NOTE_LANES,
   NOTE_ATTEMPTS,

@@ -11,6 +11,7 @@ import { poolBehaviours } from './ledger-pools.suite.js';
 import { processBehaviours } from './ledger-processes.suite.js';
 import { requestBehaviours } from './ledger-requests.suite.js';
 import { runBehaviours } from './ledger-runs.suite.js';
+import { summaryBehaviours } from './ledger-summaries.suite.js';
 import { valueBehaviours } from './ledger-values.suite.js';
 import { workBehaviours } from './ledger-work.suite.js';
 
@@ -66,6 +67,9 @@ export function ledgerConformance(name: string, make: MakeLedger, { database = t
       attemptNoticeBehaviours(here);
     });
     if (!database) return;
+    describe('summaries', () => {
+      summaryBehaviours(here);
+    });
     describe('values', () => {
       valueBehaviours(here);
     });

@@ -203,7 +203,8 @@ export class World {
     else if (kind === 'materialize') this.materialize(asset, partition);
     else if (kind === 'delete') this.facts.delete(asset.key, partition);
     else if (kind === 'invalidate') this.facts.change(asset.key, partition, { invalidated: true });
-    else if (kind === 'lose') this.facts.change(asset.key, partition, asset.external ? {} : { lost: 'in memory' });
+    else if (kind === 'lose')
+      this.facts.change(asset.key, partition, asset.external ? {} : { lost: 'in memory', volatile: true });
     else this.facts.change(asset.key, partition, { failed: true });
   }
 

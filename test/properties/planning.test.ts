@@ -5,6 +5,9 @@ import { mustRun } from '../../lib/planning/must-run.js';
 import type { Plan, PlanEntry, PlanRequest } from '../../lib/planning/plan.js';
 import { makePlan } from '../../lib/planning/plan.js';
 import { buildPlanningModel } from '../../lib/planning/planning-model.js';
+import type { PlanningFacts } from '../../lib/planning/planning.port.js';
+import { STATE_NAMES } from '../../lib/planning/node-states.js';
+import { readQuickStates } from '../../lib/planning/quick-status.js';
 import { readStatus, summarizeStatus } from '../../lib/planning/status.js';
 import { declarations, happenings, World } from './planning-world.js';
 
@@ -64,6 +67,45 @@ describe('status', () => {
     );
   });
 });
+
+describe('the status of a large asset, from summaries', () => {
+  it('equals that from all heads, after whatever happened since they were kept', async () => {
+    const told = { quickly: 0, notAtAll: 0 };
+    await fc.assert(
+      fc.asyncProperty(worlds, happenings, fc.constantFrom(1, 3, 10), async (world, later, from) => {
+        for (const events of [[], later, later.toReversed()]) {
+          for (const event of events) world.happen(event);
+          const model = buildPlanningModel(world.assets, world.moment);
+          for (const [index, { key }] of world.assets.entries()) {
+            const facts = { ...factsOf(world), summaries: world.facts.store };
+            const quick = await readQuickStates(model, facts, index, from);
+            if (quick === undefined) {
+              told.notAtAll++;
+              continue;
+            }
+            told.quickly++;
+            const { missing, stale, fresh, failed, ranges } = await summarizeStatus(model, world.facts, key);
+            const states = ranges.flatMap(({ state, count }) => Array<string>(count).fill(state));
+            expect([key, Array.from(quick.states, (state) => STATE_NAMES[state])]).toEqual([key, states]);
+            expect([quick.failed, states.length]).toEqual([failed, missing + stale + fresh]);
+          }
+        }
+      }),
+      often,
+    );
+    expect(told.quickly).toBeGreaterThan(told.notAtAll);
+  });
+});
+
+function factsOf({ facts }: World): PlanningFacts {
+  return {
+    heads: (queries) => facts.heads(queries),
+    headsFrom: (...page) => facts.headsFrom(...page),
+    consumed: (ids) => facts.consumed(ids),
+    breath: () => facts.breath(),
+    waits: () => facts.waits(),
+  };
+}
 
 describe('fingerprints', () => {
   it('are equal exactly for equal sets of inputs', () => {

@@ -10,6 +10,7 @@ import { DynamicPartitionEntity } from './dynamic-partition.entity.js';
 import { EarlySignalEntity } from './early-signal.entity.js';
 import { EventEntity } from './event.entity.js';
 import { HeadEntity } from './head.entity.js';
+import { HeadChangeEntity } from './head-change.entity.js';
 import { InstallationEntity } from './installation.entity.js';
 import { LaneEntity } from './lane.entity.js';
 import { LimitEntity } from './limit.entity.js';
@@ -23,6 +24,8 @@ import { ProcessEntity } from './process.entity.js';
 import { ReadyEntity } from './ready.entity.js';
 import { RunKeyEntity } from './run-key.entity.js';
 import { RunEntity } from './run.entity.js';
+import { SummaryChunkEntity } from './summary-chunk.entity.js';
+import { SummaryEntity } from './summary.entity.js';
 import { SupersededEntity } from './superseded.entity.js';
 import { TimerEntity } from './timer.entity.js';
 
@@ -38,6 +41,7 @@ export const LEDGER_ENTITIES = [
   DynamicPartitionEntity,
   EarlySignalEntity,
   EventEntity,
+  HeadChangeEntity,
   HeadEntity,
   InstallationEntity,
   LaneEntity,
@@ -52,6 +56,8 @@ export const LEDGER_ENTITIES = [
   ReadyEntity,
   RunEntity,
   RunKeyEntity,
+  SummaryChunkEntity,
+  SummaryEntity,
   SupersededEntity,
   TimerEntity,
 ] as const;

@@ -7,6 +7,7 @@ import type { CollectionLedger } from '../collection.port.js';
 import type { Ledger, PageRequest, Transactional } from '../ledger.port.js';
 import type { LineageLedger } from '../lineage.port.js';
 import type { OutboxLedger } from '../outbox.port.js';
+import type { SummaryLedger } from '../summaries.port.js';
 import type { Renewal, TakenBack } from '../registrations.js';
 import type { LedgerValues } from '../value-database.port.js';
 import type { Beat, Claim, Claimant, ClaimRequest, Outcome, PlanningClaim, PlanRows, Settled } from '../work.js';
@@ -22,6 +23,7 @@ import { isOutage, unavailable } from './failures.js';
 import { afterCommit } from './host-commits.js';
 import { LineageReads } from './lineage.js';
 import { Outbox } from './outbox.js';
+import { Summaries } from './summaries.js';
 import { Processes } from './processes.js';
 import { Reads } from './reads.js';
 import { Requests } from './requests.js';
@@ -61,6 +63,7 @@ interface Opened {
   readonly collection: Collection;
   readonly lineage: LineageReads;
   readonly outbox: Outbox;
+  readonly summaries: Summaries;
   readonly reads: Reads;
 }
 
@@ -128,6 +131,7 @@ export class SqlLedger implements Ledger {
         collection,
         lineage: new LineageReads(database, number, assets),
         outbox: new Outbox(database, number),
+        summaries: new Summaries(database, number, assets),
         reads: new Reads(database, number, assets),
       };
     } catch (error) {
@@ -330,6 +334,10 @@ export class SqlLedger implements Ledger {
 
   get installation(): string {
     return this.#open.installation;
+  }
+
+  get summaries(): SummaryLedger {
+    return this.#open.summaries;
   }
 
   get #open(): Opened {

@@ -2,6 +2,7 @@
 
 import { inputsFingerprint } from '../../../lib/planning/inputs-fingerprint.js';
 import { declaredUpstreams } from '../../../lib/planning/must-run.js';
+import { SummaryStore } from '../../properties/summary-store.js';
 import type {
   HeadFact,
   HeadQuery,
@@ -11,6 +12,8 @@ import type {
 } from '../../../lib/planning/planning.port.js';
 
 export class RecordedFacts implements PlanningFacts {
+  /** Used where a test wants it; it is told of every change. */
+  readonly store = new SummaryStore((asset, partition) => this.head(asset, partition));
   readonly #heads = new Map<string, Map<string, HeadFact>>();
   readonly #consumed = new Map<number, readonly InputVersion[]>();
   /** How many heads were read. */
@@ -90,6 +93,7 @@ export class RecordedFacts implements PlanningFacts {
       invalidated: false,
       failed: false,
       lost: null,
+      volatile: false,
     });
   }
 
@@ -99,6 +103,7 @@ export class RecordedFacts implements PlanningFacts {
     const none = { materialization: null, dataVersion: null, codeVersion: null, inputs: null, upstreams: null };
     const before = heads.get(partition) ?? { ...none, partition, invalidated: false, failed: false, lost: null };
     heads.set(partition, { ...before, ...changes });
+    this.store.note(asset, partition);
   }
 
   delete(asset: string, partition: string): void {

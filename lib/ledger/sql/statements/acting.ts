@@ -52,13 +52,12 @@ export const INVALIDATE = statement(
   `WITH ${CHOSEN_HEADS}, marked AS (
     UPDATE fs.heads h SET invalidated = true
     WHERE h.id = ANY (ARRAY(SELECT l.id FROM locked l)) AND h.materialization_id IS NOT NULL
-    RETURNING h.asset_id, h.partition
+    RETURNING h.id, h.asset_id, h.partition
   ), told AS (
     INSERT INTO fs.events (namespace, kind, asset_id, partition, actor, detail)
     SELECT $1, 'asset.invalidated', m.asset_id, m.partition, $5, jsonb_build_object('reason', $6::text) FROM marked m
-    RETURNING id
   )
-  SELECT count(*) AS invalidated FROM told`,
+  SELECT count(*) AS invalidated, fs.note_changes(array_agg(m.asset_id), array_agg(m.id)) AS noted FROM marked m`,
 );
 
 /** Purpose: heads that are about to be deleted, locked. Plan: heads_partition. Values: as INVALIDATE, without actor. */
@@ -74,10 +73,12 @@ export const DELETE_HEADS = statement(
   'delete_heads',
   `WITH gone AS (
     UPDATE fs.heads h SET materialization_id = NULL, invalidated = false WHERE h.id = ANY ($2::bigint[])
-    RETURNING h.asset_id, h.partition
+    RETURNING h.id, h.asset_id, h.partition
+  ), told AS (
+    INSERT INTO fs.events (namespace, kind, asset_id, partition, actor, detail)
+    SELECT $1, 'asset.deleted', g.asset_id, g.partition, $3, jsonb_build_object('reason', $4::text) FROM gone g
   )
-  INSERT INTO fs.events (namespace, kind, asset_id, partition, actor, detail)
-  SELECT $1, 'asset.deleted', g.asset_id, g.partition, $3, jsonb_build_object('reason', $4::text) FROM gone g`,
+  SELECT fs.note_changes(array_agg(g.asset_id), array_agg(g.id)) AS noted FROM gone g`,
 );
 
 /** Purpose: the row of a head exists. Plan: heads_partition. Values: asset, partition. */
@@ -101,10 +102,12 @@ export const REPORT_VERSION = statement(
   ), moved AS (
     UPDATE fs.heads h SET materialization_id = m.id, invalidated = false, failed = false FROM made m
     WHERE h.id = ANY (ARRAY(SELECT x.id FROM head x))
+    RETURNING h.id, h.materialization_id
+  ), told AS (
+    INSERT INTO fs.events (namespace, kind, materializations, asset_id, partition, actor, detail)
+    SELECT $1, 'asset.version_reported', ARRAY[m.id], $2, $3, $6, jsonb_build_object('dataVersion', $4::text) FROM made m
   )
-  INSERT INTO fs.events (namespace, kind, materializations, asset_id, partition, actor, detail)
-  SELECT $1, 'asset.version_reported', ARRAY[m.id], $2, $3, $6, jsonb_build_object('dataVersion', $4::text) FROM made m
-  RETURNING materializations[1] AS materialization_id`,
+  SELECT m.materialization_id, fs.note_changes(ARRAY[$2::integer], ARRAY[m.id]) AS noted FROM moved m`,
 );
 
 /** Purpose: keys come into being, or back. Plan: primary key. Values: namespace, name, keys, actor. */

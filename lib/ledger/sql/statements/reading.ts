@@ -74,8 +74,8 @@ export const materializationsWhere = (conditions: readonly string[]): Statement 
 export const eventsWhere = (conditions: readonly string[]): Statement =>
   listed('events', eventsPage(all(conditions, 3)));
 
-const HEAD = `SELECT h.id, h.asset_id, h.partition, h.materialization_id, h.invalidated, h.failed, h.active_materialization, v.*`;
-const VALUE_OF_HEAD = `LEFT JOIN LATERAL (
+export const HEAD = `SELECT h.id, h.asset_id, h.partition, h.materialization_id, h.invalidated, h.failed, h.active_materialization, v.*`;
+export const VALUE_OF_HEAD = `LEFT JOIN LATERAL (
     SELECT v.data_version, v.code_version, v.inputs, v.upstreams, v.io, v.location, v.size, v.rows, v.hash,
       v.completed_at
     FROM fs.materializations v WHERE v.id = h.materialization_id OFFSET 0) v ON true`;

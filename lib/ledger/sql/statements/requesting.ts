@@ -298,8 +298,11 @@ export const TELL_BLOCKED = statement(
     UPDATE fs.heads h SET failed = true
     WHERE h.id = ANY (ARRAY(SELECT e.head_id FROM ended e JOIN locked l ON l.id = e.head_id
       WHERE e.status <> 'cancelled'))
+    RETURNING h.id, h.asset_id
+  ), told AS (
+    INSERT INTO fs.events (namespace, kind, run_id, materializations, asset_id)
+    SELECT $1, 'materialization.' || e.status, e.run_id, array_agg(e.id ORDER BY e.id), e.asset_id FROM ended e
+    GROUP BY e.run_id, e.asset_id, e.status, (e.id - $3) / ${MOST_TOLD} ORDER BY min(e.id)
   )
-  INSERT INTO fs.events (namespace, kind, run_id, materializations, asset_id)
-  SELECT $1, 'materialization.' || e.status, e.run_id, array_agg(e.id ORDER BY e.id), e.asset_id FROM ended e
-  GROUP BY e.run_id, e.asset_id, e.status, (e.id - $3) / ${MOST_TOLD} ORDER BY min(e.id)`,
+  SELECT fs.note_changes(array_agg(m.asset_id), array_agg(m.id)) AS noted FROM marked m`,
 );
