@@ -11,7 +11,8 @@ const HOURS = 20_300;
 const REACH = 2;
 const DEPTH = 10;
 const QUESTIONS = 1000;
-const WARM_UPS = 100;
+// Until then its code is compiled and the pages it needs are in memory: the first hundreds have a long tail.
+const WARM_UPS = 1000;
 
 const nameOf = (layer: number): string => `layer_${layer}`;
 
