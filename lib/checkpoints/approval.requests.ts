@@ -4,7 +4,7 @@ import { EXPECTED_WAIT, isWait, type AudienceOptions } from '../assets/checkpoin
 import type { AssetClass } from '../assets/asset.definition.js';
 import type { Duration } from '../assets/duration.js';
 import type { ApprovalStatus } from '../ledger/approval.records.js';
-import { elsewhere, oneOf, type Expected } from '../request.options.js';
+import { elsewhere, oneOf, wholeFrom, type Expected } from '../request.options.js';
 
 /** Who acts upon an approval. The application has to know that it is them: FlowStone only compares names. */
 export interface ActingPerson {
@@ -98,8 +98,7 @@ export const APPROVALS: Expected<ApprovalsFilter> = {
 };
 export const SIGNALS: Expected<SignalsFilter> = { status: APPROVALS.status, asset: elsewhere, run: id };
 export const APPROVALS_PAGE: Expected<ApprovalsPage> = {
-  limit: (value) =>
-    id(value) === undefined && (value as number) <= 1000 ? undefined : 'a whole number from 1 to 1000',
+  limit: wholeFrom(1, 1000),
   before: id,
   order: oneOf('deadline', 'newest'),
 };

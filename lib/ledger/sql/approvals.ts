@@ -108,6 +108,7 @@ type TimedCommand = Extract<ApprovalCommand, { kind: 'deadline' | 'escalation' |
 
 /** What is due and handled in one call. */
 const MOST_DUE = 100;
+
 export class Approvals implements ApprovalLedger {
   /** The last command on an approval that somebody here has given. */
   readonly #commands = new Map<number, Promise<unknown>>();
