@@ -27,12 +27,15 @@ export function firstDayOfMonth(month: number): number {
   return year * 365 + leapDays + Math.floor((153 * (shifted - year * 12) + 2) / 5) - 719468;
 }
 
-/** The month that holds a day; the inverse of {@link firstDayOfMonth}. */
+/** The month that holds a day; the inverse of {@link firstDayOfMonth}: of 400 years, of which each has its leap days before it. */
 export function monthOfDay(day: number): number {
-  // A mean month is 30.436875 days; the guess is at most one month off.
-  const guess = Math.floor((day + 719528) / 30.436875);
-  if (firstDayOfMonth(guess) > day) return guess - 1;
-  return firstDayOfMonth(guess + 1) <= day ? guess + 1 : guess;
+  const sinceMarch = day + 719468;
+  const era = Math.floor(sinceMarch / 146097);
+  const dayOfEra = sinceMarch - era * 146097;
+  const leapDays = Math.floor(dayOfEra / 1460) - Math.floor(dayOfEra / 36524) + Math.floor(dayOfEra / 146096);
+  const year = Math.floor((dayOfEra - leapDays) / 365);
+  const dayOfYear = dayOfEra - (365 * year + Math.floor(year / 4) - Math.floor(year / 100));
+  return (era * 400 + year) * 12 + Math.floor((5 * dayOfYear + 2) / 153) + 2;
 }
 
 /** The wall-clock time a text such as `2001`, `2001-03` or `2001-03-04T05:30` names, or undefined where it names none. */

@@ -1,7 +1,7 @@
 // What planning is told: the declared assets, and the recorded facts it reads through a port.
 // The ledger answers the port; nothing here knows how.
 
-import type { KeptSummary, LaneName, LaneRange, WholeChunk } from '../ledger/summary.records.js';
+import type { SummaryStore } from '../ledger/summary.records.js';
 import type { MappingSpec } from '../partitions/mapping.js';
 import type { PartitionScheme } from '../partitions/partitions.js';
 
@@ -100,37 +100,8 @@ export interface PlanningFacts {
   waits(entries: readonly { readonly asset: string; readonly partition: string }[]): Promise<readonly PlanWait[]>;
 }
 
-/** What is kept of large assets: as the ledger says of each (SummaryLedger), with heads as planning sees them. */
-export interface SummaryFacts {
-  watch(asset: string): Promise<boolean>;
-  watched(): Promise<readonly string[]>;
-  forget(asset: string): Promise<void>;
-  kept(
-    queries: readonly { readonly asset: string; readonly versions: boolean; readonly inputs: boolean }[],
-  ): Promise<readonly (KeptSummary | undefined)[]>;
-  lanes(
-    asset: string,
-    version: number,
-    names: readonly LaneName[],
-    ranges: readonly LaneRange[],
-  ): Promise<readonly (readonly Uint8Array[])[] | undefined>;
-  changes(
-    asset: string,
-    version: number,
-    after: number,
-    limit: number,
-  ): Promise<{ readonly notes: readonly number[]; readonly heads: readonly HeadFact[] } | undefined>;
-  keep(
-    asset: string,
-    written: {
-      readonly version: number;
-      readonly layout: string;
-      readonly anew: boolean;
-      readonly chunks: Iterable<WholeChunk>;
-      readonly notes: readonly number[];
-    },
-  ): Promise<boolean>;
-}
+/** What is kept of large assets, with heads as planning sees them. */
+export type SummaryFacts = SummaryStore<HeadFact>;
 
 /** Whether there is a value to consume. */
 export function hasValue(head: HeadFact | undefined): head is HeadFact & { readonly materialization: number } {

@@ -4,8 +4,17 @@
 import type { LaneName } from '../ledger/summary.records.js';
 import { declaredUpstreams } from './must-run.js';
 import type { PlanningModel } from './planning-model.js';
-import { CHUNK, classDiffers, LEAF, type SummaryChunk, SUMS, WEIGHT_OF_FIRST, weightOf } from './summary-chunk.js';
-import { linksAbove, OVERTAKEN, placeOf, readLanes, readParts, type LaneIn, type Part } from './summary-parts.js';
+import {
+  CHUNK,
+  classDiffers,
+  isSame,
+  LEAF,
+  placeOfOne,
+  type SummaryChunk,
+  SUMS,
+  WEIGHT_OF_FIRST,
+} from './summary-chunk.js';
+import { lanesOf, linksAbove, OVERTAKEN, placeOf, readLanes, readParts, type Part } from './summary-parts.js';
 import { SUMMARIZED_FROM, type SummarizedFacts } from './summary-upkeep.js';
 
 /** As in node-states.ts, in the order of staleness. */
@@ -137,7 +146,7 @@ async function addConstant(
     for (let leaf = Math.floor(from / LEAF); leaf * LEAF < to; leaf++) leaves.push(leaf);
     // Only what is at the ends of a run is looked at by itself.
     const cut = leaves.filter((leaf) => leaf * LEAF < from || (leaf + 1) * LEAF > to);
-    const values = await readLanes(model, facts, above, VERSIONS, cut);
+    const values = await readLanes(model, facts, lanesOf(above, VERSIONS), cut);
     if (values === undefined) return undefined;
     for (const leaf of leaves) {
       const { chunk, slot } = placeOf(leaf);
@@ -145,7 +154,7 @@ async function addConstant(
       const end = Math.min(to, (leaf + 1) * LEAF);
       for (const lane of [0, 1] as const) {
         if (!cut.includes(leaf)) sum[lane]! += above.chunks.get(chunk)?.versionSums[slot * SUMS + lane] ?? 0;
-        else for (let at = start; at < end; at++) sum[lane]! += values[lane]!(leaf)[at - leaf * LEAF]!;
+        else for (let at = start; at < end; at++) sum[lane]! += values[lane]![(cut.indexOf(leaf) - leaf) * LEAF + at]!;
       }
     }
   }
@@ -163,6 +172,7 @@ function compareLeaves({ chunks, states }: Part, sources: readonly Part[], const
       constant,
       states.length - start,
     );
+    if (isSame(inputSums, expected)) continue;
     for (let at = 0; at < expected.length; at += SUMS) {
       if (
         inputSums[at] === expected[at] &&
@@ -176,7 +186,7 @@ function compareLeaves({ chunks, states }: Part, sources: readonly Part[], const
       const count = Math.min(LEAF, states.length - first);
       if (count <= 0 || !states.subarray(first, first + count).includes(FRESH)) continue;
       for (let sum = 0; sum < SUMS; sum++) difference[sum] = inputSums[at + sum]! - expected[at + sum]!;
-      const place = placeOfOne(difference, count);
+      const place = placeOfOne(difference);
       if (place === undefined) open.push(first / LEAF);
       else if (states[first + place] === FRESH) states[first + place] = STALE;
     }
@@ -200,18 +210,6 @@ function expectedSums(sources: readonly Uint32Array[], constant: Uint32Array, le
   return sums;
 }
 
-/** Where the only partition stands that differs, if sum and weighted sum say that it is one. */
-function placeOfOne(difference: Int32Array, count: number): number | undefined {
-  let found: number | undefined;
-  for (let place = 0; place < count; place++) {
-    if (Math.imul(weightOf(0, place), difference[0]!) !== difference[2]) continue;
-    if (Math.imul(weightOf(1, place), difference[1]!) !== difference[3]) continue;
-    if (found !== undefined) return undefined;
-    found = place;
-  }
-  return found;
-}
-
 /** Compares each partition of leaves that is fresh as yet. False where a summary was written meanwhile. */
 async function compareEach(
   model: PlanningModel,
@@ -224,48 +222,49 @@ async function compareEach(
   // Most that differ do so in the first half of their bytes: of many, only those are read at first.
   for (const lanes of open.length > FEW_LEAVES ? [[0], [1]] : [[0, 1]]) {
     if (leaves.length === 0) return true;
-    const pick = (names: readonly LaneName[]): LaneName[] => lanes.map((lane) => names[lane]!);
-    const consumed = await readLanes(model, facts, part, pick(INPUTS), leaves);
-    if (consumed === undefined) return false;
-    const offered: (readonly LaneIn[])[] = [];
-    for (const source of sources) {
-      const found = await readLanes(model, facts, source, pick(VERSIONS), leaves);
-      if (found === undefined) return false;
-      offered.push(found);
-    }
-    leaves = leaves.filter((leaf) => {
+    const wanted = lanes.flatMap((lane) => [
+      { part, name: INPUTS[lane]! },
+      ...sources.map((source) => ({ part: source, name: VERSIONS[lane]! })),
+    ]);
+    const read = await readLanes(model, facts, wanted, leaves);
+    if (read === undefined) return false;
+    leaves = leaves.filter((leaf, at) => {
       const start = leaf * LEAF;
-      const count = Math.min(LEAF, states.length - start);
-      const differences = new Int32Array(LEAF);
-      for (const [place, lane] of lanes.entries()) {
-        const rest = new Int32Array(LEAF).fill(constant[lane]!);
-        for (const each of offered) add(rest, each[place]!(leaf));
-        addDifference(differences, rest, consumed[place]!(leaf));
-      }
       let isOpen = false;
-      for (let at = 0; at < count; at++) {
-        if (states[start + at] !== FRESH) continue;
-        if (differences[at] === 0) isOpen = true;
-        else states[start + at] = STALE;
-      }
+      lanes.forEach((lane, place) => {
+        const [consumed, ...offered] = read
+          .slice(place * (1 + sources.length), (place + 1) * (1 + sources.length))
+          .map((values) => values.subarray(at * LEAF, (at + 1) * LEAF));
+        isOpen = compareLane(states.subarray(start, start + LEAF), consumed!, sumOf(offered, constant[lane]!));
+      });
       return isOpen;
     });
   }
   return true;
 }
 
-// One loop each, so that the engine compiles them soon.
-function add(to: Int32Array, values: Uint32Array): void {
-  for (let at = 0; at < LEAF; at++) to[at]! += values[at]!;
+function sumOf(lanes: readonly Uint32Array[], constant: number): Uint32Array {
+  if (lanes.length === 1 && constant === 0) return lanes[0]!;
+  const sum = new Uint32Array(LEAF).fill(constant);
+  for (const lane of lanes) for (let at = 0; at < LEAF; at++) sum[at]! += lane[at]!;
+  return sum;
 }
 
-function addDifference(to: Int32Array, one: Int32Array, other: Uint32Array): void {
-  for (let at = 0; at < LEAF; at++) to[at]! |= one[at]! - other[at]!;
+/** What is fresh, but differs, is stale. Whether anything is left that is fresh. */
+function compareLane(states: Uint8Array, one: Uint32Array, other: Uint32Array): boolean {
+  let isOpen = false;
+  for (let at = 0; at < states.length; at++) {
+    if (states[at] !== FRESH) continue;
+    if (one[at] === other[at]) isOpen = true;
+    else states[at] = STALE;
+  }
+  return isOpen;
 }
 
 function countFailed(chunks: ReadonlyMap<number, SummaryChunk>, size: number): number {
   let count = 0;
   for (const chunk of chunks.values()) {
+    if (!chunk.classes.some(({ failed }) => failed)) continue;
     const left = size - chunk.number * CHUNK;
     chunk.eachRun((kind, from, to) => {
       if (chunk.classes[kind]!.failed) count += Math.max(0, Math.min(left, to) - from);
@@ -277,21 +276,25 @@ function countFailed(chunks: ReadonlyMap<number, SummaryChunk>, size: number): n
 /** Tells of all ordinals in runs that are in one state. */
 export function eachRunOf(states: Uint8Array, visit: (state: number, from: number, to: number) => void): void {
   // Where each state comes next; found by the engine itself, which is many times faster than a loop that has just begun.
-  const next = [MISSING, STALE, FRESH].map((state) => placeIn(states, state, 0));
+  const all = Buffer.from(states.buffer, states.byteOffset, states.byteLength);
+  const next = [MISSING, STALE, FRESH].map((state) => placeIn(all, state, 0));
   for (let from = 0; from < states.length;) {
     const state = states[from]!;
-    let to = states.length;
-    for (const other of [MISSING, STALE, FRESH]) {
-      if (other === state) continue;
-      if (next[other]! < from) next[other] = placeIn(states, other, from);
-      to = Math.min(to, next[other]!);
+    let to = from + 1;
+    if (states[to] === state) {
+      to = states.length;
+      for (let other = MISSING; other <= FRESH; other++) {
+        if (other === state) continue;
+        if (next[other]! < from) next[other] = placeIn(all, other, from);
+        to = Math.min(to, next[other]!);
+      }
     }
     visit(state, from, to);
     from = to;
   }
 }
 
-function placeIn(states: Uint8Array, state: number, from: number): number {
+function placeIn(states: Buffer, state: number, from: number): number {
   const place = states.indexOf(state, from);
   return place === -1 ? states.length : place;
 }

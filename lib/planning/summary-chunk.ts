@@ -16,16 +16,55 @@ const LEAVES = CHUNK / LEAF;
 export const SUMS = 4;
 /** Of each hash and fingerprint, so many of its lanes are kept. */
 const KEPT_LANES = 2;
+/** Of a weight, so many of its last bits are its own. */
+const OWN_BITS = 16;
 /**
  * By which each partition of a leaf counts in the weighted sums, in each lane: like chance, so that several that differ by the
  * same, as where something changed that all consume, are not taken for one that differs by their sum.
  */
-const WEIGHTS = Array.from({ length: KEPT_LANES }, (_, lane) =>
-  Uint32Array.from({ length: LEAF }, (_each, place) => mixed(1 + lane * LEAF + place)),
-);
+const WEIGHTS = Array.from({ length: KEPT_LANES }, (_, lane) => {
+  const weights = new Map<number, number>();
+  for (let from = lane * 2 * LEAF; weights.size < LEAF;) {
+    const weight = mixed(++from);
+    weights.set(ownBits(weight), weight);
+  }
+  return Uint32Array.from(weights.values());
+});
 
-export function weightOf(lane: number, place: number): number {
-  return WEIGHTS[lane]![place]!;
+/** By lane, the place whose weight ends in these bits. */
+const PLACES = WEIGHTS.map((weights) => new Map(Array.from(weights, (weight, place) => [ownBits(weight), place])));
+
+function ownBits(weight: number): number {
+  return weight & ((1 << OWN_BITS) - 1);
+}
+
+/**
+ * Where in a leaf the only partition stands that differs, by the differences of all {@link SUMS}. Undefined where they are not
+ * those of one partition, and, once in billions, where they do not tell.
+ */
+export function placeOfOne(differences: Int32Array): number | undefined {
+  const place = placeBy(0, differences) ?? placeBy(1, differences);
+  if (place === undefined) return undefined;
+  for (let lane = 0; lane < KEPT_LANES; lane++) {
+    if (Math.imul(WEIGHTS[lane]![place]!, differences[lane]!) !== differences[KEPT_LANES + lane]) return undefined;
+  }
+  return place;
+}
+
+/** The place whose weight is the weighted difference divided by the plain one, modulo a power of two. */
+function placeBy(lane: number, differences: Int32Array): number | undefined {
+  const plain = differences[lane]!;
+  // Only odd numbers can be divided by; what both are even by goes first.
+  const zeros = 31 - Math.clz32(plain & -plain);
+  if (plain === 0 || zeros > 32 - OWN_BITS) return undefined;
+  return PLACES[lane]!.get(ownBits(Math.imul(differences[KEPT_LANES + lane]! >>> zeros, inverse(plain >>> zeros))));
+}
+
+/** By which an odd number has to be multiplied modulo 2 ** 32 for 1: each step (Newton's) doubles the bits that are right. */
+function inverse(odd: number): number {
+  let found = odd;
+  for (let bits = 3; bits < 32; bits *= 2) found = Math.imul(found, 2 - Math.imul(odd, found));
+  return found;
 }
 
 /** By lane, what the first so many partitions of a leaf count together, up to all of them. */
@@ -177,7 +216,7 @@ export class SummaryChunk {
       const change = now[lane]! - values[place]!;
       values[place] = now[lane]!;
       sums[at + lane]! += change;
-      sums[at + KEPT_LANES + lane]! += Math.imul(weightOf(lane, place % LEAF), change);
+      sums[at + KEPT_LANES + lane]! += Math.imul(WEIGHTS[lane]![place % LEAF]!, change);
     }
   }
 
@@ -241,4 +280,8 @@ export function words({ buffer, byteOffset, byteLength }: Uint8Array): Uint32Arr
 
 function bytes({ buffer, byteOffset, byteLength }: Uint32Array): Uint8Array {
   return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
+export function isSame(one: Uint32Array, other: Uint32Array): boolean {
+  return Buffer.compare(bytes(one), bytes(other)) === 0;
 }

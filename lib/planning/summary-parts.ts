@@ -1,6 +1,6 @@
 // What the status of a large asset is worked out from: the assets it consumes and how, what is kept of each, and of that the
 // lanes of single leaves where sums do not tell enough. How states follow is in quick-status.ts.
-import type { LaneName } from '../ledger/summary.records.js';
+import type { LaneName, LaneRange } from '../ledger/summary.records.js';
 import { ConstantMapping, ShiftMapping } from '../partitions/resolved-mapping.js';
 import type { PlanningModel } from './planning-model.js';
 import { CHUNK, LEAF, SummaryChunk, words } from './summary-chunk.js';
@@ -57,7 +57,7 @@ function linksOf(model: PlanningModel, index: number): readonly Link[] | undefin
     if (declared.ordering) continue;
     const isSame = mapping instanceof ShiftMapping && mapping.isSame && model.setOf(upstream).size >= size;
     if (!isSame && !(mapping instanceof ConstantMapping)) return undefined;
-    const constant = isSame ? undefined : runsOf(mapping);
+    const constant = isSame ? undefined : ordinalsOf(mapping);
     const known = links.get(upstream);
     // What is consumed through two dependencies counts once, which is simple where both are the same.
     if (known !== undefined && !(isSame && known.constant === undefined)) return undefined;
@@ -66,7 +66,7 @@ function linksOf(model: PlanningModel, index: number): readonly Link[] | undefin
   return [...links.values()];
 }
 
-function runsOf(mapping: {
+function ordinalsOf(mapping: {
   upstreamOf(down: number, visit: (from: number, to: number) => void): void;
 }): [number, number][] {
   const runs: [number, number][] = [];
@@ -142,42 +142,59 @@ export const placeOf = (leaf: number): { chunk: number; slot: number } => ({
   slot: leaf % (CHUNK / LEAF),
 });
 
-/** A lane in a leaf that was read: a number for each partition. */
-export type LaneIn = (leaf: number) => Uint32Array;
+/** A lane of a part that is to be read. */
+export interface LaneOf {
+  readonly part: Part;
+  readonly name: LaneName;
+}
 
-const NOTHING = new Uint32Array(LEAF);
+export function lanesOf(part: Part, names: readonly LaneName[]): readonly LaneOf[] {
+  return names.map((name) => ({ part, name }));
+}
 
-/** Lanes in these leaves; of each chunk all from the first to the last of them is read. */
+/** Lanes in these leaves, which are in order: of each lane a number for each partition, leaf after leaf. */
 export async function readLanes(
   model: PlanningModel,
   facts: SummarizedFacts,
-  { index, chunks, version, whole }: Part,
-  names: readonly LaneName[],
+  lanes: readonly LaneOf[],
   leaves: readonly number[],
-): Promise<readonly LaneIn[] | undefined> {
-  const reaches = new Map<number, { from: number; to: number }>();
-  for (const leaf of leaves) {
+): Promise<readonly Uint32Array[] | undefined> {
+  const found = lanes.map(() => new Uint32Array(leaves.length * LEAF));
+  const ranges: LaneRange[] = [];
+  const gaps: Uint32Array[] = [];
+  for (const { chunk: number, from, to, at } of runsOf(leaves)) {
+    lanes.forEach(({ part: { index, chunks, version, whole }, name }, lane) => {
+      const chunk = chunks.get(number);
+      if (chunk === undefined) return;
+      const gap = found[lane]!.subarray(at, at + to - from);
+      if (version === null || whole.has(number)) gap.set(chunk.lane(name).subarray(from, to));
+      else {
+        const asset = model.assets[index]!.key;
+        ranges.push({ asset, version, chunk: number, lane: name, from: from * 4, length: (to - from) * 4 });
+        gaps.push(gap);
+      }
+    });
+  }
+  const read = ranges.length > 0 ? await facts.summaries.lanes(ranges) : [];
+  read?.forEach((part, at) => gaps[at]!.set(words(part)));
+  return read && found;
+}
+
+/** Places of a chunk that are in leaves which follow each other; the first is the one at `at` of those of all leaves. */
+interface LeafRun {
+  readonly chunk: number;
+  readonly from: number;
+  to: number;
+  readonly at: number;
+}
+
+function runsOf(leaves: readonly number[]): readonly LeafRun[] {
+  const runs: LeafRun[] = [];
+  for (const [at, leaf] of leaves.entries()) {
     const { chunk, slot } = placeOf(leaf);
-    const known = reaches.get(chunk);
-    if (known === undefined) reaches.set(chunk, { from: slot * LEAF, to: (slot + 1) * LEAF });
-    else known.to = (slot + 1) * LEAF;
+    const last = runs.at(-1);
+    if (last?.chunk === chunk && last.to === slot * LEAF) last.to += LEAF;
+    else runs.push({ chunk, from: slot * LEAF, to: (slot + 1) * LEAF, at: at * LEAF });
   }
-  const found = new Map<number, { from: number; values: readonly Uint32Array[] }>();
-  for (const chunk of reaches.keys()) {
-    if (!chunks.has(chunk) || (version !== null && !whole.has(chunk))) continue;
-    found.set(chunk, { from: 0, values: names.map((name) => chunks.get(chunk)!.lane(name)) });
-  }
-  const absent = [...reaches].filter(([chunk]) => chunks.has(chunk) && !found.has(chunk));
-  if (absent.length > 0) {
-    const ranges = absent.map(([chunk, { from, to }]) => ({ chunk, from: from * 4, length: (to - from) * 4 }));
-    const read = await facts.summaries.lanes(model.assets[index]!.key, version!, names, ranges);
-    if (read === undefined) return undefined;
-    absent.forEach(([chunk, { from }], at) => found.set(chunk, { from, values: read[at]!.map(words) }));
-  }
-  return names.map((_, place) => (leaf) => {
-    const { chunk, slot } = placeOf(leaf);
-    const lane = found.get(chunk);
-    if (lane === undefined) return NOTHING;
-    return lane.values[place]!.subarray(slot * LEAF - lane.from, (slot + 1) * LEAF - lane.from);
-  });
+  return runs;
 }

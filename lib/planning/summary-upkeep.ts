@@ -169,12 +169,12 @@ async function giveLanes(
   const kept = numbers.filter((number) => chunks.has(number));
   for (const number of numbers) if (!chunks.has(number)) chunks.set(number, SummaryChunk.empty(number));
   if (kept.length === 0) return true;
-  const ranges = kept.map((chunk) => ({ chunk, from: 0, length: CHUNK * 4 }));
-  const parts = await summaries.lanes(key, version, LANE_NAMES, ranges);
-  if (parts === undefined) return false;
-  kept.forEach((number, at) =>
-    LANE_NAMES.forEach((name, column) => chunks.get(number)!.give(name, parts[at]![column]!)),
+  const ranges = kept.flatMap((chunk) =>
+    LANE_NAMES.map((lane) => ({ asset: key, version, chunk, lane, from: 0, length: CHUNK * 4 })),
   );
+  const parts = await summaries.lanes(ranges);
+  if (parts === undefined) return false;
+  ranges.forEach(({ chunk, lane }, at) => chunks.get(chunk)!.give(lane, parts[at]!));
   return true;
 }
 

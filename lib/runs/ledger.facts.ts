@@ -29,7 +29,7 @@ export class LedgerFacts implements PlanningFacts {
       watched: () => summaries.watched(),
       forget: (asset) => summaries.forget(asset),
       kept: (queries) => summaries.kept(queries),
-      lanes: (...parts) => summaries.lanes(...parts),
+      lanes: (ranges) => summaries.lanes(ranges),
       keep: (...written) => summaries.keep(...written),
       changes: async (...of) => {
         const found = await summaries.changes(...of);

@@ -109,14 +109,16 @@ export function summaryBehaviours(world: () => World): void {
     const [few] = await summaries.kept([{ asset: 'p', versions: true, inputs: false }]);
     expect(few!.chunks[0]!.versionSums).toHaveLength(8);
     expect(few!.chunks[0]!.inputSums).toHaveLength(0);
-    const ranges = [
-      { chunk: 0, from: 4, length: 8 },
-      { chunk: 1, from: 0, length: 16 },
-    ];
-    const parts = (await summaries.lanes('p', 1, ['versions_0', 'inputs_1'], ranges))!;
-    expect(parts.map((columns) => columns.map((column) => [...column]))).toEqual([
-      [[24, 25, 26, 27, 28, 29, 30, 31], Array(8).fill(24)],
-      [[...chunks[0]!.lanes.versions_0], Array(16).fill(14)],
+    const range = { asset: 'p', version: 1, chunk: 0, from: 4, length: 8 };
+    const parts = (await summaries.lanes([
+      { ...range, lane: 'versions_0' },
+      { ...range, lane: 'inputs_1' },
+      { ...range, lane: 'versions_0', chunk: 1, from: 0, length: 16 },
+    ]))!;
+    expect(parts.map((part) => [...part])).toEqual([
+      [24, 25, 26, 27, 28, 29, 30, 31],
+      Array(8).fill(24),
+      [...chunks[0]!.lanes.versions_0],
     ]);
   });
 
@@ -137,7 +139,9 @@ export function summaryBehaviours(world: () => World): void {
     await summaries.keep('p', { version: 0, layout: 'l', anew: true, chunks: [chunkOf(0, 1)], notes: [] });
     expect(await summaries.keep('p', { version: 0, layout: 'm', anew: true, chunks: [], notes: [] })).toBe(false);
     expect(await kept()).toMatchObject({ layout: 'l', chunks: [{ chunk: 0 }] });
-    expect(await summaries.lanes('p', 0, ['inputs_0'], [{ chunk: 0, from: 0, length: 4 }])).toBeUndefined();
+    const range = { asset: 'p', chunk: 0, lane: 'inputs_0', from: 0, length: 4 } as const;
+    expect(await summaries.lanes([{ ...range, version: 0 }])).toBeUndefined();
+    expect(await summaries.lanes([1, 0].map((version) => ({ ...range, version })))).toBeUndefined();
     expect(await summaries.changes('p', 0, 0, 10)).toBeUndefined();
     expect(await summaries.keep('p', { version: 1, layout: 'm', anew: true, chunks: [], notes: [] })).toBe(true);
     expect(await kept()).toEqual({ layout: 'm', version: 2, changed: 0, chunks: [] });

@@ -49,13 +49,13 @@ export class SummaryStore implements SummaryFacts {
     });
   }
 
-  async lanes(
-    ...[asset, version, names, ranges]: Parameters<SummaryFacts['lanes']>
-  ): ReturnType<SummaryFacts['lanes']> {
-    const kept = this.#assets.get(asset)!;
-    if (kept.version !== version) return undefined;
-    return ranges.map(({ chunk, from, length }) =>
-      names.map((name) => kept.chunks.get(chunk)!.lanes[name].slice(from, from + length)),
+  async lanes(ranges: Parameters<SummaryFacts['lanes']>[0]): ReturnType<SummaryFacts['lanes']> {
+    if (ranges.some(({ asset, version }) => this.#assets.get(asset)!.version !== version)) return undefined;
+    return ranges.map(({ asset, chunk, lane, from, length }) =>
+      this.#assets
+        .get(asset)!
+        .chunks.get(chunk)!
+        .lanes[lane].slice(from, from + length),
     );
   }
 

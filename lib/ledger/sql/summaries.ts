@@ -1,7 +1,15 @@
 // Summaries of large assets on the database, and the notes of what changed since they were written.
 import { setTimeout as pause } from 'node:timers/promises';
-import type { HeadChanges, SummaryLedger, SummaryQuery } from '../summaries.port.js';
-import type { KeptChunk, KeptSummary, LaneName } from '../summary.records.js';
+import type { HeadRecord } from '../records.js';
+import type { SummaryLedger } from '../summaries.port.js';
+import {
+  LANE_NAMES,
+  type HeadChanges,
+  type KeptChunk,
+  type KeptSummary,
+  type LaneRange,
+  type SummaryQuery,
+} from '../summary.records.js';
 import type { AssetNumbers } from './asset-numbers.js';
 import type { Database } from './database.js';
 import { headRecord, type HeadRow } from './rows.js';
@@ -13,7 +21,7 @@ import {
   HEADS_BY_ID,
   KEEP_CHUNK,
   KEPT,
-  laneParts,
+  LANES,
   NEXT_TRANSACTION,
   SETTLE_WATCH,
   TURN_VERSION,
@@ -26,14 +34,19 @@ import { json, numbers } from './values.js';
 /** How often and how long it is waited for transactions that began before an asset was watched; ms. */
 const LOOKS = 20;
 const LOOK_AGAIN = 25;
+// The driver takes several times as long over a long row.
+/** Chunks of which the sums come in one row. */
+const CHUNKS_OF_ROW = 16;
+/** Bytes of lanes in a row, or a part more. */
+const BATCH = 32 * 1024;
 
 interface KeptRow extends Pick<KeptSummary, 'layout' | 'version' | 'changed'> {
   readonly asset_id: number;
-  /** In their order, with the length of their runs. */
-  readonly chunks: readonly (readonly [chunk: number, classes: readonly unknown[], runs: number])[];
-  readonly runs: string;
-  readonly versions: string;
-  readonly inputs: string;
+  /** In their order, with the length of their runs; null where there is none. */
+  readonly chunks: readonly (readonly [chunk: number, classes: readonly unknown[], runs: number])[] | null;
+  readonly runs: string | null;
+  readonly versions: string | null;
+  readonly inputs: string | null;
 }
 
 export class Summaries implements SummaryLedger {
@@ -76,26 +89,45 @@ export class Summaries implements SummaryLedger {
       wanted.map(({ id }) => id),
       wanted.map(({ versions }) => versions),
       wanted.map(({ inputs }) => inputs),
+      CHUNKS_OF_ROW,
     ]);
-    const found = new Map(rows.map((row) => [row.asset_id, keptSummary(row)]));
+    const found = new Map<number, KeptSummary & { readonly chunks: KeptChunk[] }>();
+    for (const { asset_id: id, layout, version, changed, ...row } of rows) {
+      let summary = found.get(id);
+      if (summary === undefined) found.set(id, (summary = { layout, version, changed, chunks: [] }));
+      summary.chunks.push(...keptChunks(row));
+    }
     return known.map(([id]) => (id === undefined ? undefined : found.get(id)));
   }
 
-  async lanes(
-    ...[asset, version, names, ranges]: Parameters<SummaryLedger['lanes']>
-  ): ReturnType<SummaryLedger['lanes']> {
-    const [id] = await this.assets.known(this.database, [asset]);
-    const rows = await this.database.rows<Record<LaneName, string>>(laneParts(names), [
-      id,
-      version,
-      numbers(ranges.map(({ chunk }) => chunk)),
-      numbers(ranges.map(({ from }) => from)),
-      numbers(ranges.map(({ length }) => length)),
-    ]);
-    return rows.length === ranges.length ? rows.map((row) => names.map((name) => bytes(row[name]))) : undefined;
+  async lanes(ranges: readonly LaneRange[]): Promise<readonly Uint8Array[] | undefined> {
+    const ids = new Map<string, number>();
+    for (const { asset } of ranges)
+      if (!ids.has(asset)) ids.set(asset, (await this.assets.require(this.database, [asset]))(asset));
+    const ends: number[] = [];
+    let bytesBefore = 0;
+    for (const { length } of ranges) ends.push((bytesBefore += length));
+    const columns = [
+      ranges.map(({ length }, at) => Math.floor((ends[at]! - length) / BATCH)),
+      ranges.map(({ asset }) => ids.get(asset)!),
+      ranges.map(({ version }) => version),
+      ranges.map(({ chunk }) => chunk),
+      ranges.map(({ lane }) => LANE_NAMES.indexOf(lane)),
+      ranges.map(({ from }) => from),
+      ranges.map(({ length }) => length),
+    ];
+    const rows = await this.database.rows<{ parts: string }>(LANES, columns.map(numbers));
+    const read = Buffer.concat(rows.map(({ parts }) => Buffer.from(parts, 'base64')));
+    if (read.length !== bytesBefore) return undefined;
+    return ranges.map(({ length }, at) => aligned(read.subarray(ends[at]! - length, ends[at])));
   }
 
-  async changes(asset: string, version: number, after: number, limit: number): Promise<HeadChanges | undefined> {
+  async changes(
+    asset: string,
+    version: number,
+    after: number,
+    limit: number,
+  ): Promise<HeadChanges<HeadRecord> | undefined> {
     type Row = { readonly notes: readonly number[]; readonly heads: readonly (readonly number[])[] };
     const [id] = await this.assets.known(this.database, [asset]);
     const [row] = await this.database.rows<Row>(CHANGES, [id, version, after, limit]);
@@ -131,15 +163,15 @@ export class Summaries implements SummaryLedger {
   }
 }
 
-function keptSummary(row: KeptRow): KeptSummary {
-  const runs = bytes(row.runs);
-  const versions = bytes(row.versions);
-  const inputs = bytes(row.inputs);
-  const each = row.chunks.length;
+function keptChunks(row: Pick<KeptRow, 'chunks' | 'runs' | 'versions' | 'inputs'>): readonly KeptChunk[] {
+  const runs = bytes(row.runs ?? '');
+  const versions = bytes(row.versions ?? '');
+  const inputs = bytes(row.inputs ?? '');
+  const of = row.chunks ?? [];
   let to = 0;
-  const chunks = row.chunks.map(([chunk, classes, length], at): KeptChunk => {
+  return of.map(([chunk, classes, length], at) => {
     const part = (sums: Uint8Array): Uint8Array =>
-      sums.subarray((sums.length / each) * at, (sums.length / each) * (at + 1));
+      sums.subarray((sums.length / of.length) * at, (sums.length / of.length) * (at + 1));
     to += length;
     return {
       chunk,
@@ -149,12 +181,13 @@ function keptSummary(row: KeptRow): KeptSummary {
       inputSums: part(inputs),
     };
   });
-  const { layout, version, changed } = row;
-  return { layout, version, changed, chunks };
 }
 
-/** Of its own, so that numbers can be read from it in place. */
 function bytes(base64: string): Uint8Array {
-  const read = Buffer.from(base64, 'base64');
+  return aligned(Buffer.from(base64, 'base64'));
+}
+
+/** So that numbers can be read from it in place. */
+function aligned(read: Uint8Array): Uint8Array {
   return read.byteOffset % 4 === 0 ? read : Uint8Array.from(read);
 }

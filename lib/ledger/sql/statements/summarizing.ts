@@ -1,6 +1,6 @@
 // Statements on the summaries of large assets (migrations/0001-summaries.ts).
-import type { LaneName } from '../../summary.records.js';
-import { statement, type Statement } from '../statement.js';
+import { LANE_NAMES } from '../../summary.records.js';
+import { statement } from '../statement.js';
 import { HEAD, VALUE_OF_HEAD } from './reading.js';
 
 /** Purpose: changes of the heads of an asset are noted from now on. Plan: primary key. Values: asset. */
@@ -38,8 +38,9 @@ export const SETTLE_WATCH = statement(
 );
 
 /**
- * Purpose: summaries as far as they are always needed, all of one snapshot, the columns of all chunks end to end.
- * Plan: primary keys. Values: asset ids, and for each whether the sums of versions and those of inputs are wanted.
+ * Purpose: summaries as far as they are always needed, all of one snapshot, the columns of some chunks end to end; one row where there
+ * is no chunk. Plan: primary keys. Values: asset ids, for each whether the sums of versions and those of inputs are wanted, and the chunks
+ * of a row.
  */
 export const KEPT = statement(
   'kept_summaries',
@@ -48,34 +49,31 @@ export const KEPT = statement(
   CROSS JOIN LATERAL (SELECT s.* FROM fs.summaries s WHERE s.asset_id = q.asset OFFSET 0) s
   CROSS JOIN LATERAL (SELECT COALESCE(sum(cardinality(h.heads)), 0)::bigint AS changed FROM fs.head_changes h
     WHERE h.asset_id = q.asset OFFSET 0) n
-  CROSS JOIN LATERAL (
-    SELECT COALESCE(json_agg(json_build_array(c.chunk, c.classes, length(c.runs)) ORDER BY c.chunk), '[]') AS chunks,
-      COALESCE(encode(string_agg(c.runs, '' ORDER BY c.chunk), 'base64'), '') AS runs,
-      COALESCE(encode(string_agg(c.version_sums, '' ORDER BY c.chunk) FILTER (WHERE q.versions), 'base64'), '') AS versions,
-      COALESCE(encode(string_agg(c.input_sums, '' ORDER BY c.chunk) FILTER (WHERE q.inputs), 'base64'), '') AS inputs
+  LEFT JOIN LATERAL (
+    SELECT c.chunk / $4 AS part, json_agg(json_build_array(c.chunk, c.classes, length(c.runs)) ORDER BY c.chunk) AS chunks,
+      encode(string_agg(c.runs, '' ORDER BY c.chunk), 'base64') AS runs,
+      encode(string_agg(c.version_sums, '' ORDER BY c.chunk) FILTER (WHERE q.versions), 'base64') AS versions,
+      encode(string_agg(c.input_sums, '' ORDER BY c.chunk) FILTER (WHERE q.inputs), 'base64') AS inputs
     FROM (SELECT c.chunk, c.classes, c.runs, c.version_sums, c.input_sums FROM fs.summary_chunks c
-      WHERE c.asset_id = q.asset ORDER BY c.asset_id, c.chunk OFFSET 0) c) c`,
+      WHERE c.asset_id = q.asset ORDER BY c.asset_id, c.chunk OFFSET 0) c GROUP BY 1) c ON true ORDER BY s.asset_id, c.part`,
 );
 
-const parts = new Map<string, Statement>();
-
-/** Purpose: parts of columns. Plan: primary keys. Values: asset, version, chunks, from where (bytes), how long. */
-export function laneParts(names: readonly LaneName[]): Statement {
-  const name = `summary_${names.join('_')}`;
-  const columns = names.map(
-    (lane) => `encode(substring(c.${lane} FROM q.first + 1 FOR q.length), 'base64') AS ${lane}`,
-  );
-  let known = parts.get(name);
-  known ??= statement(
-    name,
-    `SELECT p.* FROM unnest($3::integer[], $4::integer[], $5::integer[]) WITH ORDINALITY AS q (chunk, first, length, at)
-    CROSS JOIN LATERAL (
-      SELECT ${columns.join(', ')} FROM fs.summary_chunks c WHERE c.asset_id = $1 AND c.chunk = q.chunk OFFSET 0) p
-    WHERE EXISTS (SELECT FROM fs.summaries s WHERE s.asset_id = $1 AND s.version = $2) ORDER BY q.at`,
-  );
-  parts.set(name, known);
-  return known;
-}
+/**
+ * Purpose: parts of columns of chunks, end to end in each batch; of summaries that are no longer of their version there are none.
+ * Plan: primary keys. Values, by part: batch, asset, version, chunk, column (as in LANE_NAMES), from where (bytes), how long.
+ */
+export const LANES = statement(
+  'summary_lanes',
+  `SELECT encode(string_agg(p.part, '' ORDER BY q.at), 'base64') AS parts
+  FROM unnest($1::integer[], $2::integer[], $3::bigint[], $4::integer[], $5::integer[], $6::integer[], $7::integer[])
+    WITH ORDINALITY AS q (batch, asset, version, chunk, lane, first, length, at)
+  CROSS JOIN LATERAL (SELECT FROM fs.summaries s WHERE s.asset_id = q.asset AND s.version = q.version OFFSET 0) s
+  CROSS JOIN LATERAL (
+    SELECT substring(CASE q.lane ${LANE_NAMES.map((lane, at) => `WHEN ${at} THEN c.${lane}`).join(' ')} END
+      FROM q.first + 1 FOR q.length) AS part
+    FROM fs.summary_chunks c WHERE c.asset_id = q.asset AND c.chunk = q.chunk OFFSET 0) p
+  GROUP BY q.batch ORDER BY q.batch`,
+);
 
 /** Purpose: a page of notes. Plan: primary keys. Values: asset, version, the note after which, limit. */
 export const CHANGES = statement(
