@@ -2,7 +2,7 @@
 import { Asset, DependsOn, Partitions } from '../lib/index.js';
 
 /** `source`, and `derived` of this code version where one is given, with this before their names. */
-export function derivedFrom(
+function derivedFrom(
   hours: number,
   { codeVersion, prefix = '' }: { codeVersion?: string; prefix?: string } = {},
 ) {

@@ -5,8 +5,14 @@ import { ordinalRange, requireOrdinal } from '../partitions/partition-set.js';
 import { inAsset } from './asset-error.js';
 import type { NodeStates } from './node-states.js';
 import { OrdinalRanges } from './ordinal-ranges.js';
+import type { PlanningFacts } from './planning.port.js';
 import type { PlanningModel } from './planning-model.js';
+import { eachRunOf, readLargeStates, STATE } from './quick-status.js';
 import type { Extent } from './scope-extent.js';
+import { SUMMARIZED_FROM } from './summary-upkeep.js';
+
+/** Where what is meant stands in more pieces, the heads of all candidates are read instead. */
+const MOST_PIECES = 50_000;
 
 export interface PlanTarget {
   readonly asset: string;
@@ -33,6 +39,8 @@ export interface PlanRequest {
 export interface ResolvedTarget {
   readonly asset: number;
   readonly candidates: OrdinalRanges;
+  /** Only those of the candidates are meant that are in this state. */
+  readonly state: 'missing' | 'stale' | undefined;
   /** Which of the candidates are meant, where that depends on their state. */
   readonly isMeant: (states: NodeStates, node: number) => boolean;
 }
@@ -45,8 +53,37 @@ export function resolveTargets(model: PlanningModel, targets: readonly PlanTarge
   return targets.map(({ asset, partitions }) => {
     const index = model.requireIndex(asset);
     const candidates = inAsset(asset, () => candidatesOf(model, index, partitions));
-    return { asset: index, candidates, isMeant: meaningOf(partitions) };
+    const named = typeof partitions === 'string' ? partitions : partitions.only;
+    const state = named === 'missing' || named === 'stale' ? named : undefined;
+    return { asset: index, candidates, state, isMeant: meaningOf(named) };
   });
+}
+
+/**
+ * Of large assets, whose states are told all at once, only what is in the state that is meant remains a candidate: the heads of
+ * all others need not be read.
+ */
+export function narrowTargets(
+  model: PlanningModel,
+  facts: PlanningFacts,
+  targets: readonly ResolvedTarget[],
+): Promise<readonly ResolvedTarget[]> {
+  const told = new Map<number, ReturnType<typeof readLargeStates>>();
+  return Promise.all(
+    targets.map(async (target) => {
+      const { asset, candidates, state: meant } = target;
+      if (meant === undefined || candidates.size < SUMMARIZED_FROM) return target;
+      if (!told.has(asset)) told.set(asset, readLargeStates(model, facts, asset));
+      const large = await told.get(asset);
+      if (large === undefined) return target;
+      const others: number[] = [];
+      eachRunOf(large.states, (state, from, to) => {
+        if (state !== STATE[meant]) others.push(from, to);
+      });
+      if (others.length > 2 * MOST_PIECES) return target;
+      return { ...target, candidates: candidates.minus(OrdinalRanges.of(others)) };
+    }),
+  );
 }
 
 /** All partitions the targets may mean. */
@@ -70,8 +107,7 @@ function candidatesOf(model: PlanningModel, index: number, partitions: Partition
   return OrdinalRanges.of([from, to]);
 }
 
-function meaningOf(partitions: PartitionSelection): ResolvedTarget['isMeant'] {
-  const named = typeof partitions === 'string' ? partitions : partitions.only;
+function meaningOf(named: 'all' | 'missing' | 'stale' | 'failed' | undefined): ResolvedTarget['isMeant'] {
   if (named === 'missing' || named === 'stale') return (states, node) => states.stateOf(node) === named;
   if (named === 'failed') return (states, node) => states.hasFailed(node);
   return () => true;

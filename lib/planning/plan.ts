@@ -14,7 +14,7 @@ import type { PlanningModel } from './planning-model.js';
 import type { PlanningScope } from './planning-scope.js';
 import { openScope } from './planning-scope.js';
 import type { PlanRequest } from './plan-request.js';
-import { extentOf, resolveTargets } from './plan-request.js';
+import { extentOf, narrowTargets, resolveTargets } from './plan-request.js';
 import type { PlanReason } from './reasons.js';
 import { MOST_LISTED, reasonOf } from './reasons.js';
 import { ROLE } from './scope-edges.js';
@@ -74,7 +74,7 @@ const OMISSION_MESSAGES = {
  * FLOWSTONE_GRAPH_CYCLE where partitions depend on each other in a circle.
  */
 export async function makePlan(model: PlanningModel, facts: PlanningFacts, request: PlanRequest): Promise<Plan> {
-  const targets = resolveTargets(model, request.targets);
+  const targets = await narrowTargets(model, facts, resolveTargets(model, request.targets));
   const named = extentOf(targets);
   const pace = new Pace(facts);
   const scope = await openScope(model, request.downstream ? await withDownstream(model, named, pace) : named, pace);

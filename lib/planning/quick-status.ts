@@ -3,6 +3,7 @@
 // It answers what node-states.ts does, or nothing at all where mappings or records do not allow it (docs/adr/0011).
 import type { LaneName } from '../ledger/summary.records.js';
 import { declaredUpstreams } from './must-run.js';
+import type { PlanningFacts } from './planning.port.js';
 import type { PlanningModel } from './planning-model.js';
 import {
   CHUNK,
@@ -18,9 +19,10 @@ import { lanesOf, linksAbove, OVERTAKEN, placeOf, readLanes, readParts, type Par
 import { SUMMARIZED_FROM, type SummarizedFacts } from './summary-upkeep.js';
 
 /** As in node-states.ts, in the order of staleness. */
-const MISSING = 0;
-const STALE = 1;
-const FRESH = 2;
+export const STATE = { missing: 0, stale: 1, fresh: 2 };
+const MISSING = STATE.missing;
+const STALE = STATE.stale;
+const FRESH = STATE.fresh;
 
 /** Partitions judged without a pause: some milliseconds. */
 const JUDGED_AT_ONCE = 3_000_000;
@@ -33,9 +35,19 @@ const MOST_ATTEMPTS = 3;
 
 /** What all partitions of an asset are. */
 export interface QuickStates {
-  /** By ordinal: {@link MISSING}, {@link STALE} or {@link FRESH}. */
+  /** By ordinal: one of {@link STATE}. */
   readonly states: Uint8Array;
   readonly failed: number;
+}
+
+/** As {@link readQuickStates}, where the asset is large and summaries are kept. */
+export async function readLargeStates(
+  model: PlanningModel,
+  facts: PlanningFacts,
+  index: number,
+): Promise<QuickStates | undefined> {
+  if (facts.summaries === undefined || model.setOf(index).size < SUMMARIZED_FROM) return undefined;
+  return readQuickStates(model, facts as SummarizedFacts, index);
 }
 
 /**

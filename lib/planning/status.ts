@@ -7,8 +7,7 @@ import type { AssetState } from './node-states.js';
 import { NodeStates, STATE_NAMES } from './node-states.js';
 import { OrdinalRanges } from './ordinal-ranges.js';
 import { Pace } from './pace.js';
-import { eachRunOf, readQuickStates, type QuickStates } from './quick-status.js';
-import { SUMMARIZED_FROM, type SummarizedFacts } from './summary-upkeep.js';
+import { eachRunOf, readLargeStates, type QuickStates } from './quick-status.js';
 import type { PlanningFacts } from './planning.port.js';
 import type { PlanningModel } from './planning-model.js';
 import { openScope } from './planning-scope.js';
@@ -64,7 +63,7 @@ export async function readStatus(
 export async function summarizeStatus(model: PlanningModel, facts: PlanningFacts, asset: string): Promise<AssetStatus> {
   const index = model.requireIndex(asset);
   const set = model.setOf(index);
-  const { states, failed } = (await quickly(model, facts, index)) ?? (await bySearch(model, facts, index));
+  const { states, failed } = (await readLargeStates(model, facts, index)) ?? (await bySearch(model, facts, index));
   const counts = { missing: 0, stale: 0, fresh: 0 };
   const ranges: StateRange[] = [];
   eachRunOf(states, (number, from, to) => {
@@ -77,16 +76,7 @@ export async function summarizeStatus(model: PlanningModel, facts: PlanningFacts
   return { partitions: set.size, ...counts, failed, ranges };
 }
 
-function quickly(
-  model: PlanningModel,
-  facts: PlanningFacts,
-  index: number,
-): Promise<QuickStates | undefined> | undefined {
-  if (facts.summaries === undefined || model.setOf(index).size < SUMMARIZED_FROM) return undefined;
-  return readQuickStates(model, facts as SummarizedFacts, index);
-}
-
-/** The same from all heads. */
+/** The states of all partitions from their heads. */
 async function bySearch(model: PlanningModel, facts: PlanningFacts, index: number): Promise<QuickStates> {
   const { size } = model.setOf(index);
   const pace = new Pace(facts);

@@ -4,8 +4,10 @@ import { Partitions, type PartitionScheme } from '../../../lib/partitions/partit
 import type { MappingSpec } from '../../../lib/partitions/mapping.js';
 import type { InputVersion, PlanningAsset, PlanningFacts } from '../../../lib/planning/planning.port.js';
 import { buildPlanningModel } from '../../../lib/planning/planning-model.js';
+import { makePlan } from '../../../lib/planning/plan.js';
 import { readQuickStates } from '../../../lib/planning/quick-status.js';
 import { summarizeStatus } from '../../../lib/planning/status.js';
+import { SUMMARIZED_FROM } from '../../../lib/planning/summary-upkeep.js';
 import { RecordedFacts } from './recorded-facts.js';
 
 const HOURS = 9000;
@@ -49,15 +51,17 @@ describe('the status of an asset of 9,000 hours', () => {
   };
   const all = (size = HOURS): number[] => Array.from({ length: size }, (_, ordinal) => ordinal);
 
+  const withoutSummaries = (): PlanningFacts => ({
+    heads: (queries) => facts.heads(queries),
+    headsFrom: (...page) => facts.headsFrom(...page),
+    consumed: (ids) => facts.consumed(ids),
+    breath: async () => {},
+    waits: async () => [],
+  });
+
   /** The quick answer, which has to be that from all heads, as `state: count` of each range. */
   const status = async (key: string): Promise<string[]> => {
-    const plain: PlanningFacts = {
-      heads: (queries) => facts.heads(queries),
-      headsFrom: (...page) => facts.headsFrom(...page),
-      consumed: (ids) => facts.consumed(ids),
-      breath: async () => {},
-      waits: async () => [],
-    };
+    const plain = withoutSummaries();
     const declared = model();
     const { ranges, failed } = await summarizeStatus(declared, plain, key);
     const names = ['missing', 'stale', 'fresh'];
@@ -162,5 +166,33 @@ describe('the status of an asset of 9,000 hours', () => {
     expect(await status('total')).toEqual(['missing: 5', 'stale: 1', 'missing: 8994']);
     materialize('source', [8999], '2');
     expect(await status('newest')).toEqual(['stale: 9000']);
+  });
+
+  it('has a plan of what is stale or missing read no other heads', async () => {
+    const size = SUMMARIZED_FROM + 100;
+    assets = assets.map((each) => (each.scheme ? { ...each, scheme: hours(size) } : each));
+    for (const key of ['source', 'derived']) materialize(key, all(size).slice(HOURS), '1');
+    materialize('source', [3, 5000, size - 1], '2');
+    facts.delete('derived', keyAt(7));
+    const plain = withoutSummaries();
+    const summarized = { ...plain, summaries: facts.store };
+    await summarizeStatus(model(), summarized, 'derived');
+    const most = { from: keyAt(0), to: keyAt(size - 2), only: 'stale' } as const;
+    const found = { stale: 3, missing: 1, most: 2 };
+    for (const [name, partitions] of Object.entries({ stale: 'stale', missing: 'missing', most } as const)) {
+      const targets = [{ asset: 'derived', partitions }];
+      const request = { targets, upstream: 'stale', downstream: true, force: false } as const;
+      const planned = async (from: PlanningFacts) => {
+        facts.headsRead = 0;
+        const plan = await makePlan(model(), from, request);
+        return { entries: [...plan.entries()], omitted: [...plan.omitted()], read: facts.headsRead };
+      };
+      const quick = await planned(summarized);
+      const slow = await planned(plain);
+      expect(quick.entries).toHaveLength(found[name as keyof typeof found]);
+      expect([quick.entries, quick.omitted]).toEqual([slow.entries, slow.omitted]);
+      expect(slow.read).toBeGreaterThan(SUMMARIZED_FROM);
+      expect(quick.read).toBeLessThan(10);
+    }
   });
 });
