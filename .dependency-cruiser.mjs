@@ -28,7 +28,7 @@ const upwards = FLOORS.slice(0, -1).map((floor, level) => ({
 /** Rooms, and files of rooms, that compute from what they are given: no framework, no database, no clock, no input. */
 const PURE = [
   '^lib/(partitions|graph|planning)/',
-  '^lib/assets/(asset\\.(definition|key|options|value)|checkpoint\\.(code|options)|signal\\.(code|options|value)|batch\\.failure|definition\\.hash|duration|dependency[^/]*)\\.ts$',
+  '^lib/assets/(asset\\.(definition|key|options|value)|checkpoint\\.(code|options)|signal\\.(code|options|value)|batch\\.failure|definition\\.hash|duration|expectations|dependency[^/]*)\\.ts$',
   '^lib/ledger/(approval\\.records|summary\\.records|records|registrations|transitions|work)\\.ts$',
   '\\.machine\\.ts$',
 ];

@@ -2,10 +2,7 @@
 import { Asset, DependsOn, Partitions } from '../lib/index.js';
 
 /** `source`, and `derived` of this code version where one is given, with this before their names. */
-function derivedFrom(
-  hours: number,
-  { codeVersion, prefix = '' }: { codeVersion?: string; prefix?: string } = {},
-) {
+function derivedFrom(hours: number, { codeVersion, prefix = '' }: { codeVersion?: string; prefix?: string } = {}) {
   const start = Date.UTC(1900, 0, 1);
   const end = new Date(start + hours * 3_600_000).toISOString().slice(0, 13);
   const partitions = Partitions.hourly({ start: '1900-01-01T00', end });

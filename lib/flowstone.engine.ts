@@ -17,7 +17,7 @@ import type { ResolvedOptions } from './flowstone.options.js';
 import { actOf } from './flowstone.requests.js';
 import type { IoRegistry } from './io/io.registry.js';
 import type { VersionPolicy } from './ledger/records.js';
-import type { BlockedPlace, LeaseAccess } from './ledger/sql/lease-ledger.js';
+import type { LeaseAccess } from './ledger/sql/lease-ledger.js';
 import { declaredUpstreams } from './planning/must-run.js';
 import { dimensionsOf } from './partitions/partition-dimensions.js';
 import type { WorkQueue } from './queue/queue.port.js';
@@ -29,8 +29,7 @@ import type { LineageParts } from './lineage/lineage.parts.js';
 import { Catalogue } from './runs/catalogue.js';
 import { LookAgainDesk } from './runs/claim.desk.js';
 import { Coordinator } from './runs/coordinator.js';
-import { messageOf, placeName, type Failure } from './runs/failure.js';
-import { LedgerOutage } from './runs/ledger.outage.js';
+import type { Failure } from './runs/failure.js';
 import { isOutage } from './runs/patience.js';
 import { Pulse } from './runs/heartbeat/pulse.js';
 import { heartbeatFor } from './runs/heartbeat/heartbeat-for.js';
@@ -50,16 +49,14 @@ import { Waits } from './runs/waits.js';
 import { PREVIEW_ROWS, previewJson, type ValuePreview } from './runs/value.preview.js';
 import { ValueReader } from './runs/value.reader.js';
 import { ValueStore } from './runs/value.store.js';
-import type { Collected } from './retention/collection.pass.js';
 import { openLineageReceiver } from './openlineage/openlineage.receiver.js';
 import { OutboxSender } from './outbox/outbox.sender.js';
 import type { NoticeReceiver } from './outbox/receiver.port.js';
 import { SendingLog } from './outbox/sending.log.js';
 import { Collector } from './retention/collector.js';
 import { keptInWords } from './retention/retention.options.js';
+import { WorkLog } from './flowstone.log.js';
 
-/** Assets that a message names. */
-const NAMED_AT_MOST = 10;
 /** What is still to leave the system when all work has ended may take so long, ms. */
 const LAST_NOTICES = 5000;
 
@@ -109,8 +106,7 @@ export class FlowStoneEngine {
   readonly summaryKeeper: SummaryKeeper;
   readonly #insideTransaction: (() => boolean) | undefined;
   readonly #io: IoRegistry;
-  readonly #logger: ContextLogger;
-  readonly #outage: LedgerOutage;
+  readonly #log: WorkLog;
   /** From predecessors, as it entered. */
   #taken = NOTHING_TAKEN;
   /** Whether the application is being shut down: what routes to it should not any more. */
@@ -132,8 +128,7 @@ export class FlowStoneEngine {
     this.ledger = ledger;
     this.#insideTransaction = insideTransaction;
     this.#io = io;
-    this.#logger = loggerOf('FlowStone');
-    this.#outage = new LedgerOutage(this.#logger);
+    this.#log = new WorkLog(loggerOf('FlowStone'), options.onFailure);
     this.registry = new AssetRegistry(assets);
     this.catalogue = new Catalogue(this.registry, () => this.membership.current);
     this.values = new ValueStore(this.registry, this.catalogue, io, options, async ({ id, epoch }) => {
@@ -149,7 +144,7 @@ export class FlowStoneEngine {
     );
     this.moments = new PartitionMoments(ledger, this.registry, this.catalogue, options.config);
     this.planner = new RunPlanner(ledger, this.catalogue, this.moments, this.facts, options.maxPlanSize, (failure) =>
-      this.#failed(failure),
+      this.#log.failed(failure),
     );
     const worker = options.role !== 'api';
     const tellsAttempts = options.openLineage !== undefined;
@@ -191,11 +186,11 @@ export class FlowStoneEngine {
       this.signals,
       {
         runEnded,
-        failed: (failure) => this.#failed(failure),
-        outage: (error) => this.#outage.noticed(error),
-        answered: () => this.#outage.over(),
+        failed: (failure) => this.#log.failed(failure),
+        outage: (error) => this.#log.outage.noticed(error),
+        answered: () => this.#log.outage.over(),
         posted: () => this.outbox.look(),
-        broken: (error) => this.#broken(error),
+        broken: (error) => this.#log.broken(error),
       },
       {
         ...options,
@@ -275,7 +270,7 @@ export class FlowStoneEngine {
     this.summaryKeeper = new SummaryKeeper({
       facts: this.facts,
       model: () => this.moments.fresh(),
-      failed: (error) => this.#stumbled('The summaries of large assets are renewed later', error),
+      failed: (error) => this.#log.stumbled('The summaries of large assets are renewed later', error),
     });
     this.collector = new Collector({
       ledger: () => ledger.collection,
@@ -286,16 +281,10 @@ export class FlowStoneEngine {
       process: () => this.membership.id,
       policies: () => versionPolicies(this.membership.current.values(), options.retention.versions),
       news: {
-        collected: (collected) => this.#collected(collected),
-        failed: (error) => this.#stumbled('Retention stumbled and tries again later', error),
-        notListed: (manager, error) =>
-          this.#logger.warn(
-            `I/O manager '${manager}' could not list what it keeps, so that what dead attempts left there stays until the next search: ${messageOf(error)}`,
-          ),
-        notDeleted: (count, value, error) =>
-          this.#logger.warn(
-            `${count} values could not be removed, as that of ${placeName(value)}, and are tried again later: ${messageOf(error)}`,
-          ),
+        collected: (collected) => this.#log.collected(collected),
+        failed: (error) => this.#log.stumbled('Retention stumbled and tries again later', error),
+        notListed: (manager, error) => this.#log.notListed(manager, error),
+        notDeleted: (count, value, error) => this.#log.notDeleted(count, value, error),
       },
     });
     this.outbox = new OutboxSender({
@@ -304,15 +293,15 @@ export class FlowStoneEngine {
       receivers: options.openLineage
         ? [
             ...receivers,
-            openLineageReceiver(options.openLineage, this.catalogue, options.namespace, ledger, this.#logger),
+            openLineageReceiver(options.openLineage, this.catalogue, options.namespace, ledger, this.#log.logger),
           ]
         : receivers,
       keepFor: options.outbox.keepFor,
       random: Math.random,
       news: new SendingLog(
-        this.#logger,
-        (error) => this.#outage.noticed(error),
-        (error) => this.#stumbled('The outbox could not be read and is tried again', error),
+        this.#log.logger,
+        (error) => this.#log.outage.noticed(error),
+        (error) => this.#log.stumbled('The outbox could not be read and is tried again', error),
       ),
     });
   }
@@ -338,13 +327,13 @@ export class FlowStoneEngine {
     this.membership.keepAlive({
       cancelled: (attempts) => this.coordinator.cancel(attempts),
       lost: () => {
-        this.#logger.warn('The lease was lost: other processes took over what ran here, it is aborted.');
+        this.#log.leaseLost();
         this.coordinator.abortAll('lost');
       },
       entered: () => this.coordinator.lookAround(),
       rescued: (taken) => this.#rescued(taken),
-      failed: (error) => this.#stumbled('The heartbeat failed', error),
-      blocked: (milliseconds, executing) => this.#blocked(milliseconds, executing),
+      failed: (error) => this.#log.stumbled('The heartbeat failed', error),
+      blocked: (milliseconds, executing) => this.#log.blocked(milliseconds, executing),
       timedOut: (settled) => {
         this.#settled(settled);
         this.coordinator.clockChanged();
@@ -380,10 +369,7 @@ export class FlowStoneEngine {
     await this.#leave().catch(unlessAway);
     // What it has recorded last goes out as well.
     await this.outbox.close(outages.length === 0 ? LAST_NOTICES : 0);
-    if (outages.length === 0) return;
-    this.#logger.warn(
-      `The ledger cannot be reached (${messageOf(outages[0])}): what ran here is taken over when its lease ends.`,
-    );
+    if (outages.length > 0) this.#log.leftInOutage(outages[0]);
   }
 
   async #leave(): Promise<void> {
@@ -408,7 +394,7 @@ export class FlowStoneEngine {
   }
 
   #rescued({ count, failed, endedRuns, rings }: TakenBack): void {
-    if (count > 0) this.#logger.warn(`Took over ${count} materializations of a process that was lost.`);
+    this.#log.takenOver(count);
     const failures = failed.map(({ message, ...place }): Failure => {
       const error = new FlowStoneError('FLOWSTONE_WORKER_LOST', message, { context: { ...place } });
       return { ...place, error, retrying: false };
@@ -422,77 +408,27 @@ export class FlowStoneEngine {
     endedRuns,
     rings,
   }: Pick<TakenBack, 'endedRuns' | 'rings'> & { readonly failures: readonly Failure[] }): void {
-    for (const failure of failures) this.#failed(failure);
+    for (const failure of failures) this.#log.failed(failure);
     for (const run of new Set(failures.map((failure) => failure.run))) this.signals.changed(run);
     for (const run of endedRuns) this.#tellEnd(run);
     this.coordinator.offer(rings);
   }
 
   #tellEnd(run: number): void {
-    this.#runEnded(run).catch((error: unknown) => this.#broken(error));
+    this.#runEnded(run).catch((error: unknown) => this.#log.broken(error));
   }
 
   #superseded(assets: readonly string[]): void {
     // Of what counts again there may be work, of which nobody could tell it before.
     this.coordinator.lookAround();
-    if (assets.length === 0) return this.#logger.log('The definitions of this process are the current ones again.');
-    const more = assets.length > NAMED_AT_MOST ? ` and ${assets.length - NAMED_AT_MOST} more` : '';
-    this.#logger.log(
-      `A newer definition is current of ${assets.slice(0, NAMED_AT_MOST).join(', ')}${more}: this process begins nothing of that while a worker lives that has it.`,
-    );
-  }
-
-  #blocked(milliseconds: number, executing: readonly BlockedPlace[]): void {
-    const seconds = (milliseconds / 1000).toFixed(1);
-    const what = executing.length === 0 ? 'no asset executed' : `${executing.map(placeName).join(', ')} executed`;
-    this.#logger.warn(
-      `The event loop was blocked for ${seconds} s while ${what}: nothing else of this process ran. Let long computations yield, or run them in a worker thread.`,
-    );
+    this.#log.superseded(assets);
   }
 
   async #runEnded(id: number): Promise<void> {
     this.signals.ended(id);
     this.queue.tellEnd(id);
     const run = await this.ledger.run(id);
-    if (!run) return;
-    const { success, skipped, failed, upstream_failed: unable, cancelled } = run.counts;
-    const seconds = run.completedAt ? ((run.completedAt.getTime() - run.createdAt.getTime()) / 1000).toFixed(1) : '?';
-    const line = `Run ${id} ended ${run.status} after ${seconds} s: ${success} computed, ${skipped} skipped, ${failed} failed, ${unable} could not run, ${cancelled} cancelled.`;
-    if (run.status === 'failed') this.#logger.error(run.error ? `${line} ${run.error.message}` : line);
-    else this.#logger.log(line);
-  }
-
-  #collected(collected: Collected): void {
-    const { values, orphans, runs, materializations, events } = collected;
-    if (values + orphans + runs + materializations + events === 0) return;
-    this.#logger.log(
-      `Retention removed ${values} values, ${orphans} orphans, ${runs} runs, ${materializations} materializations and ${events} events.`,
-    );
-  }
-
-  #failed(failure: Failure): void {
-    const { error, run, attempt, retrying } = failure;
-    const next = retrying ? 'it is tried again' : 'it is given up';
-    this.#logger.error(`${error.message} (${error.code}, run ${run}, attempt ${attempt}, ${next})`);
-    // Async, so that a promise it may return is heard as well.
-    const told = async (): Promise<void> => this.options.onFailure(failure);
-    told().catch((thrown: unknown) =>
-      this.#logger.error(`onFailure threw for ${placeName(failure)}: ${messageOf(thrown)}`),
-    );
-  }
-
-  /** What goes on by itself: of an outage, nothing is told but the outage. */
-  #stumbled(what: string, error: unknown): void {
-    if (isOutage(error)) this.#outage.noticed(error);
-    else this.#logger.warn(`${what}: ${messageOf(error)}`);
-  }
-
-  #broken(error: unknown): void {
-    if (isOutage(error)) return this.#outage.noticed(error);
-    const code = error instanceof FlowStoneError ? ` (${error.code})` : '';
-    this.#logger.error(
-      `The coordinator stumbled${code} and goes on: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
-    );
+    if (run) this.#log.runEnded(run);
   }
 }
 

@@ -1,11 +1,11 @@
 // What the methods of the service take beside what they are about: each option with its type, its meaning and what is
 // expected of it. What comes of them is decided where they are used.
-import { flag, isRecord, text, type Expectation } from './assets/asset.options.js';
+import { flag, isRecord, oneOf, text, wholeFrom, type Expectation } from './assets/expectations.js';
 import type { EntityManager, PageRequest } from './ledger/ledger.port.js';
 import type { JsonObject, RunRecord } from './ledger/records.js';
 import type { PartitionKeyInput } from './partitions/partition-key.js';
 import type { EnsureConditions } from './runs/ensurer.js';
-import { elsewhere, oneOf, requireStorable, wholeFrom, type Expected } from './request.options.js';
+import { elsewhere, requireStorable, type Expected } from './request.options.js';
 import type { PlanOptions } from './runs/request.reader.js';
 import type { RunOptions } from './runs/requester.js';
 

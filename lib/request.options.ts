@@ -1,6 +1,6 @@
 // How the options of a request are checked before anything is done: one that is misspelt must not be left out silently,
 // since what is asked for without it is more, or something else. Which options there are stands beside their types.
-import { isRecord, shown, type Expectation } from './assets/asset.options.js';
+import { isRecord, shown, type Expectation } from './assets/expectations.js';
 import { FlowStoneError } from './flowstone.errors.js';
 import { unknownName } from './graph/did-you-mean.js';
 
@@ -9,18 +9,6 @@ export type Expected<T> = { readonly [K in keyof T]-?: Expectation };
 
 /** Of values that are read, and refused, where they are used. */
 export const elsewhere: Expectation = () => undefined;
-
-export const oneOf =
-  (...words: readonly string[]): Expectation =>
-  (value) =>
-    words.includes(value as string) ? undefined : words.map((word) => `'${word}'`).join(' or ');
-
-export const wholeFrom =
-  (least: number, most = 1_000_000): Expectation =>
-  (value) => {
-    const fits = Number.isInteger(value) && (value as number) >= least && (value as number) <= most;
-    return fits ? undefined : `a whole number from ${least} to ${most}`;
-  };
 
 /**
  * @throws FlowStoneError FLOWSTONE_REQUEST_INVALID for an option that `method` does not have, a value it cannot have, or

@@ -3,7 +3,8 @@ import type { PartitionScheme } from '../partitions/partitions.js';
 import { closest } from '../graph/did-you-mean.js';
 import type { VersionPolicy } from '../ledger/records.js';
 import type { RetryPolicy } from './asset.definition.js';
-import { type Duration, EXPECTED_DURATION, parseDuration, readDuration } from './duration.js';
+import { type Duration, parseDuration, readDuration } from './duration.js';
+import { duration, flag, isJson, isRecord, shown, text, texts, whole, type Expectation } from './expectations.js';
 
 /** A batch is claimed in one transaction, and its inputs are in memory together. */
 const LARGEST_BATCH = 1000;
@@ -71,17 +72,6 @@ export interface AssetOptions extends KnownAssetOptions {
   readonly [managerOption: string]: unknown;
 }
 
-/** Says what is expected of a value, or nothing where it is fine. */
-export type Expectation = (value: unknown) => string | undefined;
-
-export const text: Expectation = (value) =>
-  typeof value === 'string' && value !== '' ? undefined : 'a non-empty string';
-const texts: Expectation = (value) =>
-  Array.isArray(value) && value.every((item) => text(item) === undefined) ? undefined : 'a list of non-empty strings';
-export const flag: Expectation = (value) => (typeof value === 'boolean' ? undefined : 'true or false');
-const whole: Expectation = (value) => (Number.isSafeInteger(value) ? undefined : 'a whole number');
-const duration: Expectation = (value) =>
-  readDuration(value) === undefined ? `a duration: ${EXPECTED_DURATION}` : undefined;
 const atLeastOne = (value: unknown) => typeof value === 'number' && value >= 1 && value < Infinity;
 
 const EXPECTATIONS: Readonly<Record<keyof KnownAssetOptions, Expectation>> = {
@@ -194,23 +184,4 @@ function isBatch(value: unknown): boolean {
   if (!isRecord(value) || Object.keys(value).some((name) => name !== 'size')) return false;
   const { size } = value;
   return Number.isInteger(size) && (size as number) >= 1 && (size as number) <= LARGEST_BATCH;
-}
-
-/** A value, as a message shows it. */
-export function shown(value: unknown): string {
-  if (typeof value === 'string') return `'${value}'`;
-  if (Array.isArray(value)) return 'a list that does not fit';
-  return typeof value === 'object' && value !== null ? 'an object that does not fit' : String(value);
-}
-
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function isJson(value: unknown): boolean {
-  if (value === null || typeof value === 'string' || typeof value === 'boolean') return true;
-  if (typeof value === 'number') return Number.isFinite(value);
-  if (Array.isArray(value)) return value.every(isJson);
-  const plain = isRecord(value) && [Object.prototype, null].includes(Object.getPrototypeOf(value));
-  return plain && Object.values(value).every(isJson);
 }

@@ -1,16 +1,9 @@
 // What `@Checkpoint` takes beside what every asset takes, what is wrong with it, and the rule that follows from it.
 import type { ApprovalRule, Audience, EscalationStep } from '../ledger/approval.records.js';
-import {
-  flag,
-  isRecord,
-  shown,
-  text,
-  type Expectation,
-  type KnownAssetOptions,
-  type OptionMistake,
-} from './asset.options.js';
+import type { KnownAssetOptions, OptionMistake } from './asset.options.js';
 import type { Modification } from './asset.definition.js';
 import { parseDuration, readDuration, type Duration } from './duration.js';
+import { flag, isRecord, oneOf, shown, text, wholeFrom, type Expectation } from './expectations.js';
 
 /** People by name, and whoever has a role. */
 export interface AudienceOptions {
@@ -81,13 +74,6 @@ export function isWait(value: unknown): boolean {
   return milliseconds > 0 && milliseconds <= LONGEST_WAIT;
 }
 
-const wholeFrom =
-  (least: number): Expectation =>
-  (value) =>
-    Number.isInteger(value) && (value as number) >= least && (value as number) <= 1000
-      ? undefined
-      : `a whole number from ${least} to 1000`;
-
 function isStep(value: unknown): boolean {
   if (!isRecord(value) || !isAudience(value['to'])) return false;
   const { after, notify = [] } = value;
@@ -104,17 +90,14 @@ const EXPECTATIONS: Readonly<Record<keyof MarkedDecision, Expectation>> = {
   signal: flag,
   message: text,
   timeout: (value) => (isWait(value) ? undefined : EXPECTED_WAIT),
-  timeoutAction: (value) =>
-    ['escalate', 'approve', 'reject', 'extend'].includes(value as string)
-      ? undefined
-      : "'escalate', 'approve', 'reject' or 'extend'",
-  extensions: wholeFrom(1),
+  timeoutAction: oneOf('escalate', 'approve', 'reject', 'extend'),
+  extensions: wholeFrom(1, 1000),
   escalation: (value) =>
     Array.isArray(value) && value.length > 0 && value.every(isStep)
       ? undefined
       : `a list of steps such as { after: '1d', to: { users: ['...'] }, notify: ['...'] }`,
   assignees: (value) => (isAudience(value) ? undefined : AUDIENCE),
-  quorum: wholeFrom(1),
+  quorum: wholeFrom(1, 1000),
   separationOfDuties: flag,
   pinInputs: flag,
   modification: (value) =>

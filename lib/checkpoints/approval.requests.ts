@@ -1,10 +1,10 @@
 // What the methods of `flowstone.approvals` take, and what is expected of it.
-import { isRecord, text, type Expectation } from '../assets/asset.options.js';
+import { isRecord, oneOf, text, wholeFrom, type Expectation } from '../assets/expectations.js';
 import { EXPECTED_WAIT, isWait, type AudienceOptions } from '../assets/checkpoint.options.js';
 import type { AssetClass } from '../assets/asset.definition.js';
 import type { Duration } from '../assets/duration.js';
 import type { ApprovalStatus } from '../ledger/approval.records.js';
-import { elsewhere, oneOf, wholeFrom, type Expected } from '../request.options.js';
+import { elsewhere, type Expected } from '../request.options.js';
 
 /** Who acts upon an approval. The application has to know that it is them: FlowStone only compares names. */
 export interface ActingPerson {

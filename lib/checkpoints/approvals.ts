@@ -1,5 +1,4 @@
 // `flowstone.approvals`: what waits for people, what it is about, and what they do with it.
-import type { AssetClass, AssetDefinition, DeclaredAsset } from '../assets/asset.definition.js';
 import { parseDuration } from '../assets/duration.js';
 import { FlowStoneError } from '../flowstone.errors.js';
 import type { ApprovalCommand } from '../ledger/approval.machine.js';
@@ -22,6 +21,7 @@ import {
   type EscalateOptions,
   type ExtendOptions,
 } from './approval.requests.js';
+import { definitionIn, jsonOf, listOf, type DeskParts } from './desk.parts.js';
 import { modificationProblems } from './modification.js';
 import { differencesOf, type ValueDifference } from './value.diff.js';
 
@@ -54,23 +54,14 @@ export interface Review<P> {
   readonly history: readonly ApprovalAct[];
 }
 
-/** What the desk needs of the rest. */
-export interface ApprovalDeskParts<P> {
+export interface ApprovalDeskParts<P> extends DeskParts {
   readonly ledger: Pick<Ledger, 'approvals' | 'consumed' | 'heads'>;
-  /** Of an asset by class or key. */
-  resolve(asset: AssetClass | string): DeclaredAsset;
-  /** With its class, where this process has it. */
-  find(asset: string): AssetDefinition | undefined;
   /** A look at a version, with its JSON for comparing. */
   preview(version: {
     asset: string;
     partition: string;
     materialization: number;
   }): Promise<{ shown: P; json: JsonValue }>;
-  /** There may be work in these pools; the run has changed. */
-  changed(run: number, rings: readonly string[]): void;
-  /** Throws where asking would wait for the caller itself. */
-  beforeUse(): void;
 }
 
 /** Inputs of an approval that are looked at. */
@@ -89,20 +80,7 @@ export class Approvals<P = unknown> {
   async list(filter: ApprovalsFilter = {}, page: ApprovalsPage = {}): Promise<Page<ApprovalRecord>> {
     requireOptions('approvals.list()', filter, APPROVALS);
     requireOptions('A page of approvals', page, APPROVALS_PAGE);
-    const parts = this.#parts();
-    const { status = 'open', asset, run, materialization, for: person } = filter;
-    const { limit = 50, before, order = 'deadline' } = page;
-    return parts.ledger.approvals.approvals(
-      {
-        kind: 'checkpoint',
-        ...(status !== 'all' && { status: typeof status === 'string' ? [status] : status }),
-        ...(asset !== undefined && { asset: parts.resolve(asset).key }),
-        ...(run !== undefined && { run }),
-        ...(materialization !== undefined && { materialization }),
-        ...(person && { audience: { users: [person.user], roles: person.roles ?? [] } }),
-      },
-      { limit, before, order },
-    );
+    return listOf(this.#parts(), 'checkpoint', filter, page);
   }
 
   /**
@@ -147,9 +125,10 @@ export class Approvals<P = unknown> {
   async modify(id: number, value: JsonValue, options: ActingPerson): Promise<ApprovalRecord> {
     requireOptions('approvals.modify()', options, PERSON, ['by']);
     const approval = await this.#require(id);
-    const plain = jsonOf(value, approval);
-    const { modification } = this.#definition(approval);
-    if (modification) await requireValid(approval, await modificationProblems(modification, plain));
+    const plain = jsonOf(value);
+    if (plain === undefined) throw invalid('A modification is a value of plain JSON.', { approval: id });
+    const { modification } = definitionIn(this.#parts(), approval.asset, 'value');
+    if (modification) requireValid(approval, await modificationProblems(modification, plain));
     return this.#command(id, { kind: 'modify', ...who(options), value: plain });
   }
 
@@ -188,17 +167,6 @@ export class Approvals<P = unknown> {
     const approval = isId(id) ? await this.#parts().ledger.approvals.approval(id) : undefined;
     if (!approval) throw approvalUnknown(id);
     return approval;
-  }
-
-  /** With its classes: they may be another process's. */
-  #definition({ asset }: ApprovalRecord): AssetDefinition {
-    const definition = this.#parts().find(asset);
-    if (definition) return definition;
-    throw new FlowStoneError(
-      'FLOWSTONE_ASSET_CODE_ELSEWHERE',
-      `This process does not have the class of ${asset}, by which the value is checked. Ask one that declares it.`,
-      { context: { asset } },
-    );
   }
 
   async #look(
@@ -278,13 +246,7 @@ function who({ by, roles = [], reason }: ActingPerson): {
   return { by, roles, reason: reason ?? null };
 }
 
-function jsonOf(value: unknown, { id }: ApprovalRecord): JsonValue {
-  const text = JSON.stringify(value) as string | undefined;
-  if (text === undefined) throw invalid('A modification is a value of plain JSON.', { approval: id });
-  return JSON.parse(text) as JsonValue;
-}
-
-async function requireValid({ id, asset }: ApprovalRecord, problems: readonly string[]): Promise<void> {
+function requireValid({ id, asset }: ApprovalRecord, problems: readonly string[]): void {
   if (problems.length === 0) return;
   const message = `The modification of approval ${id} is no value of ${asset}: ${problems.join('; ')}. Correct it: the approval is still open.`;
   throw invalid(message, { approval: id, problems });

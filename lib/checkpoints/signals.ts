@@ -1,26 +1,17 @@
 // `flowstone.signals`: what waits for the outside world, and answers from there.
-import type { AssetClass, AssetDefinition, DeclaredAsset } from '../assets/asset.definition.js';
 import { FlowStoneError } from '../flowstone.errors.js';
 import type { ApprovalRecord } from '../ledger/approval.records.js';
 import type { Ledger, Page } from '../ledger/ledger.port.js';
 import type { JsonValue } from '../ledger/records.js';
 import { requireOptions } from '../request.options.js';
 import { APPROVALS_PAGE, SIGNALS, type ApprovalsPage, type SignalsFilter } from './approval.requests.js';
+import { definitionIn, jsonOf, listOf, type DeskParts } from './desk.parts.js';
 import { modificationProblems } from './modification.js';
 import type { SignalTokens } from './signal.tokens.js';
 
-/** What it needs of the rest. */
-export interface SignalDeskParts {
+export interface SignalDeskParts extends DeskParts {
   readonly ledger: Pick<Ledger, 'approvals' | 'materialization'>;
   readonly tokens: SignalTokens;
-  /** Of an asset by class or key. */
-  resolve(asset: AssetClass | string): DeclaredAsset;
-  /** With its class, where this process has it. */
-  find(asset: string): AssetDefinition | undefined;
-  /** There may be work in these pools; the run has changed. */
-  changed(run: number, rings: readonly string[]): void;
-  /** Throws where asking would wait for the caller itself. */
-  beforeUse(): void;
 }
 
 /** Signals: nodes of the graph that wait for an answer from outside, each with a token that only that has. */
@@ -42,6 +33,8 @@ export class Signals {
     const record = place && (await ledger.materialization(place.materialization));
     if (!place || !record) throw unknown();
     const value = jsonOf(payload);
+    if (value === undefined)
+      throw new FlowStoneError('FLOWSTONE_SIGNAL_INVALID', 'A payload is a value of plain JSON.');
     await this.#requireValid(record.asset, value);
     const received = await ledger.approvals.receive({ ...place, token: tokens.hashOf(token), value });
     if (!received) throw unknown();
@@ -52,31 +45,13 @@ export class Signals {
   async list(filter: SignalsFilter = {}, page: ApprovalsPage = {}): Promise<Page<ApprovalRecord>> {
     requireOptions('signals.list()', filter, SIGNALS);
     requireOptions('A page of signals', page, APPROVALS_PAGE);
-    const parts = this.#parts();
-    const { status = 'open', asset, run } = filter;
-    const { limit = 50, before, order = 'deadline' } = page;
-    return parts.ledger.approvals.approvals(
-      {
-        kind: 'signal',
-        ...(status !== 'all' && { status: typeof status === 'string' ? [status] : status }),
-        ...(asset !== undefined && { asset: parts.resolve(asset).key }),
-        ...(run !== undefined && { run }),
-      },
-      { limit, before, order },
-    );
+    return listOf(this.#parts(), 'signal', filter, page);
   }
 
   async #requireValid(asset: string, value: JsonValue): Promise<void> {
-    const definition = this.#parts().find(asset);
-    if (!definition) {
-      throw new FlowStoneError(
-        'FLOWSTONE_ASSET_CODE_ELSEWHERE',
-        `This process does not have the class of ${asset}, by which the payload is checked. Deliver to one that declares it.`,
-        { context: { asset } },
-      );
-    }
+    const { modification } = definitionIn(this.#parts(), asset, 'payload');
     // One that is no signal any more gets no further than the ledger.
-    const problems = definition.modification ? await modificationProblems(definition.modification, value) : [];
+    const problems = modification ? await modificationProblems(modification, value) : [];
     if (problems.length === 0) return;
     throw new FlowStoneError(
       'FLOWSTONE_SIGNAL_INVALID',
@@ -90,12 +65,6 @@ export class Signals {
     parts.beforeUse();
     return parts;
   }
-}
-
-function jsonOf(payload: unknown): JsonValue {
-  const text = JSON.stringify(payload) as string | undefined;
-  if (text === undefined) throw new FlowStoneError('FLOWSTONE_SIGNAL_INVALID', 'A payload is a value of plain JSON.');
-  return JSON.parse(text) as JsonValue;
 }
 
 /** The same whatever is wrong with it: whoever guesses learns nothing. */

@@ -1,9 +1,9 @@
 // What the methods of `flowstone.lineage` take: each option with its type, its meaning and what is expected of it.
 import type { AssetClass } from '../assets/asset.definition.js';
-import { flag, isRecord, type Expectation } from '../assets/asset.options.js';
+import { flag, isRecord, oneOf, wholeFrom, type Expectation } from '../assets/expectations.js';
 import type { EntityManager } from '../ledger/ledger.port.js';
 import type { PartitionKeyInput } from '../partitions/partition-key.js';
-import { elsewhere, oneOf, wholeFrom, type Expected } from '../request.options.js';
+import { elsewhere, type Expected } from '../request.options.js';
 import type { RunOptions } from '../runs/requester.js';
 import type { GraphDirection } from './graph.view.js';
 

@@ -1,10 +1,11 @@
 // What materialize() returns: a run to wait for, to watch and to cancel, from whichever process.
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseDuration, type Duration } from '../assets/duration.js';
+import { oneOf } from '../assets/expectations.js';
 import { FlowStoneError } from '../flowstone.errors.js';
 import type { RunCounts, RunStatus } from '../ledger/records.js';
 import { isOutage } from './patience.js';
-import { elsewhere, oneOf, requireOptions, type Expected } from '../request.options.js';
+import { elsewhere, requireOptions, type Expected } from '../request.options.js';
 import type { ExecutionProgress, RunSignals } from './run.signals.js';
 import type { RunWait } from './waits.js';
 import { hasEnded, type RunResult, type RunView, type RunViews } from './run.view.js';

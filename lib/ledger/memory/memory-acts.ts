@@ -2,8 +2,8 @@
 import { FlowStoneError } from '../../flowstone.errors.js';
 import type { Act, AssetPartitions, Ledger, Transactional } from '../ledger.port.js';
 import type { AssetRegistration, PoolRegistration, ProcessRegistration } from '../registrations.js';
+import { names } from './memory-rows.js';
 import type { MemoryState } from './memory-state.js';
-import { names } from './memory-state.js';
 
 export function refuseTransaction({ manager }: Transactional): void {
   if (!manager) return;

@@ -29,7 +29,8 @@ import type {
 } from '../approvals.port.js';
 import type { Page } from '../ledger.port.js';
 import type { Fenced } from '../work.js';
-import { located, type ApprovalRow, type MemoryState, type Row } from './memory-state.js';
+import { located, type ApprovalRow, type Row } from './memory-rows.js';
+import type { MemoryState } from './memory-state.js';
 
 export class MemoryApprovals implements ApprovalLedger {
   readonly #acts: ApprovalAct[] = [];

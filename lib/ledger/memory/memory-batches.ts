@@ -1,6 +1,6 @@
 // The batches of one claim in memory: of one run, one asset and one key of its pool each, open until they are full.
 import type { ClaimRequest } from '../work.js';
-import type { Row } from './memory-state.js';
+import type { Row } from './memory-rows.js';
 
 export class MemoryBatches {
   readonly #open = new Map<string, { readonly number: number; left: number }>();

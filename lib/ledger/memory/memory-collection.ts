@@ -11,7 +11,8 @@ import type {
 } from '../collection.port.js';
 import type { VersionPolicy } from '../records.js';
 import { isTerminal } from '../transitions.js';
-import { located, type MemoryState, type Row } from './memory-state.js';
+import { located, type Row } from './memory-rows.js';
+import type { MemoryState } from './memory-state.js';
 
 export class MemoryCollection implements CollectionLedger {
   readonly #state: MemoryState;

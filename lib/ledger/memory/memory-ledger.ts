@@ -20,7 +20,8 @@ import { MemoryLineage } from './memory-lineage.js';
 import type { MemoryOutbox } from './memory-outbox.js';
 import * as reads from './memory-reads.js';
 import * as requests from './memory-requests.js';
-import { MemoryState, type Row } from './memory-state.js';
+import type { Row } from './memory-rows.js';
+import { MemoryState } from './memory-state.js';
 import * as work from './memory-work.js';
 
 export class MemoryLedger implements Ledger {

@@ -14,7 +14,8 @@ import {
   type Walk,
 } from '../lineage.port.js';
 import type { EventRecord } from '../records.js';
-import type { MemoryState, Row } from './memory-state.js';
+import type { Row } from './memory-rows.js';
+import type { MemoryState } from './memory-state.js';
 
 export class MemoryLineage implements LineageLedger {
   readonly #state: MemoryState;

@@ -10,7 +10,8 @@ import type {
   RemovedInput,
   RunRecord,
 } from '../records.js';
-import type { MemoryState, Row, RunRow } from './memory-state.js';
+import type { Row, RunRow } from './memory-rows.js';
+import type { MemoryState } from './memory-state.js';
 
 export function runRecord({
   planningEpoch: _,

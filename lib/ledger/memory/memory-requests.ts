@@ -7,7 +7,8 @@ import type { ErrorRecord, NewRun, RunRecord } from '../records.js';
 import { isTerminal } from '../transitions.js';
 import { refuseTransaction } from './memory-acts.js';
 import { runRecord } from './memory-reads.js';
-import { newRunRow, type MemoryState, type RunRow } from './memory-state.js';
+import { newRunRow, type RunRow } from './memory-rows.js';
+import type { MemoryState } from './memory-state.js';
 import * as work from './memory-work.js';
 
 export type InsertOptions = Transactional & { readonly plan?: PlanRows; readonly claim?: ClaimRequest };

@@ -5,7 +5,8 @@ import type { Ledger } from '../ledger.port.js';
 import type { Beat, Claim, ClaimRequest, DueDeadline, Outcome, Settled, Verdict } from '../work.js';
 import { plannerLost, RESCUE_CAP, workerLost } from '../transitions.js';
 import { MemoryBatches } from './memory-batches.js';
-import type { MemoryState, Row } from './memory-state.js';
+import type { Row } from './memory-rows.js';
+import type { MemoryState } from './memory-state.js';
 
 export function claim(
   state: MemoryState,

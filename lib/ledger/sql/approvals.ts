@@ -10,12 +10,11 @@ import {
   type ApprovalCommand,
   type NewApprovalAct,
 } from '../approval.machine.js';
-import type { ApprovalAct, ApprovalInput, ApprovalRecord, Audience } from '../approval.records.js';
+import type { ApprovalAct, ApprovalInput, ApprovalRecord } from '../approval.records.js';
 import type {
   ApprovalFilter,
   ApprovalLedger,
   ApprovalPage,
-  ApprovalPin,
   ApprovalRequest,
   Asked,
   CommandedApproval,
@@ -24,16 +23,13 @@ import type {
 } from '../approvals.port.js';
 import { approvalUnknown, refusal, refusalOfMoved, refusalOfSecond } from '../approval.refusals.js';
 import type { Page } from '../ledger.port.js';
-import type { ApprovalActKind, JsonObject, JsonValue, MaterializationStatus } from '../records.js';
+import type { JsonValue, MaterializationStatus } from '../records.js';
 import type { Fenced } from '../work.js';
+import { ApprovalReads, packed, type ApprovalRow, type NumberedPin } from './approval-reads.js';
 import type { AssetNumbers } from './asset-numbers.js';
 import type { Claims } from './claims.js';
 import type { Database, Sql } from './database.js';
-import { valueRecord, type VersionColumns } from './rows.js';
 import {
-  ACTS_OF,
-  APPROVAL_OF,
-  approvalsWhere,
   AWAIT_HEADS,
   CHANGE_APPROVAL,
   DATA_VERSIONS,
@@ -41,7 +37,6 @@ import {
   DUE_APPROVALS,
   HOLD_OWNER,
   IN_FORCE,
-  INPUTS_OF,
   KEPT_SIGNAL,
   KEEP_SIGNAL,
   LOCK_APPROVAL,
@@ -60,43 +55,6 @@ import {
 } from './statements/approving.js';
 import { json, storable } from './values.js';
 
-interface ApprovalRow {
-  readonly id: number;
-  readonly run_id: number;
-  readonly materialization_id: number;
-  readonly epoch: number;
-  readonly token: string | null;
-  readonly asset_id: number;
-  readonly partition: string;
-  readonly status: ApprovalRecord['status'];
-  readonly message: string;
-  readonly requested_by: string | null;
-  readonly rule: ApprovalRecord['rule'];
-  readonly open_to: readonly string[];
-  readonly opened_at: Date;
-  readonly deadline: Date | null;
-  readonly escalations: number;
-  readonly extensions: number;
-  readonly votes: readonly Timed<ApprovalRecord['votes'][number]>[];
-  readonly proposal: Timed<NonNullable<ApprovalRecord['proposal']>> | null;
-  readonly decision: Timed<NonNullable<ApprovalRecord['decision']>> | null;
-  readonly closed_at: Date | null;
-  readonly previous: number | null;
-  readonly inputs: string;
-  readonly upstreams: string;
-}
-
-/** As JSON: times are texts. */
-type Timed<T> = Omit<T, 'at'> & { readonly at: string };
-
-interface InputRow extends VersionColumns {
-  readonly approval_id: number;
-  readonly alias: string;
-  readonly asset_id: number;
-  readonly partition: string;
-  readonly materialization_id: number | null;
-}
-
 interface AttemptRow {
   readonly id: number;
   readonly status: MaterializationStatus;
@@ -113,12 +71,16 @@ export class Approvals implements ApprovalLedger {
   /** The last command on an approval that somebody here has given. */
   readonly #commands = new Map<number, Promise<unknown>>();
 
+  readonly reads: ApprovalReads;
+
   constructor(
     readonly database: Database,
     readonly namespace: number,
     readonly assets: AssetNumbers,
     readonly claims: Claims,
-  ) {}
+  ) {
+    this.reads = new ApprovalReads(database, namespace, assets);
+  }
 
   async ask(attempt: Fenced, request: ApprovalRequest): Promise<Asked> {
     const asked = await this.database.transaction((sql) => this.#ask(sql, attempt, request));
@@ -161,7 +123,7 @@ export class Approvals implements ApprovalLedger {
       rule.pinInputs,
     ]);
     const [paused] = await sql.rows<{ paused: boolean; rings: string[] }>(PAUSE, [this.namespace, id, epoch]);
-    const { approval } = (await this.#read(sql, opened!.id))!;
+    const { approval } = (await this.reads.read(sql, opened!.id))!;
     await this.#setTimers(sql, approval);
     await this.#note(sql, approval, { kind: 'requested', actor: approval.requestedBy, detail: null, notify: [] });
     const rings = request.signal === undefined ? [] : await this.#takeEarly(sql, approval.id, request.signal);
@@ -217,7 +179,7 @@ export class Approvals implements ApprovalLedger {
 
   /** What one is told that is closed by now, which is for ever: no lock, one look. Undefined: it is open. */
   async #afterwards(id: number, command: ApprovalCommand): Promise<CommandedApproval | undefined> {
-    const found = await this.#read(this.database, id);
+    const found = await this.reads.read(this.database, id);
     if (!found || found.approval.status === 'open') return undefined;
     const answer = decideApproval(found.approval, command, found.now);
     if (answer.kind === 'refused') throw refusal(answer);
@@ -250,7 +212,7 @@ export class Approvals implements ApprovalLedger {
         const [held] = await sql.rows(HOLD_OWNER, [owner]);
         if (!held) return approval === null ? void (await sql.rows(DROP_TIMER, timer)) : undefined;
         // Before the timer: who moves a head sets one, and would wait for this while this waits for the head.
-        if (approval !== null && kind === 'inputs') await this.#haveMoved(sql, await this.#pins(sql, approval));
+        if (approval !== null && kind === 'inputs') await this.#haveMoved(sql, await this.reads.pins(sql, approval));
         const [taken] = await sql.rows(TAKE_TIMER, timer);
         if (!taken) return undefined;
         fired++;
@@ -264,10 +226,10 @@ export class Approvals implements ApprovalLedger {
 
   async decided(materializations: readonly number[]): Promise<ReadonlyMap<number, DecidedApproval>> {
     const rows = await this.database.rows<ApprovalRow>(IN_FORCE, [materializations]);
-    const records = await this.#records(this.database, rows);
+    const records = await this.reads.records(this.database, rows);
     const decided = records.filter(isDecided);
     if (decided.length === 0) return new Map();
-    const inputs = await this.#inputs(decided.map(({ id }) => id));
+    const inputs = await this.reads.inputs(decided.map(({ id }) => id));
     const kept = new Map(rows.map((row) => [row.id, row]));
     return new Map(
       decided.map((approval) => {
@@ -282,7 +244,7 @@ export class Approvals implements ApprovalLedger {
     return this.database.transaction(async (sql) => {
       const [row] = await sql.rows<AttemptRow>(LOCK_ATTEMPT, [this.namespace, id]);
       if (row?.status !== 'running' || row.epoch !== epoch) return false;
-      const found = await this.#read(sql, approval);
+      const found = await this.reads.read(sql, approval);
       if (!found || found.approval.materialization !== id || !isDecided(found.approval)) return false;
       const act: NewApprovalAct = { kind: 'superseded', actor: null, detail: null, notify: [] };
       await this.#change(sql, { ...found.approval, status: 'superseded' }, act);
@@ -291,41 +253,19 @@ export class Approvals implements ApprovalLedger {
   }
 
   async approval(id: number): Promise<ApprovalRecord | undefined> {
-    return (await this.#read(this.database, id))?.approval;
+    return (await this.reads.read(this.database, id))?.approval;
   }
 
-  async approvals(filter: ApprovalFilter, page: ApprovalPage): Promise<Page<ApprovalRecord>> {
-    const { kind, status, asset, run, materialization, audience } = filter;
-    const conditions: [string, unknown][] = [];
-    if (kind) conditions.push(['(a.token IS NULL) = ?', kind === 'checkpoint']);
-    // As the index for what is due has it.
-    if (status?.length === 1 && status[0] === 'open') conditions.push([`a.status = 'open' AND ?::boolean`, true]);
-    else if (status) conditions.push(['a.status = ANY (?::text[])', status]);
-    if (asset !== undefined) {
-      const [number] = await this.assets.known(this.database, [asset]);
-      conditions.push(['a.asset_id = ?', number ?? 0]);
-    }
-    if (run !== undefined) conditions.push(['a.run_id = ?', run]);
-    if (materialization !== undefined) conditions.push(['a.materialization_id = ?', materialization]);
-    if (audience) conditions.push([`(a.audience = '{}' OR a.audience && ?::text[])`, packed(audience)]);
-    const listing = approvalsWhere(
-      conditions.map(([sql]) => sql),
-      page.order,
-    );
-    const values = [this.namespace, page.limit + 1, page.before ?? null, ...conditions.map(([, value]) => value)];
-    const rows = await this.database.rows<ApprovalRow>(listing, values);
-    const items = await this.#records(this.database, rows.slice(0, page.limit));
-    return { items, next: rows.length > page.limit ? items.at(-1)!.id : null };
+  approvals(filter: ApprovalFilter, page: ApprovalPage): Promise<Page<ApprovalRecord>> {
+    return this.reads.approvals(filter, page);
   }
 
   async inputs(approval: number): Promise<readonly ApprovalInput[]> {
-    return (await this.#inputs([approval])).get(approval) ?? [];
+    return (await this.reads.inputs([approval])).get(approval) ?? [];
   }
 
-  async acts(approval: number): Promise<readonly ApprovalAct[]> {
-    type Row = { id: number; kind: ApprovalActKind; at: Date; actor: string | null; detail: JsonObject | null };
-    const rows = await this.database.rows<Row>(ACTS_OF, [approval]);
-    return rows.map(({ id, kind, at, actor, detail }) => ({ id, approval, kind, at, actor, detail }));
+  acts(approval: number): Promise<readonly ApprovalAct[]> {
+    return this.reads.acts(approval);
   }
 
   /** Under the lock of its materialization. */
@@ -334,9 +274,9 @@ export class Approvals implements ApprovalLedger {
     id: number,
     command: ApprovalCommand,
   ): Promise<CommandedApproval & { readonly refusal?: FlowStoneError }> {
-    const { approval, now } = (await this.#read(sql, id))!;
+    const { approval, now } = (await this.reads.read(sql, id))!;
     const judged = looksAtInputs(approval, command);
-    const moved = judged && (await this.#haveMoved(sql, await this.#pins(sql, id)));
+    const moved = judged && (await this.#haveMoved(sql, await this.reads.pins(sql, id)));
     if (command.kind === 'moved' && !moved) return { approval, rings: [] };
     const answer = decideApproval(approval, moved ? { kind: 'moved' } : command, now);
     if (answer.kind === 'refused') return { approval, rings: [], refusal: refusal(answer) };
@@ -382,7 +322,7 @@ export class Approvals implements ApprovalLedger {
   }
 
   /** Whether one of these versions has been replaced by another; the heads stay as they are until the transaction ends. */
-  async #haveMoved(sql: Sql, pins: readonly (ApprovalPin & { readonly number: number })[]): Promise<boolean> {
+  async #haveMoved(sql: Sql, pins: readonly NumberedPin[]): Promise<boolean> {
     if (pins.length === 0) return false;
     type Head = { asset_id: number; partition: string; materialization_id: number | null };
     const heads = await sql.rows<Head>(SHARE_HEADS, [
@@ -402,85 +342,4 @@ export class Approvals implements ApprovalLedger {
     const versions = new Map(rows.map((row) => [row.id, row.data_version]));
     return replaced.some(({ head, dataVersion }) => versions.get(head) !== dataVersion);
   }
-
-  async #pins(sql: Sql, approval: number): Promise<(ApprovalPin & { readonly number: number })[]> {
-    const rows = await sql.rows<InputRow>(INPUTS_OF, [[approval]]);
-    return rows.map(({ alias, asset_id: number, partition, materialization_id: materialization, data_version }) => ({
-      ...{ alias, asset: '', number, partition, materialization },
-      dataVersion: data_version,
-    }));
-  }
-
-  async #inputs(approvals: readonly number[]): Promise<Map<number, ApprovalInput[]>> {
-    const rows = await this.database.rows<InputRow>(INPUTS_OF, [approvals]);
-    const keyOf = await this.assets.keys(
-      this.database,
-      rows.map((row) => row.asset_id),
-    );
-    const inputs = new Map<number, ApprovalInput[]>(approvals.map((id) => [id, []]));
-    for (const row of rows) {
-      inputs.get(row.approval_id)!.push({
-        alias: row.alias,
-        asset: keyOf(row.asset_id),
-        partition: row.partition,
-        materialization: row.materialization_id,
-        dataVersion: row.data_version,
-        value: valueRecord(row),
-        completedAt: row.completed_at,
-      });
-    }
-    return inputs;
-  }
-
-  async #read(sql: Sql, id: number): Promise<{ approval: ApprovalRecord; now: Date } | undefined> {
-    const [row] = await sql.rows<ApprovalRow & { now: Date }>(APPROVAL_OF, [this.namespace, id]);
-    return row && { approval: (await this.#records(sql, [row]))[0]!, now: row.now };
-  }
-
-  async #records(sql: Sql, rows: readonly ApprovalRow[]): Promise<ApprovalRecord[]> {
-    const keyOf = await this.assets.keys(
-      sql,
-      rows.map((row) => row.asset_id),
-    );
-    return rows.map((row) => ({
-      id: row.id,
-      kind: row.token === null ? 'checkpoint' : 'signal',
-      run: row.run_id,
-      materialization: row.materialization_id,
-      epoch: row.epoch,
-      asset: keyOf(row.asset_id),
-      partition: row.partition,
-      status: row.status,
-      message: row.message,
-      requestedBy: row.requested_by,
-      rule: row.rule,
-      audience: unpacked(row.open_to),
-      openedAt: row.opened_at,
-      deadline: row.deadline,
-      escalations: row.escalations,
-      extensions: row.extensions,
-      votes: row.votes.map(timed),
-      proposal: row.proposal && timed(row.proposal),
-      decision: row.decision && timed(row.decision),
-      closedAt: row.closed_at,
-      previous: row.previous,
-    }));
-  }
-}
-
-const USER = 'user:';
-const ROLE = 'role:';
-
-function packed({ users, roles }: Audience): string[] {
-  return [...users.map((user) => USER + user), ...roles.map((role) => ROLE + role)];
-}
-
-function unpacked(names: readonly string[]): Audience {
-  const of = (kind: string): string[] =>
-    names.flatMap((name) => (name.startsWith(kind) ? [name.slice(kind.length)] : []));
-  return { users: of(USER), roles: of(ROLE) };
-}
-
-function timed<T extends { readonly at: string }>(record: T): Omit<T, 'at'> & { readonly at: Date } {
-  return { ...record, at: new Date(record.at) };
 }
