@@ -9,11 +9,12 @@ import { withApplication } from './measured-run.js';
 const [url = '', hours = '', questions = '', version = ''] = process.argv.slice(2);
 const assets = bothPairs(Number(hours), version || undefined);
 await withApplication({ assets }, { storage: { url }, role: 'api' }, async (flowstone) => {
-  // What the boot left to do later is not the question's, nor is its garbage.
+  // What the boot left to do later is not the question's, nor is the garbage of what was before.
   await wait(500);
   for (let asked = 0; asked < Number(questions); asked++) await flowstone.status(`${OTHER}derived`);
   setFlagsFromString('--expose-gc');
   (runInNewContext('gc') as () => void)();
+  await wait(200);
   const start = performance.now();
   const status = await flowstone.status('derived');
   const milliseconds = performance.now() - start;

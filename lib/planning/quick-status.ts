@@ -194,13 +194,12 @@ function compareLeaves({ chunks, states }: Part, sources: readonly Part[], const
       ) {
         continue;
       }
-      const first = start + (at / SUMS) * LEAF;
-      const count = Math.min(LEAF, states.length - first);
-      if (count <= 0 || !states.subarray(first, first + count).includes(FRESH)) continue;
       for (let sum = 0; sum < SUMS; sum++) difference[sum] = inputSums[at + sum]! - expected[at + sum]!;
+      const first = start + (at / SUMS) * LEAF;
       const place = placeOfOne(difference);
-      if (place === undefined) open.push(first / LEAF);
-      else if (states[first + place] === FRESH) states[first + place] = STALE;
+      if (place !== undefined) {
+        if (states[first + place] === FRESH) states[first + place] = STALE;
+      } else if (states.subarray(first, first + LEAF).includes(FRESH)) open.push(first / LEAF);
     }
   }
   return open;
