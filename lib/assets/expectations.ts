@@ -21,13 +21,12 @@ export const wholeFrom =
     return fits ? undefined : `a whole number from ${least} to ${most}`;
   };
 
-export const oneOf =
-  (...words: readonly string[]): Expectation =>
-  (value) => {
-    if (words.includes(value as string)) return undefined;
-    const quoted = words.map((word) => `'${word}'`);
-    return `${quoted.slice(0, -1).join(', ')} or ${quoted.at(-1)}`;
-  };
+export const oneOf = (...words: readonly string[]): Expectation => {
+  const quoted = words.map((word) => `'${word}'`);
+  const first = quoted.slice(0, -1).join(', ');
+  const expected = first === '' ? quoted[0] : `${first} or ${quoted.at(-1)}`;
+  return (value) => (words.includes(value as string) ? undefined : expected);
+};
 
 export const duration: Expectation = (value) =>
   readDuration(value) === undefined ? `a duration: ${EXPECTED_DURATION}` : undefined;

@@ -205,7 +205,7 @@ describe('the service', () => {
     ['addPartitions() has no option from', () => flowstone.addPartitions('tenants', ['a'], wrong({ from: 1 }))],
     ['removePartitions() has no option from', () => flowstone.removePartitions('tenants', ['a'], wrong({ from: 1 }))],
     [
-      "upstream of materialize() must be 'stale' or 'all' or 'none', not 'some'",
+      "upstream of materialize() must be 'stale', 'all' or 'none', not 'some'",
       () => flowstone.materialize(Base, wrong({ upstream: 'some' })),
     ],
     ['failFast of materialize() must be true or false', () => flowstone.materialize(Base, wrong({ failFast: 'no' }))],
