@@ -200,6 +200,36 @@ describe('a plan of assets nobody registered', () => {
   });
 });
 
+describe('transactions of the ledger', () => {
+  const stricter = 'options=-c%20default_transaction_isolation%3Dserializable';
+
+  it.each([
+    ['on connections of its own', true],
+    ['on those of a DataSource', false],
+  ])('see what was committed before each statement, whatever is the default: %s', async (_, own) => {
+    await host.query(`CREATE TABLE public.levels (level text)`);
+    await host.query(`CREATE FUNCTION public.note_level() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN INSERT INTO public.levels VALUES (current_setting('transaction_isolation')); RETURN NULL; END $$`);
+    await host.query(`CREATE TRIGGER noted AFTER INSERT ON flowstone.events EXECUTE FUNCTION public.note_level()`);
+    const dataSource = own
+      ? ledgerDataSource({ url: `${database.url}?${stricter}` }, 'flowstone')
+      : new DataSource({ type: 'postgres', url: database.url, isolationLevel: 'SERIALIZABLE' });
+    const other = new SqlLedger({ dataSource, own, migrate: false });
+    await other.open();
+    await new World(other, async () => undefined).register('two');
+    await other.insertRun(runOf(), { plan: planOf([{ asset: 'b', forced: true }]) });
+    const [claim] = await other.claim({ ...by('two'), limit: 1 });
+    await other.settle([success(claim!)]);
+    await other.unregister('two');
+    expect(await host.query('SELECT DISTINCT level FROM public.levels')).toEqual([{ level: 'read committed' }]);
+    await other.close();
+    if (dataSource.isInitialized) await dataSource.destroy();
+    await host.query('DROP TRIGGER noted ON flowstone.events');
+    await host.query('DROP FUNCTION public.note_level');
+    await host.query('DROP TABLE public.levels');
+  });
+});
+
 describe('a connection that a host gave back amid a transaction', () => {
   const leave = async (dataSource: DataSource, sql: string): Promise<void> => {
     const runner = dataSource.createQueryRunner();

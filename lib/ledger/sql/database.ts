@@ -59,6 +59,8 @@ const SETTINGS: Readonly<Record<string, string>> = {
   statement_timeout: '60s',
   idle_in_transaction_session_timeout: '10s',
   lock_timeout: '0',
+  // Each statement sees what was committed before it: who waited for a lock looks again.
+  default_transaction_isolation: 'read committed',
   // One text for one value.
   datestyle: 'ISO',
   timezone: 'UTC',
@@ -183,7 +185,9 @@ export class Database implements Sql {
   async #transact<T>(client: PoolClient, runner: Connection, fn: (sql: Transaction) => Promise<T>): Promise<T> {
     let committing = false;
     try {
-      await this.#answer(runner.startTransaction());
+      // A host's may be another by default. One that is open is taken as it is.
+      const isolation = this.own || runner.isTransactionActive === true ? undefined : 'READ COMMITTED';
+      await this.#answer(runner.startTransaction(isolation));
       if (!this.own) await this.#answer(client.query(settings(true)));
       const result = await fn(this.#on(client));
       committing = true;
