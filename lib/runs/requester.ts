@@ -2,8 +2,9 @@
 import { currentContext } from '../assets/asset.context.js';
 import { FlowStoneError } from '../flowstone.errors.js';
 import type { EntityManager, Ledger } from '../ledger/ledger.port.js';
-import type { ClaimRequest } from '../ledger/work.js';
-import type { NewRun, RunRequest } from '../ledger/records.js';
+import type { ClaimRequest, PlanRows } from '../ledger/work.js';
+import type { NewRun, RunRecord, RunRequest } from '../ledger/records.js';
+import type { Plan } from '../planning/plan.js';
 import type { PlanningModel } from '../planning/planning-model.js';
 import { requireStorable } from '../request.options.js';
 import type { Coordinator } from './coordinator.js';
@@ -16,7 +17,6 @@ import type { RunViews } from './run.view.js';
 /** Partitions that a request names one by one and that are planned before materialize() answers. */
 const PLANNED_AT_ONCE = 64;
 
-/** What no database text can hold. */
 /** What a request says beside what is to be materialized. */
 export interface RunOptions {
   /** The same key and request return the same run, whatever became of it. */
@@ -31,6 +31,13 @@ export interface RunOptions {
   readonly failFast?: boolean;
   /** An open transaction on the ledger's database: the request exists exactly if it commits. */
   readonly manager?: EntityManager;
+}
+
+/** A run that is to be recorded; without rows, it is planned later. */
+export interface PreparedRun {
+  readonly run: NewRun;
+  readonly plan: Plan | undefined;
+  readonly rows: PlanRows | undefined;
 }
 
 interface TransactionalRequest {
@@ -57,26 +64,42 @@ export class RunRequester {
   /** @param model of the moment at which the request was read */
   async request(request: RunRequest, options: RunOptions, model: PlanningModel): Promise<RunHandle> {
     const { manager } = options;
-    const run = newRun(request, options);
-    const here = this.planner.canPlan(request);
-    const awaitPlan = (): void => this.coordinator.awaitPlan(this.planner.targetPools(request), here);
     if (manager) {
+      const run = newRun(request, options);
+      const here = this.planner.canPlan(request);
+      const awaitPlan = (): void => this.coordinator.awaitPlan(this.planner.targetPools(request), here);
       const { id } = (await this.ledger.insertRun(run, { manager, committed: awaitPlan })).run;
       return this.handle(id, { manager, awaitPlan });
     }
-    // By whoever asks, also where it executes nothing: it is not to wait until larger ones are planned.
-    const plan = isSmall(request) && here ? await this.planner.plan(request, model) : undefined;
-    const rows = plan && this.planner.rows(plan, run.priority);
+    const prepared = await this.prepare(request, options, model);
     const claim = this.#claim();
-    const inserted = await this.ledger.insertRun(run, rows ? { plan: rows, ...(claim && { claim }) } : {});
+    const { rows } = prepared;
+    const inserted = await this.ledger.insertRun(prepared.run, rows ? { plan: rows, ...(claim && { claim }) } : {});
     crashPoint('after-request');
-    // Nothing to do, or nothing that can be done.
-    if (inserted.created && inserted.run.completedAt) this.hooks.runEnded(inserted.run.id);
     this.coordinator.accept(inserted.claims);
-    if (inserted.created && rows) this.coordinator.offer(await this.planner.readyPools(rows));
-    else if (inserted.created) awaitPlan();
-    if (inserted.created && plan) await this.planner.tellBlocked(inserted.run.id, plan);
+    if (inserted.created) await this.recorded(prepared, inserted.run);
     return this.handle(inserted.run.id);
+  }
+
+  /**
+   * A run for whoever records it in a transaction with something else, and tells that by {@link recorded}. Planned where it
+   * is small: by whoever asks, also where that executes nothing, so that it does not wait until larger ones are planned.
+   * @param model of the moment at which the request was read
+   */
+  async prepare(request: RunRequest, options: Omit<RunOptions, 'manager'>, model: PlanningModel): Promise<PreparedRun> {
+    const run = newRun(request, options);
+    const small = isSmall(request) && this.planner.canPlan(request);
+    const plan = small ? await this.planner.plan(request, model) : undefined;
+    return { run, plan, rows: plan && this.planner.rows(plan, run.priority) };
+  }
+
+  /** The run has been recorded, and is a new one: it begins, here or where it can. */
+  async recorded({ run: { request }, plan, rows }: PreparedRun, { id, completedAt }: RunRecord): Promise<void> {
+    // Nothing to do, or nothing that can be done.
+    if (completedAt) this.hooks.runEnded(id);
+    if (rows) this.coordinator.offer(await this.planner.readyPools(rows));
+    else this.coordinator.awaitPlan(this.planner.targetPools(request), this.planner.canPlan(request));
+    if (plan) await this.planner.tellBlocked(id, plan);
   }
 
   /** A new run of what is left of another; while such a one is open, that one. */
