@@ -29,7 +29,7 @@ const upwards = FLOORS.slice(0, -1).map((floor, level) => ({
 const PURE = [
   '^lib/(partitions|graph|planning)/',
   '^lib/assets/(asset\\.(definition|key|options|value)|checkpoint\\.(code|options)|signal\\.(code|options|value)|batch\\.failure|definition\\.hash|duration|expectations|dependency[^/]*)\\.ts$',
-  '^lib/ledger/(approval\\.records|summary\\.records|records|registrations|transitions|work)\\.ts$',
+  '^lib/ledger/(approval\\.records|event\\.catalogue|json|summary\\.records|records|registrations|transitions|work)\\.ts$',
   '\\.machine\\.ts$',
 ];
 

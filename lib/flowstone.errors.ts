@@ -91,6 +91,8 @@ export const ERROR_CATALOGUE = {
   FLOWSTONE_WEBHOOK_FAILED: infrastructure,
   FLOWSTONE_WEBHOOK_GONE: permanentInfrastructure,
   FLOWSTONE_OPENLINEAGE_FAILED: infrastructure,
+  // events
+  FLOWSTONE_EVENT_CURSOR_LOST: request,
   // io
   FLOWSTONE_IO_VALUE_NOT_FOUND: permanentInfrastructure,
   FLOWSTONE_IO_VERSION_NOT_KEPT: request,

@@ -195,6 +195,10 @@ export type { InputChange, RunDiff, RunDiffEntry } from './lineage/run.diff.js';
 export type { GraphView } from './lineage/graph.view.js';
 export type { ComparedMaterialization, TracedEdge, TracedRemoval, TracedVersion } from './ledger/lineage.port.js';
 
+// Events
+export type { FlowStoneEvent } from './events/event.js';
+export type { DetailOf, EventSubject, SubjectsOf } from './ledger/event.catalogue.js';
+
 // Runs, plans, status
 export type { Collected } from './retention/collection.pass.js';
 export type { RetentionOptions } from './retention/retention.options.js';

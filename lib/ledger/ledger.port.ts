@@ -3,6 +3,7 @@
 import type { EntityManager } from 'typeorm';
 import type { ApprovalLedger } from './approvals.port.js';
 import type { CollectionLedger } from './collection.port.js';
+import type { EventLogLedger } from './event-log.port.js';
 import type { LineageLedger } from './lineage.port.js';
 import type { OutboxLedger } from './outbox.port.js';
 import type { SummaryLedger } from './summaries.port.js';
@@ -316,6 +317,8 @@ export interface Ledger {
 
   /** By which retention works. Usable once the ledger is open. */
   readonly collection: CollectionLedger;
+  /** By which all events are read, each once. Usable once the ledger is open. */
+  readonly eventLog: EventLogLedger;
   /** Which versions came of which. Usable once the ledger is open. */
   readonly lineage: LineageLedger;
   /** By which notices leave the system. Usable once the ledger is open. */

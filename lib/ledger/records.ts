@@ -1,10 +1,11 @@
 // What the ledger keeps, as plain data: the words of docs/semantics used by planning, runs, service and admin.
 // No behaviour here; the transitions between statuses stand in transitions.ts.
 
-/** Plain JSON, as stored in jsonb columns. */
-export type JsonValue =
-  null | boolean | number | string | readonly JsonValue[] | { readonly [name: string]: JsonValue };
-export type JsonObject = { readonly [name: string]: JsonValue };
+import type { EventKind } from './event.catalogue.js';
+import type { JsonObject, JsonValue } from './json.js';
+
+export type { EventKind } from './event.catalogue.js';
+export type { JsonObject, JsonValue } from './json.js';
 
 export const MATERIALIZATION_STATUSES = [
   'pending',
@@ -196,29 +197,6 @@ export type ApprovalActKind =
   | 'commented'
   | 'superseded'
   | 'cancelled';
-
-/** The kinds of events a ledger writes, each in the transaction of what it tells. */
-export type EventKind =
-  | 'run.requested'
-  | 'run.planned'
-  | 'run.cancel_requested'
-  | 'run.ended'
-  | 'materialization.success'
-  | 'materialization.failed'
-  | 'materialization.upstream_failed'
-  | 'materialization.skipped'
-  | 'materialization.cancelled'
-  | 'materialization.waiting_approval'
-  | 'materialization.retrying'
-  | 'materialization.rescued'
-  | `approval.${ApprovalActKind}`
-  | 'process.blocked'
-  | 'asset.invalidated'
-  | 'asset.deleted'
-  | 'asset.version_reported'
-  | 'partitions.added'
-  | 'partitions.removed'
-  | 'notice.dropped';
 
 /** A fact worth telling: what happened to a run, a materialization or an asset, by whom. */
 export interface EventRecord {

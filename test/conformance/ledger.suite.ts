@@ -5,6 +5,7 @@ import { actBehaviours } from './ledger-acts.suite.js';
 import { approvalBehaviours } from './ledger-approvals.suite.js';
 import { batchBehaviours } from './ledger-batches.suite.js';
 import { collectionBehaviours } from './ledger-collection.suite.js';
+import { eventLogBehaviours } from './ledger-events.suite.js';
 import { lineageBehaviours } from './ledger-lineage.suite.js';
 import { attemptNoticeBehaviours, outboxBehaviours } from './ledger-outbox.suite.js';
 import { poolBehaviours } from './ledger-pools.suite.js';
@@ -56,6 +57,9 @@ export function ledgerConformance(name: string, make: MakeLedger, { database = t
     });
     describe('collection', () => {
       collectionBehaviours(here);
+    });
+    describe('the log of events', () => {
+      eventLogBehaviours(here);
     });
     describe('lineage', () => {
       lineageBehaviours(here);

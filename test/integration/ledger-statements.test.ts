@@ -8,6 +8,7 @@ import * as acting from '../../lib/ledger/sql/statements/acting.js';
 import * as approving from '../../lib/ledger/sql/statements/approving.js';
 import * as claiming from '../../lib/ledger/sql/statements/claiming.js';
 import * as collecting from '../../lib/ledger/sql/statements/collecting.js';
+import * as following from '../../lib/ledger/sql/statements/following.js';
 import * as reading from '../../lib/ledger/sql/statements/reading.js';
 import * as registering from '../../lib/ledger/sql/statements/registering.js';
 import * as removing from '../../lib/ledger/sql/statements/removing.js';
@@ -32,6 +33,7 @@ const statements = [
   approving,
   claiming,
   collecting,
+  following,
   reading,
   registering,
   removing,

@@ -12,6 +12,10 @@ export class EventEntity {
   @Column({ type: 'integer' })
   readonly namespace!: number;
 
+  /** The transaction that recorded it. */
+  @Column({ type: 'text' })
+  readonly xid!: string;
+
   @Column({ type: 'timestamptz' })
   readonly at!: Date;
 

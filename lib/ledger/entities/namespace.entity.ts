@@ -23,4 +23,12 @@ export class NamespaceEntity {
   /** Whether a notice is written of attempts that begin and end. */
   @Column({ type: 'boolean', name: 'tells_attempts' })
   readonly tellsAttempts!: boolean;
+
+  /** What tells its log of events from that of a copy. */
+  @Column({ type: 'uuid', name: 'event_era' })
+  readonly eventEra!: string;
+
+  /** The newest transaction of which retention has removed an event. */
+  @Column({ type: 'text', name: 'events_removed' })
+  readonly eventsRemoved!: string;
 }

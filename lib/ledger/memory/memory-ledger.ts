@@ -16,6 +16,7 @@ import type { ErrorRecord, EventRecord, HeadRecord, MaterializationRecord, NewRu
 import * as acts from './memory-acts.js';
 import { MemoryApprovals } from './memory-approvals.js';
 import { MemoryCollection } from './memory-collection.js';
+import { MemoryEventLog } from './memory-event-log.js';
 import { MemoryLineage } from './memory-lineage.js';
 import type { MemoryOutbox } from './memory-outbox.js';
 import * as reads from './memory-reads.js';
@@ -29,6 +30,7 @@ export class MemoryLedger implements Ledger {
   readonly installation = randomUUID();
   readonly approvals: MemoryApprovals;
   readonly collection: MemoryCollection;
+  readonly eventLog: MemoryEventLog;
   readonly lineage: MemoryLineage;
   readonly outbox: MemoryOutbox;
   readonly #state: MemoryState;
@@ -38,6 +40,7 @@ export class MemoryLedger implements Ledger {
     this.#state = new MemoryState(clock);
     this.approvals = new MemoryApprovals(this.#state);
     this.collection = new MemoryCollection(this.#state);
+    this.eventLog = new MemoryEventLog(this.#state, this.installation);
     this.lineage = new MemoryLineage(this.#state);
     this.outbox = this.#state.outbox;
   }

@@ -32,6 +32,9 @@ export class MemoryState {
   /** Told of each materialization that waited for a decision and does so no more, since it was cancelled. */
   approvalClosed: (row: Row) => void = () => undefined;
   events: EventRecord[] = [];
+  lastEvent = 0;
+  /** The last of those that retention has removed. */
+  lastRemovedEvent = 0;
   /** In the order in which they were superseded. */
   readonly superseded = new Map<number, Superseded>();
   /** The attempts that ran when something was condemned, by collection. */
@@ -48,7 +51,6 @@ export class MemoryState {
   #lastBatch = 0;
   #lastId = 0;
   #lastRun = 0;
-  #lastEvent = 0;
   #lastCollection = 0;
 
   constructor(readonly clock: () => number) {
@@ -70,7 +72,7 @@ export class MemoryState {
 
   tell(kind: EventKind, about: Partial<Omit<EventRecord, 'id' | 'at' | 'kind'>>): void {
     this.events.push({
-      id: ++this.#lastEvent,
+      id: ++this.lastEvent,
       at: new Date(this.clock()),
       kind,
       run: null,
@@ -149,6 +151,7 @@ export class MemoryState {
   removeEvents(which: (event: EventRecord) => boolean, limit: number): number {
     const removed = new Set(this.events.filter(which).slice(0, limit));
     this.events = this.events.filter((event) => !removed.has(event));
+    for (const { id } of removed) this.lastRemovedEvent = Math.max(this.lastRemovedEvent, id);
     return removed.size;
   }
 

@@ -5,6 +5,7 @@ import { FlowStoneError } from '../../flowstone.errors.js';
 import type { ApprovalLedger } from '../approvals.port.js';
 import type { CollectionLedger } from '../collection.port.js';
 import type { Ledger, PageRequest, Transactional } from '../ledger.port.js';
+import type { EventLogLedger } from '../event-log.port.js';
 import type { LineageLedger } from '../lineage.port.js';
 import type { OutboxLedger } from '../outbox.port.js';
 import type { SummaryLedger } from '../summaries.port.js';
@@ -21,6 +22,7 @@ import { Collection } from './collection.js';
 import { Database, type Sql, type Transaction } from './database.js';
 import { isOutage, unavailable } from './failures.js';
 import { afterCommit } from './host-commits.js';
+import { EventLog } from './event-log.js';
 import { LineageReads } from './lineage.js';
 import { Outbox } from './outbox.js';
 import { Summaries } from './summaries.js';
@@ -61,6 +63,7 @@ interface Opened {
   readonly acts: Acts;
   readonly approvals: Approvals;
   readonly collection: Collection;
+  readonly eventLog: EventLog;
   readonly lineage: LineageReads;
   readonly outbox: Outbox;
   readonly summaries: Summaries;
@@ -129,11 +132,13 @@ export class SqlLedger implements Ledger {
         acts: new Acts(database, number, assets, collection),
         approvals: new Approvals(database, number, assets, claims),
         collection,
+        eventLog: new EventLog(database, number, assets),
         lineage: new LineageReads(database, number, assets),
         outbox: new Outbox(database, number),
         summaries: new Summaries(database, number, assets),
         reads: new Reads(database, number, assets),
       };
+      await this.#opened.eventLog.settleCopied();
     } catch (error) {
       if (this.#options.own && dataSource.isInitialized) await dataSource.destroy();
       throw isOutage(error) ? unavailable(error, false) : error;
@@ -322,6 +327,10 @@ export class SqlLedger implements Ledger {
 
   get collection(): CollectionLedger {
     return this.#open.collection;
+  }
+
+  get eventLog(): EventLogLedger {
+    return this.#open.eventLog;
   }
 
   get lineage(): LineageLedger {

@@ -61,6 +61,13 @@ export const REMOVE_MATERIALIZATIONS = statement(
 const TOLD = (rows: string): string =>
   `(SELECT COALESCE(sum(COALESCE(cardinality(r.materializations), 1)), 0) FROM ${rows} r)`;
 
+// Who reads the log on from before what is removed is to be told so.
+const NOTED = `noted AS (
+    UPDATE fs.namespaces n SET events_removed = r.xid
+    FROM (SELECT r.namespace, r.xid FROM removed r ORDER BY r.xid DESC LIMIT 1) r
+    WHERE n.id = r.namespace AND n.events_removed < r.xid
+  )`;
+
 /** Purpose: events of runs go, so many rows. Plan: events_run, primary key. Values: run ids, limit. */
 export const REMOVE_RUN_EVENTS = statement(
   'remove_run_events',
@@ -69,8 +76,8 @@ export const REMOVE_RUN_EVENTS = statement(
       SELECT e.id FROM unnest($1::bigint[]) AS r (id)
       CROSS JOIN LATERAL (SELECT e.id FROM fs.events e WHERE e.run_id = r.id ORDER BY e.id LIMIT $2) e
       LIMIT $2))
-    RETURNING e.materializations
-  )
+    RETURNING e.materializations, e.namespace, e.xid
+  ), ${NOTED}
   SELECT ${TOLD('removed')} AS removed`,
 );
 
@@ -182,8 +189,9 @@ export const REMOVE_EVENTS = statement(
     SELECT e.id, e.namespace, e.at FROM fs.events e WHERE e.id > $3 ORDER BY e.id LIMIT $4
   ), removed AS (
     DELETE FROM fs.events e
-    WHERE e.id = ANY (ARRAY(SELECT p.id FROM page p WHERE p.namespace = $1 AND p.at < $2)) RETURNING e.materializations
-  )
+    WHERE e.id = ANY (ARRAY(SELECT p.id FROM page p WHERE p.namespace = $1 AND p.at < $2))
+    RETURNING e.materializations, e.namespace, e.xid
+  ), ${NOTED}
   SELECT ${TOLD('removed')} AS removed, (SELECT count(*) FROM page) AS seen,
     (SELECT max(p.id) FROM page p) AS last, (SELECT min(p.at) FROM page p) < $2 AS old`,
 );

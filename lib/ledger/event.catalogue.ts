@@ -1,0 +1,95 @@
+// The kinds of events: one line each says what an event of it is always about, and the shape of its detail.
+// docs/events.md explains each (a test ties the two).
+import type { JsonValue } from './json.js';
+
+/** What an event may be about. A partition is given by its canonical key, that of an unpartitioned asset by ''. */
+export type EventSubject = 'run' | 'materialization' | 'asset' | 'partition';
+
+/** One kind of events. */
+export interface EventShape<S extends EventSubject, D> {
+  /** What is never null in an event of this kind. */
+  readonly about: readonly S[];
+  /** Of the type alone: never set. */
+  readonly detail?: D;
+}
+
+const about =
+  <S extends EventSubject>(...subjects: S[]) =>
+  <D = null>(): EventShape<S, D> => ({ about: subjects });
+
+const ofRun = about('run');
+const ofMaterialization = about('run', 'materialization', 'asset', 'partition');
+const ofPartition = about('asset', 'partition');
+const ofVersion = about('materialization', 'asset', 'partition');
+const ofNothing = about<never>();
+
+interface Reason {
+  readonly reason: string | null;
+}
+
+/** Who an approval is open to. */
+interface Audience {
+  readonly users: readonly string[];
+  readonly roles: readonly string[];
+}
+
+/** Detail of what happens to an approval. */
+interface Approval {
+  readonly approval: number;
+}
+
+/** Every kind, in the order of docs/events.md. */
+export const EVENT_CATALOGUE = {
+  'run.requested': ofRun(),
+  'run.planned': ofRun<{ readonly materializations: number }>(),
+  'run.cancel_requested': ofRun<Reason>(),
+  'run.ended': ofRun<{ readonly status: 'success' | 'failed' | 'cancelled' }>(),
+  'materialization.success': ofMaterialization(),
+  'materialization.failed': ofMaterialization(),
+  'materialization.upstream_failed': ofMaterialization(),
+  'materialization.skipped': ofMaterialization(),
+  'materialization.cancelled': ofMaterialization(),
+  'materialization.waiting_approval': ofMaterialization(),
+  'materialization.retrying': ofMaterialization(),
+  'materialization.rescued': ofMaterialization(),
+  'approval.requested': ofMaterialization<Approval>(),
+  'approval.voted': ofMaterialization<Approval & Reason & { readonly votes: number; readonly quorum: number }>(),
+  'approval.proposed': ofMaterialization<
+    Approval & Reason & { readonly before: JsonValue; readonly after: JsonValue; readonly proposal: number }
+  >(),
+  'approval.approved': ofMaterialization<Approval & Reason>(),
+  'approval.modified': ofMaterialization<
+    Approval & Reason & { readonly before: JsonValue; readonly after: JsonValue }
+  >(),
+  'approval.rejected': ofMaterialization<Approval & Reason>(),
+  'approval.received': ofMaterialization<Approval & Reason>(),
+  'approval.timed_out': ofMaterialization<Approval & Reason>(),
+  'approval.escalated': ofMaterialization<Approval & Reason & { readonly to: Audience; readonly step?: number }>(),
+  'approval.extended': ofMaterialization<
+    Approval & Reason & { readonly before: string | null; readonly after: string }
+  >(),
+  'approval.commented': ofMaterialization<Approval & { readonly text: string }>(),
+  'approval.superseded': ofMaterialization<Approval>(),
+  'approval.cancelled': ofMaterialization<Approval>(),
+  'asset.invalidated': ofPartition<Reason>(),
+  'asset.deleted': ofPartition<Reason>(),
+  'asset.version_reported': ofVersion<{ readonly dataVersion: string }>(),
+  'partitions.added': ofNothing<{ readonly name: string; readonly keys: readonly string[] }>(),
+  'partitions.removed': ofNothing<{ readonly name: string; readonly keys: readonly string[] }>(),
+  'process.blocked': ofNothing<{ readonly process: string; readonly milliseconds: number }>(),
+  'notice.dropped': ofNothing<{ readonly notice: number; readonly topic: string; readonly attempts: number }>(),
+} as const satisfies Record<string, EventShape<EventSubject, unknown>>;
+
+/** The kinds of events a ledger writes, each in the transaction of what it tells. */
+export type EventKind = keyof typeof EVENT_CATALOGUE;
+
+/** The names of all kinds. */
+export const EVENT_KINDS = Object.keys(EVENT_CATALOGUE) as readonly EventKind[];
+
+type Shape<K extends EventKind> = (typeof EVENT_CATALOGUE)[K];
+
+/** What is never null in an event of this kind. */
+export type SubjectsOf<K extends EventKind> = Shape<K> extends EventShape<infer S, unknown> ? S : never;
+
+/** The shape of its detail. */
+export type DetailOf<K extends EventKind> = Exclude<Shape<K>['detail'], undefined>;
