@@ -11,6 +11,7 @@ const FLOORS = [
   'lineage',
   'outbox',
   'openlineage',
+  'events',
   'flowstone',
   'admin',
 ];

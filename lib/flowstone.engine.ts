@@ -53,6 +53,8 @@ import { openLineageReceiver } from './openlineage/openlineage.receiver.js';
 import { OutboxSender } from './outbox/outbox.sender.js';
 import type { NoticeReceiver } from './outbox/receiver.port.js';
 import { SendingLog } from './outbox/sending.log.js';
+import type { EventBus } from './events/event.bus.js';
+import { EventHub } from './events/event.hub.js';
 import { Collector } from './retention/collector.js';
 import { keptInWords } from './retention/retention.options.js';
 import { WorkLog } from './flowstone.log.js';
@@ -73,6 +75,8 @@ export interface EngineParts {
   readonly insideTransaction?: (() => boolean) | undefined;
   /** Who takes what leaves the system. */
   readonly receivers?: readonly NoticeReceiver[] | undefined;
+  /** Who listens to events in this process. */
+  readonly bus: EventBus;
   /** A logger of this name. */
   readonly loggerOf: (name: string) => ContextLogger;
 }
@@ -91,7 +95,10 @@ export class FlowStoneEngine {
   readonly membership: Membership;
   readonly waits: Waits;
   readonly coordinator: Coordinator;
-  readonly signals = new RunSignals(() => this.queue.hearEnds((run) => this.signals.ended(run)));
+  readonly signals = new RunSignals(
+    () => this.queue.hearEnds((run) => this.signals.ended(run)),
+    () => this.events.wake(),
+  );
   readonly views: RunViews;
   readonly reader: RequestReader;
   readonly partitions: PartitionReader;
@@ -104,6 +111,7 @@ export class FlowStoneEngine {
   readonly collector: Collector;
   readonly outbox: OutboxSender;
   readonly summaryKeeper: SummaryKeeper;
+  readonly events: EventHub;
   readonly #insideTransaction: (() => boolean) | undefined;
   readonly #io: IoRegistry;
   readonly #log: WorkLog;
@@ -121,6 +129,7 @@ export class FlowStoneEngine {
     io,
     insideTransaction,
     receivers = [],
+    bus,
     loggerOf,
   }: EngineParts) {
     this.options = options;
@@ -287,6 +296,7 @@ export class FlowStoneEngine {
         notDeleted: (count, value, error) => this.#log.notDeleted(count, value, error),
       },
     });
+    this.events = new EventHub({ ledger, bus, ...options, log: this.#log });
     this.outbox = new OutboxSender({
       ledger: () => ledger.outbox,
       installation: () => ledger.installation,
@@ -344,6 +354,7 @@ export class FlowStoneEngine {
       this.outbox.start();
       this.summaryKeeper.start();
     }
+    await this.events.start();
     await this.coordinator.start();
     this.#rescued(this.#taken);
   }
@@ -367,7 +378,8 @@ export class FlowStoneEngine {
     };
     await this.coordinator.drain(this.options.drainDeadline).catch(unlessAway);
     await this.#leave().catch(unlessAway);
-    // What it has recorded last goes out as well.
+    // What it has recorded last is told as well, and goes out.
+    await this.events.close();
     await this.outbox.close(outages.length === 0 ? LAST_NOTICES : 0);
     if (outages.length > 0) this.#log.leftInOutage(outages[0]);
   }

@@ -15,6 +15,7 @@ import type { RegisteredAsset } from './assets/asset.registry.js';
 import { checkDeclarations } from './assets/declaration.check.js';
 import { ApprovalNotifier, LogNotifier } from './checkpoints/approval.notifier.js';
 import { approvalReceivers } from './checkpoints/approval.receivers.js';
+import { EventBus } from './events/event.bus.js';
 import { FlowStoneEngine } from './flowstone.engine.js';
 import { FlowStoneError } from './flowstone.errors.js';
 import type { ResolvedOptions } from './flowstone.options.js';
@@ -42,6 +43,7 @@ export class FlowStoneLifecycle
     @Inject(FLOWSTONE_LEDGER) private readonly storage: OpenableLedger,
     @Inject(FLOWSTONE_QUEUE) private readonly queue: WorkQueue,
     private readonly explorer: AssetExplorer,
+    private readonly bus: EventBus,
   ) {
     super();
   }
@@ -79,6 +81,7 @@ export class FlowStoneLifecycle
         io,
         insideTransaction: this.storage.insideTransaction,
         receivers: approvalReceivers(notifiersOf(discovery, this.#logger), () => ledger.approvals),
+        bus: this.bus,
         loggerOf: (name) => new Logger(name),
       });
       await engine.open();

@@ -10,12 +10,15 @@ import {
 } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { AssetExplorer } from './assets/asset.explorer.js';
+import { EventBus } from './events/event.bus.js';
+import { FlowStoneEvents } from './events/flowstone.events.js';
 import { FLOWSTONE_LEDGER, FLOWSTONE_OPTIONS, FlowStoneLifecycle } from './flowstone.lifecycle.js';
 import { resolveOptions, type FlowStoneOptions, type ResolvedOptions } from './flowstone.options.js';
 import { EngineSource, FlowStoneService } from './flowstone.service.js';
 import { createLedger, type OpenableLedger } from './flowstone.storage.js';
 import { createQueue } from './flowstone.transport.js';
 import { FLOWSTONE_QUEUE } from './queue/queue.port.js';
+import { messageOf } from './runs/failure.js';
 
 /**
  * Token of the ledger's DataSource (undefined for a ledger in memory): its transactions are what `{ manager }` of the
@@ -84,11 +87,23 @@ function rootModule(options: Provider, imports: ModuleMetadata['imports'] = []):
         inject: [FLOWSTONE_LEDGER],
         useFactory: ({ dataSource }: OpenableLedger) => dataSource,
       },
+      EventBus,
+      { provide: FlowStoneEvents, inject: [EventBus], useFactory: eventsOf },
       AssetExplorer,
       FlowStoneLifecycle,
       { provide: EngineSource, useExisting: FlowStoneLifecycle },
       FlowStoneService,
     ],
-    exports: [FlowStoneService, FLOWSTONE_DATA_SOURCE, FLOWSTONE_QUEUE],
+    exports: [FlowStoneService, FlowStoneEvents, FLOWSTONE_DATA_SOURCE, FLOWSTONE_QUEUE],
   };
+}
+
+function eventsOf(bus: EventBus): FlowStoneEvents {
+  const logger = new Logger('FlowStone');
+  return new FlowStoneEvents(bus, (error) =>
+    logger.error(
+      `A subscriber of events threw, and goes on: ${messageOf(error)}`,
+      (error as Partial<Error> | null)?.stack,
+    ),
+  );
 }

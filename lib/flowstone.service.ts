@@ -4,6 +4,7 @@ import { Approvals } from './checkpoints/approvals.js';
 import { Signals } from './checkpoints/signals.js';
 import type { AssetClass } from './assets/asset.definition.js';
 import type { ValueOf } from './assets/asset.value.js';
+import { FlowStoneEvents } from './events/flowstone.events.js';
 import type { FlowStoneEngine } from './flowstone.engine.js';
 import { FlowStoneError } from './flowstone.errors.js';
 import {
@@ -83,7 +84,11 @@ export class FlowStoneService {
   /** Where data came from, what came of it, and what would have to be computed again if it changed. */
   readonly lineage = new Lineage(() => this.source.require().lineageParts);
 
-  constructor(private readonly source: EngineSource) {}
+  constructor(
+    private readonly source: EngineSource,
+    /** What happens, as it is committed, in this process or another. */
+    readonly events: FlowStoneEvents,
+  ) {}
 
   /**
    * Requests that targets be materialized, with whatever is stale above them, and returns once the request is
@@ -221,7 +226,9 @@ export class FlowStoneService {
       engine.partitions.named(options, (input) => engine.partitions.existing(asset, input, moments)),
     );
     const partitions = named ?? 'all';
-    return engine.ledger.invalidate([{ asset: key, partitions }], actOf(options));
+    const count = await engine.ledger.invalidate([{ asset: key, partitions }], actOf(options));
+    engine.events.wake();
+    return count;
   }
 
   /**
@@ -244,6 +251,7 @@ export class FlowStoneService {
     const partitions = named ?? 'all';
     const { heads, collection } = await engine.ledger.deleteHeads([{ asset: key, partitions }], actOf(options));
     engine.presence.forget();
+    engine.events.wake();
     if (collection !== null) await engine.collector.deleteCollection(collection);
     return heads.length;
   }
@@ -270,7 +278,9 @@ export class FlowStoneService {
       engine.partitions.existing(asset, version.partition, moments),
     );
     const { dataVersion, metadata = null } = version;
-    return engine.ledger.reportVersion({ asset: key, partition, dataVersion, metadata }, actOf(options));
+    const id = await engine.ledger.reportVersion({ asset: key, partition, dataVersion, metadata }, actOf(options));
+    engine.events.wake();
+    return id;
   }
 
   /** The partitions of an asset that exist now; lazily numbered, none is listed. */
@@ -288,6 +298,7 @@ export class FlowStoneService {
     engine.reader.requireDynamic(name, keys);
     const added = await engine.ledger.addPartitions(name, keys, actOf(options));
     engine.moments.forget();
+    engine.events.wake();
     return added;
   }
 
@@ -298,6 +309,7 @@ export class FlowStoneService {
     engine.reader.requireDynamic(name, keys);
     const removed = await engine.ledger.removePartitions(name, keys, actOf(options));
     engine.moments.forget();
+    engine.events.wake();
     return removed;
   }
 

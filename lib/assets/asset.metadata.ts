@@ -4,6 +4,7 @@ import type { ResourceClasses } from './asset.context.js';
 import type { AssetClass } from './asset.definition.js';
 import type { AssetOptions } from './asset.options.js';
 import type { MarkedDecision } from './checkpoint.options.js';
+import { defaultAssetKey } from './asset.key.js';
 import type { Dependencies } from './dependency.js';
 
 const ASSET = Symbol.for('flowstone:asset');
@@ -30,6 +31,11 @@ export function markRequires(target: AssetClass, resources: ResourceClasses): vo
 /** The options of `@Asset` on this very class; a subclass is an asset only if it says so itself. */
 export function assetOptionsOf(target: AssetClass): AssetOptions | undefined {
   return Reflect.getOwnMetadata(ASSET, target) as AssetOptions | undefined;
+}
+
+/** The key that a class declares, or that it has by its name; where it is no asset, that as well. */
+export function keyOf(target: AssetClass): string {
+  return assetOptionsOf(target)?.name ?? defaultAssetKey(target.name);
 }
 
 /** How a checkpoint is decided, as declared on this very class; undefined: it is none. */

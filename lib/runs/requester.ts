@@ -97,6 +97,7 @@ export class RunRequester {
   async recorded({ run: { request }, plan, rows }: PreparedRun, { id, completedAt }: RunRecord): Promise<void> {
     // Nothing to do, or nothing that can be done.
     if (completedAt) this.hooks.runEnded(id);
+    else this.signals.changed(id);
     if (rows) this.coordinator.offer(await this.planner.readyPools(rows));
     else this.coordinator.awaitPlan(this.planner.targetPools(request), this.planner.canPlan(request));
     if (plan) await this.planner.tellBlocked(id, plan);
@@ -116,6 +117,7 @@ export class RunRequester {
     const again: NewRun = { request, runKey: null, retryOf: id, priority, tags, requestedBy, maxConcurrency, failFast };
     // A run that was never planned has no materializations: its request is planned anew.
     const inserted = await this.ledger.insertRun(again, plan.size > 0 ? { plan } : {});
+    this.signals.changed(inserted.run.id);
     if (plan.size > 0) this.coordinator.offer(await this.planner.readyPools(plan));
     else this.coordinator.awaitPlan(this.planner.targetPools(request), this.planner.canPlan(request));
     return this.handle(inserted.run.id);

@@ -27,8 +27,14 @@ export class RunSignals {
   #watched = false;
   readonly #executing = new Map<number, Map<number, ExecutionProgress>>();
 
-  /** @param hear called when a run is watched for the first time: news of others is wanted from then on */
-  constructor(private readonly hear: () => void = () => undefined) {}
+  /**
+   * @param hear called when a run is watched for the first time: news of others is wanted from then on
+   * @param told called with each piece of news, of whatever run
+   */
+  constructor(
+    private readonly hear: () => void = () => undefined,
+    private readonly told: () => void = () => undefined,
+  ) {}
 
   /** Keeps how far a materialization of the run is; watchers see it at their next look. */
   report(run: number, progress: ExecutionProgress): void {
@@ -50,6 +56,7 @@ export class RunSignals {
   /** Something of the run changed. */
   changed(run: number): void {
     this.#emitter.emit(`changed ${run}`);
+    this.told();
   }
 
   /** The run ended. */
