@@ -296,7 +296,7 @@ export class FlowStoneEngine {
         notDeleted: (count, value, error) => this.#log.notDeleted(count, value, error),
       },
     });
-    this.events = new EventHub({ ledger, bus, ...options, log: this.#log });
+    this.events = new EventHub({ ledger, bus, process: () => this.membership.id, ...options, log: this.#log });
     this.outbox = new OutboxSender({
       ledger: () => ledger.outbox,
       installation: () => ledger.installation,
@@ -343,6 +343,7 @@ export class FlowStoneEngine {
       entered: () => this.coordinator.lookAround(),
       rescued: (taken) => this.#rescued(taken),
       failed: (error) => this.#log.stumbled('The heartbeat failed', error),
+      listened: (listened) => this.events.renewed(listened),
       blocked: (milliseconds, executing) => this.#log.blocked(milliseconds, executing),
       timedOut: (settled) => {
         this.#settled(settled);

@@ -2,6 +2,7 @@
 // docs/configuration.md is generated from the catalogue (npm run docs).
 import { EXPECTED_DURATION, readDuration, type Duration } from './assets/duration.js';
 import { FlowStoneError } from './flowstone.errors.js';
+import { DEFAULT_EVENTS, readEvents, type EventOptions, type Events } from './events/event.options.js';
 import { suggestion, unknownName } from './graph/did-you-mean.js';
 import type { IoManager } from './io/io-manager.port.js';
 import type { DataSource } from './ledger/ledger.port.js';
@@ -63,6 +64,7 @@ export interface FlowStoneOptions {
   retention?: RetentionOptions;
   outbox?: OutboxOptions;
   openLineage?: OpenLineageOptions | false;
+  events?: EventOptions;
   pollInterval?: Duration;
   lease?: Duration;
   heartbeat?: Duration;
@@ -92,6 +94,7 @@ export interface ResolvedOptions {
   readonly retention: Retention;
   readonly outbox: Outbox;
   readonly openLineage: OpenLineage | undefined;
+  readonly events: Events;
   readonly pollInterval: number;
   readonly lease: number;
   readonly heartbeat: number;
@@ -345,6 +348,14 @@ export const OPTION_CATALOGUE: { readonly [K in keyof ResolvedOptions]: OptionEn
     description:
       'Where OpenLineage events of all attempts go, to a server or to a file; `false`: nowhere. `namespace` is that of jobs and datasets (default: `namespace`), `producer` a URI. The worker that starts last decides for all whether events are recorded. See [openlineage](openlineage.md).',
     read: readOpenLineage,
+  },
+  events: {
+    type: '{ listen? }',
+    default: DEFAULT_EVENTS,
+    defaultText: '`{ listen: true }`',
+    description:
+      'Whether a process in which somebody listens to events hears at once of what others record, by LISTEN on a connection of its own; `false`: by `pollInterval`. Behind a pooler that lends connections by the transaction only polling works. See [events](events.md).',
+    read: readEvents,
   },
   pollInterval: {
     type: 'duration',

@@ -32,6 +32,9 @@ export interface OpenableLedger {
 /** The least time, in ms, in which a server must answer the heartbeat before its connection is taken for dead. */
 const LEAST_PATIENCE = 1000;
 
+/** In which a server must answer who wants to listen, ms. */
+const NEWS_PATIENCE = 10_000;
+
 /** Keeps values in the ledger's database. */
 const LEDGER_MANAGER = 'postgres';
 
@@ -52,7 +55,11 @@ export async function createLedger(options: ResolvedOptions): Promise<OpenableLe
     const { leaseAccess } = await import('./ledger/sql/lease-ledger.js');
     const own = !('dataSource' in storage);
     const dataSource = own ? ledgerDataSource(storage, schema) : storage.dataSource;
-    const ledger = new SqlLedger({ ...common, dataSource, own });
+    const { soleConnectionConfig } = await import('./ledger/sql/sole-connection.js');
+    const listening = options.events.listen
+      ? soleConnectionConfig(dataSource.options, 'events', NEWS_PATIENCE)
+      : undefined;
+    const ledger = new SqlLedger({ ...common, dataSource, own, listening });
     const leases = leaseAccess(dataSource, { schema, namespace }, Math.max(LEAST_PATIENCE, options.lease / 3));
     return { ledger, dataSource, leases, release: nothing };
   }

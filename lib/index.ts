@@ -197,6 +197,7 @@ export type { ComparedMaterialization, TracedEdge, TracedRemoval, TracedVersion 
 
 // Events
 export type { FlowStoneEvent } from './events/event.js';
+export type { EventOptions } from './events/event.options.js';
 export { FlowStoneEvents, type EventFilter } from './events/flowstone.events.js';
 export type { DetailOf, EventSubject, SubjectsOf } from './ledger/event.catalogue.js';
 

@@ -92,6 +92,8 @@ const TABLES = [
     server_started timestamptz NOT NULL,
     -- Other definitions may count than it knows: it claims nothing until it has asked.
     outdated boolean NOT NULL DEFAULT false,
+    -- It is told when others have recorded something.
+    listens boolean NOT NULL DEFAULT false,
     registered_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (namespace, id)
   )`,

@@ -44,7 +44,6 @@ export class EventFeed {
   readonly #awaiting: (() => void)[] = [];
 
   constructor(private readonly parts: FeedParts) {
-    parts.bus.grew = () => this.#lookAgain();
     parts.bus.listening = () => this.#running();
   }
 
@@ -52,6 +51,11 @@ export class EventFeed {
   async start(): Promise<void> {
     this.#started = true;
     if (this.parts.bus.isWanted) await this.#look();
+  }
+
+  /** Somebody wants more than before. */
+  grew(): void {
+    this.#lookAgain();
   }
 
   /** There may be news in the log. Cheap. */

@@ -3,6 +3,7 @@ import type { Ledger } from '../ledger/ledger.port.js';
 import type { LedgerOutage } from '../runs/ledger.outage.js';
 import type { EventBus } from './event.bus.js';
 import { EventFeed } from './event.feed.js';
+import { Neighbours } from './neighbours.js';
 
 /** Where what people are to know is written. */
 export interface EventLog {
@@ -13,6 +14,8 @@ export interface EventLog {
 export interface HubParts {
   readonly ledger: Pick<Ledger, 'eventLog'>;
   readonly bus: EventBus;
+  /** What this process is called in the ledger, once it has entered. */
+  readonly process: () => string;
   /** Between looks without news, ms. */
   readonly pollInterval: number;
   readonly log: EventLog;
@@ -21,7 +24,11 @@ export interface HubParts {
 export class EventHub {
   readonly #feed: EventFeed;
 
-  constructor({ ledger, bus, pollInterval, log }: HubParts) {
+  readonly #neighbours: Neighbours;
+  #started = false;
+
+  constructor(private readonly parts: HubParts) {
+    const { ledger, bus, process, pollInterval, log } = parts;
     this.#feed = new EventFeed({
       ledger: () => ledger.eventLog,
       bus,
@@ -32,20 +39,39 @@ export class EventHub {
         broken: (error) => log.stumbled('Events could not be read and are read again', error),
       },
     });
+    this.#neighbours = new Neighbours({
+      news: () => ledger.eventLog.news,
+      isWanted: () => bus.isWanted,
+      heard: () => this.#feed.wake(),
+      failed: (error) => log.stumbled('News of events could not pass between processes', error),
+    });
+    bus.grew = () => {
+      this.#feed.grew();
+      if (this.#started) this.#neighbours.look(process());
+    };
   }
 
   /** What is committed from here on reaches those who listen. */
   async start(): Promise<void> {
+    this.#started = true;
+    this.#neighbours.look(this.parts.process());
     await this.#feed.start();
   }
 
   /** This process has committed something. Cheap. */
   wake(): void {
     this.#feed.wake();
+    this.#neighbours.tell();
+  }
+
+  /** The lease was renewed, and others listen or do not. */
+  renewed(listened: boolean): void {
+    this.#neighbours.look(this.parts.process(), listened);
   }
 
   /** Once all work of this process has ended. */
   async close(): Promise<void> {
+    await this.#neighbours.close();
     await this.#feed.close();
   }
 }

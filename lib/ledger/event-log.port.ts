@@ -18,7 +18,23 @@ export interface EventPage {
   readonly more: boolean;
 }
 
+/** News between processes of one ledger that there is something in its log. It may be lost: a poll is its recovery. */
+export interface EventNews {
+  /**
+   * From now on `heard` is called soon after another process has told, and whenever news may have been lost. A lost
+   * connection is replaced, for ever; `failed` hears once of each loss. Undefined: this process cannot listen.
+   */
+  readonly listen?: ((heard: () => void, failed: (error: unknown) => void) => { close(): Promise<void> }) | undefined;
+  /** This process listens from now on, or no longer: others are told of it by their next renewal. */
+  mark(process: string, listens: boolean): Promise<void>;
+  /** Tells who listens. After the commit of what there is; never with each. */
+  tell(): Promise<void>;
+}
+
 export interface EventLogLedger {
+  /** Undefined: no other process can have this ledger, or be told. */
+  readonly news?: EventNews | undefined;
+
   /** The end: behind it is what has been committed by now, and nothing else. */
   cursor(): Promise<EventCursor>;
   /**

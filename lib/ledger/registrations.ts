@@ -24,6 +24,8 @@ export interface Renewal {
   readonly held: readonly { readonly id: number; readonly epoch: number }[];
   /** Those of them whose run was cancelled. */
   readonly cancelled: readonly { readonly id: number; readonly epoch: number }[];
+  /** Other processes listen to what is recorded (EventNews). */
+  readonly listened: boolean;
 }
 
 /** What was taken from processes that left or were lost. */

@@ -46,6 +46,8 @@ export interface MembershipNews {
   /** What processes that were lost held was taken from them. */
   rescued(taken: TakenBack): void;
   failed(error: unknown): void;
+  /** The lease was renewed; whether other processes listen to what is recorded here. */
+  listened(listened: boolean): void;
   /** See HeartbeatNews. */
   blocked: HeartbeatNews['blocked'];
   timedOut: HeartbeatNews['timedOut'];
@@ -135,10 +137,11 @@ export class Membership {
     return this.ledger.unregister(this.#id);
   }
 
-  #renewed(process: string, { alive, held, cancelled }: Renewal, news: MembershipNews): void {
+  #renewed(process: string, { alive, held, cancelled, listened }: Renewal, news: MembershipNews): void {
     // Told of a lease that was lost before.
     if (process !== this.#id) return;
     if (cancelled.length > 0) news.cancelled(cancelled);
+    if (alive) news.listened(listened);
     if (alive) this.ledger.recall(process, held);
     if (alive) return this.#once('refresh', () => this.refresh(), news);
     this.#id = randomUUID();

@@ -29,7 +29,7 @@ export function processBehaviours(world: () => World): void {
     await world().outlive('two');
     expect(await world().ledger.rescue('two')).toMatchObject({ count: 1 });
     expect(await world().ledger.rescue('two')).toMatchObject({ count: 0 });
-    expect(await world().ledger.renew('one')).toEqual({ alive: false, held: [], cancelled: [] });
+    expect(await world().ledger.renew('one')).toEqual({ alive: false, held: [], cancelled: [], listened: false });
     expect(await world().claim('one')).toEqual([]);
     const again = await world().claimOne('two');
     expect(again).toMatchObject({ id: claim.id, attempt: 1, rescues: 1 });
@@ -44,7 +44,12 @@ export function processBehaviours(world: () => World): void {
     await world().run([{ asset: 'a' }]);
     const claim = await world().claimOne('one');
     await world().pass(LEASE - 1000);
-    expect(await world().ledger.renew('one')).toEqual({ alive: true, held: [attempt(claim)], cancelled: [] });
+    expect(await world().ledger.renew('one')).toEqual({
+      alive: true,
+      held: [attempt(claim)],
+      cancelled: [],
+      listened: false,
+    });
     await world().outlive('one');
     await world().ledger.rescue('one');
     expect(await world().succeed(claim)).toMatchObject({ verdicts: ['committed'] });

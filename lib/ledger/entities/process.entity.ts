@@ -37,6 +37,10 @@ export class ProcessEntity {
   @Column({ type: 'boolean' })
   readonly outdated!: boolean;
 
+  /** It is told when others have recorded something. */
+  @Column({ type: 'boolean' })
+  readonly listens!: boolean;
+
   @Column({ type: 'timestamptz', name: 'registered_at' })
   readonly registeredAt!: Date;
 }

@@ -68,7 +68,7 @@ export class MemoryLedger implements Ledger {
 
   async renew(id: string): Promise<Renewal> {
     const process = this.#state.processes.get(id);
-    if (!process) return { alive: false, held: [], cancelled: [] };
+    if (!process) return { alive: false, held: [], cancelled: [], listened: false };
     process.leaseUntil = this.#state.clock() + process.lease;
     const rows = work.heldBy(this.#state, id);
     const attempt = ({ id: row, epoch }: Row) => ({ id: row, epoch });
@@ -76,6 +76,7 @@ export class MemoryLedger implements Ledger {
       alive: true,
       held: rows.map(attempt),
       cancelled: rows.filter((row) => row.cancelRequested).map(attempt),
+      listened: false,
     };
   }
 

@@ -1,7 +1,7 @@
 // The log of events on the database, read on from snapshots: whatever commits late is visible late, and is read then.
 import { cursorLost } from '../event-cursors.js';
 import type { EventKind } from '../event.catalogue.js';
-import type { EventCursor, EventLogLedger, EventPage } from '../event-log.port.js';
+import type { EventCursor, EventLogLedger, EventNews, EventPage } from '../event-log.port.js';
 import type { EventRecord } from '../records.js';
 import type { AssetNumbers } from './asset-numbers.js';
 import type { Database } from './database.js';
@@ -29,6 +29,7 @@ export class EventLog implements EventLogLedger {
     private readonly database: Database,
     private readonly namespace: number,
     private readonly assets: AssetNumbers,
+    readonly news?: EventNews | undefined,
   ) {}
 
   /** Before anything is read: the ledger may be a copy of one on another server. */

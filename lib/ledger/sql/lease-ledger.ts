@@ -104,7 +104,7 @@ export function leaseAccess(
   place: { readonly schema: string; readonly namespace: string },
   patience: number,
 ): LeaseAccess | undefined {
-  const connection = soleConnectionConfig(dataSource.options, patience);
+  const connection = soleConnectionConfig(dataSource.options, 'heartbeat', patience);
   if (!connection) return undefined;
   const options = { ...place, connection };
   return { options, cloneable: isCloneable(connection), open: () => new LeaseLedger(options) };

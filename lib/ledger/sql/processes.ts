@@ -60,14 +60,15 @@ interface HeldRow {
 
 /** Renews the lease of a process: see Ledger.renew. */
 export async function renewLease(database: Sql, namespace: number, process: string, cutOff: boolean): Promise<Renewal> {
-  const renewed = await database.rows(RENEW, [namespace, process, cutOff]);
-  if (renewed.length === 0) return { alive: false, held: [], cancelled: [] };
+  const [renewed] = await database.rows<{ listened: boolean }>(RENEW, [namespace, process, cutOff]);
+  if (!renewed) return { alive: false, held: [], cancelled: [], listened: false };
   const rows = await database.rows<HeldRow>(HELD, [namespace, process]);
   const attempt = ({ id, epoch }: HeldRow) => ({ id, epoch });
   return {
     alive: true,
     held: rows.map(attempt),
     cancelled: rows.filter((row) => row.cancel_requested).map(attempt),
+    listened: renewed.listened,
   };
 }
 

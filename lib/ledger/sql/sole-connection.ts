@@ -8,10 +8,15 @@ import { steady } from './steady-pool.js';
 export type SoleConnectionConfig = Readonly<Record<string, unknown>>;
 
 /**
- * The settings by which a DataSource reaches its server, for one connection that must answer within `patience` ms.
+ * The settings by which a DataSource reaches its server, for one connection of this name that must answer within
+ * `patience` ms.
  * Undefined where it reaches it by other means than the `pg` package.
  */
-export function soleConnectionConfig(options: DataSourceOptions, patience: number): SoleConnectionConfig | undefined {
+export function soleConnectionConfig(
+  options: DataSourceOptions,
+  name: string,
+  patience: number,
+): SoleConnectionConfig | undefined {
   if (options.type !== 'postgres' || options.driver !== undefined || options.nativeDriver !== undefined)
     return undefined;
   const { url, host, port, username, password, database, ssl, extra } = { ...options, ...options.replication?.master };
@@ -27,7 +32,7 @@ export function soleConnectionConfig(options: DataSourceOptions, patience: numbe
   };
   return {
     ...(Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as PoolConfig),
-    application_name: 'flowstone heartbeat',
+    application_name: `flowstone ${name}`,
     connectionTimeoutMillis: patience,
     query_timeout: patience,
     keepAlive: true,

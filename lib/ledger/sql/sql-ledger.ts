@@ -23,6 +23,8 @@ import { Database, type Sql, type Transaction } from './database.js';
 import { isOutage, unavailable } from './failures.js';
 import { afterCommit } from './host-commits.js';
 import { EventLog } from './event-log.js';
+import { ServerNews } from './server-news.js';
+import type { SoleConnectionConfig } from './sole-connection.js';
 import { LineageReads } from './lineage.js';
 import { Outbox } from './outbox.js';
 import { Summaries } from './summaries.js';
@@ -49,6 +51,8 @@ export interface SqlLedgerOptions {
   readonly migrate: boolean;
   /** Whether no other process can have this database open (embedded): what others held is handed back at once. */
   readonly exclusive?: boolean;
+  /** How to connect to listen for news of events; undefined: this process does not. */
+  readonly listening?: SoleConnectionConfig | undefined;
   /** How long to wait for an answer on a host's connection, ms. Default 90 s. */
   readonly longestSilence?: number;
 }
@@ -108,7 +112,7 @@ export class SqlLedger implements Ledger {
 
   async open(): Promise<void> {
     if (this.#opened) return;
-    const { dataSource, migrate, namespace = 'default', exclusive = false } = this.#options;
+    const { dataSource, migrate, namespace = 'default', exclusive = false, listening } = this.#options;
     const database = this.#database;
     try {
       if (!dataSource.isInitialized) await dataSource.initialize();
@@ -132,7 +136,12 @@ export class SqlLedger implements Ledger {
         acts: new Acts(database, number, assets, collection),
         approvals: new Approvals(database, number, assets, claims),
         collection,
-        eventLog: new EventLog(database, number, assets),
+        eventLog: new EventLog(
+          database,
+          number,
+          assets,
+          exclusive ? undefined : new ServerNews(database, number, listening),
+        ),
         lineage: new LineageReads(database, number, assets),
         outbox: new Outbox(database, number),
         summaries: new Summaries(database, number, assets),

@@ -1,6 +1,18 @@
 // Statements that read the log of events on from a snapshot: what is visible now and was not visible then.
 import { statement } from '../statement.js';
 
+/** Purpose: a process listens for news, or no longer. Plan: primary key. Values: namespace, process, whether. */
+export const MARK_LISTENING = statement(
+  'mark_listening',
+  `UPDATE fs.processes SET listens = $3 WHERE namespace = $1 AND id = $2`,
+);
+
+/**
+ * Purpose: who listens is told; in a transaction of its own, since its commit takes a lock on the whole server.
+ * Values: channel.
+ */
+export const TELL = statement('tell', `SELECT pg_notify($1, '') AS told`);
+
 /** Purpose: the end of the log, as this statement sees it. Values: namespace. */
 export const LOG_END = statement(
   'log_end',

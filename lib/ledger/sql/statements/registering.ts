@@ -162,7 +162,8 @@ export const RENEW = statement(
       THEN clock_timestamp() ELSE contact_since END,
     server_started = pg_postmaster_start_time(),
     lease_until = clock_timestamp() + lease * interval '1 millisecond'
-  WHERE namespace = $1 AND id = $2 RETURNING id`,
+  WHERE namespace = $1 AND id = $2
+  RETURNING EXISTS (SELECT FROM fs.processes p WHERE p.namespace = $1 AND p.listens AND p.id <> $2) AS listened`,
 );
 
 /**
