@@ -12,6 +12,7 @@ const FLOORS = [
   'outbox',
   'openlineage',
   'events',
+  'automation',
   'flowstone',
   'admin',
 ];
@@ -29,8 +30,9 @@ const upwards = FLOORS.slice(0, -1).map((floor, level) => ({
 /** Rooms, and files of rooms, that compute from what they are given: no framework, no database, no clock, no input. */
 const PURE = [
   '^lib/(partitions|graph|planning)/',
-  '^lib/assets/(asset\\.(definition|key|options|value)|checkpoint\\.(code|options)|signal\\.(code|options|value)|batch\\.failure|definition\\.hash|duration|expectations|dependency[^/]*)\\.ts$',
-  '^lib/ledger/(approval\\.records|event\\.catalogue|json|summary\\.records|records|registrations|transitions|work)\\.ts$',
+  '^lib/assets/(asset\\.(definition|key|options|value)|automation\\.options|condition|checkpoint\\.(code|options)|signal\\.(code|options|value)|batch\\.failure|definition\\.hash|duration|expectations|dependency[^/]*)\\.ts$',
+  '^lib/ledger/((approval|automation)\\.records|event\\.catalogue|json|summary\\.records|records|registrations|transitions|work)\\.ts$',
+  '^lib/automation/conditions/(truth|decision|decide|flow|cron-clock|assets)\\.ts$',
   '\\.machine\\.ts$',
 ];
 

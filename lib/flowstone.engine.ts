@@ -57,6 +57,8 @@ import type { EventBus } from './events/event.bus.js';
 import { EventHub } from './events/event.hub.js';
 import { Collector } from './retention/collector.js';
 import { keptInWords } from './retention/retention.options.js';
+import type { AutomationDeskParts } from './automation/automation.desk.js';
+import { Reconciler } from './automation/conditions/reconciler.js';
 import { WorkLog } from './flowstone.log.js';
 
 /** What is still to leave the system when all work has ended may take so long, ms. */
@@ -112,6 +114,8 @@ export class FlowStoneEngine {
   readonly outbox: OutboxSender;
   readonly summaryKeeper: SummaryKeeper;
   readonly events: EventHub;
+  readonly reconciler: Reconciler;
+  readonly automationDesk: AutomationDeskParts;
   readonly #insideTransaction: (() => boolean) | undefined;
   readonly #io: IoRegistry;
   readonly #log: WorkLog;
@@ -276,6 +280,27 @@ export class FlowStoneEngine {
         if (!manager) this.refuseInTransaction();
       },
     };
+    this.reconciler = new Reconciler({
+      ledger: () => ledger.automation,
+      facts: this.facts,
+      model: () => this.moments.fresh(),
+      definitions: () => this.catalogue.definitions,
+      process: () => this.membership.id,
+      prepare: (...request) => this.requester.prepare(...request),
+      recorded: (...run) => this.requester.recorded(...run),
+      bus,
+      failed: (error) => this.#log.stumbled('Automation looks again soon', error),
+    });
+    this.automationDesk = {
+      ledger,
+      facts: this.facts,
+      model: () => this.moments.fresh(),
+      definitions: () => this.catalogue.definitions,
+      resolve: (asset) => this.catalogue.resolve(asset),
+      partitionIn: (...place) => this.reader.partitionIn(...place),
+      reconciler: this.reconciler,
+      beforeUse: () => this.refuseInTransaction(),
+    };
     this.summaryKeeper = new SummaryKeeper({
       facts: this.facts,
       model: () => this.moments.fresh(),
@@ -354,6 +379,7 @@ export class FlowStoneEngine {
       this.collector.start();
       this.outbox.start();
       this.summaryKeeper.start();
+      this.reconciler.start();
     }
     await this.events.start();
     await this.coordinator.start();
@@ -370,6 +396,7 @@ export class FlowStoneEngine {
    * reached: then others take over when the lease ends.
    */
   async drain(): Promise<void> {
+    await this.reconciler.close().catch((error: unknown) => this.#log.stumbled('Automation was left as it was', error));
     await this.collector.close();
     await this.summaryKeeper.close();
     const outages: unknown[] = [];

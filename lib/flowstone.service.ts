@@ -1,5 +1,6 @@
 // The facade: everything an application asks of FlowStone, typed by the asset classes passed in.
 import { Injectable } from '@nestjs/common';
+import { Automation } from './automation/automation.desk.js';
 import { Approvals } from './checkpoints/approvals.js';
 import { Signals } from './checkpoints/signals.js';
 import type { AssetClass } from './assets/asset.definition.js';
@@ -80,6 +81,9 @@ export class FlowStoneService {
 
   /** What waits for the outside world, and answers from there. */
   readonly signals = new Signals(() => this.source.require().signalDesk);
+
+  /** What is computed without anybody asking, why, and why not. */
+  readonly automation = new Automation(() => this.source.require().automationDesk);
 
   /** Where data came from, what came of it, and what would have to be computed again if it changed. */
   readonly lineage = new Lineage(() => this.source.require().lineageParts);

@@ -200,6 +200,35 @@ export type { FlowStoneEvent } from './events/event.js';
 export type { EventOptions } from './events/event.options.js';
 export { FlowStoneEvents, type EventFilter } from './events/flowstone.events.js';
 export type { DetailOf, EventSubject, SubjectsOf } from './ledger/event.catalogue.js';
+// Automation
+export {
+  allUpstreams,
+  and,
+  anyUpstream,
+  during,
+  eager,
+  never,
+  newest,
+  not,
+  olderThan,
+  onCron,
+  onMissing,
+  or,
+  status,
+  type Condition,
+  type ConditionStatus,
+  type Weekday,
+} from './assets/condition.js';
+export type { AutomationOptions } from './assets/automation.options.js';
+export type {
+  Automation,
+  AutomatedAsset,
+  AutomationAct,
+  AutomationDecision,
+  AutomationExplanation,
+} from './automation/automation.desk.js';
+export type { DecisionKind } from './automation/conditions/decision.js';
+export type { Truth } from './automation/conditions/truth.js';
 
 // Runs, plans, status
 export type { Collected } from './retention/collection.pass.js';

@@ -3,6 +3,7 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { APPROVAL_TABLES, NOTE_MOVED } from './0001-approvals.js';
 import { EVENT_LOG_COLUMNS, EVENTS } from './0001-events.js';
 import { FUNCTIONS } from './0001-functions/index.js';
+import { AUTOMATION } from './0001-automation.js';
 import { OUTBOX } from './0001-outbox.js';
 import { SUMMARIES } from './0001-summaries.js';
 import { VALUE_TABLES } from './0001-value-tables.js';
@@ -263,6 +264,8 @@ const TABLES = [
     schema json,
     metadata jsonb,
     error jsonb,
+    -- Hash of the definition that it failed with; code_version and inputs are those, too, of what failed.
+    definition text,
     created_at timestamptz NOT NULL DEFAULT now(),
     started_at timestamptz,
     completed_at timestamptz,
@@ -277,7 +280,7 @@ const TABLES = [
   ) WITH (fillfactor = 35, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02)`,
   `CREATE INDEX materializations_waiting ON materializations (waiting_for) WHERE waiting_for IS NOT NULL`,
   `CREATE INDEX materializations_run ON materializations (run_id, (id + 0))`,
-  `CREATE INDEX materializations_head ON materializations (head_id)`,
+  `CREATE INDEX materializations_head ON materializations (head_id, (id + 0))`,
   `CREATE TABLE lineage (
     downstream bigint NOT NULL,
     upstream bigint NOT NULL,
@@ -353,6 +356,7 @@ const TABLES = [
   )`,
   ...APPROVAL_TABLES,
   ...OUTBOX,
+  ...AUTOMATION,
   ...SUMMARIES,
   ...VALUE_TABLES,
   `INSERT INTO installation (schema_version, lowest_version) VALUES (1, 1)`,
@@ -370,7 +374,7 @@ export class FirstSchema0001 implements MigrationInterface {
     await queryRunner.query(
       `DROP FUNCTION places_left, token_due, gate_opens, tokens_left, bound_pools, describe_held, claim_run, insert_running, beat, take_back, hand_back, pause, resume, cancel_approvals, cancel_run, ask_to_stop, stop_pending, doom_pending, raise_holders, fire_retries, note_changes`,
     );
-    await queryRunner.query(`DROP TABLE early_signals, approval_acts, approval_inputs, approvals, outbox, head_changes, summary_chunks, summaries, value_documents, value_slices, value_tables, dynamic_partitions, events, timers, collections, superseded, lineage, materializations,
+    await queryRunner.query(`DROP TABLE automation_decisions, automation_flows, automation_requests, automations, automation_leaders, early_signals, approval_acts, approval_inputs, approvals, outbox, head_changes, summary_chunks, summaries, value_documents, value_slices, value_tables, dynamic_partitions, events, timers, collections, superseded, lineage, materializations,
       claims, ready, lanes, heads, run_keys, runs, process_definitions, processes, definitions, assets, pools, limits,
       namespaces, installation`);
     await queryRunner.query(`DROP SEQUENCE batches`);

@@ -4,6 +4,7 @@ import type { ApprovalRule } from '../ledger/approval.records.js';
 import type { VersionPolicy } from '../ledger/records.js';
 import type { MappingSpec } from '../partitions/mapping.js';
 import type { PartitionScheme } from '../partitions/partitions.js';
+import type { Condition } from './condition.js';
 import type { SignalAsset } from './signal.value.js';
 
 /** Any class, also an abstract one; what identifies an asset or a resource in code. */
@@ -51,6 +52,8 @@ export interface DeclaredAsset {
   readonly batchSize: number | undefined;
   /** How people decide upon it; `undefined`: it is no checkpoint. */
   readonly checkpoint: CheckpointDefinition | undefined;
+  /** When it is computed without anybody asking; `undefined`: never by itself. */
+  readonly automation: AutomationDefinition | undefined;
   readonly pool: string;
   /** Which versions keep their values; `undefined`: as the application says. */
   readonly keep: VersionPolicy | undefined;
@@ -82,6 +85,19 @@ export interface CheckpointDefinition {
   readonly rule: ApprovalRule;
   /** What people are asked, where its class does not say it. */
   readonly message: string | undefined;
+}
+
+/** What is declared of when an asset is computed by itself. Times are in ms. */
+export interface AutomationDefinition {
+  readonly when: Condition;
+  /** Absent: what failed is not requested again by time alone. */
+  readonly retryAfter?: number;
+  readonly debounce?: { readonly quiet: number; readonly atMost: number | null };
+  readonly throttle?: number;
+  readonly concurrency?: number;
+  /** The partition dimension whose values are the keys of the three before. */
+  readonly key?: string;
+  readonly priority: number;
 }
 
 /** One declared dependency. */

@@ -3,6 +3,8 @@ import type { PartitionScheme } from '../partitions/partitions.js';
 import { closest } from '../graph/did-you-mean.js';
 import type { VersionPolicy } from '../ledger/records.js';
 import type { RetryPolicy } from './asset.definition.js';
+import type { AutomationOptions } from './automation.options.js';
+import type { Condition } from './condition.js';
 import { type Duration, parseDuration, readDuration } from './duration.js';
 import { duration, flag, isJson, isRecord, shown, text, texts, whole, type Expectation } from './expectations.js';
 
@@ -63,6 +65,11 @@ export interface KnownAssetOptions {
   readonly keep?: VersionsKept;
   /** Keys this asset had before: it keeps their heads and history. */
   readonly formerly?: readonly string[];
+  /**
+   * When it is computed without anybody asking: `eager()`, `onMissing()`, `onCron('0 6 * * *')`, combinations of these, or
+   * `{ when, retryAfter, debounce, ... }`. Default: on request only.
+   */
+  readonly automation?: Condition | AutomationOptions;
   /** Computed elsewhere: the class extends `ExternalAsset` and has no `execute`. */
   readonly external?: boolean;
 }
@@ -96,6 +103,8 @@ const EXPECTATIONS: Readonly<Record<keyof KnownAssetOptions, Expectation>> = {
   keep: (value) =>
     keptVersions(value) ? undefined : `a number of versions of at least 1, a time such as '30d', or false for all`,
   formerly: texts,
+  // Where the dependencies are known (declaration.check.ts).
+  automation: () => undefined,
   external: flag,
 };
 

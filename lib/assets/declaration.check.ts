@@ -8,6 +8,7 @@ import type { AssetClass } from './asset.definition.js';
 import type { DiscoveredProvider, Discovery } from './asset.explorer.js';
 import { assetOptionsOf } from './asset.metadata.js';
 import { ASSET_OPTION_NAMES } from './asset.options.js';
+import { checkAutomation } from './automation.check.js';
 import { checkCheckpoint } from './checkpoint.check.js';
 import { DECISION_OPTION_NAMES } from './checkpoint.options.js';
 import { type RegisteredAsset } from './asset.registry.js';
@@ -65,6 +66,9 @@ export function checkDeclarations(discovery: Discovery, managers: IoManagers): R
   checkCycles(checked);
   checkIo(checked, schemes, managers);
   checkCheckpoints(checked, managers);
+  for (const declaration of declarations) {
+    checkAutomation(declaration, schemes.get(declaration), (...mistake) => note(declaration, ...mistake));
+  }
   checkOccupied(checked, managers);
   checkResources(checked, discovery.providers);
 

@@ -27,6 +27,7 @@ export function definitionHash(definition: Omit<AssetDefinition, 'hash'>): strin
     definition.timeout,
     definition.batchSize,
     definition.checkpoint,
+    definition.automation,
     definition.pool,
     definition.priority,
     definition.keep,

@@ -1,6 +1,7 @@
 // Makes the definition of a declaration that was checked: fills in defaults and turns classes into keys.
 import type { PartitionScheme } from '../partitions/partitions.js';
 import type { AssetClass, AssetDefinition, CheckpointDefinition, DependencyDefinition } from './asset.definition.js';
+import { automationDefinition } from './automation.options.js';
 import { keptVersions, retryPolicy } from './asset.options.js';
 import type { Declaration } from './declaration.reader.js';
 import { approvalRule, type MarkedDecision } from './checkpoint.options.js';
@@ -39,6 +40,7 @@ export function defineAsset(
     batchSize: batch?.size,
     checkpoint: decision && checkpointDefinition(decision, asset.methods),
     modification: decision?.modification,
+    automation: options.automation && automationDefinition(options.automation),
     pool: options.pool ?? 'default',
     keep: keptVersions(options.keep),
     priority: options.priority ?? 0,

@@ -76,6 +76,8 @@ export const EVENT_CATALOGUE = {
   'asset.version_reported': ofVersion<{ readonly dataVersion: string }>(),
   'partitions.added': ofNothing<{ readonly name: string; readonly keys: readonly string[] }>(),
   'partitions.removed': ofNothing<{ readonly name: string; readonly keys: readonly string[] }>(),
+  'automation.paused': about('asset')<Reason>(),
+  'automation.resumed': about('asset')<Reason>(),
   'process.blocked': ofNothing<{ readonly process: string; readonly milliseconds: number }>(),
   'notice.dropped': ofNothing<{ readonly notice: number; readonly topic: string; readonly attempts: number }>(),
 } as const satisfies Record<string, EventShape<EventSubject, unknown>>;

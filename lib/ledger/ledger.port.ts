@@ -2,12 +2,14 @@
 // Implementations stand in memory/ and sql/; one conformance suite (test/conformance/ledger) holds for both.
 import type { EntityManager } from 'typeorm';
 import type { ApprovalLedger } from './approvals.port.js';
+import type { AutomationLedger } from './automation.port.js';
 import type { CollectionLedger } from './collection.port.js';
 import type { EventLogLedger } from './event-log.port.js';
 import type { LineageLedger } from './lineage.port.js';
 import type { OutboxLedger } from './outbox.port.js';
 import type { SummaryLedger } from './summaries.port.js';
 import type {
+  Act,
   ConsumedInput,
   ErrorRecord,
   EventRecord,
@@ -43,6 +45,7 @@ import type {
 
 export type { DataSource, EntityManager } from 'typeorm';
 export type { Page, PageRequest } from './page.js';
+export type { Act } from './records.js';
 
 /** Some heads of an asset. */
 export interface HeadPage {
@@ -55,12 +58,6 @@ export interface HeadPage {
 export interface AssetPartitions {
   readonly asset: string;
   readonly partitions: 'all' | readonly string[];
-}
-
-/** Who acts and why, for the events. */
-export interface Act {
-  readonly actor: string | null;
-  readonly reason: string | null;
 }
 
 /** An act that joins the caller's own open transaction on the ledger's database (SQL only). */
@@ -321,6 +318,8 @@ export interface Ledger {
   readonly eventLog: EventLogLedger;
   /** Which versions came of which. Usable once the ledger is open. */
   readonly lineage: LineageLedger;
+  /** By which automation works. Usable once the ledger is open. */
+  readonly automation: AutomationLedger;
   /** By which notices leave the system. Usable once the ledger is open. */
   readonly outbox: OutboxLedger;
   /** What is kept of large assets; a ledger in memory has its heads at hand, and no summaries. Usable once it is open. */

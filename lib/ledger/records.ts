@@ -59,6 +59,12 @@ export interface RunRequest {
   readonly forceMaxAge: number | null;
 }
 
+/** Who acts and why, for the events. */
+export interface Act {
+  readonly actor: string | null;
+  readonly reason: string | null;
+}
+
 /** A run that is about to be recorded. */
 export interface NewRun {
   readonly request: RunRequest;

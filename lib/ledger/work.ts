@@ -1,5 +1,6 @@
 // Work on its way through the ledger: planned, claimed, ended. The operations stand in ledger.port.ts.
 import type { FlowStoneError } from '../flowstone.errors.js';
+import type { Combination } from './automation.records.js';
 import type {
   ErrorRecord,
   HeadRecord,
@@ -114,7 +115,13 @@ export type Outcome =
       readonly startedAt: Date;
     })
   | (Fenced & { readonly kind: 'skipped'; readonly reason: 'fresh' | 'joined'; readonly joined: number | null })
-  | (Fenced & { readonly kind: 'failed'; readonly error: ErrorRecord; readonly startedAt: Date | null })
+  | (Fenced & {
+      readonly kind: 'failed';
+      readonly error: ErrorRecord;
+      readonly startedAt: Date | null;
+      /** What it failed with, where that is known: automation does not request the same again. */
+      readonly combination?: Combination;
+    })
   /** Another attempt after `delay` ms. `infrastructure`: counts as a rescue, not as an attempt of the asset. */
   | (Fenced & {
       readonly kind: 'retry';

@@ -28,7 +28,12 @@ function sumOf(members: ReadonlySet<string>): string {
     readLanes(hash('sha256', member, 'hex'), lanes, 0);
     for (let lane = 0; lane < LANES; lane++) sum[lane]! += lanes[lane]!;
   }
-  return Array.from(sum, (lane) => lane.toString(16).padStart(laneDigits, '0')).join('');
+  return fingerprintText(sum);
+}
+
+/** The fingerprint of which these are the lanes. */
+export function fingerprintText(lanes: Uint32Array): string {
+  return Array.from(lanes, (lane) => lane.toString(16).padStart(laneDigits, '0')).join('');
 }
 
 /** Writes the hash of one version, its share in the fingerprint of whatever consumes it, to `into[at .. at + 4)`. */

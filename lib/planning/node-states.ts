@@ -1,7 +1,7 @@
 // The state of every node in a scope, worked out from recorded facts in one pass from upstream to downstream.
 // Why a node is stale is told in explanation.ts, which reads only what it needs for that one node.
 
-import { LANES, writeFingerprintLanes, writeVersionLanes } from './inputs-fingerprint.js';
+import { fingerprintText, LANES, writeFingerprintLanes, writeVersionLanes } from './inputs-fingerprint.js';
 import { declarationDiffers, declaredUpstreams } from './must-run.js';
 import type { Pace } from './pace.js';
 import { hasValue } from './planning.port.js';
@@ -93,6 +93,22 @@ export class NodeStates {
   /** Whether computing it now would not be skipped: it has no value, or differs from its head by itself. */
   differs(node: number): boolean {
     return this.#hasValue[node] === 0 || this.#differs[node] === 1;
+  }
+
+  /** The fingerprint of what it would consume now, as of {@link inputsFingerprint}. */
+  offeredTo(node: number): string {
+    const { starts, from, to, role } = this.scope.edges;
+    const sum = new Uint32Array(LANES);
+    // What is consumed through two dependencies counts once.
+    const counted: (readonly [from: number, to: number])[] = [];
+    for (let range = starts[node]!; range < starts[node + 1]!; range++) {
+      if (role[range] === ROLE.ordering || this.#versions.length === 0) continue;
+      for (let upstream = from[range]!; upstream < to[range]!; upstream++) {
+        if (!counted.some(([first, end]) => upstream >= first && upstream < end)) this.#addVersion(upstream, sum);
+      }
+      counted.push([from[range]!, to[range]!]);
+    }
+    return fingerprintText(sum);
   }
 
   async #readBlocks(blocks: readonly ScopeBlock[], facts: PlanningFacts): Promise<void> {

@@ -55,6 +55,16 @@ export class PlanningModel {
     private readonly moment: PartitionMoment,
   ) {}
 
+  /** The ledger's time at which it was made. */
+  get now(): Date {
+    return this.moment.now;
+  }
+
+  /** The index of an asset, or -1. */
+  indexOf(key: string): number {
+    return this.graph.indexOf(key);
+  }
+
   /** The index of an asset. Throws FLOWSTONE_PLAN_ASSET_UNKNOWN with the name that may have been meant. */
   requireIndex(key: string): number {
     const index = this.graph.indexOf(key);

@@ -26,10 +26,18 @@ export function withUpstream(model: PlanningModel, extent: Extent, pace: Pace): 
   );
 }
 
-/** `extent` and all that consumes it, directly or not. Throws FLOWSTONE_PLAN_TOO_LARGE. */
-export function withDownstream(model: PlanningModel, extent: Extent, pace: Pace): Promise<Extent> {
+/**
+ * `extent` and all that consumes it, directly or not; with `ordering` also what only comes after it. Throws
+ * FLOWSTONE_PLAN_TOO_LARGE.
+ */
+export function withDownstream(
+  model: PlanningModel,
+  extent: Extent,
+  pace: Pace,
+  { ordering = false } = {},
+): Promise<Extent> {
   return extend(model, extent, pace, model.groups(), (asset, reach) => {
-    const consuming = model.dependentsOf(asset).filter(({ dependency }) => !dependency.declared.ordering);
+    const consuming = model.dependentsOf(asset).filter(({ dependency }) => ordering || !dependency.declared.ordering);
     return consuming.map(({ downstream, dependency }) => {
       const visit = (from: number, to: number): void => reach(downstream, from, to);
       return (ordinal) => dependency.mapping.downstreamOf(ordinal, visit);

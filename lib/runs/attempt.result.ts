@@ -5,6 +5,7 @@ import { FlowStoneError } from '../flowstone.errors.js';
 import type { PartitionSlice } from '../io/io-manager.port.js';
 import type { Outcome } from '../ledger/work.js';
 import type { JsonObject, ValueRecord } from '../ledger/records.js';
+import { combinationOf } from '../planning/combination.js';
 import { Aborted, type Abort, type AbortKind } from './abort.js';
 import type { AttemptHost, Prepared, Stored, Unwritten } from './attempt.host.js';
 import { decideAfterFailure, decideAfterMove, MOST_REPINS, NO_RETRY } from './attempt.machine.js';
@@ -104,7 +105,9 @@ export class AttemptResult {
     const decision = decideAfterFailure({ error: record, attempt, rescues, rule, random: this.host.random() });
     const failure = { ...this.place, error, retrying: decision.kind === 'retry' };
     if (decision.kind === 'retry') return { failure, outcome: { ...decision, id, epoch, error: record } };
-    return { failure, outcome: { kind: 'failed', id, epoch, error: record, startedAt: this.#startedAt } };
+    const { definition, inputs } = this.prepared;
+    const combination = combinationOf(definition, inputs);
+    return { failure, outcome: { kind: 'failed', id, epoch, error: record, startedAt: this.#startedAt, combination } };
   }
 
   #errorOf(kind: AbortKind | undefined, thrown: unknown, timeout: number | undefined): FlowStoneError {

@@ -6,6 +6,7 @@ import { FlowStoneError } from '../flowstone.errors.js';
 import type { AssetPartitions, Ledger } from '../ledger/ledger.port.js';
 import type { Claim, DueDeadline } from '../ledger/work.js';
 import type { HeadRecord } from '../ledger/records.js';
+import { combinationOf } from '../planning/combination.js';
 import { inputsFingerprint } from '../planning/inputs-fingerprint.js';
 import { mustRun } from '../planning/must-run.js';
 import type { InputVersion } from '../planning/planning.port.js';
@@ -202,7 +203,8 @@ export class LookAgainDesk implements ClaimDesk {
       return { run, outcome: { kind: 'skipped', id, epoch, reason: decision.reason, joined: decision.joined } };
     }
     if (decision.kind === 'fail') {
-      const outcome = { kind: 'failed', id, epoch, error: decision.error, startedAt: null } as const;
+      const combination = combinationOf(definition, inputsFingerprint(versions));
+      const outcome = { kind: 'failed', id, epoch, error: decision.error, startedAt: null, combination } as const;
       // The failure of a holder was told when that failed.
       if (!lacking || decision.error !== missing) return { run, outcome };
       return { run, outcome, failure: { ...placeOf(claim, definition), error: lacking, retrying: false } };

@@ -26,6 +26,9 @@ export const CRASH_POINTS = [
   'after-condemn',
   'after-delete',
   'before-run-removal',
+  // Of automation: what it decided is recorded between the two.
+  'before-automation',
+  'after-automation',
   // Of who sends what leaves the system.
   'before-send',
   'after-send',

@@ -39,7 +39,7 @@ BEGIN
       SELECT * FROM json_to_recordset(p_outcomes) AS o (id bigint, epoch integer, status text, attempts integer,
         rescues integer, repins integer, delay float8, told text, error jsonb, started_at timestamptz, skip_reason text, joined bigint,
         code_version text, data_version text, inputs text, upstreams text, io text, location jsonb, size bigint,
-        rows bigint, hash text, format text, schema json, metadata jsonb)
+        rows bigint, hash text, format text, schema json, metadata jsonb, definition text)
     ), changed AS (
       UPDATE materializations m SET
         status = CASE WHEN o.status = 'pending' AND m.cancel_requested THEN 'cancelled' ELSE o.status END,
@@ -54,7 +54,7 @@ BEGIN
         skip_reason = o.skip_reason, joined = o.joined,
         code_version = o.code_version, data_version = o.data_version, inputs = o.inputs, upstreams = o.upstreams,
         io = o.io, location = o.location, size = o.size, rows = o.rows, hash = o.hash,
-        format = o.format, schema = o.schema, metadata = o.metadata
+        format = o.format, schema = o.schema, metadata = o.metadata, definition = o.definition
       FROM outcome o
       -- Who ran it, of what goes back: of an attempt that was claimed it does not change.
       LEFT JOIN LATERAL (SELECT x.process FROM materializations x WHERE x.id = o.id AND o.status = 'pending' OFFSET 0) x

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe } from '@jest/globals';
 import { World, type LedgerUnderTest, type MakeLedger } from './ledger.fixture.js';
 import { actBehaviours } from './ledger-acts.suite.js';
 import { approvalBehaviours } from './ledger-approvals.suite.js';
+import { automationBehaviours } from './ledger-automation.suite.js';
 import { batchBehaviours } from './ledger-batches.suite.js';
 import { collectionBehaviours } from './ledger-collection.suite.js';
 import { eventLogBehaviours } from './ledger-events.suite.js';
@@ -51,6 +52,9 @@ export function ledgerConformance(name: string, make: MakeLedger, { database = t
     });
     describe('approvals', () => {
       approvalBehaviours(here);
+    });
+    describe('automation', () => {
+      automationBehaviours(here);
     });
     describe('acts', () => {
       actBehaviours(here);

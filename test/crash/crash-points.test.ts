@@ -40,6 +40,9 @@ const DEATHS: Readonly<Record<CrashPoint, readonly Death[]>> = {
   'after-condemn': [],
   'after-delete': [],
   'before-run-removal': [],
+  // Those of automation are passed in automation.test.ts.
+  'before-automation': [],
+  'after-automation': [],
   // Those of the outbox are passed in outbox.test.ts.
   'before-send': [],
   'after-send': [],

@@ -3,6 +3,11 @@ import { ApprovalEntity } from './approval.entity.js';
 import { ApprovalActEntity } from './approval-act.entity.js';
 import { ApprovalInputEntity } from './approval-input.entity.js';
 import { AssetEntity } from './asset.entity.js';
+import { AutomationEntity } from './automation.entity.js';
+import { AutomationDecisionEntity } from './automation-decision.entity.js';
+import { AutomationFlowEntity } from './automation-flow.entity.js';
+import { AutomationLeaderEntity } from './automation-leader.entity.js';
+import { AutomationRequestEntity } from './automation-request.entity.js';
 import { ClaimEntity } from './claim.entity.js';
 import { CollectionEntity } from './collection.entity.js';
 import { DefinitionEntity } from './definition.entity.js';
@@ -35,6 +40,11 @@ export const LEDGER_ENTITIES = [
   ApprovalEntity,
   ApprovalInputEntity,
   AssetEntity,
+  AutomationDecisionEntity,
+  AutomationEntity,
+  AutomationFlowEntity,
+  AutomationLeaderEntity,
+  AutomationRequestEntity,
   ClaimEntity,
   CollectionEntity,
   DefinitionEntity,

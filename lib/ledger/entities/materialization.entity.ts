@@ -110,6 +110,10 @@ export class MaterializationEntity {
   @Column({ type: 'jsonb', nullable: true })
   readonly error!: ErrorRecord | null;
 
+  /** Hash of the definition that it failed with. */
+  @Column({ type: 'text', nullable: true })
+  readonly definition!: string | null;
+
   @Column({ type: 'timestamptz', name: 'created_at' })
   readonly createdAt!: Date;
 

@@ -15,6 +15,7 @@ import type { Beat, Claim, Claimant, ClaimRequest, Outcome, PlanningClaim, PlanR
 import type { ErrorRecord, EventRecord, HeadRecord, MaterializationRecord, NewRun, RunRecord } from '../records.js';
 import * as acts from './memory-acts.js';
 import { MemoryApprovals } from './memory-approvals.js';
+import { MemoryAutomation } from './memory-automation.js';
 import { MemoryCollection } from './memory-collection.js';
 import { MemoryEventLog } from './memory-event-log.js';
 import { MemoryLineage } from './memory-lineage.js';
@@ -32,6 +33,7 @@ export class MemoryLedger implements Ledger {
   readonly collection: MemoryCollection;
   readonly eventLog: MemoryEventLog;
   readonly lineage: MemoryLineage;
+  readonly automation: MemoryAutomation;
   readonly outbox: MemoryOutbox;
   readonly #state: MemoryState;
 
@@ -42,6 +44,7 @@ export class MemoryLedger implements Ledger {
     this.collection = new MemoryCollection(this.#state);
     this.eventLog = new MemoryEventLog(this.#state, this.installation);
     this.lineage = new MemoryLineage(this.#state);
+    this.automation = new MemoryAutomation(this.#state);
     this.outbox = this.#state.outbox;
   }
 

@@ -122,7 +122,7 @@ export function events(
   return pageOf(found, page, (event) => event);
 }
 
-function pageOf<R extends { readonly id: number }, T>(
+export function pageOf<R extends { readonly id: number }, T>(
   ascending: readonly R[],
   page: PageRequest,
   record: (row: R) => T,

@@ -24,6 +24,8 @@ export interface Row extends Mutable<MaterializationRecord> {
   waitedFor: number | null;
   inputs: string | null;
   upstreams: string | null;
+  /** Hash of the definition that it failed with. */
+  definition: string | null;
   /** Upstream materializations: planned ones until success, then those consumed. */
   edges: readonly number[];
   deadline: number | null;

@@ -207,6 +207,7 @@ export class MemoryState {
       dataVersion: null,
       inputs: null,
       upstreams: null,
+      definition: null,
       value: null,
       valueRemoved: false,
       metadata: null,

@@ -106,6 +106,7 @@ function apply(state: MemoryState, row: Row, outcome: Outcome): number[] {
     case 'failed':
       row.attempts++;
       row.startedAt = outcome.startedAt;
+      if (outcome.combination) Object.assign(row, outcome.combination);
       return state.end(row, 'failed', outcome.error);
     case 'cancelled':
       return state.end(row, 'cancelled');

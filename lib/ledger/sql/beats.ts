@@ -291,8 +291,13 @@ function columnsOf(outcome: Outcome): OutcomeColumns {
       return { id, epoch, status: 'skipped', attempts: 0, rescues: 0, skip_reason, joined };
     }
     case 'failed': {
-      const { error, startedAt: started_at } = outcome;
-      return { id, epoch, status: 'failed', attempts: 1, rescues: 0, error, started_at };
+      const { error, startedAt: started_at, combination } = outcome;
+      const { inputs, codeVersion, definition } = combination ?? {};
+      const code_version = codeVersion ?? undefined;
+      return {
+        ...{ id, epoch, status: 'failed', attempts: 1, rescues: 0, error, started_at },
+        ...{ inputs, code_version, definition },
+      };
     }
     case 'retry': {
       const { error, delay, infrastructure } = outcome;

@@ -3,6 +3,7 @@ import type { Pool } from 'pg';
 import type { DataSource, EntityManager } from 'typeorm';
 import { FlowStoneError } from '../../flowstone.errors.js';
 import type { ApprovalLedger } from '../approvals.port.js';
+import type { AutomationLedger } from '../automation.port.js';
 import type { CollectionLedger } from '../collection.port.js';
 import type { Ledger, PageRequest, Transactional } from '../ledger.port.js';
 import type { EventLogLedger } from '../event-log.port.js';
@@ -16,6 +17,7 @@ import type { ErrorRecord } from '../records.js';
 import { Acts } from './acts.js';
 import { Approvals } from './approvals.js';
 import { AssetNumbers } from './asset-numbers.js';
+import { Automation } from './automation.js';
 import { Beats } from './beats.js';
 import { Claims } from './claims.js';
 import { Collection } from './collection.js';
@@ -66,6 +68,7 @@ interface Opened {
   readonly beats: Beats;
   readonly acts: Acts;
   readonly approvals: Approvals;
+  readonly automation: Automation;
   readonly collection: Collection;
   readonly eventLog: EventLog;
   readonly lineage: LineageReads;
@@ -126,14 +129,16 @@ export class SqlLedger implements Ledger {
       const assets = new AssetNumbers(number);
       const claims = new Claims(database, number, assets);
       const collection = new Collection(database, number, assets);
+      // Connections of a host may all be held by transactions that wait for us.
+      const requests = new Requests(database, number, claims, this.#options.own && pool.options.max > 1);
       this.#opened = {
         installation: installation.id,
         processes: new Processes(database, number, assets, exclusive),
-        // Connections of a host may all be held by transactions that wait for us.
-        requests: new Requests(database, number, claims, this.#options.own && pool.options.max > 1),
+        requests,
         claims,
         beats: new Beats(database, number, claims),
         acts: new Acts(database, number, assets, collection),
+        automation: new Automation(database, number, assets, requests),
         approvals: new Approvals(database, number, assets, claims),
         collection,
         eventLog: new EventLog(
@@ -332,6 +337,10 @@ export class SqlLedger implements Ledger {
 
   get approvals(): ApprovalLedger {
     return this.#open.approvals;
+  }
+
+  get automation(): AutomationLedger {
+    return this.#open.automation;
   }
 
   get collection(): CollectionLedger {

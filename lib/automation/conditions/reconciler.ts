@@ -1,0 +1,327 @@
+// Automation at work: one process of a namespace looks, after each commit that may matter and every now and then, what should be
+// computed, and requests it. What is decided follows from what is recorded at that moment, never from news: a crash, a
+// failed run or a change during a run loses nothing, since the next look sees it.
+import type { DeclaredAsset } from '../../assets/asset.definition.js';
+import type { AutomationLedger, AutomationStep } from '../../ledger/automation.port.js';
+import type { RunRecord, RunRequest } from '../../ledger/records.js';
+import type { PlanningFacts } from '../../planning/planning.port.js';
+import type { PlanningModel } from '../../planning/planning-model.js';
+import type { EventBus } from '../../events/event.bus.js';
+import type { FlowStoneEvent } from '../../events/event.js';
+import type { EventKind } from '../../ledger/event.catalogue.js';
+import { Alarm } from '../../runs/alarm.js';
+import { crashPoint } from '../../runs/crash-points.js';
+import type { PreparedRun } from '../../runs/requester.js';
+import { AutomatedAssets } from './assets.js';
+import type { Requested } from './decide.js';
+import { DecisionLog } from './decision.log.js';
+import { evaluate, extentOfAll, extentOfChanges, placeOf, type Changes, type Evaluated } from './evaluation.js';
+import { flowKey } from './decision.js';
+import { Quiet } from './flow.js';
+
+/** All is looked at so often at least, ms; longer where a look takes long: at most a twentieth of the time is spent on it. */
+const LOOK_AT_ALL = 30_000;
+const SHARE = 20;
+/** Who does not decide asks so often whether nobody else does, ms. */
+const ASK_AGAIN = 2000;
+/** Who decides makes sure of that so often, ms. */
+const MAKE_SURE = 1000;
+/** Between two looks at all, where a condition asks for the time of day, ms. */
+const MINUTE = 60_000;
+/** Of an asset, beyond so many changed partitions all are looked at. */
+const MOST_CHANGES = 5000;
+
+/** After these something may be computed that was not before, or is explained otherwise. */
+const NEWS: readonly EventKind[] = [
+  'materialization.success',
+  'materialization.failed',
+  'materialization.upstream_failed',
+  'materialization.skipped',
+  'materialization.cancelled',
+  'asset.invalidated',
+  'asset.deleted',
+  'asset.version_reported',
+  'partitions.added',
+  'partitions.removed',
+  'automation.resumed',
+];
+
+export const REQUESTED_BY = 'automation';
+
+export interface ReconcilerParts {
+  /** Usable once the ledger is open. */
+  readonly ledger: () => AutomationLedger;
+  readonly facts: PlanningFacts;
+  readonly model: () => Promise<PlanningModel>;
+  /** All that is declared, by the definitions that count. The same list as long as nothing has changed. */
+  readonly definitions: () => readonly DeclaredAsset[];
+  /** Id of this process as the ledger knows it. */
+  readonly process: () => string;
+  readonly prepare: (
+    request: RunRequest,
+    options: { readonly requestedBy: string; readonly priority: number },
+    model: PlanningModel,
+  ) => Promise<PreparedRun>;
+  readonly recorded: (prepared: PreparedRun, run: RunRecord) => Promise<void>;
+  /** News of all processes. */
+  readonly bus: Pick<EventBus, 'add' | 'listening'>;
+  /** A look could not be done; the next one tries again. */
+  readonly failed: (error: unknown) => void;
+}
+
+export class Reconciler {
+  readonly #alarm = new Alarm(() => void this.#looking());
+  readonly quiet = new Quiet();
+  readonly #log = new DecisionLog();
+  #changes = new Map<string, 'all' | Set<string>>();
+  #all = true;
+  #lookedAtAll = -Infinity;
+  #definitions: Declared | undefined;
+  #stopListening: (() => void) | undefined;
+  #lead: { readonly process: string; readonly epoch: number; readonly asked: number } | undefined;
+  #busy: Promise<void> | undefined;
+  #closed = false;
+
+  constructor(private readonly parts: ReconcilerParts) {}
+
+  start(): void {
+    this.#alarm.set(0);
+  }
+
+  /** Looks at all now, where this process decides; resolves once that is done. Whether it does. */
+  async look(): Promise<boolean> {
+    await this.#busy;
+    this.#all = true;
+    await this.#looking();
+    return this.#lead !== undefined;
+  }
+
+  /** Something happened: looks soon. */
+  #heard({ kind, asset, partition }: FlowStoneEvent): void {
+    if (asset === null) this.#all = true;
+    else if (!this.#declared().relevant.has(asset)) return;
+    else this.#changed(asset, kind === 'automation.resumed' ? null : partition);
+    this.#alarm.set(0);
+  }
+
+  /** @param partition null: any of them */
+  #changed(asset: string, partition: string | null): void {
+    const known = this.#changes.get(asset);
+    if (known === 'all') return;
+    if (partition === null || (known?.size ?? 0) > MOST_CHANGES) this.#changes.set(asset, 'all');
+    else if (known) known.add(partition);
+    else this.#changes.set(asset, new Set([partition]));
+  }
+
+  /** Looks no more, and leaves it to others. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#alarm.close();
+    await this.#busy;
+    const process = this.#lead?.process;
+    this.#deaf();
+    if (process !== undefined) await this.parts.ledger().resign(process);
+  }
+
+  /** One look at a time; what comes meanwhile is looked at after it. */
+  async #looking(): Promise<void> {
+    while (this.#busy) await this.#busy;
+    if (this.#closed) return;
+    this.#busy = this.#lookAgainAfter(
+      this.#look().catch((error: unknown) => {
+        // What was to be looked at is not known any more: all of it.
+        this.#all = true;
+        this.parts.failed(error);
+        return ASK_AGAIN;
+      }),
+    );
+    await this.#busy;
+  }
+
+  async #lookAgainAfter(looked: Promise<number>): Promise<void> {
+    const next = await looked;
+    this.#busy = undefined;
+    this.#alarm.set(next);
+  }
+
+  /** Answers with the ms until the next look. */
+  async #look(): Promise<number> {
+    const before = this.#definitions?.text;
+    const { definitions, relevant, text } = this.#declared();
+    if (relevant.size === 0) {
+      this.#changes.clear();
+      return LOOK_AT_ALL;
+    }
+    if (!(await this.#leads())) {
+      // Whoever decides looks at all by itself.
+      this.#changes.clear();
+      return ASK_AGAIN;
+    }
+    const { epoch } = this.#lead!;
+    const began = performance.now();
+    const all = this.#all || before !== text;
+    const changes: Changes = this.#changes;
+    this.#all = false;
+    this.#changes = new Map();
+    const model = await this.parts.model();
+    const assets = new AutomatedAssets(definitions, await this.parts.ledger().states(), model.now);
+    const due = assets.due();
+    const asked = new Map([...changes, ...Array.from(due, (asset) => [asset, 'all'] as const)]);
+    const { facts } = this.parts;
+    const extent = all ? await extentOfAll(model, facts, assets) : await extentOfChanges(model, facts, asked);
+    const evaluated = await evaluate(model, assets, extent, { ...this.parts, quiet: this.quiet });
+    const taken = await this.#take(evaluated, assets, { all, due, epoch });
+    if (!taken) {
+      this.#deaf();
+      this.#all = true;
+      return 0;
+    }
+    const more = [...evaluated.decisions.byNode.values()].some(({ kind }) => kind === 'turn');
+    if (more) this.#all = true;
+    if (all) this.#lookedAtAll = performance.now();
+    return more ? 0 : this.#next(assets, evaluated, began);
+  }
+
+  /** What counts now; worked out anew where the list is another. */
+  #declared(): Declared {
+    const definitions = this.parts.definitions();
+    if (this.#definitions?.definitions === definitions) return this.#definitions;
+    return (this.#definitions = declaredOf(definitions));
+  }
+
+  async #leads(): Promise<boolean> {
+    const process = this.parts.process();
+    const now = performance.now();
+    if (this.#lead?.process === process && now - this.#lead.asked < MAKE_SURE) return true;
+    const epoch = await this.parts.ledger().lead(process);
+    // Somebody else may have decided meanwhile, and whatever came then was not for this process.
+    if (epoch !== this.#lead?.epoch) this.#all = true;
+    if (epoch === undefined) {
+      this.#deaf();
+      return false;
+    }
+    this.#lead = { process, epoch, asked: now };
+    if (this.#stopListening) return true;
+    this.#stopListening = this.parts.bus.add({
+      kinds: NEWS,
+      next: (event) => this.#heard(event),
+      complete: () => undefined,
+    });
+    // From here on nothing is missed that the first look does not see.
+    await this.parts.bus.listening();
+    return true;
+  }
+
+  #deaf(): void {
+    this.#lead = undefined;
+    this.#stopListening?.();
+    this.#stopListening = undefined;
+  }
+
+  /** False: another process decides. */
+  async #take(
+    { question, decisions }: Evaluated,
+    assets: AutomatedAssets,
+    { all, due, epoch }: { readonly all: boolean; readonly due: ReadonlySet<string>; readonly epoch: number },
+  ): Promise<boolean> {
+    const { scope } = question;
+    const prepared: PreparedRun[] = [];
+    const requested: AutomationStep['requested'][number][] = [];
+    const flows = new Map<string, { asset: string; key: string }>();
+    const runOf = new Map<string, number>();
+    const note = (nodes: readonly Requested[], run: number | null): void => {
+      for (const { node, combination, tick } of nodes) {
+        const place = placeOf(scope, node);
+        requested.push({ ...place, run, combination, tick });
+        const asset = assets.byKey.get(place.asset);
+        if (run === null || !asset) continue;
+        runOf.set(place.asset, run);
+        const key = flowKey(asset, place.partition);
+        const { debounce, throttle } = asset.automation;
+        if (throttle !== undefined) flows.set(`${place.asset} ${key}`, { asset: place.asset, key });
+        if (debounce) this.quiet.over(`${place.asset} ${key}`);
+      }
+    };
+    for (const [force, nodes] of [
+      [false, decisions.requested],
+      [true, decisions.forced],
+    ] as const) {
+      if (nodes.length === 0) continue;
+      const places = nodes.map(({ node }) => placeOf(scope, node));
+      const priority = Math.max(0, ...places.map(({ asset }) => assets.byKey.get(asset)?.automation.priority ?? 0));
+      const options = { requestedBy: REQUESTED_BY, priority };
+      prepared.push(await this.parts.prepare(requestOf(places, force), options, scope.model));
+      note(nodes, prepared.length - 1);
+    }
+    note(decisions.due, null);
+    // A tick is attended to once all that it made due is requested, or noted as due.
+    const complete = ({ asset }: { readonly asset: string }): boolean =>
+      ![...decisions.byNode].some(([node, { kind }]) => kind === 'turn' && scope.assetKeyOf(node) === asset);
+    const ticks = assets.ticks.flatMap((tick) => {
+      const { asset, name, last, attendedTo } = tick;
+      if (last === undefined || last === attendedTo) return [];
+      // What was declared just now is not due by what was before.
+      const attended = attendedTo === undefined || ((all || due.has(asset)) && complete(tick));
+      return attended ? [{ asset, name, tick: new Date(last) }] : [];
+    });
+    const settled = decisions.settled.map((node) => placeOf(scope, node));
+    const news = this.#log.news(question, decisions, assets, runOf);
+    if (requested.length + ticks.length + settled.length + news.length === 0) return true;
+    crashPoint('before-automation');
+    const runs = await this.parts.ledger().take({
+      ...{ process: this.#lead!.process, epoch, requested, settled, ticks },
+      runs: prepared.map(({ run, rows }) => ({ run, ...(rows && { plan: rows }) })),
+      flows: [...flows.values()],
+      decisions: news,
+    });
+    if (!runs) return false;
+    crashPoint('after-automation');
+    for (const [place, run] of runs.entries()) await this.parts.recorded(prepared[place]!, run);
+    return true;
+  }
+
+  /** When to look again, ms from now. */
+  #next(assets: AutomatedAssets, { question, next }: Evaluated, began: number): number {
+    const now = question.now.getTime();
+    const took = performance.now() - began;
+    const all = this.#lookedAtAll + Math.max(LOOK_AT_ALL, took * SHARE) - performance.now();
+    if (all <= 0) this.#all = true;
+    const times = assets.ticks.map((tick) => tick.next ?? Infinity);
+    if (next !== undefined) times.push(next);
+    if (assets.mention('during')) times.push((Math.floor(now / MINUTE) + 1) * MINUTE);
+    const soonest = Math.min(...times) - now;
+    return Math.max(0, Math.min(all, soonest));
+  }
+}
+
+interface Declared {
+  readonly definitions: readonly DeclaredAsset[];
+  /** Assets with automation, and all above them. */
+  readonly relevant: ReadonlySet<string>;
+  /** The same for lists that declare the same. */
+  readonly text: string;
+}
+
+function declaredOf(definitions: readonly DeclaredAsset[]): Declared {
+  const byKey = new Map(definitions.map((declared) => [declared.key, declared]));
+  const automated = definitions.filter(({ automation, external }) => automation !== undefined && !external);
+  const relevant = new Set(automated.map(({ key }) => key));
+  for (const key of relevant) for (const { upstream } of byKey.get(key)?.dependencies ?? []) relevant.add(upstream);
+  return { definitions, relevant, text: definitions.map(({ key, hash }) => `${key} ${hash}`).join() };
+}
+
+/** A request for exactly these partitions. */
+function requestOf(
+  places: readonly { readonly asset: string; readonly partition: string }[],
+  force: boolean,
+): RunRequest {
+  const keys = new Map<string, string[]>();
+  for (const { asset, partition } of places) {
+    const known = keys.get(asset);
+    if (known) known.push(partition);
+    else keys.set(asset, [partition]);
+  }
+  const targets = [...keys].map(([asset, partitions]) => ({ asset, partitions: { keys: partitions } }));
+  targets.sort((a, b) => (a.asset < b.asset ? -1 : 1));
+  return { targets, upstream: 'none', downstream: false, force, forceMaxAge: null };
+}
