@@ -28,6 +28,12 @@ export interface CheckpointSettings {
   readonly decides?: 'approve' | 'modify';
 }
 
+/** What the process of automation.process.mjs is told: which versions of the feed it reports, one after the other. */
+export interface AutomationSettings {
+  readonly options: FlowStoneOptions;
+  readonly versions: readonly string[];
+}
+
 /** What the process says after each step. */
 export interface Step {
   /** Ids of the runs it found. */
