@@ -55,6 +55,7 @@ import type { NoticeReceiver } from './outbox/receiver.port.js';
 import { SendingLog } from './outbox/sending.log.js';
 import type { EventBus } from './events/event.bus.js';
 import { EventHub } from './events/event.hub.js';
+import type { Hook } from './events/hook.js';
 import { Collector } from './retention/collector.js';
 import { keptInWords } from './retention/retention.options.js';
 import type { AutomationDeskParts } from './automation/automation.desk.js';
@@ -79,6 +80,8 @@ export interface EngineParts {
   readonly receivers?: readonly NoticeReceiver[] | undefined;
   /** Who listens to events in this process. */
   readonly bus: EventBus;
+  /** Who must not miss any. */
+  readonly hooks: readonly Hook[];
   /** A logger of this name. */
   readonly loggerOf: (name: string) => ContextLogger;
 }
@@ -134,6 +137,7 @@ export class FlowStoneEngine {
     insideTransaction,
     receivers = [],
     bus,
+    hooks,
     loggerOf,
   }: EngineParts) {
     this.options = options;
@@ -321,16 +325,21 @@ export class FlowStoneEngine {
         notDeleted: (count, value, error) => this.#log.notDeleted(count, value, error),
       },
     });
-    this.events = new EventHub({ ledger, bus, process: () => this.membership.id, ...options, log: this.#log });
+    this.events = new EventHub({
+      ...{ ledger, bus, hooks, ...options, worker, log: this.#log },
+      process: () => this.membership.id,
+      posted: () => this.outbox.look(),
+    });
     this.outbox = new OutboxSender({
       ledger: () => ledger.outbox,
       installation: () => ledger.installation,
-      receivers: options.openLineage
-        ? [
-            ...receivers,
-            openLineageReceiver(options.openLineage, this.catalogue, options.namespace, ledger, this.#log.logger),
-          ]
-        : receivers,
+      receivers: [
+        ...receivers,
+        ...this.events.receivers,
+        ...(options.openLineage
+          ? [openLineageReceiver(options.openLineage, this.catalogue, options.namespace, ledger, this.#log.logger)]
+          : []),
+      ],
       keepFor: options.outbox.keepFor,
       random: Math.random,
       news: new SendingLog(

@@ -93,6 +93,7 @@ export const ERROR_CATALOGUE = {
   FLOWSTONE_OPENLINEAGE_FAILED: infrastructure,
   // events
   FLOWSTONE_EVENT_CURSOR_LOST: request,
+  FLOWSTONE_HOOK_FAILED: userCode,
   // io
   FLOWSTONE_IO_VALUE_NOT_FOUND: permanentInfrastructure,
   FLOWSTONE_IO_VERSION_NOT_KEPT: request,

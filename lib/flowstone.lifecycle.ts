@@ -12,10 +12,12 @@ import {
 } from '@nestjs/common';
 import { AssetExplorer, type Discovery } from './assets/asset.explorer.js';
 import type { RegisteredAsset } from './assets/asset.registry.js';
+import type { DeclarationProblem } from './assets/declaration.problem.js';
 import { checkDeclarations } from './assets/declaration.check.js';
 import { ApprovalNotifier, LogNotifier } from './checkpoints/approval.notifier.js';
 import { approvalReceivers } from './checkpoints/approval.receivers.js';
 import { EventBus } from './events/event.bus.js';
+import { HookExplorer } from './events/hook.explorer.js';
 import { FlowStoneEngine } from './flowstone.engine.js';
 import { FlowStoneError } from './flowstone.errors.js';
 import type { ResolvedOptions } from './flowstone.options.js';
@@ -44,6 +46,7 @@ export class FlowStoneLifecycle
     @Inject(FLOWSTONE_QUEUE) private readonly queue: WorkQueue,
     private readonly explorer: AssetExplorer,
     private readonly bus: EventBus,
+    private readonly hookExplorer: HookExplorer,
   ) {
     super();
   }
@@ -60,16 +63,22 @@ export class FlowStoneLifecycle
     try {
       const io = createIoRegistry(this.options, this.storage);
       const discovery = this.explorer.explore();
-      const assets = checkDeclarations(discovery, {
-        names: io.names,
-        default: this.options.io,
-        keepsHeadOnly: (name, options) => io.keepsHeadOnly(name, options),
-        optionProblems: (name, options, asset) => io.optionProblems(name, options, asset),
-        plainOptions: (name, options) => io.plainOptions(name, options),
-        occupied: (name, options) => io.occupied(name, options),
-        absence: absenceOf,
-        unreachable: (name) => this.options.role !== 'all' && io.require(name) instanceof MemoryIoManager,
-      });
+      const problems: DeclarationProblem[] = [];
+      const hooks = this.hookExplorer.explore(problems);
+      const assets = checkDeclarations(
+        discovery,
+        {
+          names: io.names,
+          default: this.options.io,
+          keepsHeadOnly: (name, options) => io.keepsHeadOnly(name, options),
+          optionProblems: (name, options, asset) => io.optionProblems(name, options, asset),
+          plainOptions: (name, options) => io.plainOptions(name, options),
+          occupied: (name, options) => io.occupied(name, options),
+          absence: absenceOf,
+          unreachable: (name) => this.options.role !== 'all' && io.require(name) instanceof MemoryIoManager,
+        },
+        problems,
+      );
       requireSecret(assets, this.options);
       const { ledger, leases } = this.storage;
       const engine = new FlowStoneEngine({
@@ -82,6 +91,7 @@ export class FlowStoneLifecycle
         insideTransaction: this.storage.insideTransaction,
         receivers: approvalReceivers(notifiersOf(discovery, this.#logger), () => ledger.approvals),
         bus: this.bus,
+        hooks,
         loggerOf: (name) => new Logger(name),
       });
       await engine.open();

@@ -11,6 +11,7 @@ import {
 import { DiscoveryModule } from '@nestjs/core';
 import { AssetExplorer } from './assets/asset.explorer.js';
 import { EventBus } from './events/event.bus.js';
+import { HookExplorer } from './events/hook.explorer.js';
 import { FlowStoneEvents } from './events/flowstone.events.js';
 import { FLOWSTONE_LEDGER, FLOWSTONE_OPTIONS, FlowStoneLifecycle } from './flowstone.lifecycle.js';
 import { resolveOptions, type FlowStoneOptions, type ResolvedOptions } from './flowstone.options.js';
@@ -90,6 +91,7 @@ function rootModule(options: Provider, imports: ModuleMetadata['imports'] = []):
       EventBus,
       { provide: FlowStoneEvents, inject: [EventBus], useFactory: eventsOf },
       AssetExplorer,
+      HookExplorer,
       FlowStoneLifecycle,
       { provide: EngineSource, useExisting: FlowStoneLifecycle },
       FlowStoneService,

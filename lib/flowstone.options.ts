@@ -2,6 +2,7 @@
 // docs/configuration.md is generated from the catalogue (npm run docs).
 import { EXPECTED_DURATION, readDuration, type Duration } from './assets/duration.js';
 import { FlowStoneError } from './flowstone.errors.js';
+import { readNotifiers, type EventNotifier } from './events/event.notifier.js';
 import { DEFAULT_EVENTS, readEvents, type EventOptions, type Events } from './events/event.options.js';
 import { suggestion, unknownName } from './graph/did-you-mean.js';
 import type { IoManager } from './io/io-manager.port.js';
@@ -65,6 +66,7 @@ export interface FlowStoneOptions {
   outbox?: OutboxOptions;
   openLineage?: OpenLineageOptions | false;
   events?: EventOptions;
+  notify?: readonly EventNotifier[];
   pollInterval?: Duration;
   lease?: Duration;
   heartbeat?: Duration;
@@ -95,6 +97,7 @@ export interface ResolvedOptions {
   readonly outbox: Outbox;
   readonly openLineage: OpenLineage | undefined;
   readonly events: Events;
+  readonly notify: readonly EventNotifier[];
   readonly pollInterval: number;
   readonly lease: number;
   readonly heartbeat: number;
@@ -356,6 +359,14 @@ export const OPTION_CATALOGUE: { readonly [K in keyof ResolvedOptions]: OptionEn
     description:
       'Whether a process in which somebody listens to events hears at once of what others record, by LISTEN on a connection of its own; `false`: by `pollInterval`. Behind a pooler that lends connections by the transaction only polling works. See [events](events.md).',
     read: readEvents,
+  },
+  notify: {
+    type: 'EventNotifier[]',
+    default: [],
+    defaultText: 'none',
+    description:
+      'Who is told of events, at least once of each over all processes: `webhookNotifier({ url, secret, events })`, or any object with `name`, `events` and `notify(event, delivery)`. See [hooks](hooks.md).',
+    read: readNotifiers,
   },
   pollInterval: {
     type: 'duration',

@@ -198,6 +198,21 @@ export type { ComparedMaterialization, TracedEdge, TracedRemoval, TracedVersion 
 // Events
 export type { FlowStoneEvent } from './events/event.js';
 export type { EventOptions } from './events/event.options.js';
+export {
+  OnApprovalRequested,
+  OnEvent,
+  OnMaterializationFailed,
+  OnMaterialized,
+  OnRunEnded,
+  OnRunFailed,
+  OnRunSucceeded,
+  type HookDecorator,
+  type HookOptions,
+  type OnEventOptions,
+} from './events/hook.decorators.js';
+export type { HookDelivery } from './events/hook.js';
+export type { EventName, EventOf } from './events/event.names.js';
+export { webhookNotifier, type EventNotifier, type EventWebhookOptions } from './events/event.notifier.js';
 export { FlowStoneEvents, type EventFilter } from './events/flowstone.events.js';
 export type { DetailOf, EventSubject, SubjectsOf } from './ledger/event.catalogue.js';
 // Automation

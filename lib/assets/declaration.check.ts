@@ -49,10 +49,15 @@ interface Checked {
 
 /**
  * Reads, checks and defines every discovered asset.
+ * @param elsewhere mistakes in what is declared beside assets
  * @throws FlowStoneError `FLOWSTONE_DECLARATION_INVALID` that lists every mistake found
  */
-export function checkDeclarations(discovery: Discovery, managers: IoManagers): RegisteredAsset[] {
-  const problems: DeclarationProblem[] = [];
+export function checkDeclarations(
+  discovery: Discovery,
+  managers: IoManagers,
+  elsewhere: readonly DeclarationProblem[] = [],
+): RegisteredAsset[] {
+  const problems: DeclarationProblem[] = [...elsewhere];
   const note: Checked['note'] = ({ name, key }, problem, fix) =>
     problems.push({ asset: key, class: name, problem: problem.replace(/\.$/, ''), fix: fix.replace(/\.$/, '') });
   const declarations = discovery.assets.map((asset) => readDeclaration(asset, note));

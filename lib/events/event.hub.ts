@@ -1,7 +1,12 @@
-// What this process does with events, put together: whoever listens is fed.
+// What this process does with events, put together: whoever listens is fed, hooks are moved on, other processes are told.
 import type { Ledger } from '../ledger/ledger.port.js';
 import type { LedgerOutage } from '../runs/ledger.outage.js';
+import type { NoticeReceiver } from '../outbox/receiver.port.js';
 import type { EventBus } from './event.bus.js';
+import { hookOfNotifier, type EventNotifier } from './event.notifier.js';
+import type { Hook } from './hook.js';
+import { hookReceivers } from './hook.receivers.js';
+import { HookRelay } from './hook.relay.js';
 import { EventFeed } from './event.feed.js';
 import { Neighbours } from './neighbours.js';
 
@@ -12,8 +17,14 @@ export interface EventLog {
 }
 
 export interface HubParts {
-  readonly ledger: Pick<Ledger, 'eventLog'>;
+  readonly ledger: Pick<Ledger, 'eventLog' | 'hooks'>;
   readonly bus: EventBus;
+  readonly hooks: readonly Hook[];
+  readonly notify: readonly EventNotifier[];
+  /** Whether it works: hooks are called where work is done. */
+  readonly worker: boolean;
+  /** Something is in the outbox. */
+  readonly posted: () => void;
   /** What this process is called in the ledger, once it has entered. */
   readonly process: () => string;
   /** Between looks without news, ms. */
@@ -25,6 +36,9 @@ export class EventHub {
   readonly #feed: EventFeed;
 
   readonly #neighbours: Neighbours;
+  readonly #relay: HookRelay;
+  /** Who takes what is told to hooks. */
+  readonly receivers: readonly NoticeReceiver[];
   #started = false;
 
   constructor(private readonly parts: HubParts) {
@@ -39,10 +53,26 @@ export class EventHub {
         broken: (error) => log.stumbled('Events could not be read and are read again', error),
       },
     });
+    const hooks = [...parts.hooks, ...parts.notify.map(hookOfNotifier)];
+    this.receivers = hookReceivers(hooks, () => ledger.hooks);
+    this.#relay = new HookRelay({
+      ledger: () => ledger,
+      hooks: parts.worker ? hooks : [],
+      poll: pollInterval,
+      news: {
+        posted: parts.posted,
+        missed: (hook, error) => log.stumbled(`Hook ${hook} may have missed events`, error),
+        outage: (error) => log.outage.noticed(error),
+        broken: (error) => log.stumbled('Events could not be read for hooks and are read again', error),
+      },
+    });
     this.#neighbours = new Neighbours({
       news: () => ledger.eventLog.news,
       isWanted: () => bus.isWanted,
-      heard: () => this.#feed.wake(),
+      heard: () => {
+        this.#feed.wake();
+        this.#relay.wake();
+      },
       failed: (error) => log.stumbled('News of events could not pass between processes', error),
     });
     bus.grew = () => {
@@ -55,12 +85,14 @@ export class EventHub {
   async start(): Promise<void> {
     this.#started = true;
     this.#neighbours.look(this.parts.process());
+    await this.#relay.start();
     await this.#feed.start();
   }
 
   /** This process has committed something. Cheap. */
   wake(): void {
     this.#feed.wake();
+    this.#relay.wake();
     this.#neighbours.tell();
   }
 
@@ -72,6 +104,7 @@ export class EventHub {
   /** Once all work of this process has ended. */
   async close(): Promise<void> {
     await this.#neighbours.close();
+    await this.#relay.close();
     await this.#feed.close();
   }
 }

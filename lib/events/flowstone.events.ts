@@ -29,7 +29,8 @@ const FILTER: Expected<EventFilter> = {
 /**
  * Events as they are committed, of all processes of the namespace, each once in this process. An observable is live: it
  * begins with what is committed after its subscription (where others listen already, perhaps a moment before) and ends
- * when the application closes. What must not be missed by a crash is not for it. While nobody subscribes it costs nothing.
+ * when the application closes. What must happen for every event is for hooks
+ * (`@OnEvent`). While nobody subscribes it costs nothing.
  *
  * A subscriber that throws, or returns a promise that is rejected, is logged and goes on.
  */

@@ -79,6 +79,14 @@ export const EVENT_CATALOGUE = {
   'automation.paused': about('asset')<Reason>(),
   'automation.resumed': about('asset')<Reason>(),
   'process.blocked': ofNothing<{ readonly process: string; readonly milliseconds: number }>(),
+  'hook.failed': ofNothing<{
+    readonly hook: string;
+    readonly event: number;
+    readonly kind: string;
+    readonly attempts: number;
+    readonly error: string;
+  }>(),
+  'hook.missed': ofNothing<{ readonly hook: string; readonly reason: string }>(),
   'notice.dropped': ofNothing<{ readonly notice: number; readonly topic: string; readonly attempts: number }>(),
 } as const satisfies Record<string, EventShape<EventSubject, unknown>>;
 

@@ -5,6 +5,7 @@ import type { ApprovalLedger } from './approvals.port.js';
 import type { AutomationLedger } from './automation.port.js';
 import type { CollectionLedger } from './collection.port.js';
 import type { EventLogLedger } from './event-log.port.js';
+import type { HookLedger } from './hooks.port.js';
 import type { LineageLedger } from './lineage.port.js';
 import type { OutboxLedger } from './outbox.port.js';
 import type { SummaryLedger } from './summaries.port.js';
@@ -316,6 +317,8 @@ export interface Ledger {
   readonly collection: CollectionLedger;
   /** By which all events are read, each once. Usable once the ledger is open. */
   readonly eventLog: EventLogLedger;
+  /** By which hooks on events miss none. Usable once the ledger is open. */
+  readonly hooks: HookLedger;
   /** Which versions came of which. Usable once the ledger is open. */
   readonly lineage: LineageLedger;
   /** By which automation works. Usable once the ledger is open. */

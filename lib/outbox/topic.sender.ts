@@ -131,8 +131,10 @@ export class TopicSender {
         return true;
       }),
     );
-    if (over.every(Boolean)) await this.#patiently((ledger) => ledger.sent(id));
-    else await this.#patiently((ledger) => ledger.failed(notice, this.#stopping.signal.aborted ? 0 : delay));
+    if (over.every(Boolean)) return this.#patiently((ledger) => ledger.sent(id));
+    const again = this.#stopping.signal.aborted ? 0 : delay;
+    await this.#patiently((ledger) => ledger.failed(notice, again));
+    this.#alarm.set(again);
   }
 
   /** Whether the receiver is done with it. */

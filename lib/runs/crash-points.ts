@@ -32,6 +32,9 @@ export const CRASH_POINTS = [
   // Of who sends what leaves the system.
   'before-send',
   'after-send',
+  // Of who moves hooks on in the log of events.
+  'before-relay',
+  'after-relay',
 ] as const;
 
 export type CrashPoint = (typeof CRASH_POINTS)[number];

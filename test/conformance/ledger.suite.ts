@@ -7,6 +7,7 @@ import { automationBehaviours } from './ledger-automation.suite.js';
 import { batchBehaviours } from './ledger-batches.suite.js';
 import { collectionBehaviours } from './ledger-collection.suite.js';
 import { eventLogBehaviours } from './ledger-events.suite.js';
+import { hookBehaviours } from './ledger-hooks.suite.js';
 import { lineageBehaviours } from './ledger-lineage.suite.js';
 import { attemptNoticeBehaviours, outboxBehaviours } from './ledger-outbox.suite.js';
 import { poolBehaviours } from './ledger-pools.suite.js';
@@ -64,6 +65,9 @@ export function ledgerConformance(name: string, make: MakeLedger, { database = t
     });
     describe('the log of events', () => {
       eventLogBehaviours(here);
+    });
+    describe('hooks', () => {
+      hookBehaviours(here);
     });
     describe('lineage', () => {
       lineageBehaviours(here);

@@ -46,6 +46,9 @@ const DEATHS: Readonly<Record<CrashPoint, readonly Death[]>> = {
   // Those of the outbox are passed in outbox.test.ts.
   'before-send': [],
   'after-send': [],
+  // Those of hooks are passed in hooks.test.ts.
+  'before-relay': [],
+  'after-relay': [],
 };
 
 const CASES = CRASH_POINTS.flatMap((point) => DEATHS[point]).map((death): [string, Death] => [

@@ -34,6 +34,13 @@ export interface AutomationSettings {
   readonly versions: readonly string[];
 }
 
+/** What the process of hook.process.mjs is told. */
+export interface HookSettings {
+  readonly options: FlowStoneOptions;
+  /** Where its hook writes what it is told. */
+  readonly file: string;
+}
+
 /** What the process says after each step. */
 export interface Step {
   /** Ids of the runs it found. */

@@ -9,6 +9,7 @@ import * as approving from '../../lib/ledger/sql/statements/approving.js';
 import * as claiming from '../../lib/ledger/sql/statements/claiming.js';
 import * as collecting from '../../lib/ledger/sql/statements/collecting.js';
 import * as following from '../../lib/ledger/sql/statements/following.js';
+import * as hooking from '../../lib/ledger/sql/statements/hooking.js';
 import * as reading from '../../lib/ledger/sql/statements/reading.js';
 import * as registering from '../../lib/ledger/sql/statements/registering.js';
 import * as removing from '../../lib/ledger/sql/statements/removing.js';
@@ -34,6 +35,7 @@ const statements = [
   claiming,
   collecting,
   following,
+  hooking,
   reading,
   registering,
   removing,

@@ -16,6 +16,7 @@ import { EarlySignalEntity } from './early-signal.entity.js';
 import { EventEntity } from './event.entity.js';
 import { HeadEntity } from './head.entity.js';
 import { HeadChangeEntity } from './head-change.entity.js';
+import { HookEntity } from './hook.entity.js';
 import { InstallationEntity } from './installation.entity.js';
 import { LaneEntity } from './lane.entity.js';
 import { LimitEntity } from './limit.entity.js';
@@ -53,6 +54,7 @@ export const LEDGER_ENTITIES = [
   EventEntity,
   HeadChangeEntity,
   HeadEntity,
+  HookEntity,
   InstallationEntity,
   LaneEntity,
   LimitEntity,

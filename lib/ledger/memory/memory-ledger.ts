@@ -18,6 +18,7 @@ import { MemoryApprovals } from './memory-approvals.js';
 import { MemoryAutomation } from './memory-automation.js';
 import { MemoryCollection } from './memory-collection.js';
 import { MemoryEventLog } from './memory-event-log.js';
+import { MemoryHooks } from './memory-hooks.js';
 import { MemoryLineage } from './memory-lineage.js';
 import type { MemoryOutbox } from './memory-outbox.js';
 import * as reads from './memory-reads.js';
@@ -32,6 +33,7 @@ export class MemoryLedger implements Ledger {
   readonly approvals: MemoryApprovals;
   readonly collection: MemoryCollection;
   readonly eventLog: MemoryEventLog;
+  readonly hooks: MemoryHooks;
   readonly lineage: MemoryLineage;
   readonly automation: MemoryAutomation;
   readonly outbox: MemoryOutbox;
@@ -43,6 +45,7 @@ export class MemoryLedger implements Ledger {
     this.approvals = new MemoryApprovals(this.#state);
     this.collection = new MemoryCollection(this.#state);
     this.eventLog = new MemoryEventLog(this.#state, this.installation);
+    this.hooks = new MemoryHooks(this.#state, this.eventLog);
     this.lineage = new MemoryLineage(this.#state);
     this.automation = new MemoryAutomation(this.#state);
     this.outbox = this.#state.outbox;

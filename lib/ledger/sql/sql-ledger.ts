@@ -7,6 +7,7 @@ import type { AutomationLedger } from '../automation.port.js';
 import type { CollectionLedger } from '../collection.port.js';
 import type { Ledger, PageRequest, Transactional } from '../ledger.port.js';
 import type { EventLogLedger } from '../event-log.port.js';
+import type { HookLedger } from '../hooks.port.js';
 import type { LineageLedger } from '../lineage.port.js';
 import type { OutboxLedger } from '../outbox.port.js';
 import type { SummaryLedger } from '../summaries.port.js';
@@ -27,6 +28,7 @@ import { afterCommit } from './host-commits.js';
 import { EventLog } from './event-log.js';
 import { ServerNews } from './server-news.js';
 import type { SoleConnectionConfig } from './sole-connection.js';
+import { Hooks } from './hooks.js';
 import { LineageReads } from './lineage.js';
 import { Outbox } from './outbox.js';
 import { Summaries } from './summaries.js';
@@ -71,6 +73,7 @@ interface Opened {
   readonly automation: Automation;
   readonly collection: Collection;
   readonly eventLog: EventLog;
+  readonly hooks: Hooks;
   readonly lineage: LineageReads;
   readonly outbox: Outbox;
   readonly summaries: Summaries;
@@ -147,6 +150,7 @@ export class SqlLedger implements Ledger {
           assets,
           exclusive ? undefined : new ServerNews(database, number, listening),
         ),
+        hooks: new Hooks(database, number, assets),
         lineage: new LineageReads(database, number, assets),
         outbox: new Outbox(database, number),
         summaries: new Summaries(database, number, assets),
@@ -349,6 +353,10 @@ export class SqlLedger implements Ledger {
 
   get eventLog(): EventLogLedger {
     return this.#open.eventLog;
+  }
+
+  get hooks(): HookLedger {
+    return this.#open.hooks;
   }
 
   get lineage(): LineageLedger {

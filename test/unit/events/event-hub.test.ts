@@ -46,8 +46,12 @@ function hubOn(poll = NEVER): EventHub {
   const log = (text: string): void => void logged.push(text);
   const silent = { log, warn: log, error: log, debug: log, verbose: log };
   return new EventHub({
-    ledger: { eventLog },
+    ledger: { eventLog, hooks: ledger.hooks },
     bus,
+    hooks: [],
+    notify: [],
+    worker: true,
+    posted: () => undefined,
     process: () => 'me',
     pollInterval: poll,
     log: { outage: new LedgerOutage(silent), stumbled: (what) => log(what) },
