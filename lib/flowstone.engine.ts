@@ -33,6 +33,8 @@ import type { Failure } from './runs/failure.js';
 import { isOutage } from './runs/patience.js';
 import { Pulse } from './runs/heartbeat/pulse.js';
 import { heartbeatFor } from './runs/heartbeat/heartbeat-for.js';
+import { AttemptLog } from './runs/attempt.log.js';
+import { LogKeeper } from './runs/log.keeper.js';
 import { LedgerFacts, type LostValue } from './runs/ledger.facts.js';
 import { Membership } from './runs/membership.js';
 import { PartitionMoments } from './runs/partition.moments.js';
@@ -117,6 +119,7 @@ export class FlowStoneEngine {
   readonly outbox: OutboxSender;
   readonly summaryKeeper: SummaryKeeper;
   readonly events: EventHub;
+  readonly logs: LogKeeper;
   readonly reconciler: Reconciler;
   readonly automationDesk: AutomationDeskParts;
   readonly #insideTransaction: (() => boolean) | undefined;
@@ -177,6 +180,12 @@ export class FlowStoneEngine {
     this.waits = new Waits(ledger, this.membership, queue);
     this.views = new RunViews(ledger, () => this.membership.current);
     const tokens = new SignalTokens(options.namespace, options.signalSecret);
+    this.logs = new LogKeeper(() => ledger.logs, {
+      lost: (count) => this.#log.linesLost(count),
+      written: () => this.events.logged(),
+      outage: (error) => this.#log.outage.noticed(error),
+      failed: (error) => this.#log.stumbled('What attempts logged could not be kept', error),
+    });
     const host: AttemptHost = {
       namespace: options.namespace,
       cancelGrace: options.cancelGrace,
@@ -189,6 +198,7 @@ export class FlowStoneEngine {
       supersede: (...decision) => this.coordinator.supersede(...decision),
       resourcesOf: ({ key }) => this.registry.require(key).resources,
       loggerOf,
+      logOf: (claim) => new AttemptLog(claim, this.logs),
       progress: ({ run, id, asset, partition }, done, total) =>
         this.signals.report(run, { id, asset, partition, done, total }),
       random: Math.random,
@@ -416,6 +426,7 @@ export class FlowStoneEngine {
     await this.coordinator.drain(this.options.drainDeadline).catch(unlessAway);
     await this.#leave().catch(unlessAway);
     // What it has recorded last is told as well, and goes out.
+    await this.logs.close();
     await this.events.close();
     await this.outbox.close(outages.length === 0 ? LAST_NOTICES : 0);
     if (outages.length > 0) this.#log.leftInOutage(outages[0]);

@@ -72,6 +72,10 @@ export class WorkLog {
     );
   }
 
+  linesLost(count: number): void {
+    this.logger.warn(`${count} lines that assets have logged could not be kept.`);
+  }
+
   notListed(manager: string, error: unknown): void {
     this.logger.warn(
       `I/O manager '${manager}' could not list what it keeps, so that what dead attempts left there stays until the next search: ${messageOf(error)}`,

@@ -1,6 +1,7 @@
 // What the methods of the service take beside what they are about: each option with its type, its meaning and what is
 // expected of it. What comes of them is decided where they are used.
 import { flag, isRecord, oneOf, text, wholeFrom, type Expectation } from './assets/expectations.js';
+import type { LogPlace } from './ledger/logs.port.js';
 import type { EntityManager, PageRequest } from './ledger/ledger.port.js';
 import type { JsonObject, RunRecord } from './ledger/records.js';
 import type { PartitionKeyInput } from './partitions/partition-key.js';
@@ -109,6 +110,23 @@ export const RUNS: Expected<RunFilter> = {
       : `a list of ${STATUSES.join(', ')}`,
   asset: text,
 };
+
+/** Which lines of a log. */
+export interface LogOptions {
+  /** Those after this line, or after its place. Left out: from the first. */
+  readonly after?: LogPlace;
+  /** At most so many. Default 1,000. */
+  readonly limit?: number;
+}
+
+const place: Expectation = (value) =>
+  isRecord(value) && Number.isSafeInteger(value['epoch']) && Number.isSafeInteger(value['number'])
+    ? undefined
+    : 'a line of the log, or its { epoch, number }';
+
+export const LOGS: Expected<LogOptions> = { after: place, limit: wholeFrom(1, 10_000) };
+
+export const FOLLOW: Expected<Pick<LogOptions, 'after'>> = { after: place };
 
 /** Looked at as a whole. */
 export const PAGE: Expected<PageRequest> = { limit: elsewhere, before: elsewhere };

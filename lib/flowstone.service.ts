@@ -1,5 +1,6 @@
 // The facade: everything an application asks of FlowStone, typed by the asset classes passed in.
 import { Injectable } from '@nestjs/common';
+import type { Observable } from 'rxjs';
 import { Automation } from './automation/automation.desk.js';
 import { Approvals } from './checkpoints/approvals.js';
 import { Signals } from './checkpoints/signals.js';
@@ -13,9 +14,11 @@ import {
   CANCEL,
   DELETE,
   ENSURE,
+  FOLLOW,
   HISTORY,
   INVALIDATE,
   LOAD,
+  LOGS,
   MATERIALIZE,
   PAGE,
   PLAN,
@@ -29,6 +32,7 @@ import {
   type EnsureOptions,
   type HistoryOptions,
   type LoadOptions,
+  type LogOptions,
   type MaterializeOptions,
   type PartitionsOfAct,
   type PreviewOptions,
@@ -36,6 +40,7 @@ import {
   type RunFilter,
 } from './flowstone.requests.js';
 import type { EntityManager, Page, PageRequest } from './ledger/ledger.port.js';
+import type { LogLine } from './ledger/logs.port.js';
 import { graphView, type GraphView } from './lineage/graph.view.js';
 import { Lineage } from './lineage/lineage.js';
 import type { MaterializationRecord, RunRecord } from './ledger/records.js';
@@ -195,6 +200,25 @@ export class FlowStoneService {
   /** Materializations of a run, newest first. */
   async materializations(run: number, page: PageRequest = { limit: 100 }): Promise<Page<MaterializationRecord>> {
     return this.#engine().ledger.materializations({ run }, checkedPage(page));
+  }
+
+  /**
+   * What the attempts of a materialization have logged (`context.log`, and `context.logger` from `log` on), in order: read on
+   * by `{ after }` the last line. Kept as long as its run.
+   */
+  async logs(materialization: number, options: LogOptions = {}): Promise<readonly LogLine[]> {
+    requireOptions('logs()', options, LOGS);
+    const { after = null, limit = 1000 } = options;
+    return Number.isSafeInteger(materialization) ? this.#engine().ledger.logs.lines(materialization, after, limit) : [];
+  }
+
+  /**
+   * The same as an observable: what is there, then what comes, from whichever process, until the materialization has ended.
+   * An error: there is no such materialization.
+   */
+  followLogs(materialization: number, options: Pick<LogOptions, 'after'> = {}): Observable<LogLine> {
+    requireOptions('followLogs()', options, FOLLOW);
+    return this.#engine().events.followLog(materialization, options.after ?? null);
   }
 
   /**

@@ -7,6 +7,7 @@ export type {
   EnsureOptions,
   HistoryOptions,
   LoadOptions,
+  LogOptions,
   MaterializeOptions,
   PartitionsOfAct,
   PreviewOptions,
@@ -71,10 +72,13 @@ export {
   type AssetContext,
   type BatchContext,
   type BatchItem,
+  type BatchLog,
   type BatchResults,
+  type ContextLog,
   type ContextLogger,
   type ContextPartition,
   type ContextReport,
+  type LogFields,
   type ResourceClasses,
 } from './assets/asset.context.js';
 export { BatchFailure } from './assets/batch.failure.js';
@@ -196,6 +200,7 @@ export type { GraphView } from './lineage/graph.view.js';
 export type { ComparedMaterialization, TracedEdge, TracedRemoval, TracedVersion } from './ledger/lineage.port.js';
 
 // Events
+export type { LogLevel, LogLine, LogPlace } from './ledger/logs.port.js';
 export type { FlowStoneEvent } from './events/event.js';
 export type { EventOptions } from './events/event.options.js';
 export {

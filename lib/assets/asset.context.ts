@@ -43,6 +43,25 @@ export interface ContextLogger {
   verbose(message: unknown, ...details: unknown[]): void;
 }
 
+/** What a line tells beside its message; kept as JSON. */
+export type LogFields = Readonly<Record<string, unknown>>;
+
+/** Writes lines to the log of the materialization, and to `logger`; itself at the level `log`. */
+export interface ContextLog {
+  (message: string, fields?: LogFields): void;
+  debug(message: string, fields?: LogFields): void;
+  warn(message: string, fields?: LogFields): void;
+  error(message: string, fields?: LogFields): void;
+}
+
+/** {@link ContextLog} for one item of a batch. */
+export interface BatchLog {
+  (key: string, message: string, fields?: LogFields): void;
+  debug(key: string, message: string, fields?: LogFields): void;
+  warn(key: string, message: string, fields?: LogFields): void;
+  error(key: string, message: string, fields?: LogFields): void;
+}
+
 /** What is the same for one materialization and for a batch of them. */
 interface SharedContext<R extends ResourceClasses> {
   /** Key of the asset. */
@@ -67,6 +86,8 @@ export interface AssetContext<R extends ResourceClasses = NoResources> extends S
   /** Data version of the value this one would replace; `undefined` if there is none. */
   readonly previousVersion: string | undefined;
   report(report: ContextReport): void;
+  /** What is kept of this attempt for people: `flowstone.logs()`. Lines of `logger` (log, warn, error) are kept as well. */
+  readonly log: ContextLog;
   /** Tells how far the work is; `total` only where it is known. Cheap: call it as often as you like. */
   progress(done: number, total?: number): void;
 }
@@ -79,6 +100,8 @@ export interface BatchContext<R extends ResourceClasses = NoResources> extends S
   readonly partition?: undefined;
   /** Fails one item, at once; the others go on. What it returns may be yielded in place of the item's value. */
   fail(key: string, error: unknown): BatchFailure;
+  /** {@link AssetContext.log} for one item; lines of `logger` are of no item, and are not kept. */
+  readonly log: BatchLog;
   /** {@link AssetContext.report} for one item, before its value is yielded. */
   report(key: string, report: ContextReport): void;
 }

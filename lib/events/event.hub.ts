@@ -1,13 +1,17 @@
 // What this process does with events, put together: whoever listens is fed, hooks are moved on, other processes are told.
+import type { Observable } from 'rxjs';
 import type { Ledger } from '../ledger/ledger.port.js';
+import type { LogLine, LogPlace } from '../ledger/logs.port.js';
 import type { LedgerOutage } from '../runs/ledger.outage.js';
 import type { NoticeReceiver } from '../outbox/receiver.port.js';
 import type { EventBus } from './event.bus.js';
 import { hookOfNotifier, type EventNotifier } from './event.notifier.js';
 import type { Hook } from './hook.js';
 import { hookReceivers } from './hook.receivers.js';
+import { GuardedObservable } from './guarded.observable.js';
 import { HookRelay } from './hook.relay.js';
 import { EventFeed } from './event.feed.js';
+import { LogFollower } from './log.follower.js';
 import { Neighbours } from './neighbours.js';
 
 /** Where what people are to know is written. */
@@ -17,7 +21,7 @@ export interface EventLog {
 }
 
 export interface HubParts {
-  readonly ledger: Pick<Ledger, 'eventLog' | 'hooks'>;
+  readonly ledger: Pick<Ledger, 'eventLog' | 'hooks' | 'logs' | 'materialization'>;
   readonly bus: EventBus;
   readonly hooks: readonly Hook[];
   readonly notify: readonly EventNotifier[];
@@ -39,6 +43,7 @@ export class EventHub {
   readonly #relay: HookRelay;
   /** Who takes what is told to hooks. */
   readonly receivers: readonly NoticeReceiver[];
+  readonly #followers = new Set<LogFollower>();
   #started = false;
 
   constructor(private readonly parts: HubParts) {
@@ -72,6 +77,7 @@ export class EventHub {
       heard: () => {
         this.#feed.wake();
         this.#relay.wake();
+        this.#followers.forEach((follower) => follower.wake());
       },
       failed: (error) => log.stumbled('News of events could not pass between processes', error),
     });
@@ -94,6 +100,29 @@ export class EventHub {
     this.#feed.wake();
     this.#relay.wake();
     this.#neighbours.tell();
+  }
+
+  /** Attempts of this process have logged something. */
+  logged(): void {
+    this.#followers.forEach((follower) => follower.wake());
+    this.#neighbours.tell();
+  }
+
+  /** What the attempts of a materialization log, after a place (null: from the first line), until it has ended. */
+  followLog(materialization: number, after: LogPlace | null): Observable<LogLine> {
+    const { ledger, bus, log } = this.parts;
+    const outage = (error: unknown): void => log.outage.noticed(error);
+    return new GuardedObservable<LogLine>(
+      (error) => log.stumbled('A subscriber of a log threw, and goes on', error),
+      (subscriber) => {
+        const follower = new LogFollower({ ledger, bus, outage }, materialization, after, subscriber);
+        this.#followers.add(follower);
+        return () => {
+          this.#followers.delete(follower);
+          follower.close();
+        };
+      },
+    );
   }
 
   /** The lease was renewed, and others listen or do not. */

@@ -6,6 +6,7 @@ import type { AutomationLedger } from './automation.port.js';
 import type { CollectionLedger } from './collection.port.js';
 import type { EventLogLedger } from './event-log.port.js';
 import type { HookLedger } from './hooks.port.js';
+import type { LogLedger } from './logs.port.js';
 import type { LineageLedger } from './lineage.port.js';
 import type { OutboxLedger } from './outbox.port.js';
 import type { SummaryLedger } from './summaries.port.js';
@@ -319,6 +320,8 @@ export interface Ledger {
   readonly eventLog: EventLogLedger;
   /** By which hooks on events miss none. Usable once the ledger is open. */
   readonly hooks: HookLedger;
+  /** What attempts log. Usable once the ledger is open. */
+  readonly logs: LogLedger;
   /** Which versions came of which. Usable once the ledger is open. */
   readonly lineage: LineageLedger;
   /** By which automation works. Usable once the ledger is open. */

@@ -2,12 +2,14 @@
 import {
   contextPartition,
   type AssetContext,
+  type ContextLog,
   type ContextLogger,
   type ContextPartition,
   type ContextReport,
 } from '../assets/asset.context.js';
 import type { Abort } from './abort.js';
 import type { AttemptHost, Prepared } from './attempt.host.js';
+import { contextLog, keptLogger } from './attempt.log.js';
 import type { AttemptResult } from './attempt.result.js';
 import { placeName } from './failure.js';
 
@@ -28,6 +30,7 @@ export class AttemptContext implements AssetContext {
   readonly #result: AttemptResult;
   readonly #abort: Abort;
   #logger: ContextLogger | undefined;
+  #log: ContextLog | undefined;
 
   constructor(host: AttemptHost, prepared: Prepared, result: AttemptResult, abort: Abort) {
     const { claim } = prepared;
@@ -49,11 +52,19 @@ export class AttemptContext implements AssetContext {
   }
 
   get logger(): ContextLogger {
-    return (this.#logger ??= this.#host.loggerOf(`${placeName(this.#result.place)} run ${this.run}`));
+    return (this.#logger ??= keptLogger(this.#plainLogger(), () => this.#result.log));
+  }
+
+  get log(): ContextLog {
+    return (this.#log ??= contextLog(() => this.#result.log, this.#plainLogger()));
   }
 
   get signal(): AbortSignal {
     return this.#abort.signal;
+  }
+
+  #plainLogger(): ContextLogger {
+    return this.#host.loggerOf(`${placeName(this.#result.place)} run ${this.run}`);
   }
 }
 

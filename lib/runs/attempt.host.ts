@@ -9,6 +9,7 @@ import type { ValueSql } from '../ledger/value-database.port.js';
 import type { Claim, Outcome } from '../ledger/work.js';
 import type { PartitionSet } from '../partitions/partition-set.js';
 import type { Abort } from './abort.js';
+import type { AttemptLog } from './attempt.log.js';
 import type { Pulse } from './heartbeat/pulse.js';
 import type { PinLoader, PinnedDependency } from './input.loader.js';
 
@@ -58,6 +59,8 @@ export interface AttemptHost {
   supersede(claim: Claim, approval: number): Promise<void>;
   resourcesOf(definition: AssetDefinition): Readonly<Record<string, unknown>>;
   loggerOf(name: string): ContextLogger;
+  /** Where the code of an attempt logs. */
+  logOf(claim: Claim): AttemptLog;
   progress(claim: Claim, done: number, total: number | undefined): void;
   random(): number;
 }

@@ -9,6 +9,7 @@ import { combinationOf } from '../planning/combination.js';
 import { Aborted, type Abort, type AbortKind } from './abort.js';
 import type { AttemptHost, Prepared, Stored, Unwritten } from './attempt.host.js';
 import { decideAfterFailure, decideAfterMove, MOST_REPINS, NO_RETRY } from './attempt.machine.js';
+import type { AttemptLog } from './attempt.log.js';
 import { crashPoint } from './crash-points.js';
 import type { Finished } from './execution.port.js';
 import { errorRecord, placeName, wrapUserError, type FailurePlace } from './failure.js';
@@ -29,9 +30,10 @@ export class AttemptResult {
   #dataVersion: string | undefined;
   #metadata: Record<string, unknown> | undefined;
   #columns: Record<string, unknown> | undefined;
+  #log: AttemptLog | undefined;
 
   constructor(
-    private readonly host: Pick<AttemptHost, 'store' | 'random'>,
+    private readonly host: Pick<AttemptHost, 'store' | 'random' | 'logOf'>,
     private readonly prepared: Prepared,
   ) {}
 
@@ -45,6 +47,16 @@ export class AttemptResult {
   begin(): void {
     this.#startedAt = new Date();
     this.#began = performance.now();
+  }
+
+  /** Where its code logs. */
+  get log(): AttemptLog {
+    return (this.#log ??= this.host.logOf(this.prepared.claim));
+  }
+
+  /** Resolves once what was logged is kept; undefined: nothing was. */
+  logged(): Promise<void> | undefined {
+    return this.#log?.flush();
   }
 
   /** Later reports add to earlier ones. Throws for what is not JSON here, where code can be told, and not once all is stored. */

@@ -66,6 +66,7 @@ export class Attempt implements Execution {
       if (asks) {
         outcome = await abort.over(this.#ask(value, abort), grace);
       } else if (stored && 'write' in stored) {
+        await this.#result.logged();
         committing = this.host.commit(this.claim, stored, (written) => this.#result.success(written), abort);
         await abort.over(committing, grace);
       } else outcome = this.#result.success(stored);
@@ -78,6 +79,8 @@ export class Attempt implements Execution {
     over();
     if (storing && outcome?.kind !== 'success') void releaseStored(storing, committing);
     if (!storing && outcome?.kind !== 'success') void closeUnwanted(computing);
+    const logged = this.#result.logged();
+    if (logged) await logged;
     ended(this.claim, outcome, failure);
   }
 

@@ -1,11 +1,18 @@
 // Materializations of one asset that one call of executeMany computes. Each ends by itself, as soon as its key was yielded,
 // failed or told to stop; what is left when the call ends, fails. It never touches the record itself.
-import { runInContext, type BatchContext, type BatchItem, type ContextLogger } from '../assets/asset.context.js';
+import {
+  runInContext,
+  type BatchContext,
+  type BatchItem,
+  type BatchLog,
+  type ContextLogger,
+} from '../assets/asset.context.js';
 import type { Claim, Outcome } from '../ledger/work.js';
 import { Abort, abortAfter } from './abort.js';
 import { partitionOf } from './attempt.context.js';
 import type { AttemptHost, Prepared, Stored, Unwritten } from './attempt.host.js';
 import { AttemptResult, releaseStored } from './attempt.result.js';
+import { batchLog } from './attempt.log.js';
 import { BatchKeys } from './batch.keys.js';
 import { crashPoint } from './crash-points.js';
 import type { Ended, Execution, Finished, ToExecute } from './execution.port.js';
@@ -82,7 +89,8 @@ class Batch {
         (outcome) => ({ outcome }),
         (thrown: unknown) => result.failure(thrown, abort),
       )
-      .finally(() => this.#leave(member));
+      .finally(() => this.#leave(member))
+      .then((ended) => result.logged()?.then(() => ended) ?? ended);
   }
 
   /** Computes all that have entered. Resolves when the call has ended, or nobody waits for it any more; never rejects. */
@@ -209,6 +217,7 @@ class Batch {
       let outcome: Outcome | undefined;
       if (stored && 'write' in stored) {
         const { prepared, result, abort } = member;
+        await result.logged();
         committing = this.#host.commit(prepared.claim, stored, (written) => result.success(written), abort);
         await committing;
       } else outcome = member.result.success(stored);
@@ -226,6 +235,8 @@ class Batch {
     const open = this.#open;
     const failKey = (key: string, error: unknown): void => this.#failKey(key, error);
     let logger: ContextLogger | undefined;
+    let log: BatchLog | undefined;
+    const results = new Map(Array.from(open, ([key, { result }]) => [key, result]));
     return {
       asset: definition.key,
       resources: host.resourcesOf(definition),
@@ -239,6 +250,10 @@ class Batch {
         const failure = keys.fail(key);
         failKey(key, error);
         return failure;
+      },
+      get log() {
+        const { logger: plain } = this;
+        return (log ??= batchLog((key) => results.get(key)?.log, plain));
       },
       report(key, report) {
         keys.expect(key, 'a report on the key');

@@ -12,6 +12,7 @@ import type { ValueOf } from '../assets/asset.value.js';
 import { BatchKeys } from '../runs/batch.keys.js';
 import {
   asConsumed,
+  batchLogInto,
   contextFor,
   loggerInto,
   type AttemptOptions,
@@ -104,11 +105,12 @@ export async function executeBatch<C extends ExecutesMany>(
   const values = new Map<string, ValueOf<C>>();
   const failures = new Map<string, unknown>();
   const reports = new Map<string, ContextReport[]>();
-  const logs: [string, unknown][] = [];
+  const logs: Parameters<typeof batchLogInto>[0] = [];
   const context: BatchContext = {
     asset: name,
     resources: options.resources ?? {},
     logger: loggerInto(logs),
+    log: batchLogInto(logs),
     signal: options.signal ?? new AbortController().signal,
     fail(key, error) {
       const failure = keys.fail(key);

@@ -2,8 +2,11 @@
 import {
   contextPartition,
   type AssetContext,
+  type BatchLog,
+  type ContextLog,
   type ContextLogger,
   type ContextReport,
+  type LogFields,
 } from '../assets/asset.context.js';
 import { isRowStream } from '../io/data-version.js';
 import { rowsOf } from '../io/rows.js';
@@ -15,7 +18,8 @@ export interface GivenPartition {
   readonly dimensions?: Readonly<Record<string, string>>;
 }
 
-export type Logged = readonly (readonly [level: string, message: unknown])[];
+type LoggedLine = [level: string, message: unknown, fields?: LogFields];
+export type Logged = readonly Readonly<LoggedLine>[];
 
 /** Of the attempt that is made. */
 export interface AttemptOptions {
@@ -29,7 +33,7 @@ export interface AttemptOptions {
 /** What code told beside its value. */
 export interface Told {
   readonly reports: readonly ContextReport[];
-  /** What was logged, as [level, message]. */
+  /** What was logged, as [level, message], with fields [level, message, fields]. */
   readonly logs: Logged;
   readonly progress: readonly (readonly [done: number, total: number | undefined])[];
 }
@@ -40,7 +44,7 @@ export function contextFor(
   options: AttemptOptions & { readonly resources?: unknown },
 ): Told & { readonly context: AssetContext } {
   const reports: ContextReport[] = [];
-  const logs: [string, unknown][] = [];
+  const logs: LoggedLine[] = [];
   const progress: [number, number | undefined][] = [];
   const { key = '', window, dimensions } = options.partition ?? {};
   const context: AssetContext = {
@@ -51,6 +55,7 @@ export function contextFor(
     epoch: 1,
     resources: options.resources ?? {},
     logger: loggerInto(logs),
+    log: logInto(logs),
     signal: options.signal ?? new AbortController().signal,
     idempotencyKey: 'test:1',
     previousVersion: options.previousVersion,
@@ -68,8 +73,25 @@ export async function asConsumed(value: unknown): Promise<unknown> {
   return rowsOf(rows);
 }
 
+/** Keeps what is logged by `context.log`. */
+function logInto(logs: LoggedLine[]): ContextLog {
+  const logTo = (level: string) => (message: string, fields?: LogFields) =>
+    void logs.push(fields === undefined ? [level, message] : [level, message, fields]);
+  return Object.assign(logTo('log'), { debug: logTo('debug'), warn: logTo('warn'), error: logTo('error') });
+}
+
+/** The same of a batch: each message with its key. */
+export function batchLogInto(logs: LoggedLine[]): BatchLog {
+  const log = logInto(logs);
+  const logTo =
+    (level: 'debug' | 'warn' | 'error' | undefined) =>
+    (key: string, message: string, fields?: LogFields): void =>
+      (level ? log[level] : log)(`[${key}] ${message}`, fields);
+  return Object.assign(logTo(undefined), { debug: logTo('debug'), warn: logTo('warn'), error: logTo('error') });
+}
+
 /** Keeps what is logged. */
-export function loggerInto(logs: [string, unknown][]): ContextLogger {
+export function loggerInto(logs: LoggedLine[]): ContextLogger {
   const logTo = (level: string) => (message: unknown) => void logs.push([level, message]);
   return {
     log: logTo('log'),

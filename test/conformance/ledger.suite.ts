@@ -8,6 +8,7 @@ import { batchBehaviours } from './ledger-batches.suite.js';
 import { collectionBehaviours } from './ledger-collection.suite.js';
 import { eventLogBehaviours } from './ledger-events.suite.js';
 import { hookBehaviours } from './ledger-hooks.suite.js';
+import { logBehaviours } from './ledger-logs.suite.js';
 import { lineageBehaviours } from './ledger-lineage.suite.js';
 import { attemptNoticeBehaviours, outboxBehaviours } from './ledger-outbox.suite.js';
 import { poolBehaviours } from './ledger-pools.suite.js';
@@ -68,6 +69,9 @@ export function ledgerConformance(name: string, make: MakeLedger, { database = t
     });
     describe('hooks', () => {
       hookBehaviours(here);
+    });
+    describe('logs', () => {
+      logBehaviours(here);
     });
     describe('lineage', () => {
       lineageBehaviours(here);

@@ -10,6 +10,7 @@ import * as claiming from '../../lib/ledger/sql/statements/claiming.js';
 import * as collecting from '../../lib/ledger/sql/statements/collecting.js';
 import * as following from '../../lib/ledger/sql/statements/following.js';
 import * as hooking from '../../lib/ledger/sql/statements/hooking.js';
+import * as logging from '../../lib/ledger/sql/statements/logging.js';
 import * as reading from '../../lib/ledger/sql/statements/reading.js';
 import * as registering from '../../lib/ledger/sql/statements/registering.js';
 import * as removing from '../../lib/ledger/sql/statements/removing.js';
@@ -36,6 +37,7 @@ const statements = [
   collecting,
   following,
   hooking,
+  logging,
   reading,
   registering,
   removing,

@@ -21,6 +21,7 @@ import { InstallationEntity } from './installation.entity.js';
 import { LaneEntity } from './lane.entity.js';
 import { LimitEntity } from './limit.entity.js';
 import { LineageEntity } from './lineage.entity.js';
+import { LogLineEntity } from './log-line.entity.js';
 import { MaterializationEntity } from './materialization.entity.js';
 import { NamespaceEntity } from './namespace.entity.js';
 import { OutboxEntity } from './outbox.entity.js';
@@ -59,6 +60,7 @@ export const LEDGER_ENTITIES = [
   LaneEntity,
   LimitEntity,
   LineageEntity,
+  LogLineEntity,
   MaterializationEntity,
   NamespaceEntity,
   OutboxEntity,

@@ -123,6 +123,7 @@ export class MemoryCollection implements CollectionLedger {
       return this.#state.superseded.get(id)?.gone === true && !consumed.has(id);
     });
     this.#state.removeRows(removable.map(({ after }) => after));
+    for (const { after: id } of page) this.#state.logs.delete(id);
     return { removed: removable.length, next: page.length === limit ? page.at(-1)! : null };
   }
 

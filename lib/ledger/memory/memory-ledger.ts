@@ -19,6 +19,7 @@ import { MemoryAutomation } from './memory-automation.js';
 import { MemoryCollection } from './memory-collection.js';
 import { MemoryEventLog } from './memory-event-log.js';
 import { MemoryHooks } from './memory-hooks.js';
+import { MemoryLogs } from './memory-logs.js';
 import { MemoryLineage } from './memory-lineage.js';
 import type { MemoryOutbox } from './memory-outbox.js';
 import * as reads from './memory-reads.js';
@@ -34,6 +35,7 @@ export class MemoryLedger implements Ledger {
   readonly collection: MemoryCollection;
   readonly eventLog: MemoryEventLog;
   readonly hooks: MemoryHooks;
+  readonly logs: MemoryLogs;
   readonly lineage: MemoryLineage;
   readonly automation: MemoryAutomation;
   readonly outbox: MemoryOutbox;
@@ -46,6 +48,7 @@ export class MemoryLedger implements Ledger {
     this.collection = new MemoryCollection(this.#state);
     this.eventLog = new MemoryEventLog(this.#state, this.installation);
     this.hooks = new MemoryHooks(this.#state, this.eventLog);
+    this.logs = new MemoryLogs(this.#state);
     this.lineage = new MemoryLineage(this.#state);
     this.automation = new MemoryAutomation(this.#state);
     this.outbox = this.#state.outbox;

@@ -3,6 +3,7 @@ import { isTerminal, mayBecome, openCount, plannedRunStatus } from '../transitio
 import type { Claim } from '../work.js';
 import type { ErrorRecord, EventKind, EventRecord, HeadRecord, JsonObject, MaterializationStatus } from '../records.js';
 import { ATTEMPTS, type AttemptNotice } from '../outbox.port.js';
+import type { LogLine } from '../logs.port.js';
 import { MemoryOutbox } from './memory-outbox.js';
 import { MemoryPools } from './memory-pools.js';
 import {
@@ -31,6 +32,8 @@ export class MemoryState {
   readonly approvals = new Map<number, ApprovalRow>();
   /** Told of each materialization that waited for a decision and does so no more, since it was cancelled. */
   approvalClosed: (row: Row) => void = () => undefined;
+  /** What attempts of each materialization have logged. */
+  readonly logs = new Map<number, LogLine[]>();
   events: EventRecord[] = [];
   lastEvent = 0;
   /** The last of those that retention has removed. */

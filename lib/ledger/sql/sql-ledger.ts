@@ -8,6 +8,7 @@ import type { CollectionLedger } from '../collection.port.js';
 import type { Ledger, PageRequest, Transactional } from '../ledger.port.js';
 import type { EventLogLedger } from '../event-log.port.js';
 import type { HookLedger } from '../hooks.port.js';
+import type { LogLedger } from '../logs.port.js';
 import type { LineageLedger } from '../lineage.port.js';
 import type { OutboxLedger } from '../outbox.port.js';
 import type { SummaryLedger } from '../summaries.port.js';
@@ -29,6 +30,7 @@ import { EventLog } from './event-log.js';
 import { ServerNews } from './server-news.js';
 import type { SoleConnectionConfig } from './sole-connection.js';
 import { Hooks } from './hooks.js';
+import { Logs } from './logs.js';
 import { LineageReads } from './lineage.js';
 import { Outbox } from './outbox.js';
 import { Summaries } from './summaries.js';
@@ -74,6 +76,7 @@ interface Opened {
   readonly collection: Collection;
   readonly eventLog: EventLog;
   readonly hooks: Hooks;
+  readonly logs: Logs;
   readonly lineage: LineageReads;
   readonly outbox: Outbox;
   readonly summaries: Summaries;
@@ -151,6 +154,7 @@ export class SqlLedger implements Ledger {
           exclusive ? undefined : new ServerNews(database, number, listening),
         ),
         hooks: new Hooks(database, number, assets),
+        logs: new Logs(database, number),
         lineage: new LineageReads(database, number, assets),
         outbox: new Outbox(database, number),
         summaries: new Summaries(database, number, assets),
@@ -357,6 +361,10 @@ export class SqlLedger implements Ledger {
 
   get hooks(): HookLedger {
     return this.#open.hooks;
+  }
+
+  get logs(): LogLedger {
+    return this.#open.logs;
   }
 
   get lineage(): LineageLedger {

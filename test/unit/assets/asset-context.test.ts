@@ -21,6 +21,7 @@ const contextOf = (asset: string): AssetContext => ({
   idempotencyKey: asset,
   previousVersion: undefined,
   report: () => undefined,
+  log: Object.assign(() => undefined, { debug: () => undefined, warn: () => undefined, error: () => undefined }),
   progress: () => undefined,
 });
 

@@ -46,7 +46,10 @@ function hubOn(poll = NEVER): EventHub {
   const log = (text: string): void => void logged.push(text);
   const silent = { log, warn: log, error: log, debug: log, verbose: log };
   return new EventHub({
-    ledger: { eventLog, hooks: ledger.hooks },
+    ledger: {
+      ...{ eventLog, hooks: ledger.hooks, logs: ledger.logs },
+      materialization: (id) => ledger.materialization(id),
+    },
     bus,
     hooks: [],
     notify: [],

@@ -37,7 +37,7 @@ export const EXPIRED_RUNS = statement(
 );
 
 /**
- * Purpose: materializations of ended runs go, but for what is referenced. Plan: materializations_run, primary keys,
+ * Purpose: materializations of ended runs go, but for what is referenced; what their attempts logged goes in any case. Plan: materializations_run, primary keys,
  * lineage_upstream. Guard: terminal. Values: run ids, the id after which to begin in the first, limit.
  */
 export const REMOVE_MATERIALIZATIONS = statement(
@@ -52,6 +52,8 @@ export const REMOVE_MATERIALIZATIONS = statement(
     LEFT JOIN LATERAL (SELECT s.gone FROM fs.superseded s WHERE s.materialization_id = p.id OFFSET 0) s ON true
     WHERE p.status IN ('failed', 'upstream_failed', 'skipped', 'cancelled')
       OR (p.status = 'success' AND s.gone AND NOT ${CONSUMED_BY_A_HEAD('p.id')})
+  ), logs AS (
+    DELETE FROM fs.log_lines l WHERE l.materialization_id = ANY (ARRAY(SELECT p.id FROM page p))
   ), ${removing('SELECT r.id FROM removable r')}
   SELECT (SELECT count(*) FROM removed) AS removed, (SELECT count(*) FROM page) AS seen, l.run, l.id AS last
   FROM (SELECT p.run, p.id FROM page p ORDER BY p.place DESC, p.id DESC LIMIT 1) l`,
