@@ -58,6 +58,7 @@ import { SendingLog } from './outbox/sending.log.js';
 import type { EventBus } from './events/event.bus.js';
 import { EventHub } from './events/event.hub.js';
 import type { Hook } from './events/hook.js';
+import { ProgressTokens } from './events/progress.tokens.js';
 import { Collector } from './retention/collector.js';
 import { keptInWords } from './retention/retention.options.js';
 import type { AutomationDeskParts } from './automation/automation.desk.js';
@@ -120,6 +121,7 @@ export class FlowStoneEngine {
   readonly summaryKeeper: SummaryKeeper;
   readonly events: EventHub;
   readonly logs: LogKeeper;
+  readonly progressTokens: ProgressTokens;
   readonly reconciler: Reconciler;
   readonly automationDesk: AutomationDeskParts;
   readonly #insideTransaction: (() => boolean) | undefined;
@@ -180,6 +182,7 @@ export class FlowStoneEngine {
     this.waits = new Waits(ledger, this.membership, queue);
     this.views = new RunViews(ledger, () => this.membership.current);
     const tokens = new SignalTokens(options.namespace, options.signalSecret);
+    this.progressTokens = new ProgressTokens(options.namespace, options.signalSecret);
     this.logs = new LogKeeper(() => ledger.logs, {
       lost: (count) => this.#log.linesLost(count),
       written: () => this.events.logged(),
@@ -199,8 +202,10 @@ export class FlowStoneEngine {
       resourcesOf: ({ key }) => this.registry.require(key).resources,
       loggerOf,
       logOf: (claim) => new AttemptLog(claim, this.logs),
-      progress: ({ run, id, asset, partition }, done, total) =>
-        this.signals.report(run, { id, asset, partition, done, total }),
+      progress: ({ run, epoch, id, asset, partition }, done, total) => {
+        this.signals.report(run, { id, asset, partition, done, total });
+        this.events.progressed({ run, epoch, id, asset, partition, done, total });
+      },
       random: Math.random,
     };
     const runEnded = (run: number): void => this.#tellEnd(run);
@@ -336,7 +341,7 @@ export class FlowStoneEngine {
       },
     });
     this.events = new EventHub({
-      ...{ ledger, bus, hooks, ...options, worker, log: this.#log },
+      ...{ ledger, bus, hooks, signals: this.signals, ...options, worker, log: this.#log },
       process: () => this.membership.id,
       posted: () => this.outbox.look(),
     });

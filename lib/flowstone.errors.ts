@@ -94,6 +94,7 @@ export const ERROR_CATALOGUE = {
   // events
   FLOWSTONE_EVENT_CURSOR_LOST: request,
   FLOWSTONE_HOOK_FAILED: userCode,
+  FLOWSTONE_PROGRESS_TOKEN_INVALID: request,
   // io
   FLOWSTONE_IO_VALUE_NOT_FOUND: permanentInfrastructure,
   FLOWSTONE_IO_VERSION_NOT_KEPT: request,

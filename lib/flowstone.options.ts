@@ -317,7 +317,7 @@ export const OPTION_CATALOGUE: { readonly [K in keyof ResolvedOptions]: OptionEn
     defaultText: 'none',
     environment: 'FLOWSTONE_SIGNAL_SECRET',
     description:
-      'By which the tokens of signals are made: at least 32 characters that nobody else knows, the same in all processes. Of a list the first makes them and all are accepted, so that it can be changed while something waits. Needed where a signal is declared.',
+      'By which the tokens of signals are made: at least 32 characters that nobody else knows, the same in all processes. Of a list the first makes them and all are accepted, so that it can be changed while something waits. Needed where a signal is declared, and for tokens of [progress](progress.md).',
     read: secrets,
   },
   maxPlanSize: {

@@ -2,6 +2,7 @@
 // expected of it. What comes of them is decided where they are used.
 import { flag, isRecord, oneOf, text, wholeFrom, type Expectation } from './assets/expectations.js';
 import type { LogPlace } from './ledger/logs.port.js';
+import { EXPECTED_DURATION, readDuration, type Duration } from './assets/duration.js';
 import type { EntityManager, PageRequest } from './ledger/ledger.port.js';
 import type { JsonObject, RunRecord } from './ledger/records.js';
 import type { PartitionKeyInput } from './partitions/partition-key.js';
@@ -125,6 +126,20 @@ const place: Expectation = (value) =>
     : 'a line of the log, or its { epoch, number }';
 
 export const LOGS: Expected<LogOptions> = { after: place, limit: wholeFrom(1, 10_000) };
+
+/** For how long a token is valid. */
+export interface ProgressTokenOptions {
+  /** Default `15m`; at most `1d`. */
+  readonly ttl?: Duration;
+}
+
+const shortTime: Expectation = (value) => {
+  const milliseconds = readDuration(value);
+  const isShort = milliseconds !== undefined && milliseconds > 0 && milliseconds <= 86_400_000;
+  return isShort ? undefined : `a duration of at most 1d: ${EXPECTED_DURATION}`;
+};
+
+export const PROGRESS_TOKEN: Expected<ProgressTokenOptions> = { ttl: shortTime };
 
 export const FOLLOW: Expected<Pick<LogOptions, 'after'>> = { after: place };
 

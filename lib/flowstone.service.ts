@@ -4,8 +4,10 @@ import type { Observable } from 'rxjs';
 import { Automation } from './automation/automation.desk.js';
 import { Approvals } from './checkpoints/approvals.js';
 import { Signals } from './checkpoints/signals.js';
+import { parseDuration } from './assets/duration.js';
 import type { AssetClass } from './assets/asset.definition.js';
 import type { ValueOf } from './assets/asset.value.js';
+import { messagesOf, progressOf, type ProgressMessage } from './events/progress.stream.js';
 import { FlowStoneEvents } from './events/flowstone.events.js';
 import type { FlowStoneEngine } from './flowstone.engine.js';
 import { FlowStoneError } from './flowstone.errors.js';
@@ -23,6 +25,7 @@ import {
   PAGE,
   PLAN,
   PREVIEW,
+  PROGRESS_TOKEN,
   REPORT,
   RETRY,
   RUNS,
@@ -36,6 +39,7 @@ import {
   type MaterializeOptions,
   type PartitionsOfAct,
   type PreviewOptions,
+  type ProgressTokenOptions,
   type ReportedVersion,
   type RunFilter,
 } from './flowstone.requests.js';
@@ -55,7 +59,8 @@ import { PREVIEW_ROWS, type ValuePreview } from './runs/value.preview.js';
 import { requireOptions } from './request.options.js';
 import type { PlanOptions, Target } from './runs/request.reader.js';
 import { refuseNested } from './runs/requester.js';
-import type { RunHandle } from './runs/run.handle.js';
+import type { RunHandle, RunProgress } from './runs/run.handle.js';
+import { hasEnded } from './runs/run.view.js';
 import type { Wait } from './runs/wait.reason.js';
 
 /** A head and how to load it. */
@@ -178,6 +183,38 @@ export class FlowStoneService {
   /** A run, to look at, wait for or cancel. Looking at one that does not exist says so. */
   run(id: number): RunHandle {
     return this.source.require().requester.handle(id);
+  }
+
+  /**
+   * How far a run is, in whichever processes it is executed: each change, the newest only of many that come together, and last
+   * of all the end, from the committed record. An error: there is no such run.
+   */
+  progress(run: number): Observable<RunProgress> {
+    const engine = this.source.require();
+    return progressOf(
+      (signal) => engine.requester.handle(run).progress(signal),
+      () => engine.events.watch(run),
+    );
+  }
+
+  /**
+   * A token by which whoever has it may see how far this run is, and nothing else, for a short time (`ttl`, 15 minutes):
+   * {@link progressStream}. Made with `signalSecret`.
+   * @throws FlowStoneError FLOWSTONE_OPTIONS_INVALID: there is no secret
+   */
+  progressToken(run: number, options: ProgressTokenOptions = {}): string {
+    requireOptions('progressToken()', options, PROGRESS_TOKEN);
+    return this.source.require().progressTokens.tokenOf(run, parseDuration(options.ttl ?? '15m'));
+  }
+
+  /**
+   * The progress of the run of a token, for a method with Nest's `@Sse()`: messages of type `progress`, then one `end`; the
+   * token is looked at once, at the beginning.
+   * @throws FlowStoneError FLOWSTONE_PROGRESS_TOKEN_INVALID
+   */
+  progressStream(token: string): Observable<ProgressMessage> {
+    const run = this.source.require().progressTokens.read(token);
+    return messagesOf(this.progress(run), ({ status }) => hasEnded(status));
   }
 
   /** Runs, newest first. */

@@ -11,6 +11,7 @@ export type {
   MaterializeOptions,
   PartitionsOfAct,
   PreviewOptions,
+  ProgressTokenOptions,
   ReportedVersion,
   RunFilter,
 } from './flowstone.requests.js';
@@ -215,6 +216,7 @@ export {
   type HookOptions,
   type OnEventOptions,
 } from './events/hook.decorators.js';
+export type { ProgressMessage } from './events/progress.stream.js';
 export type { HookDelivery } from './events/hook.js';
 export type { EventName, EventOf } from './events/event.names.js';
 export { webhookNotifier, type EventNotifier, type EventWebhookOptions } from './events/event.notifier.js';

@@ -8,7 +8,7 @@ import type { EventBus } from './event.bus.js';
 import { eventOf } from './event.js';
 
 /** Rows of the log that are read at once. */
-const PAGE = 1000;
+const PAGE = 200;
 /** From the beginning of one look to the next, ms: of much news that comes together, most is read by one. */
 const LEAST_LOOK = 10;
 

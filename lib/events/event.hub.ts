@@ -1,7 +1,9 @@
 // What this process does with events, put together: whoever listens is fed, hooks are moved on, other processes are told.
+import { randomUUID } from 'node:crypto';
 import type { Observable } from 'rxjs';
 import type { Ledger } from '../ledger/ledger.port.js';
 import type { LogLine, LogPlace } from '../ledger/logs.port.js';
+import type { RunSignals } from '../runs/run.signals.js';
 import type { LedgerOutage } from '../runs/ledger.outage.js';
 import type { NoticeReceiver } from '../outbox/receiver.port.js';
 import type { EventBus } from './event.bus.js';
@@ -12,7 +14,8 @@ import { GuardedObservable } from './guarded.observable.js';
 import { HookRelay } from './hook.relay.js';
 import { EventFeed } from './event.feed.js';
 import { LogFollower } from './log.follower.js';
-import { Neighbours } from './neighbours.js';
+import { Neighbours, type RunExecution } from './neighbours.js';
+import { RunWatches } from './run.watch.js';
 
 /** Where what people are to know is written. */
 export interface EventLog {
@@ -27,6 +30,7 @@ export interface HubParts {
   readonly notify: readonly EventNotifier[];
   /** Whether it works: hooks are called where work is done. */
   readonly worker: boolean;
+  readonly signals: RunSignals;
   /** Something is in the outbox. */
   readonly posted: () => void;
   /** What this process is called in the ledger, once it has entered. */
@@ -43,6 +47,7 @@ export class EventHub {
   readonly #relay: HookRelay;
   /** Who takes what is told to hooks. */
   readonly receivers: readonly NoticeReceiver[];
+  readonly #watches: RunWatches;
   readonly #followers = new Set<LogFollower>();
   #started = false;
 
@@ -71,7 +76,11 @@ export class EventHub {
         broken: (error) => log.stumbled('Events could not be read for hooks and are read again', error),
       },
     });
+    this.#watches = new RunWatches(bus, parts.signals);
     this.#neighbours = new Neighbours({
+      name: randomUUID(),
+      progressed: (executions) => this.#watches.progressed(executions),
+      isExecuting: (...place) => parts.signals.isExecuting(...place),
       news: () => ledger.eventLog.news,
       isWanted: () => bus.isWanted,
       heard: () => {
@@ -106,6 +115,16 @@ export class EventHub {
   logged(): void {
     this.#followers.forEach((follower) => follower.wake());
     this.#neighbours.tell();
+  }
+
+  /** An execution of this process is so far. */
+  progressed(execution: RunExecution): void {
+    this.#neighbours.tellProgress(execution);
+  }
+
+  /** From now on this process hears how far a run is in others; the result ends it. */
+  watch(run: number): () => void {
+    return this.#watches.watch(run);
   }
 
   /** What the attempts of a materialization log, after a place (null: from the first line), until it has ended. */

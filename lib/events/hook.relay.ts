@@ -13,7 +13,7 @@ import { isFor, topicOf, type Hook } from './hook.js';
 import { noticeOf } from './hook.receivers.js';
 
 /** Rows of the log that are read at once. */
-const PAGE = 500;
+const PAGE = 50;
 /** From the beginning of one look to the next, ms. */
 const LEAST_LOOK = 50;
 /** A hook of which nothing happens is moved on after so long, ms, so that what it has passed may be removed. */

@@ -21,14 +21,16 @@ export interface EventPage {
 /** News between processes of one ledger that there is something in its log. It may be lost: a poll is its recovery. */
 export interface EventNews {
   /**
-   * From now on `heard` is called soon after another process has told, and whenever news may have been lost. A lost
+   * From now on `heard` is called soon after a process has told something, with what it told ('': that there is something in
+   * the log), and whenever news may have been lost. A lost
    * connection is replaced, for ever; `failed` hears once of each loss. Undefined: this process cannot listen.
    */
-  readonly listen?: ((heard: () => void, failed: (error: unknown) => void) => { close(): Promise<void> }) | undefined;
+  readonly listen?:
+    ((heard: (what: string) => void, failed: (error: unknown) => void) => { close(): Promise<void> }) | undefined;
   /** This process listens from now on, or no longer: others are told of it by their next renewal. */
   mark(process: string, listens: boolean): Promise<void>;
-  /** Tells who listens. After the commit of what there is; never with each. */
-  tell(): Promise<void>;
+  /** Tells who listens, at most 7,000 bytes. Of what there is in the log after its commit; never with each. */
+  tell(what?: string): Promise<void>;
 }
 
 export interface EventLogLedger {

@@ -22,7 +22,7 @@ export interface RunProgress {
   readonly id: number;
   readonly status: RunStatus;
   readonly counts: RunCounts;
-  /** What executes in this process and told how far it is. */
+  /** What executes and told how far it is: in this process, and with `flowstone.progress()` in others. */
   readonly executing: readonly ExecutionProgress[];
 }
 
@@ -151,9 +151,9 @@ export class RunHandle {
 
   /**
    * Each change of the run, the newest only if the consumer is slow; ends with the ended run. While the ledger cannot be
-   * reached there are none.
+   * reached there are none. It ends as well, soon after `signal` is aborted.
    */
-  async *progress(): AsyncGenerator<RunProgress> {
+  async *progress(signal?: AbortSignal): AsyncGenerator<RunProgress> {
     this.parts.beforeWait();
     using watch = this.parts.signals.watch(this.id, 'changed');
     for (let shown = ''; ;) {
@@ -168,6 +168,7 @@ export class RunHandle {
       }
       await pause(SHORTEST_LOOK);
       await watch.changed(POLL);
+      if (signal?.aborted) return;
     }
   }
 

@@ -26,6 +26,8 @@ export class RunSignals {
   #closed = false;
   #watched = false;
   readonly #executing = new Map<number, Map<number, ExecutionProgress>>();
+  /** The same of other processes, of runs that are watched here. */
+  readonly #elsewhere = new Map<number, Map<number, ExecutionProgress>>();
 
   /**
    * @param hear called when a run is watched for the first time: news of others is wanted from then on
@@ -48,15 +50,39 @@ export class RunSignals {
     if (ofRun?.delete(id) && ofRun.size === 0) this.#executing.delete(run);
   }
 
-  /** What executes in this process for the run and has told how far it is. */
+  /** Another process has told how far a materialization of the run is. */
+  reportElsewhere(run: number, progress: ExecutionProgress): void {
+    const ofRun = this.#elsewhere.get(run) ?? new Map<number, ExecutionProgress>();
+    this.#elsewhere.set(run, ofRun.set(progress.id, progress));
+    this.changedElsewhere(run);
+  }
+
+  /** It does not execute any more there; without one, of the whole run. */
+  forgetElsewhere(run: number, id?: number): void {
+    if (id === undefined) this.#elsewhere.delete(run);
+    else this.#elsewhere.get(run)?.delete(id);
+  }
+
+  /** What executes for the run and has told how far it is: in this process, and in others as far as that was told here. */
   executing(run: number): ExecutionProgress[] {
-    return [...(this.#executing.get(run)?.values() ?? [])];
+    const all = new Map([...(this.#elsewhere.get(run) ?? []), ...(this.#executing.get(run) ?? [])]);
+    return [...all.values()];
+  }
+
+  /** Whether it executes in this process. */
+  isExecuting(run: number, id: number): boolean {
+    return this.#executing.get(run)?.has(id) === true;
   }
 
   /** Something of the run changed. */
   changed(run: number): void {
     this.#emitter.emit(`changed ${run}`);
     this.told();
+  }
+
+  /** The same, of which others know already. */
+  changedElsewhere(run: number): void {
+    this.#emitter.emit(`changed ${run}`);
   }
 
   /** The run ended. */

@@ -45,12 +45,16 @@ export class ServerNews implements EventNews {
     await this.database.rows(MARK_LISTENING, [this.namespace, process, listens]);
   }
 
-  async tell(): Promise<void> {
-    await this.database.rows(TELL, [this.#channel]);
+  async tell(what = ''): Promise<void> {
+    await this.database.rows(TELL, [this.#channel, what]);
   }
 
   /** Until the connection is lost, or nobody wants to listen any more. Resolves to how it was lost, if there was one. */
-  async #listenOnce(connection: SoleConnectionConfig, heard: () => void, signal: AbortSignal): Promise<unknown> {
+  async #listenOnce(
+    connection: SoleConnectionConfig,
+    heard: (what: string) => void,
+    signal: AbortSignal,
+  ): Promise<unknown> {
     const client = new Client(connection);
     let isConnected = false;
     // It may be lost at any moment; the first error tells.
@@ -59,13 +63,13 @@ export class ServerNews implements EventNews {
       client.on('end', () => reject(new Error('The connection that listens for events was closed.')));
     });
     const ended = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
-    client.on('notification', heard);
+    client.on('notification', ({ payload = '' }) => heard(payload));
     const listen = async (): Promise<void> => {
       await client.connect();
       await client.query(`LISTEN ${quoted(this.#channel)}`);
       isConnected = true;
       // Others may have told meanwhile.
-      heard();
+      heard('');
       await ended;
     };
     try {

@@ -2,12 +2,14 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { firstValueFrom, take, toArray } from 'rxjs';
 import { EventBus } from '../../../lib/events/event.bus.js';
+import type { FlowStoneEvent } from '../../../lib/events/event.js';
 import { EventHub } from '../../../lib/events/event.hub.js';
 import { FlowStoneEvents } from '../../../lib/events/flowstone.events.js';
 import { cursorLost } from '../../../lib/ledger/event-cursors.js';
 import type { EventLogLedger, EventNews } from '../../../lib/ledger/event-log.port.js';
 import { FlowStoneError } from '../../../lib/flowstone.errors.js';
 import { MemoryLedger } from '../../../lib/ledger/memory/memory-ledger.js';
+import { RunSignals } from '../../../lib/runs/run.signals.js';
 import { LedgerOutage } from '../../../lib/runs/ledger.outage.js';
 
 const ACT = { actor: null, reason: null };
@@ -19,7 +21,8 @@ let ledger: MemoryLedger;
 let bus: EventBus;
 let events: FlowStoneEvents;
 let failures: Error[];
-let heard: () => void;
+let signals: RunSignals;
+let heard: (what: string) => void;
 
 const news: EventNews = {
   listen: (hear) => {
@@ -28,7 +31,7 @@ const news: EventNews = {
     return { close: async () => void asked.push('listen no more') };
   },
   mark: async (process, listens) => void asked.push(`mark ${process} ${listens}`),
-  tell: async () => void asked.push('tell'),
+  tell: async (what = '') => void asked.push(what === '' ? 'tell' : what),
 };
 
 function hubOn(poll = NEVER): EventHub {
@@ -55,6 +58,7 @@ function hubOn(poll = NEVER): EventHub {
     notify: [],
     worker: true,
     posted: () => undefined,
+    signals,
     process: () => 'me',
     pollInterval: poll,
     log: { outage: new LedgerOutage(silent), stumbled: (what) => log(what) },
@@ -69,6 +73,7 @@ beforeEach(() => {
   asked.length = 0;
   logged.length = 0;
   failures = [];
+  signals = new RunSignals();
   ledger = new MemoryLedger();
   bus = new EventBus();
   events = new FlowStoneEvents(bus, (error) => logged.push(String(error)));
@@ -105,7 +110,7 @@ describe('a hub to which somebody listens', () => {
     await add('1');
     hub.wake();
     await add('2');
-    heard();
+    heard('');
     expect(keysOf(await two)).toEqual(['1', '2']);
     hub.renewed(false);
     await hub.close();
@@ -182,3 +187,55 @@ describe('a hub to which somebody listens', () => {
     expect(keysOf(await wanted)).toEqual(['last']);
   });
 });
+
+describe('progress between processes', () => {
+  const execution = { run: 3, epoch: 1, id: 7, asset: 'a', partition: '', done: 1, total: 9 };
+  const { run: _run, epoch: _epoch, ...progress } = execution;
+  const told = (by: string, ...executions: unknown[]) => heard(JSON.stringify({ by, executions }));
+
+  it('is told while others listen, the newest of what still executes', async () => {
+    const hub = hubOn();
+    await hub.start();
+    hub.progressed(execution);
+    hub.renewed(true);
+    signals.report(3, progress);
+    for (let done = 2; done < 50; done++) hub.progressed({ ...execution, done });
+    hub.progressed({ ...execution, id: 8 });
+    while (asked.length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(asked.map((what) => JSON.parse(what) as unknown)).toEqual([
+      { by: expect.any(String), executions: [{ ...execution, done: 49 }] },
+    ]);
+    await hub.close();
+  });
+
+  it('is heard of runs that are watched, until the log says that it is over, and nothing late', async () => {
+    const hub = hubOn();
+    await hub.start();
+    const unwatch = hub.watch(3);
+    await events.listening();
+    told('other', execution, { ...execution, run: 4 }, { ...execution, id: 'x' }, null);
+    heard('nonsense');
+    heard('{}');
+    expect(signals.executing(3)).toEqual([progress]);
+    expect(signals.executing(4)).toEqual([]);
+    bus.deliver([eventOf('materialization.retrying')]);
+    told('other', execution);
+    expect(signals.executing(3)).toEqual([]);
+    told('other', { ...execution, epoch: 2, done: 2 });
+    expect(signals.executing(3)).toEqual([{ ...progress, done: 2 }]);
+    bus.deliver([eventOf('materialization.success')]);
+    told('other', { ...execution, epoch: 2, done: 3 });
+    expect(signals.executing(3)).toEqual([]);
+    unwatch();
+    told('other', execution);
+    expect(signals.executing(3)).toEqual([]);
+    await hub.close();
+  });
+});
+
+function eventOf(kind: 'materialization.retrying' | 'materialization.success'): FlowStoneEvent {
+  return {
+    ...{ id: 1, at: new Date(), kind, run: 3, materialization: 7, asset: 'a', partition: '', actor: null },
+    detail: null,
+  };
+}

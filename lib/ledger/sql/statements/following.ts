@@ -9,9 +9,9 @@ export const MARK_LISTENING = statement(
 
 /**
  * Purpose: who listens is told; in a transaction of its own, since its commit takes a lock on the whole server.
- * Values: channel.
+ * Values: channel, what.
  */
-export const TELL = statement('tell', `SELECT pg_notify($1, '') AS told`);
+export const TELL = statement('tell', `SELECT pg_notify($1, $2) AS told`);
 
 /** Purpose: the end of the log, as this statement sees it. Values: namespace. */
 export const LOG_END = statement(
