@@ -136,6 +136,31 @@ describe('a transaction that takes long', () => {
   });
 });
 
+describe('a cursor', () => {
+  it('counts only transactions that are in the log: a server that crashes may give the numbers of others again', async () => {
+    const empty = await ledger.eventLog.cursor();
+    await add('one');
+    const { events, cursor } = await ledger.eventLog.since(empty, 10);
+    expect(keysOf(events)).toEqual(['one']);
+    for (let n = 0; n < 5; n++) await host.query('SELECT pg_current_xact_id()');
+    expect(await ledger.eventLog.cursor()).toBe(cursor);
+    const [{ xid }] = await host.query<[{ xid: string }]>(
+      'SELECT max(xid::text::bigint)::text AS xid FROM flowstone.events',
+    );
+    expect(cursor.split(' ')[1]!.split(':')[1]).toBe(String(BigInt(xid) + 1n));
+    expect(await ledger.eventLog.since(cursor, 10)).toMatchObject({ events: [], cursor, more: false });
+  });
+
+  it('stays good where all that it has passed is removed', async () => {
+    await add('one');
+    const cursor = await ledger.eventLog.cursor();
+    await ledger.collection.removeEvents(new Date(Date.now() + 60_000), 0, 100_000);
+    expect(await ledger.eventLog.cursor()).toBe(cursor);
+    await add('two');
+    expect(keysOf((await ledger.eventLog.since(cursor, 10)).events)).toEqual(['two']);
+  });
+});
+
 describe('transactions side by side', () => {
   it('are all read exactly once, in whatever order they write, commit, roll back and are read', async () => {
     let number = 0;

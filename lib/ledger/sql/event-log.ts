@@ -12,6 +12,8 @@ import { EVENTS_OF_TRANSACTION, EVENTS_SINCE, LOG_END, SETTLE_COPIED } from './s
 interface Seen {
   readonly era: string;
   readonly snapshot: string;
+  /** The newest transaction in the log, or removed from it. */
+  readonly newest: string;
 }
 
 /** Of which only `Seen` and what stands here say anything where there are no events. */
@@ -39,7 +41,7 @@ export class EventLog implements EventLogLedger {
 
   async cursor(): Promise<EventCursor> {
     const [row] = await this.database.rows<Seen>(LOG_END, [this.namespace]);
-    return cursorAt(row!.era, row!.snapshot);
+    return endAt(row!);
   }
 
   async since(cursor: EventCursor, limit: number, kinds?: readonly EventKind[]): Promise<EventPage> {
@@ -52,7 +54,7 @@ export class EventLog implements EventLogLedger {
     if (seen.ahead) throw cursorLost('set back');
     if (seen.removed) throw cursorLost('removed');
     const events = await this.#records(rows.flatMap((row) => (row.id === null ? [] : [row])));
-    if (seen.edge === null) return { events, cursor: cursorAt(era, seen.snapshot), more: false };
+    if (seen.edge === null) return { events, cursor: endAt(seen), more: false };
     const edge = BigInt(seen.edge);
     if (seen.edge !== seen.first) return { events, cursor: cursorAt(era, below(seen.snapshot, edge)), more: true };
     // The first transaction alone has more rows than that, and is taken as a whole.
@@ -70,4 +72,13 @@ export class EventLog implements EventLogLedger {
 
 function cursorAt(era: string, snapshot: string): EventCursor {
   return `${era} ${snapshot}`;
+}
+
+/** The first number of a transaction that is none of the system's, and not that of what was copied (SETTLE_COPIED). */
+const FIRST = 4n;
+
+/** Behind everything in the log that is seen. */
+function endAt({ era, snapshot, newest }: Seen): EventCursor {
+  const end = BigInt(newest) + 1n;
+  return cursorAt(era, below(snapshot, end > FIRST ? end : FIRST));
 }

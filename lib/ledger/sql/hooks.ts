@@ -1,5 +1,5 @@
 // Hooks on the database: where each is in the log of events, and what it is to be told.
-import type { EventCursor } from '../event-log.port.js';
+import type { EventCursor, EventLogLedger } from '../event-log.port.js';
 import type { HookFailure, HookLedger, HookNotices } from '../hooks.port.js';
 import type { EventKind } from '../records.js';
 import type { AssetNumbers } from './asset-numbers.js';
@@ -12,6 +12,7 @@ export class Hooks implements HookLedger {
     private readonly database: Database,
     private readonly namespace: number,
     private readonly assets: AssetNumbers,
+    private readonly log: Pick<EventLogLedger, 'cursor'>,
   ) {}
 
   async places(hooks: readonly string[]): Promise<ReadonlyMap<string, EventCursor>> {
@@ -19,7 +20,7 @@ export class Hooks implements HookLedger {
     const read = (): Promise<Row[]> => this.database.rows<Row>(HOOK_PLACES, [this.namespace, hooks]);
     let rows = await read();
     if (rows.length < hooks.length) {
-      await this.database.rows(BEGIN_HOOKS, [this.namespace, hooks]);
+      await this.database.rows(BEGIN_HOOKS, [this.namespace, hooks, await this.log.cursor()]);
       rows = await read();
     }
     return new Map(rows.map(({ name, place }) => [name, place]));

@@ -137,6 +137,12 @@ export class SqlLedger implements Ledger {
       const collection = new Collection(database, number, assets);
       // Connections of a host may all be held by transactions that wait for us.
       const requests = new Requests(database, number, claims, this.#options.own && pool.options.max > 1);
+      const eventLog = new EventLog(
+        database,
+        number,
+        assets,
+        exclusive ? undefined : new ServerNews(database, number, listening),
+      );
       this.#opened = {
         installation: installation.id,
         processes: new Processes(database, number, assets, exclusive),
@@ -147,20 +153,15 @@ export class SqlLedger implements Ledger {
         automation: new Automation(database, number, assets, requests),
         approvals: new Approvals(database, number, assets, claims),
         collection,
-        eventLog: new EventLog(
-          database,
-          number,
-          assets,
-          exclusive ? undefined : new ServerNews(database, number, listening),
-        ),
-        hooks: new Hooks(database, number, assets),
+        eventLog,
+        hooks: new Hooks(database, number, assets, eventLog),
         logs: new Logs(database, number),
         lineage: new LineageReads(database, number, assets),
         outbox: new Outbox(database, number),
         summaries: new Summaries(database, number, assets),
         reads: new Reads(database, number, assets),
       };
-      await this.#opened.eventLog.settleCopied();
+      await eventLog.settleCopied();
     } catch (error) {
       if (this.#options.own && dataSource.isInitialized) await dataSource.destroy();
       throw isOutage(error) ? unavailable(error, false) : error;

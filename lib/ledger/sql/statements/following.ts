@@ -13,10 +13,15 @@ export const MARK_LISTENING = statement(
  */
 export const TELL = statement('tell', `SELECT pg_notify($1, $2) AS told`);
 
-/** Purpose: the end of the log, as this statement sees it. Values: namespace. */
+// The newest transaction in the log that can be seen, or was removed. A cursor ends there, and not with the snapshot: that
+// counts transactions which recorded nothing, and of which a server that crashes may forget that their numbers were used.
+const NEWEST = `GREATEST(n.events_removed, (SELECT e.xid FROM fs.events e
+      WHERE e.namespace = $1 AND e.xid < pg_snapshot_xmax(pg_current_snapshot()) ORDER BY e.xid DESC LIMIT 1))::text AS newest`;
+
+/** Purpose: the end of the log, as this statement sees it. Plan: events_xid, one row. Values: namespace. */
 export const LOG_END = statement(
   'log_end',
-  `SELECT n.event_era AS era, pg_current_snapshot()::text AS snapshot FROM fs.namespaces n WHERE n.id = $1`,
+  `SELECT n.event_era AS era, pg_current_snapshot()::text AS snapshot, ${NEWEST} FROM fs.namespaces n WHERE n.id = $1`,
 );
 
 // A row tells of one materialization or many, each of which has a record (see eventsPage). Of one whose record was removed
@@ -56,7 +61,7 @@ export const EVENTS_SINCE = statement(
   ), told AS MATERIALIZED (
     ${told('$4')}
   )
-  SELECT n.event_era AS era, pg_current_snapshot()::text AS snapshot, (SELECT d.xid::text FROM edge d) AS edge,
+  SELECT n.event_era AS era, pg_current_snapshot()::text AS snapshot, ${NEWEST}, (SELECT d.xid::text FROM edge d) AS edge,
     (SELECT l.xid::text FROM later l ORDER BY l.xid LIMIT 1) AS first,
     pg_snapshot_xmax($2::pg_snapshot) > pg_snapshot_xmax(pg_current_snapshot()) AS ahead,
     n.events_removed >= pg_snapshot_xmax($2::pg_snapshot) OR EXISTS (SELECT FROM pg_snapshot_xip($2::pg_snapshot) AS x (xid)

@@ -1,12 +1,11 @@
 // Statements by which hooks are moved on in the log of events, and told through the outbox.
 import { statement } from '../statement.js';
 
-/** Purpose: hooks that are new begin at the end. Guard: once. Values: namespace, names. */
+/** Purpose: hooks that are new begin at a place. Guard: once. Values: namespace, names, place. */
 export const BEGIN_HOOKS = statement(
   'begin_hooks',
   `INSERT INTO fs.hooks (namespace, name, place)
-  SELECT $1, h.name, n.event_era || ' ' || pg_current_snapshot()::text
-  FROM unnest($2::text[]) h (name) CROSS JOIN fs.namespaces n WHERE n.id = $1
+  SELECT $1, h.name, $3 FROM unnest($2::text[]) h (name)
   ON CONFLICT DO NOTHING`,
 );
 
