@@ -220,7 +220,12 @@ export type { ProgressMessage } from './events/progress.stream.js';
 export type { HookDelivery } from './events/hook.js';
 export type { EventName, EventOf } from './events/event.names.js';
 export { webhookNotifier, type EventNotifier, type EventWebhookOptions } from './events/event.notifier.js';
-export { FlowStoneEvents, type EventFilter } from './events/flowstone.events.js';
+export {
+  FlowStoneEvents,
+  type EventFilter,
+  type EventsPage,
+  type EventsSinceOptions,
+} from './events/flowstone.events.js';
 export type { DetailOf, EventSubject, SubjectsOf } from './ledger/event.catalogue.js';
 // Automation
 export {

@@ -1,5 +1,6 @@
 // Who listens to events in this process, and what of them each wants. What it is fed with stands in event.feed.ts.
 import type { EventKind } from '../ledger/event.catalogue.js';
+import type { EventLogLedger } from '../ledger/event-log.port.js';
 import type { FlowStoneEvent } from './event.js';
 
 /** Somebody who listens. */
@@ -21,6 +22,8 @@ export class EventBus {
   version = 0;
   /** Told when `version` has grown. */
   grew: () => void = () => undefined;
+  /** The log itself, while the application is started. */
+  log: EventLogLedger | undefined;
   /** Resolves once all that is committed from then on reaches whoever listens now. */
   listening: () => Promise<void> = async () => undefined;
 

@@ -99,6 +99,7 @@ export class EventHub {
   /** What is committed from here on reaches those who listen. */
   async start(): Promise<void> {
     this.#started = true;
+    this.parts.bus.log = this.parts.ledger.eventLog;
     this.#neighbours.look(this.parts.process());
     await this.#relay.start();
     await this.#feed.start();
@@ -154,5 +155,6 @@ export class EventHub {
     await this.#neighbours.close();
     await this.#relay.close();
     await this.#feed.close();
+    this.parts.bus.log = undefined;
   }
 }

@@ -2,13 +2,15 @@
 import type { Observable } from 'rxjs';
 import type { AssetClass } from '../assets/asset.definition.js';
 import { keyOf } from '../assets/asset.metadata.js';
-import { shown, text, whole } from '../assets/expectations.js';
+import { shown, text, texts, whole, wholeFrom } from '../assets/expectations.js';
 import { FlowStoneError } from '../flowstone.errors.js';
 import { didYouMean } from '../graph/did-you-mean.js';
 import { EVENT_KINDS, type EventKind } from '../ledger/event.catalogue.js';
+import { cursorLost } from '../ledger/event-cursors.js';
+import type { EventLogLedger } from '../ledger/event-log.port.js';
 import { requireOptions, type Expected } from '../request.options.js';
 import type { EventBus } from './event.bus.js';
-import type { FlowStoneEvent } from './event.js';
+import { eventOf, type FlowStoneEvent } from './event.js';
 import { GuardedObservable, type Thrown } from './guarded.observable.js';
 
 /** What events are about that are listened to: all that is given must fit. */
@@ -18,6 +20,25 @@ export interface EventFilter {
   readonly partition?: string;
   readonly run?: number;
 }
+
+/** What is read of the log. */
+export interface EventsSinceOptions {
+  /** Others are passed over. */
+  readonly kinds?: readonly EventKind[];
+  /** About so many rows of the log: one may tell of many materializations at once. Default 100. */
+  readonly limit?: number;
+}
+
+/** Some of the events after a cursor. */
+export interface EventsPage {
+  readonly events: readonly FlowStoneEvent[];
+  /** From which to read on. */
+  readonly cursor: string;
+  /** There are more already. */
+  readonly more: boolean;
+}
+
+const SINCE: Expected<EventsSinceOptions> = { kinds: texts, limit: wholeFrom(1, 1000) };
 
 const FILTER: Expected<EventFilter> = {
   asset: (value) =>
@@ -73,6 +94,32 @@ export class FlowStoneEvents {
    */
   async listening(): Promise<void> {
     await this.#bus.listening();
+  }
+
+  /** The end of the log now, as text that can be stored: to read on from there by {@link since}. */
+  async cursor(): Promise<string> {
+    return this.#log.cursor();
+  }
+
+  /**
+   * What was committed since a cursor, in pages: read on by the cursor of each, every event comes exactly once, in whatever
+   * order transactions commit.
+   * @throws FlowStoneError FLOWSTONE_EVENT_CURSOR_LOST: it cannot be said any more what came after it
+   */
+  async since(cursor: string, options: EventsSinceOptions = {}): Promise<EventsPage> {
+    requireOptions('events.since()', options, SINCE);
+    if (typeof cursor !== 'string') throw cursorLost('another ledger');
+    const { kinds, limit = 100 } = options;
+    const page = await this.#log.since(cursor, limit, kinds && requireKinds(kinds));
+    return { ...page, events: page.events.flatMap((record) => eventOf(record) ?? []) };
+  }
+
+  get #log(): EventLogLedger {
+    if (this.#bus.log) return this.#bus.log;
+    throw new FlowStoneError(
+      'FLOWSTONE_NOT_STARTED',
+      'The log of events can be read once the application has started, and until it is closed.',
+    );
   }
 
   #observable<K extends EventKind>(

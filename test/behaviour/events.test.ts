@@ -187,6 +187,37 @@ describe.each(STORAGES)('events with storage %s', (kind) => {
     expect(messages.filter((text) => text.includes('in an operator'))).toHaveLength(1);
   });
 
+  it('can be read on from a cursor, each once, also after a start where the ledger lasts', async () => {
+    const { events } = flowstone;
+    const start = await events.cursor();
+    const run = await flowstone.materialize(Total);
+    await run.wait();
+    const all: string[] = [];
+    let cursor = start;
+    for (let more = true; more;) {
+      const page = await events.since(cursor, { limit: 1 });
+      all.push(...page.events.map(({ kind: what }) => what));
+      ({ cursor, more } = page);
+    }
+    expect(all).toEqual([
+      ...['run.requested', 'run.planned', 'materialization.success', 'materialization.success', 'run.ended'],
+    ]);
+    expect(await events.since(cursor)).toEqual({ events: [], cursor, more: false });
+    const { events: ends } = await events.since(start, { kinds: ['run.ended'] });
+    expect(ends).toMatchObject([{ kind: 'run.ended', run: run.id, detail: { status: 'success' } }]);
+    for (const bad of ['nonsense', undefined as never]) {
+      await expect(events.since(bad)).rejects.toMatchObject({ code: 'FLOWSTONE_EVENT_CURSOR_LOST' });
+    }
+    await expect(events.since(start, { kinds: ['run.end' as 'run.ended'] })).rejects.toThrow('"run.ended"');
+    await expect(events.since(start, { limits: 1 } as never)).rejects.toThrow('"limit"');
+    await app.close();
+    await expect(events.cursor()).rejects.toMatchObject({ code: 'FLOWSTONE_NOT_STARTED' });
+    ({ app, flowstone } = await startApp([Numbers, Total, Tenants, Feed, Listener], storage.options));
+    const again = flowstone.events.since(start, { kinds: ['run.ended'] });
+    if (kind === 'memory') await expect(again).rejects.toMatchObject({ code: 'FLOWSTONE_EVENT_CURSOR_LOST' });
+    else expect((await again).events).toEqual(ends);
+  });
+
   it('refuse kinds that there are not, and filters that are none', () => {
     expect(() => flowstone.events.of('run.endet' as never)).toThrow(
       expect.objectContaining({ code: 'FLOWSTONE_REQUEST_INVALID', message: expect.stringContaining('"run.ended"') }),
