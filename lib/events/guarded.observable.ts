@@ -32,7 +32,7 @@ export class GuardedObservable<T> extends Observable<T> {
     onComplete?: (() => void) | null,
   ): Subscription {
     // Of RxJS itself: an operator, or what takes the first value.
-    if (given instanceof Subscriber) return super.subscribe(given as Subscriber<T>);
+    if (isSubscriber<T>(given)) return super.subscribe(given);
     const observer: Partial<Observer<T>> =
       typeof given === 'object' && given !== null
         ? given
@@ -59,4 +59,13 @@ export class GuardedObservable<T> extends Observable<T> {
       this.#thrown(error);
     }
   }
+}
+
+/** Also of another copy of RxJS, which the application may have. */
+function isSubscriber<T>(given: unknown): given is Subscriber<T> {
+  if (given instanceof Subscriber) return true;
+  if (typeof given !== 'object' || given === null) return false;
+  return ['next', 'error', 'complete', 'add', 'remove', 'unsubscribe'].every(
+    (name) => typeof (given as Record<string, unknown>)[name] === 'function',
+  );
 }
