@@ -139,7 +139,7 @@ export class FlowStoneEvents {
 }
 
 /** @throws FlowStoneError FLOWSTONE_REQUEST_INVALID for what is no kind of events, or none at all */
-export function requireKinds(kinds: readonly unknown[]): readonly EventKind[] {
+function requireKinds(kinds: readonly unknown[]): readonly EventKind[] {
   if (kinds.length === 0) {
     throw new FlowStoneError('FLOWSTONE_REQUEST_INVALID', 'Name at least one kind of events.');
   }
