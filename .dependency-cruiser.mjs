@@ -32,7 +32,7 @@ const PURE = [
   '^lib/(partitions|graph|planning)/',
   '^lib/assets/(asset\\.(definition|key|options|value)|automation\\.options|condition|checkpoint\\.(code|options)|signal\\.(code|options|value)|batch\\.failure|definition\\.hash|duration|expectations|dependency[^/]*)\\.ts$',
   '^lib/ledger/((approval|automation)\\.records|event\\.catalogue|json|summary\\.records|records|registrations|transitions|work)\\.ts$',
-  '^lib/automation/conditions/(truth|decision|decide|flow|cron-clock|assets)\\.ts$',
+  '^lib/automation/(cron-ticks|conditions/(truth|decision|decide|flow|assets)|schedules/due.ticks)\\.ts$',
   '\\.machine\\.ts$',
 ];
 

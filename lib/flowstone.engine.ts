@@ -61,8 +61,8 @@ import type { Hook } from './events/hook.js';
 import { ProgressTokens } from './events/progress.tokens.js';
 import { Collector } from './retention/collector.js';
 import { keptInWords } from './retention/retention.options.js';
-import type { AutomationDeskParts } from './automation/automation.desk.js';
-import { Reconciler } from './automation/conditions/reconciler.js';
+import type { OwnSchedule } from './automation/schedules/declared.schedules.js';
+import { Triggers } from './automation/triggers.js';
 import { WorkLog } from './flowstone.log.js';
 
 /** What is still to leave the system when all work has ended may take so long, ms. */
@@ -85,6 +85,8 @@ export interface EngineParts {
   readonly bus: EventBus;
   /** Who must not miss any. */
   readonly hooks: readonly Hook[];
+  /** What code declares to be run by the clock. */
+  readonly schedules?: readonly OwnSchedule[] | undefined;
   /** A logger of this name. */
   readonly loggerOf: (name: string) => ContextLogger;
 }
@@ -122,8 +124,7 @@ export class FlowStoneEngine {
   readonly events: EventHub;
   readonly logs: LogKeeper;
   readonly progressTokens: ProgressTokens;
-  readonly reconciler: Reconciler;
-  readonly automationDesk: AutomationDeskParts;
+  readonly triggers: Triggers;
   readonly #insideTransaction: (() => boolean) | undefined;
   readonly #io: IoRegistry;
   readonly #log: WorkLog;
@@ -141,6 +142,7 @@ export class FlowStoneEngine {
     io,
     insideTransaction,
     receivers = [],
+    schedules = [],
     bus,
     hooks,
     loggerOf,
@@ -299,27 +301,18 @@ export class FlowStoneEngine {
         if (!manager) this.refuseInTransaction();
       },
     };
-    this.reconciler = new Reconciler({
-      ledger: () => ledger.automation,
+    this.triggers = new Triggers({
+      ...{ ledger, bus, schedules },
       facts: this.facts,
-      model: () => this.moments.fresh(),
-      definitions: () => this.catalogue.definitions,
-      process: () => this.membership.id,
-      prepare: (...request) => this.requester.prepare(...request),
-      recorded: (...run) => this.requester.recorded(...run),
-      bus,
-      failed: (error) => this.#log.stumbled('Automation looks again soon', error),
-    });
-    this.automationDesk = {
-      ledger,
-      facts: this.facts,
+      reader: this.reader,
+      requester: this.requester,
       model: () => this.moments.fresh(),
       definitions: () => this.catalogue.definitions,
       resolve: (asset) => this.catalogue.resolve(asset),
-      partitionIn: (...place) => this.reader.partitionIn(...place),
-      reconciler: this.reconciler,
+      process: () => this.membership.id,
       beforeUse: () => this.refuseInTransaction(),
-    };
+      stumbled: (...what) => this.#log.stumbled(...what),
+    });
     this.summaryKeeper = new SummaryKeeper({
       facts: this.facts,
       model: () => this.moments.fresh(),
@@ -403,7 +396,7 @@ export class FlowStoneEngine {
       this.collector.start();
       this.outbox.start();
       this.summaryKeeper.start();
-      this.reconciler.start();
+      await this.triggers.start();
     }
     await this.events.start();
     await this.coordinator.start();
@@ -420,7 +413,7 @@ export class FlowStoneEngine {
    * reached: then others take over when the lease ends.
    */
   async drain(): Promise<void> {
-    await this.reconciler.close().catch((error: unknown) => this.#log.stumbled('Automation was left as it was', error));
+    await this.triggers.close();
     await this.collector.close();
     await this.summaryKeeper.close();
     const outages: unknown[] = [];

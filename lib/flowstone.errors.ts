@@ -123,6 +123,11 @@ export const ERROR_CATALOGUE = {
   FLOWSTONE_EMBEDDED_VERSION_MISMATCH: permanentInfrastructure,
   FLOWSTONE_EMBEDDED_BUSY: infrastructure,
   FLOWSTONE_EMBEDDED_STOPPED: infrastructure,
+  // schedules
+  FLOWSTONE_SCHEDULE_UNKNOWN: request,
+  FLOWSTONE_SCHEDULE_EXISTS: request,
+  FLOWSTONE_SCHEDULE_DECLARED: request,
+  FLOWSTONE_SCHEDULE_INVALID: request,
 } as const satisfies Record<string, CatalogueEntry>;
 
 /** A code of {@link ERROR_CATALOGUE}. */

@@ -13,6 +13,9 @@ import {
 import { AssetExplorer, type Discovery } from './assets/asset.explorer.js';
 import type { RegisteredAsset } from './assets/asset.registry.js';
 import type { DeclarationProblem } from './assets/declaration.problem.js';
+import { AssetRegistry, type RegisteredAsset } from './assets/asset.registry.js';
+import { declarationError } from './assets/declaration.problem.js';
+import { readSchedules } from './automation/schedules/declared.schedules.js';
 import { checkDeclarations } from './assets/declaration.check.js';
 import { ApprovalNotifier, LogNotifier } from './checkpoints/approval.notifier.js';
 import { approvalReceivers } from './checkpoints/approval.receivers.js';
@@ -80,6 +83,8 @@ export class FlowStoneLifecycle
         problems,
       );
       requireSecret(assets, this.options);
+      const { schedules, problems } = readSchedules(discovery, new AssetRegistry(assets));
+      if (problems.length > 0) throw declarationError(problems);
       const { ledger, leases } = this.storage;
       const engine = new FlowStoneEngine({
         options: this.options,
@@ -92,6 +97,7 @@ export class FlowStoneLifecycle
         receivers: approvalReceivers(notifiersOf(discovery, this.#logger), () => ledger.approvals),
         bus: this.bus,
         hooks,
+        schedules,
         loggerOf: (name) => new Logger(name),
       });
       await engine.open();

@@ -2,6 +2,7 @@
 import { Injectable } from '@nestjs/common';
 import type { Observable } from 'rxjs';
 import { Automation } from './automation/automation.desk.js';
+import { Schedules } from './automation/schedules/schedule.desk.js';
 import { Approvals } from './checkpoints/approvals.js';
 import { Signals } from './checkpoints/signals.js';
 import { parseDuration } from './assets/duration.js';
@@ -93,7 +94,10 @@ export class FlowStoneService {
   readonly signals = new Signals(() => this.source.require().signalDesk);
 
   /** What is computed without anybody asking, why, and why not. */
-  readonly automation = new Automation(() => this.source.require().automationDesk);
+  readonly automation = new Automation(() => this.source.require().triggers.automationDesk);
+
+  /** What is run by the clock. */
+  readonly schedules = new Schedules(() => this.source.require().triggers.scheduleDesk);
 
   /** Where data came from, what came of it, and what would have to be computed again if it changed. */
   readonly lineage = new Lineage(() => this.source.require().lineageParts);

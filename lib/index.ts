@@ -246,6 +246,18 @@ export {
   type ConditionStatus,
   type Weekday,
 } from './assets/condition.js';
+export { Schedule } from './automation/schedules/schedule.decorator.js';
+export type {
+  CreatedSchedule,
+  ScheduledPartitions,
+  ScheduleDefinition,
+  ScheduleOptions,
+  ScheduleTick,
+} from './automation/schedules/schedule.options.js';
+export type { CatchUp, Overlap } from './automation/schedules/due.ticks.js';
+export type { ScheduleAct, Schedules, ScheduleView } from './automation/schedules/schedule.desk.js';
+export type { TickPage } from './ledger/schedules.port.js';
+export type { TickRecord, TickStatus } from './ledger/schedule.records.js';
 export type { AutomationOptions } from './assets/automation.options.js';
 export type {
   Automation,

@@ -1,7 +1,6 @@
 // Conditions under which automation computes an asset, as plain data: any process can judge them, without the asset's code.
 // How one is judged stands in automation/truth.ts; what `automation` takes beside them, in automation.options.ts.
-import { readCron } from '../partitions/cron-grid.js';
-import { isTimeZone } from '../partitions/zone-clock.js';
+import { cronProblem, zoneProblem } from '../partitions/clock-problems.js';
 import { parseDuration, readDuration, type Duration } from './duration.js';
 import { isRecord, shown, wholeFrom } from './expectations.js';
 
@@ -186,21 +185,6 @@ function leafProblem(leaf: Leaf, aliases: readonly string[]): string | undefined
     default:
       return `${shown(leaf)} is no condition: use eager(), onCron(...), onMissing() and the like`;
   }
-}
-
-function cronProblem(cron: unknown): string | undefined {
-  try {
-    readCron(cron as string);
-    return undefined;
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    return `cron ${shown(cron)} cannot be used: ${reason}; write five fields (minute hour day month weekday), or six with seconds first`;
-  }
-}
-
-function zoneProblem(zone: string): string | undefined {
-  if (isTimeZone(zone)) return undefined;
-  return `timeZone '${zone}' is no IANA time zone; write one such as 'Europe/Berlin' or 'UTC'`;
 }
 
 /** Whether such a condition is anywhere in it. */

@@ -38,6 +38,16 @@ interface Approval {
   readonly approval: number;
 }
 
+/** What was done to a schedule, by name. */
+interface Schedule extends Reason {
+  readonly schedule: string;
+}
+
+/** What became of a tick of it, in ISO 8601. */
+interface ScheduledTick extends Schedule {
+  readonly tick: string;
+}
+
 /** Every kind, in the order of docs/events.md. */
 export const EVENT_CATALOGUE = {
   'run.requested': ofRun(),
@@ -78,6 +88,16 @@ export const EVENT_CATALOGUE = {
   'partitions.removed': ofNothing<{ readonly name: string; readonly keys: readonly string[] }>(),
   'automation.paused': about('asset')<Reason>(),
   'automation.resumed': about('asset')<Reason>(),
+  'schedule.fired': ofRun<ScheduledTick>(),
+  'schedule.queued': ofNothing<ScheduledTick>(),
+  'schedule.skipped': ofNothing<ScheduledTick>(),
+  'schedule.missed': ofNothing<ScheduledTick>(),
+  'schedule.failed': ofNothing<ScheduledTick>(),
+  'schedule.created': ofNothing<Schedule>(),
+  'schedule.updated': ofNothing<Schedule>(),
+  'schedule.paused': ofNothing<Schedule>(),
+  'schedule.resumed': ofNothing<Schedule>(),
+  'schedule.deleted': ofNothing<Schedule>(),
   'process.blocked': ofNothing<{ readonly process: string; readonly milliseconds: number }>(),
   'hook.failed': ofNothing<{
     readonly hook: string;

@@ -4,9 +4,10 @@ import { FlowStoneError } from '../flowstone.errors.js';
 import { CALENDAR_GRIDS, type CivilGrid } from './civil-grid.js';
 import { FIRST_CIVIL, LAST_CIVIL, parseCivil, type Precision } from './civil-time.js';
 import { readCron } from './cron-grid.js';
-import type { CronScheme, TimeScheme } from './partition-scheme.js';
+import type { TimeScheme } from './partition-scheme.js';
 import { TimeAxis } from './time-axis.js';
-import { isTimeZone, ZONE_MARGIN } from './zone-clock.js';
+import { cronProblem, zoneProblem } from './clock-problems.js';
+import { ZONE_MARGIN } from './zone-clock.js';
 
 /** What a valid time scheme says, as numbers. Bounds are wall-clock times. */
 export interface TimeRules {
@@ -44,9 +45,8 @@ export function timeRules(scheme: TimeScheme): TimeRules {
 /** What is wrong with a time scheme, one sentence each. */
 export function timeSchemeProblems(scheme: TimeScheme): string[] {
   const problems: string[] = [];
-  if (!isTimeZone(scheme.timeZone)) {
-    problems.push(`timeZone '${scheme.timeZone}' is no IANA time zone; write one such as 'Europe/Berlin' or 'UTC'`);
-  }
+  const zone = zoneProblem(scheme.timeZone);
+  if (zone) problems.push(zone);
   const start =
     boundProblem('start', scheme.start) ?? (scheme.end === undefined ? undefined : boundProblem('end', scheme.end));
   if (start) problems.push(start);
@@ -54,7 +54,7 @@ export function timeSchemeProblems(scheme: TimeScheme): string[] {
     problems.push(`end '${scheme.end}' is not after start '${scheme.start}' (end is exclusive)`);
   }
   if (scheme.kind === 'cron') {
-    const problem = cronProblem(scheme);
+    const problem = cronProblem(scheme.cron);
     if (problem) problems.push(problem);
   }
   return problems;
@@ -94,15 +94,4 @@ function boundProblem(name: 'start' | 'end', text: unknown): string | undefined 
     return `${name} ${JSON.stringify(text)} is no date; write the wall-clock time of the zone, such as '2001-03-04' or '2001-03-04T05:00', without an offset`;
   }
   return civil < FIRST_CIVIL || civil > LAST_CIVIL ? `${name} '${String(text)}' is out of range` : undefined;
-}
-
-function cronProblem(scheme: CronScheme): string | undefined {
-  if (typeof scheme.cron !== 'string') return `cron ${JSON.stringify(scheme.cron)} is no text`;
-  try {
-    readCron(scheme.cron);
-    return undefined;
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    return `cron '${scheme.cron}' cannot be used: ${reason}; write five fields (minute hour day month weekday), or six with seconds first`;
-  }
 }

@@ -29,6 +29,9 @@ export const CRASH_POINTS = [
   // Of automation: what it decided is recorded between the two.
   'before-automation',
   'after-automation',
+  // Of who attends to a tick of a schedule: it is recorded between the two.
+  'before-tick',
+  'after-tick',
   // Of who sends what leaves the system.
   'before-send',
   'after-send',

@@ -28,6 +28,7 @@ export async function sqlLedger(
       ['limits', 'opens_at'],
       ['outbox', 'due_at'],
       ['outbox', 'created_at'],
+      ['schedules', 'held_until'],
     ]) {
       await dataSource.query(
         `UPDATE flowstone.${table} t SET ${column} = ${column} - $1 * interval '1 millisecond'

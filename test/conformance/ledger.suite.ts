@@ -15,6 +15,7 @@ import { poolBehaviours } from './ledger-pools.suite.js';
 import { processBehaviours } from './ledger-processes.suite.js';
 import { requestBehaviours } from './ledger-requests.suite.js';
 import { runBehaviours } from './ledger-runs.suite.js';
+import { scheduleBehaviours } from './ledger-schedules.suite.js';
 import { summaryBehaviours } from './ledger-summaries.suite.js';
 import { valueBehaviours } from './ledger-values.suite.js';
 import { workBehaviours } from './ledger-work.suite.js';
@@ -57,6 +58,9 @@ export function ledgerConformance(name: string, make: MakeLedger, { database = t
     });
     describe('automation', () => {
       automationBehaviours(here);
+    });
+    describe('schedules', () => {
+      scheduleBehaviours(here);
     });
     describe('acts', () => {
       actBehaviours(here);

@@ -43,6 +43,9 @@ const DEATHS: Readonly<Record<CrashPoint, readonly Death[]>> = {
   // Those of automation are passed in automation.test.ts.
   'before-automation': [],
   'after-automation': [],
+  // Those of schedules are passed in schedules.test.ts.
+  'before-tick': [],
+  'after-tick': [],
   // Those of the outbox are passed in outbox.test.ts.
   'before-send': [],
   'after-send': [],

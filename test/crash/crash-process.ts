@@ -41,6 +41,15 @@ export interface HookSettings {
   readonly file: string;
 }
 
+/** What the process of schedules.process.mjs is told. */
+export interface ScheduleSettings {
+  readonly options: FlowStoneOptions;
+  /** By how much its clock is wrong, ms. */
+  readonly skew: number;
+  /** How long it stays, ms. */
+  readonly stay: number;
+}
+
 /** What the process says after each step. */
 export interface Step {
   /** Ids of the runs it found. */

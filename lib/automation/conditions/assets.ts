@@ -2,7 +2,7 @@
 import type { DeclaredAsset } from '../../assets/asset.definition.js';
 import { leavesOf, type Leaf } from '../../assets/condition.js';
 import type { AutomationState } from '../../ledger/automation.records.js';
-import { ticksAround } from './cron-clock.js';
+import { ticksAround } from '../cron-ticks.js';
 import type { Automated } from './decision.js';
 
 /** A cron expression of an asset, as it is now. */

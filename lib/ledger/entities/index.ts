@@ -31,6 +31,10 @@ import { ProcessEntity } from './process.entity.js';
 import { ReadyEntity } from './ready.entity.js';
 import { RunKeyEntity } from './run-key.entity.js';
 import { RunEntity } from './run.entity.js';
+import { ScheduleEntity } from './schedule.entity.js';
+import { ScheduleDefinitionEntity } from './schedule-definition.entity.js';
+import { ScheduleProcessEntity } from './schedule-process.entity.js';
+import { ScheduleTickEntity } from './schedule-tick.entity.js';
 import { SummaryChunkEntity } from './summary-chunk.entity.js';
 import { SummaryEntity } from './summary.entity.js';
 import { SupersededEntity } from './superseded.entity.js';
@@ -70,6 +74,10 @@ export const LEDGER_ENTITIES = [
   ReadyEntity,
   RunEntity,
   RunKeyEntity,
+  ScheduleDefinitionEntity,
+  ScheduleEntity,
+  ScheduleProcessEntity,
+  ScheduleTickEntity,
   SummaryChunkEntity,
   SummaryEntity,
   SupersededEntity,

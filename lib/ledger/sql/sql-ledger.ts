@@ -11,6 +11,7 @@ import type { HookLedger } from '../hooks.port.js';
 import type { LogLedger } from '../logs.port.js';
 import type { LineageLedger } from '../lineage.port.js';
 import type { OutboxLedger } from '../outbox.port.js';
+import type { ScheduleLedger } from '../schedules.port.js';
 import type { SummaryLedger } from '../summaries.port.js';
 import type { Renewal, TakenBack } from '../registrations.js';
 import type { LedgerValues } from '../value-database.port.js';
@@ -33,6 +34,7 @@ import { Hooks } from './hooks.js';
 import { Logs } from './logs.js';
 import { LineageReads } from './lineage.js';
 import { Outbox } from './outbox.js';
+import { Schedules } from './schedules.js';
 import { Summaries } from './summaries.js';
 import { Processes } from './processes.js';
 import { Reads } from './reads.js';
@@ -73,6 +75,7 @@ interface Opened {
   readonly acts: Acts;
   readonly approvals: Approvals;
   readonly automation: Automation;
+  readonly schedules: Schedules;
   readonly collection: Collection;
   readonly eventLog: EventLog;
   readonly hooks: Hooks;
@@ -151,6 +154,7 @@ export class SqlLedger implements Ledger {
         beats: new Beats(database, number, claims),
         acts: new Acts(database, number, assets, collection),
         automation: new Automation(database, number, assets, requests),
+        schedules: new Schedules(database, number, requests),
         approvals: new Approvals(database, number, assets, claims),
         collection,
         eventLog,
@@ -350,6 +354,10 @@ export class SqlLedger implements Ledger {
 
   get automation(): AutomationLedger {
     return this.#open.automation;
+  }
+
+  get schedules(): ScheduleLedger {
+    return this.#open.schedules;
   }
 
   get collection(): CollectionLedger {

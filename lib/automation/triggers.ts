@@ -1,0 +1,72 @@
+// What requests runs without anybody asking, in one process: automation and schedules, started and stopped together.
+import type { AssetClass, DeclaredAsset } from '../assets/asset.definition.js';
+import type { EventBus } from '../events/event.bus.js';
+import type { Ledger } from '../ledger/ledger.port.js';
+import type { PlanningFacts } from '../planning/planning.port.js';
+import type { PlanningModel } from '../planning/planning-model.js';
+import type { RequestReader } from '../runs/request.reader.js';
+import type { RunRequester } from '../runs/requester.js';
+import type { AutomationDeskParts } from './automation.desk.js';
+import { Reconciler } from './conditions/reconciler.js';
+import type { OwnSchedule } from './schedules/declared.schedules.js';
+import type { ScheduleDeskParts } from './schedules/schedule.desk.js';
+import { Scheduler } from './schedules/scheduler.js';
+
+export interface TriggerParts {
+  readonly ledger: Ledger;
+  readonly facts: PlanningFacts;
+  readonly model: () => Promise<PlanningModel>;
+  /** All that is declared, by the definitions that count. */
+  readonly definitions: () => readonly DeclaredAsset[];
+  readonly resolve: (asset: AssetClass | string) => DeclaredAsset;
+  /** Id of this process as the ledger knows it. */
+  readonly process: () => string;
+  readonly reader: RequestReader;
+  readonly requester: RunRequester;
+  readonly bus: EventBus;
+  readonly schedules: readonly OwnSchedule[];
+  readonly beforeUse: () => void;
+  /** Something could not be done, and is tried again. */
+  readonly stumbled: (what: string, error: unknown) => void;
+}
+
+export class Triggers {
+  readonly automationDesk: AutomationDeskParts;
+  readonly scheduleDesk: ScheduleDeskParts;
+  readonly #reconciler: Reconciler;
+  readonly #scheduler: Scheduler;
+
+  constructor(private readonly parts: TriggerParts) {
+    const { ledger, requester, stumbled, reader } = parts;
+    const reconciler = new Reconciler({
+      ...parts,
+      ledger: () => ledger.automation,
+      prepare: (...request) => requester.prepare(...request),
+      recorded: (...run) => requester.recorded(...run),
+      failed: (error) => stumbled('Automation looks again soon', error),
+    });
+    const scheduler = new Scheduler({
+      ...parts,
+      ledger: () => ledger.schedules,
+      failed: (error) => stumbled('A schedule is looked at again soon', error),
+    });
+    this.#reconciler = reconciler;
+    this.#scheduler = scheduler;
+    this.automationDesk = { ...parts, reconciler, partitionIn: (...place) => reader.partitionIn(...place) };
+    this.scheduleDesk = { ...parts, scheduler };
+  }
+
+  /** In a process that works. */
+  async start(): Promise<void> {
+    this.#reconciler.start();
+    await this.#scheduler.start();
+  }
+
+  /** Requests nothing more. */
+  async close(): Promise<void> {
+    await this.#scheduler.close();
+    await this.#reconciler
+      .close()
+      .catch((error: unknown) => this.parts.stumbled('Automation was left as it was', error));
+  }
+}
