@@ -11,10 +11,8 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import { AssetExplorer, type Discovery } from './assets/asset.explorer.js';
-import type { RegisteredAsset } from './assets/asset.registry.js';
-import type { DeclarationProblem } from './assets/declaration.problem.js';
 import { AssetRegistry, type RegisteredAsset } from './assets/asset.registry.js';
-import { declarationError } from './assets/declaration.problem.js';
+import { declarationError, type DeclarationProblem } from './assets/declaration.problem.js';
 import { readSchedules } from './automation/schedules/declared.schedules.js';
 import { checkDeclarations } from './assets/declaration.check.js';
 import { ApprovalNotifier, LogNotifier } from './checkpoints/approval.notifier.js';
@@ -83,8 +81,8 @@ export class FlowStoneLifecycle
         problems,
       );
       requireSecret(assets, this.options);
-      const { schedules, problems } = readSchedules(discovery, new AssetRegistry(assets));
-      if (problems.length > 0) throw declarationError(problems);
+      const { schedules, problems: wrongSchedules } = readSchedules(discovery, new AssetRegistry(assets));
+      if (wrongSchedules.length > 0) throw declarationError(wrongSchedules);
       const { ledger, leases } = this.storage;
       const engine = new FlowStoneEngine({
         options: this.options,
