@@ -52,16 +52,11 @@ export interface ScheduleLedger {
   /** It is attended to: others may. */
   leave(schedule: number, process: string): Promise<void>;
   /**
-   * Records what becomes of ticks, in order, and how far the schedule is attended to, all or nothing. Undefined, and nothing
-   * happens: somebody has done so, it was changed or paused, or a tick was attended to before. The runs in the order of the
-   * ticks that fired.
+   * Records what becomes of a tick, with the run if it fires, and how far the schedule is attended to. Undefined, and nothing
+   * happens: somebody has done so, it was changed or paused, or the tick was attended to before. The run, if there is one.
    */
-  attend(
-    read: ReadSchedule,
-    ticks: readonly AttendedTick[],
-    watermark: Date,
-  ): Promise<readonly RunRecord[] | undefined>;
-  /** The first queued tick fires, or is given up. As of attend(). */
+  attend(read: ReadSchedule, tick: AttendedTick, watermark: Date): Promise<readonly RunRecord[] | undefined>;
+  /** A queued tick fires, or is given up. As of attend(). */
   dequeue(tick: AttendedTick): Promise<readonly RunRecord[] | undefined>;
   /** A person has it run now, whatever its clock says. The tick is the moment. */
   runNow(

@@ -33,6 +33,12 @@ const QUEUED_LOOK = 1000;
 
 const NEWS: readonly EventKind[] = ['schedule.created', 'schedule.updated', 'schedule.resumed', 'schedule.queued'];
 
+/** What becomes of a tick, with the run that it requests. */
+interface Said {
+  readonly tick: AttendedTick;
+  readonly prepared?: PreparedRun;
+}
+
 export interface SchedulerParts {
   /** Usable once the ledger is open. */
   readonly ledger: () => ScheduleLedger;
@@ -196,27 +202,23 @@ export class Scheduler {
     }
   }
 
-  /** A number: what is to be run could not be said; ms until it is asked again. */
+  /**
+   * Each tick in a transaction of its own, so that none is long. A number: what is to be run could not be said; ms until it is
+   * asked again.
+   */
   async #fire(record: ScheduleRecord, due: NonNullable<ReturnType<typeof dueTicks>>): Promise<number | undefined> {
-    const attended: { readonly tick: AttendedTick; readonly prepared?: PreparedRun }[] = [];
+    let { watermark } = record;
     for (const { tick: time, status, reason } of due.ticks) {
       const tick = { schedule: record.id, tick: new Date(time), status, reason };
-      if (status !== 'fired') {
-        attended.push({ tick });
-        continue;
-      }
-      const said = await this.#say(record, tick);
+      const said: Said | number = status === 'fired' ? await this.#say(record, tick) : { tick };
       if (typeof said === 'number') return said;
-      attended.push(said);
-    }
-    crashPoint('before-tick');
-    const ticks = attended.map(({ tick }) => tick);
-    const runs = await this.parts.ledger().attend(record, ticks, new Date(due.watermark));
-    crashPoint('after-tick');
-    // Undefined: somebody was ahead of it, or it was changed.
-    for (const [place, run] of (runs ?? []).entries()) {
-      const prepared = attended.flatMap((each) => each.prepared ?? [])[place]!;
-      await this.parts.requester.recorded(prepared, run);
+      crashPoint('before-tick');
+      const runs = await this.parts.ledger().attend({ ...record, watermark }, said.tick, tick.tick);
+      crashPoint('after-tick');
+      // Somebody was ahead of it, or it was changed.
+      if (!runs) return undefined;
+      if (said.prepared) for (const run of runs) await this.parts.requester.recorded(said.prepared, run);
+      watermark = tick.tick;
     }
     return undefined;
   }
@@ -229,10 +231,7 @@ export class Scheduler {
   }
 
   /** The tick with the run that it requests, or why there is none; a number: to be asked again in so many ms. */
-  async #say(
-    record: ScheduleRecord,
-    tick: AttendedTick,
-  ): Promise<{ readonly tick: AttendedTick; readonly prepared?: PreparedRun } | number> {
+  async #say(record: ScheduleRecord, tick: AttendedTick): Promise<Said | number> {
     const place = `${record.id} ${tick.tick.getTime()}`;
     try {
       const prepared = await this.prepare(record, tick.tick);

@@ -76,15 +76,16 @@ export class MemorySchedules implements ScheduleLedger {
 
   async attend(
     { id, generation, watermark: before }: ReadSchedule,
-    ticks: readonly AttendedTick[],
+    tick: AttendedTick,
     watermark: Date,
   ): Promise<readonly RunRecord[] | undefined> {
     const kept = this.#find(id);
     if (kept?.generation !== generation || kept.watermark !== before.getTime() || kept.paused) return undefined;
     if (kept.watermark >= watermark.getTime()) return undefined;
-    if (ticks.some(({ tick }) => kept.ticks.has(tick.getTime()))) return undefined;
+    if (kept.ticks.has(tick.tick.getTime())) return undefined;
     kept.watermark = watermark.getTime();
-    return ticks.flatMap((tick) => this.#attended(kept, tick, null) ?? []);
+    const run = this.#attended(kept, tick, null);
+    return run ? [run] : [];
   }
 
   async dequeue(tick: AttendedTick): Promise<readonly RunRecord[] | undefined> {

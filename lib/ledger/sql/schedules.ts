@@ -97,21 +97,17 @@ export class Schedules implements ScheduleLedger {
 
   attend(
     { id, generation, watermark: before }: ReadSchedule,
-    ticks: readonly AttendedTick[],
+    tick: AttendedTick,
     watermark: Date,
   ): Promise<readonly RunRecord[] | undefined> {
     return this.#unlessOvertaken(async (sql) => {
       const advanced = await sql.rows(ADVANCE, [id, generation, before, watermark]);
       if (advanced.length === 0) throw new Overtaken();
-      const runs: RunRecord[] = [];
-      for (const tick of ticks) {
-        const run = await this.#request(sql, tick);
-        const values = [tick.schedule, tick.tick, tick.status, run?.id ?? null, tick.reason, null];
-        if ((await sql.rows(ADD_TICK, values)).length === 0) throw new Overtaken();
-        await this.#tell(sql, tick, run, null);
-        if (run) runs.push(run);
-      }
-      return runs;
+      const run = await this.#request(sql, tick);
+      const values = [tick.schedule, tick.tick, tick.status, run?.id ?? null, tick.reason, null];
+      if ((await sql.rows(ADD_TICK, values)).length === 0) throw new Overtaken();
+      await this.#tell(sql, tick, run, null);
+      return run ? [run] : [];
     });
   }
 
