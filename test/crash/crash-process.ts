@@ -46,7 +46,7 @@ export interface ScheduleSettings {
   readonly options: FlowStoneOptions;
   /** By how much its clock is wrong, ms. */
   readonly skew: number;
-  /** How long it stays, ms. */
+  /** How long it stays, ms, unless the schedule is paused before. */
   readonly stay: number;
 }
 

@@ -15,7 +15,7 @@ globalThis.Date = new Proxy(RealDate, {
   construct: (target, args) => Reflect.construct(target, args.length === 0 ? [present()] : args),
   get: (target, name) => (name === 'now' ? present : Reflect.get(target, name)),
 });
-const { FlowStoneModule } = await import('nestjs-flowstone');
+const { FlowStoneModule, FlowStoneService } = await import('nestjs-flowstone');
 const { assets } = await import('./schedule-graph.mjs');
 
 class CrashModule {}
@@ -23,5 +23,9 @@ Module({ imports: [FlowStoneModule.forRoot(options)], providers: assets })(Crash
 
 const app = await NestFactory.createApplicationContext(CrashModule, { logger: ['warn', 'error', 'fatal'] });
 writeSync(3, '{}\n');
-await pause(stay);
+// Until that time is over, or the schedule is paused.
+for (const end = performance.now() + stay; performance.now() < end;) {
+  await pause(200);
+  if ((await app.get(FlowStoneService).schedules.get('each')).paused) break;
+}
 await app.close();
