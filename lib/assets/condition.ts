@@ -188,7 +188,7 @@ function leafProblem(leaf: Leaf, aliases: readonly string[]): string | undefined
 }
 
 /** Whether such a condition is anywhere in it. */
-export function mentions(condition: unknown, kind: Condition['kind']): boolean {
+function mentions(condition: unknown, kind: Condition['kind']): boolean {
   return leavesOf(condition as Condition).some((leaf) => leaf.kind === kind);
 }
 

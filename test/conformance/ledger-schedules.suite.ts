@@ -17,7 +17,7 @@ export function scheduleBehaviours(here: () => World): void {
   const ledger = () => here().ledger.schedules;
   const find = async (name = 'daily'): Promise<ScheduleRecord | undefined> =>
     (await ledger().all()).schedules.find((schedule) => schedule.name === name);
-  const require = async (name = 'daily') => (await find(name))!;
+  const present = async (name = 'daily') => (await find(name))!;
   const after = ({ watermark }: ScheduleRecord, seconds: number) => new Date(watermark.getTime() + seconds * 1000);
   const tickOf = ({ id }: ScheduleRecord, tick: Date, fields: Partial<AttendedTick> = {}): AttendedTick => ({
     ...{ schedule: id, tick, status: 'fired', reason: null },
@@ -48,34 +48,34 @@ export function scheduleBehaviours(here: () => World): void {
       { name: 'weekly' },
     ]);
     expect(schedules[0]!.watermark.getTime()).toBeLessThanOrEqual(now.getTime());
-    const before = await require();
+    const before = await present();
     await ledger().declare('one', [declared()]);
     await ledger().declare('two', [declared()]);
-    expect(await require()).toEqual(before);
+    expect(await present()).toEqual(before);
   });
 
   it('lets the definition count that was first declared latest by a process that lives', async () => {
     await ledger().declare('one', [declared()]);
-    const { watermark } = await require();
+    const { watermark } = await present();
     await here().pass(1000);
     await ledger().declare('two', [declared({ hash: 'two', definition: { version: 2 } })]);
     // Its clock is the same: what is attended to stays.
-    expect(await require()).toMatchObject({ hash: 'two', definition: { version: 2 }, watermark });
+    expect(await present()).toMatchObject({ hash: 'two', definition: { version: 2 }, watermark });
     // An old one that starts again changes nothing.
     await ledger().declare('one', [declared()]);
-    expect(await require()).toMatchObject({ hash: 'two' });
+    expect(await present()).toMatchObject({ hash: 'two' });
     // After a rollback the old one counts again.
     await here().outlive('one');
     await ledger().declare('one', [declared()]);
-    expect(await require()).toMatchObject({ hash: 'one', live: true });
+    expect(await present()).toMatchObject({ hash: 'one', live: true });
   });
 
   it('attends to all ticks up to now where another clock counts', async () => {
     await ledger().declare('one', [declared()]);
-    const { watermark, generation } = await require();
+    const { watermark, generation } = await present();
     await here().pass(2000);
     await ledger().declare('one', [declared({ hash: 'two', clock: 'at seven' })]);
-    const record = await require();
+    const record = await present();
     expect(record.watermark.getTime()).toBeGreaterThan(watermark.getTime());
     expect(record.generation).toBeGreaterThan(generation);
   });
@@ -83,19 +83,19 @@ export function scheduleBehaviours(here: () => World): void {
   it('says when no live process declares what counts', async () => {
     await ledger().declare('one', [declared()]);
     await here().outlive('two');
-    expect(await require()).toMatchObject({ live: false, hash: 'one' });
+    expect(await present()).toMatchObject({ live: false, hash: 'one' });
   });
 
   it('records a tick with its run, once, whoever tries', async () => {
     await ledger().declare('one', [declared()]);
-    const record = await require();
+    const record = await present();
     const tick = after(record, 10);
     const attend = () => ledger().attend(record, tickOf(record, tick), tick);
     const answers = await Promise.all([attend(), attend(), attend()]);
     const [runs, ...others] = answers.filter((answer) => answer !== undefined);
     expect(others).toEqual([]);
     expect(await here().statuses(runs![0]!.id)).toEqual(['a: pending']);
-    expect(await require()).toMatchObject({
+    expect(await present()).toMatchObject({
       watermark: tick,
       lastRun: { id: runs![0]!.id, open: true, status: 'running' },
     });
@@ -109,37 +109,37 @@ export function scheduleBehaviours(here: () => World): void {
 
   it('records nothing for who read it before it was changed or paused', async () => {
     await ledger().declare('one', [declared()]);
-    const old = await require();
+    const old = await present();
     const tick = after(old, 10);
     await ledger().pause('daily', true, ADA);
     expect(await ledger().attend(old, tickOf(old, tick), tick)).toBeUndefined();
-    expect(await ledger().attend(await require(), tickOf(old, tick), tick)).toBeUndefined();
+    expect(await ledger().attend(await present(), tickOf(old, tick), tick)).toBeUndefined();
     await ledger().pause('daily', false, ADA);
     expect(await ledger().attend(old, tickOf(old, tick), tick)).toBeUndefined();
     expect((await here().ledger.runs({}, { limit: 10 })).items).toEqual([]);
     expect(await statuses(old)).toEqual([]);
-    const record = await require();
+    const record = await present();
     expect(await ledger().attend(record, tickOf(record, after(record, 5)), after(record, 5))).toHaveLength(1);
   });
 
   it('records ticks in order, each once', async () => {
     await ledger().declare('one', [declared()]);
-    const record = await require();
+    const record = await present();
     const [first, second, third] = [after(record, 1), after(record, 2), after(record, 3)];
     const attend = async (tick: Date, fields: Partial<AttendedTick> = {}) => {
-      const read = await require();
+      const read = await present();
       return ledger().attend(read, tickOf(read, tick, fields), tick);
     };
     expect(await attend(first, without('missed', 'nobody was there'))).toEqual([]);
     expect(await attend(second)).toHaveLength(1);
     expect(await attend(third, without('queued'))).toEqual([]);
-    expect(await require()).toMatchObject({ watermark: third, queued: third });
+    expect(await present()).toMatchObject({ watermark: third, queued: third });
     expect(await statuses(record)).toEqual(['queued', 'fired', 'missed']);
     // It was attended to before, and none is passed by twice.
-    const again = await require();
+    const again = await present();
     expect(await ledger().attend(again, tickOf(again, second), after(again, 5))).toBeUndefined();
     expect(await attend(second)).toBeUndefined();
-    expect(await require()).toMatchObject({ watermark: third });
+    expect(await present()).toMatchObject({ watermark: third });
     const page = await ledger().ticks(record.id, { limit: 2 });
     expect(page.items).toHaveLength(2);
     const rest = await ledger().ticks(record.id, { limit: 2, before: new Date(page.next!) });
@@ -148,27 +148,27 @@ export function scheduleBehaviours(here: () => World): void {
 
   it('fires what is queued once, the first of it first', async () => {
     await ledger().declare('one', [declared()]);
-    const record = await require();
+    const record = await present();
     const [first, second] = [after(record, 1), after(record, 2)];
     for (const tick of [first, second]) {
-      const read = await require();
+      const read = await present();
       await ledger().attend(read, tickOf(read, tick, without('queued')), tick);
     }
-    expect(await require()).toMatchObject({ queued: first });
+    expect(await present()).toMatchObject({ queued: first });
     const answers = await Promise.all([
       ledger().dequeue(tickOf(record, first)),
       ledger().dequeue(tickOf(record, first)),
     ]);
     expect(answers.filter((answer) => answer !== undefined)).toHaveLength(1);
-    expect(await require()).toMatchObject({ queued: second, lastRun: { open: true } });
+    expect(await present()).toMatchObject({ queued: second, lastRun: { open: true } });
     await ledger().dequeue(tickOf(record, second, without('failed', 'no')));
-    expect(await require()).toMatchObject({ queued: null });
+    expect(await present()).toMatchObject({ queued: null });
     expect(await statuses(record)).toEqual(['failed', 'fired']);
   });
 
   it('is attended to by one process at a time, for as long as that says', async () => {
     await ledger().declare('one', [declared()]);
-    const { id } = await require();
+    const { id } = await present();
     expect(await ledger().take(id, 'one', 5000)).toBe(true);
     expect(await ledger().take(id, 'one', 5000)).toBe(true);
     expect(await ledger().take(id, 'two', 5000)).toBe(false);
@@ -182,27 +182,27 @@ export function scheduleBehaviours(here: () => World): void {
 
   it('runs now for a person, and keeps who that was', async () => {
     await ledger().declare('one', [declared()]);
-    const record = await require();
+    const record = await present();
     const planned = { run: runOf(), plan: planOf([{ asset: 'a' }]) };
     const { run, tick } = await ledger().runNow(record.id, planned, ADA);
     const { items } = await ledger().ticks(record.id, { limit: 10 });
     expect(items).toMatchObject([{ tick, status: 'fired', run: run.id, by: 'ada', reason: 'because' }]);
-    expect(await require()).toMatchObject({ watermark: record.watermark, lastRun: { id: run.id } });
+    expect(await present()).toMatchObject({ watermark: record.watermark, lastRun: { id: run.id } });
   });
 
   it('is created, changed, paused, resumed and removed, each told with who and why', async () => {
     expect(await ledger().create('extra', { version: 1 }, 'h1', ADA)).toBe(true);
     expect(await ledger().create('extra', { version: 2 }, 'h2', ADA)).toBe(false);
-    expect(await require('extra')).toMatchObject({ declared: false, live: true, definition: { version: 1 } });
-    const { watermark } = await require('extra');
+    expect(await present('extra')).toMatchObject({ declared: false, live: true, definition: { version: 1 } });
+    const { watermark } = await present('extra');
     await here().pass(2000);
     expect(await ledger().update('extra', { version: 2 }, 'h2', false, ADA)).toBe(true);
-    expect(await require('extra')).toMatchObject({ definition: { version: 2 }, hash: 'h2', watermark });
+    expect(await present('extra')).toMatchObject({ definition: { version: 2 }, hash: 'h2', watermark });
     expect(await ledger().update('extra', { version: 3 }, 'h3', true, ADA)).toBe(true);
-    expect((await require('extra')).watermark.getTime()).toBeGreaterThan(watermark.getTime());
+    expect((await present('extra')).watermark.getTime()).toBeGreaterThan(watermark.getTime());
     expect(await ledger().pause('extra', true, ADA)).toBe(true);
     expect(await ledger().pause('extra', true, ADA)).toBe(false);
-    expect(await require('extra')).toMatchObject({ paused: { actor: 'ada', reason: 'because', at: expect.any(Date) } });
+    expect(await present('extra')).toMatchObject({ paused: { actor: 'ada', reason: 'because', at: expect.any(Date) } });
     expect(await ledger().pause('extra', false, ADA)).toBe(true);
     expect(await ledger().remove('extra', ADA)).toBe(true);
     expect(await ledger().remove('extra', ADA)).toBe(false);

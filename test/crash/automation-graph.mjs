@@ -8,7 +8,7 @@ export class Feed extends ExternalAsset {}
 Asset({ external: true })(Feed);
 
 /** Fails now and then, so that attempts are repeated as well. */
-export class Parts {
+class Parts {
   /** @param {AssetContext} context */
   async execute({ partition, attempt, idempotencyKey }) {
     if (attempt === 1 && partition.key === 'y') throw new Error('not at the first attempt');
@@ -21,7 +21,7 @@ Asset({ partitions: Partitions.static(['x', 'y', 'z']), automation: eager(), ret
 DependsOn({ feed: Feed })(Parts);
 
 /** Has no automation of its own. */
-export class Joined {
+class Joined {
   /** @param {AssetContext} context */
   async execute({ idempotencyKey }) {
     return `joined ${idempotencyKey}`;
@@ -30,7 +30,7 @@ export class Joined {
 Asset()(Joined);
 DependsOn({ parts: all(Parts) })(Joined);
 
-export class Report {
+class Report {
   /** @param {AssetContext} context */
   async execute({ idempotencyKey }) {
     return `report ${idempotencyKey}`;

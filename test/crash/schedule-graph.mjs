@@ -1,7 +1,7 @@
 // What the processes of the crash tests of schedules run.
 import { Asset, Schedule } from 'nestjs-flowstone';
 
-export class Clocked {
+class Clocked {
   async execute() {
     return 1;
   }

@@ -46,7 +46,7 @@ const NEWS: readonly EventKind[] = [
   'automation.resumed',
 ];
 
-export const REQUESTED_BY = 'automation';
+const REQUESTED_BY = 'automation';
 
 export interface ReconcilerParts {
   /** Usable once the ledger is open. */
