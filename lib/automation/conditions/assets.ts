@@ -47,11 +47,11 @@ export class AutomatedAssets {
     this.ticks = ticks;
   }
 
-  /** Whether such a condition is in that of any. */
-  mention(kind: Leaf['kind']): boolean {
-    return [...this.byKey.values()].some(({ automation }) =>
-      leavesOf(automation.when).some((leaf) => leaf.kind === kind),
-    );
+  /** Those that have such a condition in theirs. */
+  mentioning(kind: Leaf['kind']): readonly string[] {
+    const mentions = ({ automation }: Automated): boolean =>
+      leavesOf(automation.when).some((leaf) => leaf.kind === kind);
+    return [...this.byKey].filter(([, automated]) => mentions(automated)).map(([asset]) => asset);
   }
 
   /** Assets of which a tick is due that has not been attended to. */

@@ -27,8 +27,10 @@ export type Changes = ReadonlyMap<string, 'all' | ReadonlySet<string>>;
 export interface Evaluated {
   readonly question: Question;
   readonly decisions: Decisions;
-  /** When something may be decided otherwise though nothing changes; undefined: never. */
-  readonly next: number | undefined;
+  /** By asset, when something of it may be decided otherwise though nothing changes. */
+  readonly looks: ReadonlyMap<string, number>;
+  /** Assets of which something waits until others of the same key have ended. */
+  readonly crowded: ReadonlySet<string>;
 }
 
 /** What the evaluation reads. */
@@ -38,40 +40,52 @@ export interface EvaluationParts {
   readonly quiet: Quiet;
 }
 
-/** Everything that has automation: of large assets what is not fresh, and what is computed by its age. */
+/** Everything that has automation. */
 export async function extentOfAll(
   model: PlanningModel,
   facts: PlanningFacts,
   assets: AutomatedAssets,
 ): Promise<Extent> {
   const extent = new Map<number, OrdinalRanges>();
-  for (const [key, { automation }] of assets.byKey) {
+  for (const key of assets.byKey.keys()) {
     const index = model.indexOf(key);
-    if (index === -1) continue;
-    const { size } = model.setOf(index);
-    const byAge = leavesOf(automation.when).some(({ kind }) => kind === 'older');
-    const large = byAge ? undefined : await readLargeStates(model, facts, index);
-    if (!large) {
-      extent.set(index, OrdinalRanges.of([0, size]));
-      continue;
-    }
-    const open: number[] = [];
-    eachRunOf(large.states, (state, from, to) => {
-      if (state !== STATE.fresh) open.push(from, to);
-    });
-    extent.set(index, OrdinalRanges.of(open));
+    if (index !== -1) extent.set(index, await inQuestion(model, facts, assets, key));
   }
   return extent;
 }
 
+/** Of a large asset what is not fresh, unless it is computed by its age; of others all. */
+async function inQuestion(
+  model: PlanningModel,
+  facts: PlanningFacts,
+  assets: AutomatedAssets,
+  key: string,
+): Promise<OrdinalRanges> {
+  const index = model.requireIndex(key);
+  const when = assets.byKey.get(key)?.automation.when;
+  const byAge = when !== undefined && leavesOf(when).some(({ kind }) => kind === 'older');
+  const large = byAge ? undefined : await readLargeStates(model, facts, index);
+  if (!large) return OrdinalRanges.of([0, model.setOf(index).size]);
+  const open: number[] = [];
+  eachRunOf(large.states, (state, from, to) => {
+    if (state !== STATE.fresh) open.push(from, to);
+  });
+  return OrdinalRanges.of(open);
+}
+
 /** What changed, and all that may have to be computed since it did. */
-export function extentOfChanges(model: PlanningModel, facts: PlanningFacts, changes: Changes): Promise<Extent> {
+export async function extentOfChanges(
+  model: PlanningModel,
+  facts: PlanningFacts,
+  assets: AutomatedAssets,
+  changes: Changes,
+): Promise<Extent> {
   const extent = new Map<number, OrdinalRanges>();
   for (const [key, partitions] of changes) {
     const index = model.indexOf(key);
     if (index === -1) continue;
     const set = model.setOf(index);
-    if (partitions === 'all') extent.set(index, OrdinalRanges.of([0, set.size]));
+    if (partitions === 'all') extent.set(index, await inQuestion(model, facts, assets, key));
     else {
       const ordinals = [...partitions].map((partition) => set.ordinalOf(partition)).filter((ordinal) => ordinal >= 0);
       extent.set(index, OrdinalRanges.of(ordinals.flatMap((ordinal) => [ordinal, ordinal + 1])));
@@ -103,7 +117,11 @@ export async function evaluate(
     factsOf: (node) => factsOf.get(node),
   };
   const decisions = decide(question);
-  return { question, decisions, next: nextLook(question, decisions, nodes) };
+  const crowded = [...decisions.byNode].filter(([, { kind }]) => kind === 'concurrency');
+  return {
+    ...{ question, decisions, looks: nextLooks(question, decisions, nodes) },
+    crowded: new Set(crowded.map(([node]) => scope.assetKeyOf(node))),
+  };
 }
 
 async function readFacts(
@@ -150,17 +168,20 @@ async function readFlow(
   return new FlowGate(factsOf, quiet, now);
 }
 
-function nextLook(question: Question, { byNode }: Decisions, nodes: readonly number[]): number | undefined {
-  let next = Infinity;
-  for (const { until } of byNode.values()) if (until) next = Math.min(next, until.getTime());
+/** By asset, when it is to be looked at again. */
+function nextLooks(question: Question, { byNode }: Decisions, nodes: readonly number[]): ReadonlyMap<string, number> {
+  const { scope, now } = question;
+  const looks = new Map<string, number>();
+  const look = (asset: string, at: number): void => void looks.set(asset, Math.min(looks.get(asset) ?? Infinity, at));
+  for (const [node, { until }] of byNode) if (until) look(scope.assetKeyOf(node), until.getTime());
   for (const node of nodes) {
-    const ages = leavesOf(question.automated(question.scope.blockOf(node).asset)?.automation.when ?? { kind: 'never' });
     const head = question.factsOf(node)?.head;
-    if (!head) continue;
-    for (const leaf of ages) {
-      const due = leaf.kind === 'older' ? head.at.getTime() + leaf.than + 1 : Infinity;
-      if (due > question.now.getTime()) next = Math.min(next, due);
+    const condition = question.automated(scope.blockOf(node).asset)?.automation.when;
+    if (!head || !condition) continue;
+    for (const leaf of leavesOf(condition)) {
+      const due = leaf.kind === 'older' ? head.at.getTime() + leaf.than + 1 : -Infinity;
+      if (due > now.getTime()) look(scope.assetKeyOf(node), due);
     }
   }
-  return next === Infinity ? undefined : next;
+  return looks;
 }

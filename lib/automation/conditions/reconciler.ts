@@ -76,6 +76,12 @@ export class Reconciler {
   #changes = new Map<string, 'all' | Set<string>>();
   #all = true;
   #lookedAtAll = -Infinity;
+  /** By asset, when it is to be looked at though nothing has changed. */
+  readonly #looks = new Map<string, number>();
+  /** Assets of which something waits until others of the same key have ended. */
+  readonly #crowded = new Set<string>();
+  /** When the time of day is to be looked at next. */
+  #minute = 0;
   #definitions: Declared | undefined;
   #stopListening: (() => void) | undefined;
   #lead: { readonly process: string; readonly epoch: number; readonly asked: number } | undefined;
@@ -100,7 +106,7 @@ export class Reconciler {
   #heard({ kind, asset, partition }: FlowStoneEvent): void {
     if (asset === null) this.#all = true;
     else if (!this.#declared().relevant.has(asset)) return;
-    else this.#changed(asset, kind === 'automation.resumed' ? null : partition);
+    else this.#changed(asset, kind === 'automation.resumed' || this.#crowded.has(asset) ? null : partition);
     this.#alarm.set(0);
   }
 
@@ -166,9 +172,10 @@ export class Reconciler {
     const model = await this.parts.model();
     const assets = new AutomatedAssets(definitions, await this.parts.ledger().states(), model.now);
     const due = assets.due();
-    const asked = new Map([...changes, ...Array.from(due, (asset) => [asset, 'all'] as const)]);
+    const timely = this.#timely(assets, model.now.getTime());
+    const asked = new Map([...changes, ...[...due, ...timely].map((asset) => [asset, 'all'] as const)]);
     const { facts } = this.parts;
-    const extent = all ? await extentOfAll(model, facts, assets) : await extentOfChanges(model, facts, asked);
+    const extent = all ? await extentOfAll(model, facts, assets) : await extentOfChanges(model, facts, assets, asked);
     const evaluated = await evaluate(model, assets, extent, { ...this.parts, quiet: this.quiet });
     const taken = await this.#take(evaluated, assets, { all, due, epoch });
     if (!taken) {
@@ -176,10 +183,11 @@ export class Reconciler {
       this.#all = true;
       return 0;
     }
+    this.#remember(evaluated, all ? undefined : asked);
     const more = [...evaluated.decisions.byNode.values()].some(({ kind }) => kind === 'turn');
     if (more) this.#all = true;
     if (all) this.#lookedAtAll = performance.now();
-    return more ? 0 : this.#next(assets, evaluated, began);
+    return more ? 0 : this.#next(assets, model.now.getTime(), began);
   }
 
   /** What counts now; worked out anew where the list is another. */
@@ -280,17 +288,39 @@ export class Reconciler {
     return true;
   }
 
+  /** Assets of which something may be decided otherwise by now, though nothing has changed. */
+  #timely(assets: AutomatedAssets, now: number): readonly string[] {
+    const timely = [...this.#looks].filter(([, at]) => at <= now).map(([asset]) => asset);
+    if (now < this.#minute) return timely;
+    this.#minute = (Math.floor(now / MINUTE) + 1) * MINUTE;
+    return [...timely, ...assets.mentioning('during')];
+  }
+
+  /** @param asked what was looked at; undefined: all */
+  #remember({ looks, crowded }: Evaluated, asked: Changes | undefined): void {
+    if (asked === undefined) {
+      this.#looks.clear();
+      this.#crowded.clear();
+    }
+    for (const [asset, partitions] of asked ?? []) {
+      if (partitions !== 'all') continue;
+      this.#looks.delete(asset);
+      this.#crowded.delete(asset);
+    }
+    for (const [asset, at] of looks) this.#looks.set(asset, Math.min(at, this.#looks.get(asset) ?? Infinity));
+    for (const asset of crowded) this.#crowded.add(asset);
+  }
+
   /** When to look again, ms from now. */
-  #next(assets: AutomatedAssets, { question, next }: Evaluated, began: number): number {
-    const now = question.now.getTime();
+  #next(assets: AutomatedAssets, now: number, began: number): number {
     const took = performance.now() - began;
     const all = this.#lookedAtAll + Math.max(LOOK_AT_ALL, took * SHARE) - performance.now();
     if (all <= 0) this.#all = true;
     const times = assets.ticks.map((tick) => tick.next ?? Infinity);
-    if (next !== undefined) times.push(next);
-    if (assets.mention('during')) times.push((Math.floor(now / MINUTE) + 1) * MINUTE);
-    const soonest = Math.min(...times) - now;
-    return Math.max(0, Math.min(all, soonest));
+    times.push(...this.#looks.values());
+    if (assets.mentioning('during').length > 0) times.push(this.#minute);
+    // Timers may ring a little early.
+    return Math.max(0, Math.min(all, Math.min(...times) - now + 1));
   }
 }
 
