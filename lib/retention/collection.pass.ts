@@ -84,11 +84,13 @@ export class CollectionPass {
   /** @param sweep whether to look for values that no record will ever point at */
   async run(sweep: boolean): Promise<Collected> {
     const { runs, events } = this.options.retention;
+    // From before the search for orphans: what an attempt leaves that ends amid it is found by its record, at the next.
+    const endedRuns = runs === null ? undefined : this.#ago(runs);
     await this.#condemn();
     for (const collection of await this.ledger.freeCollections()) await this.#deleteValues(collection);
     if (sweep) await this.#sweepOrphans();
-    if (runs !== null) {
-      await this.#removeRuns(this.#ago(runs));
+    if (endedRuns) {
+      await this.#removeRuns(endedRuns);
       await this.#removeKeys();
     }
     if (events !== null) await this.#removeEvents(this.#ago(events));

@@ -153,7 +153,9 @@ describe('a cursor', () => {
 
   it('stays good where all that it has passed is removed', async () => {
     await add('one');
-    const cursor = await ledger.eventLog.cursor();
+    // One with which nothing is open anywhere on the server: of what is, it could not be told whether it was removed.
+    let cursor = await ledger.eventLog.cursor();
+    while (!cursor.endsWith(':')) cursor = await ledger.eventLog.cursor();
     await ledger.collection.removeEvents(new Date(Date.now() + 60_000), 0, 100_000);
     expect(await ledger.eventLog.cursor()).toBe(cursor);
     await add('two');
