@@ -302,7 +302,7 @@ export class FlowStoneEngine {
       },
     };
     this.triggers = new Triggers({
-      ...{ ledger, bus, schedules },
+      ...{ ledger, bus, schedules, enabled: options.triggers },
       facts: this.facts,
       reader: this.reader,
       requester: this.requester,

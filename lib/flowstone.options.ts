@@ -66,6 +66,7 @@ export interface FlowStoneOptions {
   outbox?: OutboxOptions;
   openLineage?: OpenLineageOptions | false;
   events?: EventOptions;
+  triggers?: boolean;
   notify?: readonly EventNotifier[];
   pollInterval?: Duration;
   lease?: Duration;
@@ -97,6 +98,7 @@ export interface ResolvedOptions {
   readonly outbox: Outbox;
   readonly openLineage: OpenLineage | undefined;
   readonly events: Events;
+  readonly triggers: boolean;
   readonly notify: readonly EventNotifier[];
   readonly pollInterval: number;
   readonly lease: number;
@@ -359,6 +361,14 @@ export const OPTION_CATALOGUE: { readonly [K in keyof ResolvedOptions]: OptionEn
     description:
       'Whether a process in which somebody listens to events hears at once of what others record, by LISTEN on a connection of its own; `false`: by `pollInterval`. Behind a pooler that lends connections by the transaction only polling works. See [events](events.md).',
     read: readEvents,
+  },
+  triggers: {
+    type: 'boolean',
+    default: true,
+    environment: 'FLOWSTONE_TRIGGERS',
+    description:
+      'Whether a process that executes also requests runs without anybody asking, as [automation](automation.md) and [schedules](schedules.md) say. `false`: it leaves that to others; only what is asked for is run.',
+    read: flag,
   },
   notify: {
     type: 'EventNotifier[]',

@@ -25,6 +25,8 @@ export interface TriggerParts {
   readonly requester: RunRequester;
   readonly bus: EventBus;
   readonly schedules: readonly OwnSchedule[];
+  /** Whether it requests anything by itself. */
+  readonly enabled: boolean;
   readonly beforeUse: () => void;
   /** Something could not be done, and is tried again. */
   readonly stumbled: (what: string, error: unknown) => void;
@@ -58,8 +60,15 @@ export class Triggers {
 
   /** In a process that works. */
   async start(): Promise<void> {
-    this.#reconciler.start();
-    await this.#scheduler.start();
+    const { enabled } = this.parts;
+    if (enabled) this.#reconciler.start();
+    await this.#scheduler.start(enabled);
+  }
+
+  /** Time has passed in another way than by itself. */
+  clockChanged(): void {
+    this.#reconciler.clockChanged();
+    this.#scheduler.wake();
   }
 
   /** Requests nothing more. */

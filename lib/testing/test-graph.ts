@@ -16,7 +16,10 @@ export interface TestGraphOptions {
   readonly overrides?: readonly (readonly [token: Type | string | symbol, replacement: unknown])[];
   /** What time it is for partitions, retries and ages; default: the real one. */
   readonly clock?: FakeClock;
-  /** Any other option of forRoot(), but `storage`. */
+  /**
+   * Any other option of forRoot(), but `storage`. Nothing is requested without being asked for, unless `triggers` is true;
+   * `flowstone.automation.look()` looks once.
+   */
   readonly options?: Omit<FlowStoneOptions, 'storage'>;
   /** Whether Nest and assets log. Default: no. */
   readonly logs?: boolean;
@@ -41,7 +44,7 @@ export async function startTestGraph({
   logs = false,
 }: TestGraphOptions): Promise<TestGraph> {
   const builder = Test.createTestingModule({
-    imports: [FlowStoneModule.forRoot({ ...options, storage: 'memory' })],
+    imports: [FlowStoneModule.forRoot({ triggers: false, ...options, storage: 'memory' })],
     providers: [...providers],
   });
   if (clock) builder.overrideProvider(FLOWSTONE_LEDGER).useValue(ledgerWith(clock));
@@ -50,8 +53,11 @@ export async function startTestGraph({
   // After compile(), which sets a logger of its own.
   if (!logs) Logger.overrideLogger(false);
   await app.init();
-  const { coordinator } = app.get(FlowStoneLifecycle).require();
-  const stopListening = clock?.onMove(() => coordinator.clockChanged());
+  const { coordinator, triggers } = app.get(FlowStoneLifecycle).require();
+  const stopListening = clock?.onMove(() => {
+    coordinator.clockChanged();
+    triggers.clockChanged();
+  });
   const close = async (): Promise<void> => {
     stopListening?.();
     await app.close();

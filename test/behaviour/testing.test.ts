@@ -6,9 +6,11 @@ import {
   Asset,
   Checkpoint,
   DependsOn,
+  eager,
   Partitions,
   Requires,
   rowsOf,
+  Schedule,
   type AssetContext,
   type BatchContext,
   type BatchItem,
@@ -206,5 +208,46 @@ describe('startTestGraph', () => {
     expect(await graph.flowstone.load(Places, { partition: '2001-01-01' })).toHaveLength(2);
     const [record] = (await graph.flowstone.history(Places, { partition: '2001-01-01' })).items;
     expect(record).toMatchObject({ status: 'success', attempts: 2, metadata: { attempt: 2 } });
+  });
+});
+
+@Asset({ automation: eager() })
+class Automated {
+  execute(): number {
+    return 1;
+  }
+}
+
+@Schedule({ cron: '0 6 * * *' })
+@Asset()
+class Scheduled {
+  execute(): number {
+    return 2;
+  }
+}
+
+describe('a test graph with automation and schedules', () => {
+  it('requests nothing by itself, and what is due when it is told to look', async () => {
+    await using graph = await startTestGraph({ providers: [Automated, Scheduled] });
+    const { flowstone } = graph;
+    expect(await flowstone.automation.explain(Automated)).toMatchObject({ decision: 'requested' });
+    expect((await flowstone.runs()).items).toEqual([]);
+    expect(await flowstone.automation.look()).toBe(true);
+    const [run] = (await flowstone.runs()).items;
+    await flowstone.run(run!.id).wait();
+    expect(await flowstone.load(Automated)).toBe(1);
+    await flowstone.run(await flowstone.schedules.runNow('scheduled')).wait();
+    expect(await flowstone.load(Scheduled)).toBe(2);
+  });
+
+  it('fires what has come due by its clock, where it is to', async () => {
+    const clock = new FakeClock(new Date('2024-03-06T05:59:59Z'));
+    await using graph = await startTestGraph({ providers: [Scheduled], clock, options: { triggers: true } });
+    const { flowstone } = graph;
+    const ticks = async () => (await flowstone.schedules.ticks('scheduled')).items;
+    expect(await ticks()).toEqual([]);
+    clock.advance(1000);
+    while ((await ticks()).length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(await ticks()).toMatchObject([{ tick: new Date('2024-03-06T06:00:00Z'), status: 'fired' }]);
   });
 });

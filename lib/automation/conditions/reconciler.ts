@@ -86,20 +86,36 @@ export class Reconciler {
   #stopListening: (() => void) | undefined;
   #lead: { readonly process: string; readonly epoch: number; readonly asked: number } | undefined;
   #busy: Promise<void> | undefined;
+  #started = false;
   #closed = false;
 
   constructor(private readonly parts: ReconcilerParts) {}
 
+  /** From now on it looks by itself. */
   start(): void {
+    this.#started = true;
     this.#alarm.set(0);
   }
 
-  /** Looks at all now, where this process decides; resolves once that is done. Whether it does. */
+  /** Time has passed in another way than by itself. */
+  clockChanged(): void {
+    if (this.#started) this.#alarm.set(0);
+  }
+
+  /**
+   * Looks at all now, where this process decides or nobody does; resolves once that is done. Whether it was. One that does not
+   * look by itself decides no longer than that.
+   */
   async look(): Promise<boolean> {
     await this.#busy;
     this.#all = true;
     await this.#looking();
-    return this.#lead !== undefined;
+    const process = this.#lead?.process;
+    if (process !== undefined && !this.#started) {
+      this.#deaf();
+      await this.parts.ledger().resign(process);
+    }
+    return process !== undefined;
   }
 
   /** Something happened: looks soon. */
@@ -107,7 +123,7 @@ export class Reconciler {
     if (asset === null) this.#all = true;
     else if (!this.#declared().relevant.has(asset)) return;
     else this.#changed(asset, kind === 'automation.resumed' || this.#crowded.has(asset) ? null : partition);
-    this.#alarm.set(0);
+    if (this.#started) this.#alarm.set(0);
   }
 
   /** @param partition null: any of them */
@@ -147,7 +163,7 @@ export class Reconciler {
   async #lookAgainAfter(looked: Promise<number>): Promise<void> {
     const next = await looked;
     this.#busy = undefined;
-    this.#alarm.set(next);
+    if (this.#started) this.#alarm.set(next);
   }
 
   /** Answers with the ms until the next look. */

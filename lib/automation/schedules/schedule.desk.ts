@@ -101,7 +101,7 @@ export class Schedules {
     const { ledger } = this.#used();
     const hash = definitionHash(definition);
     const created = await ledger.schedules.create(name, storedSchedule(definition), hash, actIn('create', act));
-    if (created) return;
+    if (created) return this.#used().scheduler.wake();
     throw new FlowStoneError(
       'FLOWSTONE_SCHEDULE_EXISTS',
       `There is a schedule '${name}'. Choose another name, or change that one with schedules.update().`,
@@ -123,6 +123,7 @@ export class Schedules {
     const { ledger } = this.#used();
     const acted = actIn('update', act);
     if (!(await ledger.schedules.update(name, storedSchedule(definition), hash, reset, acted))) throw unknown(name, []);
+    this.#used().scheduler.wake();
   }
 
   /** No tick fires until it is resumed; what is requested already goes on. Whether that changed anything. */
@@ -150,7 +151,10 @@ export class Schedules {
 
   async #pause(name: string, paused: boolean, act: ScheduleAct): Promise<boolean> {
     await this.#require(name);
-    return this.#used().ledger.schedules.pause(name, paused, actIn(paused ? 'pause' : 'resume', act));
+    const { ledger, scheduler } = this.#used();
+    const changed = await ledger.schedules.pause(name, paused, actIn(paused ? 'pause' : 'resume', act));
+    scheduler.wake();
+    return changed;
   }
 
   async #require(name: string): Promise<{ readonly record: ScheduleRecord; readonly now: Date }> {

@@ -13,7 +13,6 @@ import { messageOf } from '../../runs/failure.js';
 import type { RequestReader } from '../../runs/request.reader.js';
 import type { PreparedRun, RunRequester } from '../../runs/requester.js';
 import type { EventBus } from '../../events/event.bus.js';
-import type { EventKind } from '../../ledger/event.catalogue.js';
 import { ticksAround } from '../cron-ticks.js';
 import { clockOf, readSchedule, storedSchedule } from './schedule.options.js';
 import type { OwnSchedule } from './declared.schedules.js';
@@ -30,8 +29,6 @@ const LONGEST_ANSWER = 20_000;
 const ASK_AGAIN: readonly number[] = [1000, 5000, 15_000];
 /** While ticks wait for a run to end, ms. */
 const QUEUED_LOOK = 1000;
-
-const NEWS: readonly EventKind[] = ['schedule.created', 'schedule.updated', 'schedule.resumed', 'schedule.queued'];
 
 /** What becomes of a tick, with the run that it requests. */
 interface Said {
@@ -61,7 +58,7 @@ export class Scheduler {
   /** How often a tick could not be said, by schedule and tick. */
   readonly #failures = new Map<string, number>();
   #busy: Promise<void> | undefined;
-  #stopListening: (() => void) | undefined;
+  #attends = false;
   /** Ends that it hears of runs that end, while ticks wait for one. */
   #stopWaiting: (() => void) | undefined;
   #closed = false;
@@ -70,16 +67,22 @@ export class Scheduler {
     this.#own = new Map(parts.schedules.map((schedule) => [schedule.name, schedule]));
   }
 
-  async start(): Promise<void> {
-    this.#stopListening = this.#wokenBy(NEWS);
-    await this.#declare();
+  /** @param attends whether it attends to ticks, and not only says what this process declares */
+  async start(attends: boolean): Promise<void> {
+    await this.#declare().catch((error: unknown) => this.parts.failed(error));
+    if (!attends) return;
+    this.#attends = true;
     this.#alarm.set(0);
+  }
+
+  /** Something was changed, or time has passed in another way than by itself: looks at once. */
+  wake(): void {
+    if (this.#attends) this.#alarm.set(0);
   }
 
   /** Looks no more; resolves once what is being attended to is. */
   async close(): Promise<void> {
     this.#closed = true;
-    this.#stopListening?.();
     this.#stopWaiting?.();
     this.#alarm.close();
     await this.#busy;
@@ -116,8 +119,8 @@ export class Scheduler {
     return run.id;
   }
 
-  #wokenBy(kinds: readonly EventKind[]): () => void {
-    return this.parts.bus.add({ kinds, next: () => this.#alarm.set(0), complete: () => undefined });
+  #wokenByRuns(): () => void {
+    return this.parts.bus.add({ kinds: ['run.ended'], next: () => this.wake(), complete: () => undefined });
   }
 
   async #declare(): Promise<void> {
@@ -154,7 +157,7 @@ export class Scheduler {
     if (this.#declaredAs !== this.parts.process() || isOld) await this.#declare();
     const { schedules, now } = await this.parts.ledger().all();
     const waits = schedules.some((record) => record.queued !== null && this.#isOurs(record));
-    if (waits) this.#stopWaiting ??= this.#wokenBy(['run.ended']);
+    if (waits) this.#stopWaiting ??= this.#wokenByRuns();
     else {
       this.#stopWaiting?.();
       this.#stopWaiting = undefined;

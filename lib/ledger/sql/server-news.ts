@@ -4,6 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Client } from 'pg';
 import type { EventNews } from '../event-log.port.js';
 import type { Database } from './database.js';
+import { isOutage, unavailable } from './failures.js';
 import type { SoleConnectionConfig } from './sole-connection.js';
 import { quoted } from './statement.js';
 import { MARK_LISTENING, TELL } from './statements/following.js';
@@ -12,6 +13,13 @@ const FIRST_PAUSE = 100;
 const LONGEST_PAUSE = 5000;
 /** Until a connection is left to itself, ms. */
 const FAREWELL = 500;
+
+/** The server ended the connection without a word. */
+class ListeningEnded extends Error {
+  constructor() {
+    super('The connection that listens for events was closed.');
+  }
+}
 
 export class ServerNews implements EventNews {
   readonly #channel: string;
@@ -29,7 +37,8 @@ export class ServerNews implements EventNews {
       const stopping = new AbortController();
       const listening = keepListening(
         () => this.#listenOnce(connection, heard, stopping.signal),
-        failed,
+        // An outage is told as one.
+        (error) => failed(isOutage(error) || error instanceof ListeningEnded ? unavailable(error, false) : error),
         stopping.signal,
       );
       return {
@@ -60,7 +69,7 @@ export class ServerNews implements EventNews {
     // It may be lost at any moment; the first error tells.
     const lost = new Promise<never>((_, reject) => {
       client.on('error', reject);
-      client.on('end', () => reject(new Error('The connection that listens for events was closed.')));
+      client.on('end', () => reject(new ListeningEnded()));
     });
     const ended = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
     client.on('notification', ({ payload = '' }) => heard(payload));
