@@ -47,6 +47,12 @@ export class AutomatedAssets {
     this.ticks = ticks;
   }
 
+  /** The newest tick of an asset, ms. */
+  tickOf(asset: string): number | undefined {
+    const last = this.ticks.flatMap((tick) => (tick.asset === asset && tick.last !== undefined ? [tick.last] : []));
+    return last.length > 0 ? Math.max(...last) : undefined;
+  }
+
   /** Those that have such a condition in theirs. */
   mentioning(kind: Leaf['kind']): readonly string[] {
     const mentions = ({ automation }: Automated): boolean =>

@@ -13,8 +13,10 @@ import { withDownstream, type Extent } from '../../planning/scope-extent.js';
 import type { AutomatedAssets } from './assets.js';
 import { decide, nodesInQuestion, type Decisions, type Question } from './decide.js';
 import { flowKey, type Automated } from './decision.js';
+import { isOutage } from '../../runs/patience.js';
 import { FlowGate, type FlowFacts, type Quiet } from './flow.js';
 import { clocksAt } from './truth.js';
+import type { Windows } from './windows.js';
 
 /** Partitions whose facts are read at once. */
 const READ_AT_ONCE = 5000;
@@ -27,6 +29,8 @@ export type Changes = ReadonlyMap<string, 'all' | ReadonlySet<string>>;
 export interface Evaluated {
   readonly question: Question;
   readonly decisions: Decisions;
+  /** Assets that were asked about. */
+  readonly looked: ReadonlySet<string>;
   /** By asset, when something of it may be decided otherwise though nothing changes. */
   readonly looks: ReadonlyMap<string, number>;
   /** Assets of which something waits until others of the same key have ended. */
@@ -40,18 +44,45 @@ export interface EvaluationParts {
   readonly quiet: Quiet;
 }
 
-/** Everything that has automation. */
-export async function extentOfAll(
+/** What extents are made by. */
+export interface ExtentParts {
+  readonly facts: PlanningFacts;
+  readonly windows: Windows;
+  /** An asset cannot be looked at. */
+  readonly failed: (error: unknown) => void;
+}
+
+/** Everything that has automation, as far as it is looked at in one pass. */
+export function extentOfAll(model: PlanningModel, assets: AutomatedAssets, parts: ExtentParts): Promise<Extent> {
+  return extentOf(model, assets, new Map([...assets.byKey.keys()].map((key) => [key, 'all'])), parts);
+}
+
+async function extentOf(
   model: PlanningModel,
-  facts: PlanningFacts,
   assets: AutomatedAssets,
+  changes: Changes,
+  { facts, windows, failed }: ExtentParts,
 ): Promise<Extent> {
   const extent = new Map<number, OrdinalRanges>();
-  for (const key of assets.byKey.keys()) {
+  for (const [key, partitions] of changes) {
     const index = model.indexOf(key);
-    if (index !== -1) extent.set(index, await inQuestion(model, facts, assets, key));
+    if (index === -1) continue;
+    try {
+      const all = partitions === 'all' ? await inQuestion(model, facts, assets, key) : named(model, index, partitions);
+      extent.set(index, partitions === 'all' ? windows.take(key, all, assets.tickOf(key)) : all);
+    } catch (error) {
+      // Its partitions cannot be told, which is nobody else's business.
+      if (isOutage(error)) throw error;
+      failed(error);
+    }
   }
   return extent;
+}
+
+function named(model: PlanningModel, index: number, partitions: ReadonlySet<string>): OrdinalRanges {
+  const set = model.setOf(index);
+  const ordinals = [...partitions].map((partition) => set.ordinalOf(partition)).filter((ordinal) => ordinal >= 0);
+  return OrdinalRanges.of(ordinals.flatMap((ordinal) => [ordinal, ordinal + 1]));
 }
 
 /** Of a large asset what is not fresh, unless it is computed by its age; of others all. */
@@ -76,22 +107,12 @@ async function inQuestion(
 /** What changed, and all that may have to be computed since it did. */
 export async function extentOfChanges(
   model: PlanningModel,
-  facts: PlanningFacts,
   assets: AutomatedAssets,
   changes: Changes,
+  parts: ExtentParts,
 ): Promise<Extent> {
-  const extent = new Map<number, OrdinalRanges>();
-  for (const [key, partitions] of changes) {
-    const index = model.indexOf(key);
-    if (index === -1) continue;
-    const set = model.setOf(index);
-    if (partitions === 'all') extent.set(index, await inQuestion(model, facts, assets, key));
-    else {
-      const ordinals = [...partitions].map((partition) => set.ordinalOf(partition)).filter((ordinal) => ordinal >= 0);
-      extent.set(index, OrdinalRanges.of(ordinals.flatMap((ordinal) => [ordinal, ordinal + 1])));
-    }
-  }
-  return withDownstream(model, extent, new Pace(facts), { ordering: true });
+  const extent = await extentOf(model, assets, changes, parts);
+  return withDownstream(model, extent, new Pace(parts.facts), { ordering: true });
 }
 
 /** Decides about all of the extent, and all above it. */
@@ -120,6 +141,7 @@ export async function evaluate(
   const crowded = [...decisions.byNode].filter(([, { kind }]) => kind === 'concurrency');
   return {
     ...{ question, decisions, looks: nextLooks(question, decisions, nodes) },
+    looked: new Set([...extent.keys()].map((asset) => model.assets[asset]!.key)),
     crowded: new Set(crowded.map(([node]) => scope.assetKeyOf(node))),
   };
 }

@@ -10,6 +10,8 @@ import type { EventBus } from '../../events/event.bus.js';
 import type { FlowStoneEvent } from '../../events/event.js';
 import type { EventKind } from '../../ledger/event.catalogue.js';
 import { Alarm } from '../../runs/alarm.js';
+import { isOutage } from '../../runs/patience.js';
+import type { Extent } from '../../planning/scope-extent.js';
 import { crashPoint } from '../../runs/crash-points.js';
 import type { PreparedRun } from '../../runs/requester.js';
 import { AutomatedAssets } from './assets.js';
@@ -18,6 +20,7 @@ import { DecisionLog } from './decision.log.js';
 import { evaluate, extentOfAll, extentOfChanges, placeOf, type Changes, type Evaluated } from './evaluation.js';
 import { flowKey } from './decision.js';
 import { Quiet } from './flow.js';
+import { Windows } from './windows.js';
 
 /** All is looked at so often at least, ms; longer where a look takes long: at most a twentieth of the time is spent on it. */
 const LOOK_AT_ALL = 30_000;
@@ -76,6 +79,11 @@ export class Reconciler {
   #changes = new Map<string, 'all' | Set<string>>();
   #all = true;
   #lookedAtAll = -Infinity;
+  /** How long the passes of the look at all under way have taken, ms. */
+  #allTook = 0;
+  /** What was declared at the last look. */
+  #lookedAt: string | undefined;
+  readonly #windows = new Windows();
   /** By asset, when it is to be looked at though nothing has changed. */
   readonly #looks = new Map<string, number>();
   /** Assets of which something waits until others of the same key have ended. */
@@ -168,7 +176,6 @@ export class Reconciler {
 
   /** Answers with the ms until the next look. */
   async #look(): Promise<number> {
-    const before = this.#definitions?.text;
     const { definitions, relevant, text } = this.#declared();
     if (relevant.size === 0) {
       this.#changes.clear();
@@ -181,7 +188,8 @@ export class Reconciler {
     }
     const { epoch } = this.#lead!;
     const began = performance.now();
-    const all = this.#all || before !== text;
+    const all = this.#all || this.#lookedAt !== text;
+    this.#lookedAt = text;
     const changes: Changes = this.#changes;
     this.#all = false;
     this.#changes = new Map();
@@ -190,20 +198,50 @@ export class Reconciler {
     const due = assets.due();
     const timely = this.#timely(assets, model.now.getTime());
     const asked = new Map([...changes, ...[...due, ...timely].map((asset) => [asset, 'all'] as const)]);
-    const { facts } = this.parts;
-    const extent = all ? await extentOfAll(model, facts, assets) : await extentOfChanges(model, facts, assets, asked);
-    const evaluated = await evaluate(model, assets, extent, { ...this.parts, quiet: this.quiet });
-    const taken = await this.#take(evaluated, assets, { all, due, epoch });
-    if (!taken) {
-      this.#deaf();
-      this.#all = true;
-      return 0;
+    const parts = { ...this.parts, windows: this.#windows, quiet: this.quiet };
+    const extent = all ? await extentOfAll(model, assets, parts) : await extentOfChanges(model, assets, asked, parts);
+    let more = false;
+    for (const part of await this.#evaluable(model, assets, extent)) {
+      if (!(await this.#take(part, assets, { all, due, epoch }))) {
+        this.#deaf();
+        this.#all = true;
+        return 0;
+      }
+      this.#remember(part, all ? undefined : asked);
+      more ||=
+        part.decisions.byNode.size > 0 && [...part.decisions.byNode.values()].some(({ kind }) => kind === 'turn');
     }
-    this.#remember(evaluated, all ? undefined : asked);
-    const more = [...evaluated.decisions.byNode.values()].some(({ kind }) => kind === 'turn');
+    more ||= this.#windows.areOpen;
+    if (all) this.#allTook += performance.now() - began;
     if (more) this.#all = true;
-    if (all) this.#lookedAtAll = performance.now();
-    return more ? 0 : this.#next(assets, model.now.getTime(), began);
+    else if (all) {
+      this.#lookedAtAll = performance.now() + this.#allTook * SHARE;
+      this.#allTook = 0;
+    }
+    return more ? 0 : this.#next(assets, model.now.getTime());
+  }
+
+  /**
+   * All at once, so that a chain is one run; where something of it cannot be evaluated, as mappings of users may fail, each
+   * asset by itself, and those that cannot be are told.
+   */
+  async #evaluable(model: PlanningModel, assets: AutomatedAssets, extent: Extent): Promise<readonly Evaluated[]> {
+    const parts = { ...this.parts, quiet: this.quiet };
+    try {
+      return [await evaluate(model, assets, extent, parts)];
+    } catch (error) {
+      if (isOutage(error) || extent.size < 2) throw error;
+    }
+    const evaluated: Evaluated[] = [];
+    for (const [asset, ranges] of extent) {
+      try {
+        evaluated.push(await evaluate(model, assets, new Map([[asset, ranges]]), parts));
+      } catch (error) {
+        if (isOutage(error)) throw error;
+        this.parts.failed(error);
+      }
+    }
+    return evaluated;
   }
 
   /** What counts now; worked out anew where the list is another. */
@@ -244,7 +282,7 @@ export class Reconciler {
 
   /** False: another process decides. */
   async #take(
-    { question, decisions }: Evaluated,
+    { question, decisions, looked }: Evaluated,
     assets: AutomatedAssets,
     { all, due, epoch }: { readonly all: boolean; readonly due: ReadonlySet<string>; readonly epoch: number },
   ): Promise<boolean> {
@@ -278,9 +316,11 @@ export class Reconciler {
       note(nodes, prepared.length - 1);
     }
     note(decisions.due, null);
+    const turns = [...decisions.byNode].filter(([, { kind }]) => kind === 'turn');
+    for (const asset of new Set(turns.map(([node]) => scope.assetKeyOf(node)))) this.#windows.again(asset);
     // A tick is attended to once all that it made due is requested, or noted as due.
     const complete = ({ asset }: { readonly asset: string }): boolean =>
-      ![...decisions.byNode].some(([node, { kind }]) => kind === 'turn' && scope.assetKeyOf(node) === asset);
+      looked.has(asset) && !this.#windows.hasMore(asset) && !turns.some(([node]) => scope.assetKeyOf(node) === asset);
     const ticks = assets.ticks.flatMap((tick) => {
       const { asset, name, last, attendedTo } = tick;
       if (last === undefined || last === attendedTo) return [];
@@ -328,9 +368,8 @@ export class Reconciler {
   }
 
   /** When to look again, ms from now. */
-  #next(assets: AutomatedAssets, now: number, began: number): number {
-    const took = performance.now() - began;
-    const all = this.#lookedAtAll + Math.max(LOOK_AT_ALL, took * SHARE) - performance.now();
+  #next(assets: AutomatedAssets, now: number): number {
+    const all = this.#lookedAtAll + LOOK_AT_ALL - performance.now();
     if (all <= 0) this.#all = true;
     const times = assets.ticks.map((tick) => tick.next ?? Infinity);
     times.push(...this.#looks.values());
