@@ -3,7 +3,7 @@
 import { OrdinalRanges } from '../../planning/ordinal-ranges.js';
 
 /** Partitions of an asset that are looked at in one pass. */
-export const MOST_LOOKED_AT = 20_000;
+const MOST_LOOKED_AT = 20_000;
 
 interface Window {
   /** The first ordinal of the pass under way. */
