@@ -7,6 +7,7 @@ const FLOORS = [
   'assets',
   'planning',
   'runs',
+  'resources',
   'retention',
   'lineage',
   'outbox',
@@ -31,7 +32,7 @@ const upwards = FLOORS.slice(0, -1).map((floor, level) => ({
 const PURE = [
   '^lib/(partitions|graph|planning)/',
   '^lib/assets/(asset\\.(definition|key|options|value)|automation\\.options|condition|checkpoint\\.(code|options)|signal\\.(code|options|value)|batch\\.failure|definition\\.hash|duration|expectations|dependency[^/]*)\\.ts$',
-  '^lib/ledger/((approval|automation|schedule)\\.records|event\\.catalogue|json|summary\\.records|records|registrations|transitions|work)\\.ts$',
+  '^lib/ledger/((approval|automation|process|schedule)\\.records|event\\.catalogue|json|summary\\.records|records|registrations|transitions|work)\\.ts$',
   '^lib/automation/(cron-ticks|conditions/(truth|decision|decide|flow|assets)|schedules/due.ticks)\\.ts$',
   '\\.machine\\.ts$',
 ];
@@ -91,6 +92,12 @@ const rules = [
     comment: 'An optional peer: what is published must compile and load without it.',
     from: { path: '^(lib|migrations)/', pathNot: '^lib/io/blobs/s3/' },
     to: { path: 'node_modules/(@aws-sdk|@smithy)' },
+  },
+  {
+    name: 'terminus-only-in-its-room',
+    comment: 'An optional peer: whoever does not open that door needs none of it.',
+    from: { path: '^(lib|migrations)/', pathNot: '^lib/terminus/' },
+    to: { path: ['node_modules/@nestjs/terminus', '^lib/terminus/'] },
   },
   {
     name: 'duckdb-only-in-its-room',

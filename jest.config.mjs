@@ -7,6 +7,7 @@ export default {
   moduleNameMapper: {
     '^(\\.{1,2}/.*)\\.js$': '$1',
     '^nestjs-flowstone$': '<rootDir>/lib/index.ts',
+    '^nestjs-flowstone/terminus$': '<rootDir>/lib/terminus/index.ts',
     '^nestjs-flowstone/duckdb$': '<rootDir>/lib/duckdb/index.ts',
     '^nestjs-flowstone/testing$': '<rootDir>/lib/testing/index.ts',
   },

@@ -37,7 +37,7 @@ import { AttemptLog } from './runs/attempt.log.js';
 import { LogKeeper } from './runs/log.keeper.js';
 import { LedgerFacts, type LostValue } from './runs/ledger.facts.js';
 import { Membership } from './runs/membership.js';
-import { PartitionMoments } from './runs/partition.moments.js';
+import { PartitionMoments, type SchemeSupply } from './runs/partition.moments.js';
 import { PartitionReader } from './runs/partition.reader.js';
 import { Presence } from './runs/presence.js';
 import { Ensurer } from './runs/ensurer.js';
@@ -59,6 +59,8 @@ import type { EventBus } from './events/event.bus.js';
 import { EventHub } from './events/event.hub.js';
 import type { Hook } from './events/hook.js';
 import { ProgressTokens } from './events/progress.tokens.js';
+import type { OwnResource } from './resources/declared.resources.js';
+import { ResourceKeeper } from './resources/resource.keeper.js';
 import { Collector } from './retention/collector.js';
 import { keptInWords } from './retention/retention.options.js';
 import type { OwnSchedule } from './automation/schedules/declared.schedules.js';
@@ -85,6 +87,8 @@ export interface EngineParts {
   readonly bus: EventBus;
   /** Who must not miss any. */
   readonly hooks: readonly Hook[];
+  /** What assets borrow, as far as it is set up and looked at here. */
+  readonly resources?: readonly OwnResource[] | undefined;
   /** What code declares to be run by the clock. */
   readonly schedules?: readonly OwnSchedule[] | undefined;
   /** A logger of this name. */
@@ -103,6 +107,7 @@ export class FlowStoneEngine {
   readonly presence = new Presence();
   readonly planner: RunPlanner;
   readonly membership: Membership;
+  readonly resources: ResourceKeeper;
   readonly waits: Waits;
   readonly coordinator: Coordinator;
   readonly signals = new RunSignals(
@@ -143,6 +148,7 @@ export class FlowStoneEngine {
     insideTransaction,
     receivers = [],
     schedules = [],
+    resources = [],
     bus,
     hooks,
     loggerOf,
@@ -166,7 +172,11 @@ export class FlowStoneEngine {
       (value) => this.values.mayBeLost(value),
       (entries) => this.waits.ofEntries(entries),
     );
-    this.moments = new PartitionMoments(ledger, this.registry, this.catalogue, options.config);
+    const supply: SchemeSupply = {
+      config: options.config,
+      healthy: (...required) => this.resources.require(...required),
+    };
+    this.moments = new PartitionMoments(ledger, this.registry, this.catalogue, supply);
     this.planner = new RunPlanner(ledger, this.catalogue, this.moments, this.facts, options.maxPlanSize, (failure) =>
       this.#log.failed(failure),
     );
@@ -181,8 +191,21 @@ export class FlowStoneEngine {
       { ...options, worker, alone, tellsAttempts, superseded: (keys) => this.#superseded(keys) },
       heartbeatFor({ ledger, access: leases, ...options, pulse, definitions: this.registry.definitions }),
     );
+    this.resources = new ResourceKeeper({
+      ...{ resources, loggerOf, random: Math.random },
+      ledger: () => ledger.processes,
+      process: () => this.membership.id,
+      news: {
+        held: (keys) => this.#hold(keys),
+        turned: (resource) => this.#log.resourceTurned(resource),
+        told: () => this.#refresh(),
+        notTornDown: (...what) => this.#log.notTornDown(...what),
+        outage: (error) => this.#log.outage.noticed(error),
+        failed: (error) => this.#log.stumbled('How resources are could not be told to others', error),
+      },
+    });
     this.waits = new Waits(ledger, this.membership, queue);
-    this.views = new RunViews(ledger, () => this.membership.current);
+    this.views = new RunViews(ledger, this.membership);
     const tokens = new SignalTokens(options.namespace, options.signalSecret);
     this.progressTokens = new ProgressTokens(options.namespace, options.signalSecret);
     this.logs = new LogKeeper(() => ledger.logs, {
@@ -232,6 +255,7 @@ export class FlowStoneEngine {
         alone,
         tellsAttempts,
         isShared: (pool) => this.catalogue.isShared(pool),
+        isHeld: (asset) => this.membership.isHeld(asset),
         rated: new Set(options.pools.filter(({ rate, perKey }) => rate ?? perKey?.rate).map(({ name }) => name)),
         pools: new Map(this.registry.definitions.map(({ key, pool }) => [key, pool])),
         batchSizes: new Map(
@@ -242,14 +266,7 @@ export class FlowStoneEngine {
       },
     );
     this.reader = new RequestReader(this.catalogue, this.facts);
-    this.partitions = new PartitionReader(
-      ledger,
-      this.registry,
-      this.catalogue,
-      this.reader,
-      this.moments,
-      options.config,
-    );
+    this.partitions = new PartitionReader(ledger, this.registry, this.catalogue, this.reader, this.moments, supply);
     const { planner, coordinator, views, signals } = this;
     this.requester = new RunRequester(
       ledger,
@@ -372,6 +389,7 @@ export class FlowStoneEngine {
     await this.ledger.open();
     await this.#io.open();
     this.#taken = await this.membership.enter();
+    await this.resources.enter();
   }
 
   /** Begins to work. */
@@ -382,7 +400,10 @@ export class FlowStoneEngine {
         this.#log.leaseLost();
         this.coordinator.abortAll('lost');
       },
-      entered: () => this.coordinator.lookAround(),
+      entered: () => {
+        this.resources.enteredAnew();
+        this.coordinator.lookAround();
+      },
       rescued: (taken) => this.#rescued(taken),
       failed: (error) => this.#log.stumbled('The heartbeat failed', error),
       listened: (listened) => this.events.renewed(listened),
@@ -392,6 +413,7 @@ export class FlowStoneEngine {
         this.coordinator.clockChanged();
       },
     });
+    this.resources.start();
     if (this.options.role !== 'api') {
       this.collector.start();
       this.outbox.start();
@@ -422,6 +444,7 @@ export class FlowStoneEngine {
       outages.push(error);
     };
     await this.coordinator.drain(this.options.drainDeadline).catch(unlessAway);
+    await this.resources.close();
     await this.#leave().catch(unlessAway);
     // What it has recorded last is told as well, and goes out.
     await this.logs.close();
@@ -443,7 +466,7 @@ export class FlowStoneEngine {
   }
 
   async #planNext(): Promise<ReadonlySet<string> | undefined> {
-    const planned = await this.planner.planNext(this.membership.claimant());
+    const planned = await this.planner.planNext(this.membership.planner());
     if (!planned) return undefined;
     this.signals.changed(planned.run);
     const run = await this.ledger.run(planned.run);
@@ -474,6 +497,20 @@ export class FlowStoneEngine {
 
   #tellEnd(run: number): void {
     this.#runEnded(run).catch((error: unknown) => this.#log.broken(error));
+  }
+
+  #hold(assets: ReadonlySet<string>): void {
+    this.membership.hold(assets);
+    // Of what may begin again nobody has told it.
+    this.coordinator.lookAround();
+  }
+
+  /** What others are told of resources is what is waited for. */
+  #refresh(): void {
+    this.events.wake();
+    this.membership
+      .refresh()
+      .catch((error: unknown) => this.#log.stumbled('Which assets are held is read again later', error));
   }
 
   #superseded(assets: readonly string[]): void {

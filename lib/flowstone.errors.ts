@@ -95,6 +95,9 @@ export const ERROR_CATALOGUE = {
   FLOWSTONE_EVENT_CURSOR_LOST: request,
   FLOWSTONE_HOOK_FAILED: userCode,
   FLOWSTONE_PROGRESS_TOKEN_INVALID: request,
+  // resources
+  FLOWSTONE_RESOURCE_UNHEALTHY: retryableUserCode,
+  FLOWSTONE_RESOURCE_UNKNOWN: request,
   // io
   FLOWSTONE_IO_VALUE_NOT_FOUND: permanentInfrastructure,
   FLOWSTONE_IO_VERSION_NOT_KEPT: request,

@@ -14,6 +14,7 @@ import { AssetExplorer, type Discovery } from './assets/asset.explorer.js';
 import { AssetRegistry, type RegisteredAsset } from './assets/asset.registry.js';
 import { declarationError, type DeclarationProblem } from './assets/declaration.problem.js';
 import { readSchedules } from './automation/schedules/declared.schedules.js';
+import { findResources, neededToPlan, ownResources } from './resources/declared.resources.js';
 import { checkDeclarations } from './assets/declaration.check.js';
 import { ApprovalNotifier, LogNotifier } from './checkpoints/approval.notifier.js';
 import { approvalReceivers } from './checkpoints/approval.receivers.js';
@@ -66,6 +67,7 @@ export class FlowStoneLifecycle
       const discovery = this.explorer.explore();
       const problems: DeclarationProblem[] = [];
       const hooks = this.hookExplorer.explore(problems);
+      const found = findResources(discovery, this.options.resources, problems);
       const assets = checkDeclarations(
         discovery,
         {
@@ -83,6 +85,7 @@ export class FlowStoneLifecycle
       requireSecret(assets, this.options);
       const { schedules, problems: wrongSchedules } = readSchedules(discovery, new AssetRegistry(assets));
       if (wrongSchedules.length > 0) throw declarationError(wrongSchedules);
+      const resources = ownResources(found, discovery, assets);
       const { ledger, leases } = this.storage;
       const engine = new FlowStoneEngine({
         options: this.options,
@@ -96,6 +99,7 @@ export class FlowStoneLifecycle
         bus: this.bus,
         hooks,
         schedules,
+        resources: this.options.role === 'api' ? neededToPlan(resources, assets) : resources,
         loggerOf: (name) => new Logger(name),
       });
       await engine.open();

@@ -5,6 +5,7 @@ import type { RunRecord } from './ledger/records.js';
 import type { BlockedPlace } from './ledger/sql/lease-ledger.js';
 import type { Collected } from './retention/collection.pass.js';
 import { messageOf, placeName, type Failure } from './runs/failure.js';
+import type { ResourceView } from './resources/resource.keeper.js';
 import { LedgerOutage } from './runs/ledger.outage.js';
 import { isOutage } from './runs/patience.js';
 
@@ -51,10 +52,20 @@ export class WorkLog {
   /** These assets have a newer definition than this process has; none: its definitions are the current ones again. */
   superseded(assets: readonly string[]): void {
     if (assets.length === 0) return this.logger.log('The definitions of this process are the current ones again.');
-    const more = assets.length > NAMED_AT_MOST ? ` and ${assets.length - NAMED_AT_MOST} more` : '';
     this.logger.log(
-      `A newer definition is current of ${assets.slice(0, NAMED_AT_MOST).join(', ')}${more}: this process begins nothing of that while a worker lives that has it.`,
+      `A newer definition is current of ${named(assets)}: this process begins nothing of that while a worker lives that has it.`,
     );
+  }
+
+  /** What a person would want to know: not that all is as it should be from the beginning. */
+  resourceTurned({ name, state, message, assets }: ResourceView): void {
+    if (state === 'healthy') return this.logger.log(`Resource ${name} is healthy.`);
+    const held = assets.length === 0 ? '' : ` Held here until it is: ${named(assets)}.`;
+    this.logger.warn(`Resource ${name} is not healthy: ${message}.${held}`);
+  }
+
+  notTornDown(name: string, why: string): void {
+    this.logger.warn(`Resource ${name} was not torn down: ${why}`);
   }
 
   blocked(milliseconds: number, executing: readonly BlockedPlace[]): void {
@@ -107,4 +118,9 @@ export class WorkLog {
       `The coordinator stumbled${code} and goes on: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
     );
   }
+}
+
+function named(assets: readonly string[]): string {
+  const more = assets.length > NAMED_AT_MOST ? ` and ${assets.length - NAMED_AT_MOST} more` : '';
+  return `${assets.slice(0, NAMED_AT_MOST).join(', ')}${more}`;
 }

@@ -10,6 +10,7 @@ import type { DataSource } from './ledger/ledger.port.js';
 import type { PoolRegistration } from './ledger/registrations.js';
 import { readOpenLineage, type OpenLineage, type OpenLineageOptions } from './openlineage/openlineage.options.js';
 import { DEFAULT_OUTBOX, readOutbox, type Outbox, type OutboxOptions } from './outbox/outbox.options.js';
+import { readProvidedResources, type ProvidedResource } from './resources/resource.options.js';
 import {
   DEFAULT_RETENTION,
   readRetention,
@@ -68,6 +69,7 @@ export interface FlowStoneOptions {
   events?: EventOptions;
   triggers?: boolean;
   notify?: readonly EventNotifier[];
+  resources?: readonly ProvidedResource[];
   pollInterval?: Duration;
   lease?: Duration;
   heartbeat?: Duration;
@@ -100,6 +102,7 @@ export interface ResolvedOptions {
   readonly events: Events;
   readonly triggers: boolean;
   readonly notify: readonly EventNotifier[];
+  readonly resources: readonly ProvidedResource[];
   readonly pollInterval: number;
   readonly lease: number;
   readonly heartbeat: number;
@@ -377,6 +380,14 @@ export const OPTION_CATALOGUE: { readonly [K in keyof ResolvedOptions]: OptionEn
     description:
       'Who is told of events, at least once of each over all processes: `webhookNotifier({ url, secret, events })`, or any object with `name`, `events` and `notify(event, delivery)`. See [hooks](hooks.md).',
     read: readNotifiers,
+  },
+  resources: {
+    type: 'ProvidedResource[]',
+    default: [],
+    defaultText: 'none',
+    description:
+      'Providers without `@Resource` that are set up, watched and torn down as if they had it: `asResource(DataSource, { checkHealth: (database) => database.query("SELECT 1") })`. See [resources](resources.md).',
+    read: readProvidedResources,
   },
   pollInterval: {
     type: 'duration',

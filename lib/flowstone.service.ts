@@ -12,6 +12,7 @@ import { messagesOf, progressOf, type ProgressMessage } from './events/progress.
 import { FlowStoneEvents } from './events/flowstone.events.js';
 import type { FlowStoneEngine } from './flowstone.engine.js';
 import { FlowStoneError } from './flowstone.errors.js';
+import { readHealth, type FlowStoneHealth } from './flowstone.health.js';
 import {
   ACT,
   CANCEL,
@@ -54,10 +55,9 @@ import type { PartitionSet } from './partitions/partition-set.js';
 import type { Plan } from './planning/plan.js';
 import { readStatus, summarizeStatus, type PartitionStatus, type AssetStatus } from './planning/status.js';
 import type { Collected } from './retention/collection.pass.js';
-import type { QueueHealth } from './queue/queue.port.js';
-import { messageOf } from './runs/failure.js';
 import { PREVIEW_ROWS, type ValuePreview } from './runs/value.preview.js';
 import { requireOptions } from './request.options.js';
+import { resourceOverview, type ResourceOverview } from './resources/resource.overview.js';
 import type { PlanOptions, Target } from './runs/request.reader.js';
 import { refuseNested } from './runs/requester.js';
 import type { RunHandle, RunProgress } from './runs/run.handle.js';
@@ -70,14 +70,6 @@ export interface EnsuredHead<V> {
   readonly dataVersion: string;
   readonly completedAt: Date;
   load(): Promise<V>;
-}
-
-/** How what FlowStone stands on is. */
-export interface FlowStoneHealth {
-  /** The application is being shut down: refuse readiness (see `shutdownGrace`). */
-  readonly closing: boolean;
-  readonly database: { readonly status: 'up' | 'down'; readonly error?: string };
-  readonly queue: QueueHealth;
 }
 
 /** Where the service finds the engine; it exists once the application is initialised. */
@@ -387,17 +379,15 @@ export class FlowStoneService {
     return graphView(this.source.require().catalogue.definitions);
   }
 
-  /** How the database and the queue are, asked now. What is down is told, not thrown. */
+  /** What assets borrow (`@Resource`), and how it is in each process that lives. */
+  async resources(): Promise<readonly ResourceOverview[]> {
+    const { ledger, resources, membership } = this.#engine();
+    return resourceOverview(await ledger.processes.processes(), resources.views, membership.id);
+  }
+
+  /** How the database, the queue, workers and the resources of this process are, asked now. What is down is told, not thrown. */
   async health(): Promise<FlowStoneHealth> {
-    const { ledger, queue, closing } = this.source.require();
-    const [database, news] = await Promise.all([
-      ledger.now().then(
-        () => ({ status: 'up' as const }),
-        (error: unknown) => ({ status: 'down' as const, error: messageOf(error) }),
-      ),
-      queue.health(),
-    ]);
-    return { closing, database, queue: news };
+    return readHealth(this.source.require());
   }
 
   /** @throws FlowStoneError FLOWSTONE_TRANSACTION_OPEN for what would wait for the caller's own transaction to end */

@@ -1,6 +1,7 @@
 // The public door of nestjs-flowstone: everything an application may import, by name.
 export { FLOWSTONE_DATA_SOURCE, FlowStoneModule, type FlowStoneAsyncOptions } from './flowstone.module.js';
-export { FlowStoneService, type EnsuredHead, type FlowStoneHealth } from './flowstone.service.js';
+export { FlowStoneService, type EnsuredHead } from './flowstone.service.js';
+export type { FlowStoneHealth } from './flowstone.health.js';
 export type {
   ActOptions,
   DeleteOptions,
@@ -227,6 +228,18 @@ export {
   type EventsSinceOptions,
 } from './events/flowstone.events.js';
 export type { DetailOf, EventSubject, SubjectsOf } from './ledger/event.catalogue.js';
+// Resources
+export { asResource, Resource } from './resources/resource.decorator.js';
+export type {
+  ManagedResource,
+  ProvidedResource,
+  ResourceContext,
+  ResourceOptions,
+} from './resources/resource.options.js';
+export type { ResourceInProcess, ResourceOverview } from './resources/resource.overview.js';
+export type { ResourceView } from './resources/resource.keeper.js';
+export type { ResourceState } from './ledger/process.records.js';
+
 // Automation
 export {
   allUpstreams,

@@ -48,6 +48,15 @@ interface ScheduledTick extends Schedule {
   readonly tick: string;
 }
 
+/** A resource of a process. */
+interface LentResource {
+  readonly resource: string;
+  readonly process: string;
+  readonly host: string;
+  /** Why it is not healthy. */
+  readonly message: string | null;
+}
+
 /** Every kind, in the order of docs/events.md. */
 export const EVENT_CATALOGUE = {
   'run.requested': ofRun(),
@@ -98,6 +107,8 @@ export const EVENT_CATALOGUE = {
   'schedule.paused': ofNothing<Schedule>(),
   'schedule.resumed': ofNothing<Schedule>(),
   'schedule.deleted': ofNothing<Schedule>(),
+  'resource.unhealthy': ofNothing<LentResource>(),
+  'resource.healthy': ofNothing<LentResource>(),
   'process.blocked': ofNothing<{ readonly process: string; readonly milliseconds: number }>(),
   'hook.failed': ofNothing<{
     readonly hook: string;

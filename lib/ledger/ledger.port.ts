@@ -9,6 +9,7 @@ import type { HookLedger } from './hooks.port.js';
 import type { LogLedger } from './logs.port.js';
 import type { LineageLedger } from './lineage.port.js';
 import type { OutboxLedger } from './outbox.port.js';
+import type { ProcessLedger } from './processes.port.js';
 import type { ScheduleLedger } from './schedules.port.js';
 import type { SummaryLedger } from './summaries.port.js';
 import type {
@@ -327,6 +328,8 @@ export interface Ledger {
   readonly lineage: LineageLedger;
   /** By which automation works. Usable once the ledger is open. */
   readonly automation: AutomationLedger;
+  /** By which processes see each other. Usable once the ledger is open. */
+  readonly processes: ProcessLedger;
   /** By which schedules work. Usable once the ledger is open. */
   readonly schedules: ScheduleLedger;
   /** By which notices leave the system. Usable once the ledger is open. */

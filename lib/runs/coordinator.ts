@@ -68,6 +68,8 @@ export interface CoordinatorOptions {
   readonly rated: ReadonlySet<string>;
   /** Whether there is work in the pool that other processes do, and this one does not. */
   isShared(pool: string): boolean;
+  /** Whether nothing of the asset is to be begun here. */
+  isHeld(asset: string): boolean;
 }
 
 export class Coordinator {
@@ -119,7 +121,7 @@ export class Coordinator {
       {
         apart: (claims) => desk.apart(claims),
         examine: (claims) => this.#patiently(() => desk.examine(claims)),
-        isPaused: (asset) => queue.isPaused(this.#poolOf(asset)),
+        isPaused: (asset) => queue.isPaused(this.#poolOf(asset)) || options.isHeld(asset),
         mayGiveBack: (asset) => !options.alone && !options.rated.has(this.#poolOf(asset)),
         most: () => this.#most(),
         ended: (claim) => signals.forget(claim.run, claim.id),
@@ -261,7 +263,7 @@ export class Coordinator {
     if (isFull) this.#passLater(pool, passed);
     await this.#look();
     // Who else works for it, the look may have found out.
-    if (!isFull && this.options.isShared(pool)) this.#passLater(pool, passed);
+    if (!isFull && (this.options.isShared(pool) || this.#holdsIn(pool))) this.#passLater(pool, passed);
     if (this.#lasting.has(pool) || this.#stopping.signal.aborted) return;
     await new Promise<void>((resolve) => {
       this.#lasting.set(pool, resolve);
@@ -289,6 +291,12 @@ export class Coordinator {
     if (this.#lasting.size === 0 || this.#finished.length > 0 || this.#exchanging > 0) return;
     const busy = new Set(Array.from(this.#executor.assets, (asset) => this.#poolOf(asset)));
     for (const [pool, end] of this.#lasting) if (!busy.has(pool)) end();
+  }
+
+  /** Whether others may begin what this process may not. */
+  #holdsIn(pool: string): boolean {
+    for (const [asset, of] of this.options.pools) if (of === pool && this.options.isHeld(asset)) return true;
+    return false;
   }
 
   #poolOf(asset: string): string {

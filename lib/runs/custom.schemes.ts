@@ -16,7 +16,7 @@ export type SchemeAnswer = readonly string[] | FlowStoneError;
 export class CustomSchemes {
   readonly #inquiries = new Map<CustomScheme, Inquiry>();
 
-  constructor(private readonly contextOf: (scheme: CustomScheme) => CustomKeysContext) {}
+  constructor(private readonly contextOf: (scheme: CustomScheme) => Promise<CustomKeysContext>) {}
 
   /** The keys of now: of a call that begins after this one. Never rejects. */
   ask(scheme: CustomScheme): Promise<SchemeAnswer> {
@@ -35,7 +35,7 @@ class Inquiry {
 
   constructor(
     private readonly scheme: CustomScheme,
-    private readonly context: () => CustomKeysContext,
+    private readonly context: () => Promise<CustomKeysContext>,
   ) {}
 
   async ask(): Promise<SchemeAnswer> {
@@ -72,7 +72,7 @@ class Inquiry {
 
   async #call(signal: AbortSignal): Promise<SchemeAnswer> {
     try {
-      return await customKeys(this.scheme, this.context(), signal);
+      return await customKeys(this.scheme, await this.context(), signal);
     } catch (thrown) {
       if (thrown instanceof FlowStoneError) return thrown;
       return this.#failed(`failed: ${messageOf(thrown)}`, thrown);

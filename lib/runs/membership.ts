@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Ledger } from '../ledger/ledger.port.js';
+import type { HeldAsset } from '../ledger/process.records.js';
 import type {
   AssetRegistration,
   CurrentDefinition,
@@ -56,7 +57,10 @@ export interface MembershipNews {
 export class Membership {
   #id = randomUUID() as string;
   #current = new Map<string, CurrentDefinition>();
+  #counting: readonly string[] = [];
   #claimable: readonly string[] = [];
+  #heldHere: ReadonlySet<string> = new Set();
+  #held: ReadonlyMap<string, HeldAsset> = new Map();
   #superseded: readonly string[] = [];
   #heartbeat: Heartbeat | undefined;
   #sweeper: NodeJS.Timeout | undefined;
@@ -105,7 +109,9 @@ export class Membership {
     );
     const declared = this.options.worker ? this.assets : [];
     const counts = ({ key, hash }: AssetRegistration): boolean => this.#current.get(key)?.hash === hash;
-    this.#claimable = declared.filter(counts).map(({ key }) => key);
+    this.#counting = declared.filter(counts).map(({ key }) => key);
+    this.#limit();
+    this.#held = new Map((await this.ledger.processes.heldAssets()).map((held) => [held.asset, held]));
     const superseded = declared.filter((asset) => !counts(asset)).map(({ key }) => key);
     if (superseded.join() === this.#superseded.join()) return;
     this.#superseded = superseded;
@@ -122,9 +128,36 @@ export class Membership {
     return this.#superseded;
   }
 
-  /** This process with the assets it may claim: those it declares in their current definition. */
+  /** Assets that no worker can begin, since something they require is not healthy. */
+  get held(): ReadonlyMap<string, HeldAsset> {
+    return this.#held;
+  }
+
+  /** Whether this worker may not begin the asset, since something it requires is not healthy here. */
+  isHeld(asset: string): boolean {
+    return this.#heldHere.has(asset);
+  }
+
+  /** From now on nothing of these assets is claimed. */
+  hold(assets: ReadonlySet<string>): void {
+    this.#heldHere = assets;
+    this.#limit();
+  }
+
+  /** This process with the assets that it may plan: those it declares in their current definition. */
+  planner(): Claimant {
+    return { process: this.#id, assets: this.#counting };
+  }
+
+  /** The same with those that it may begin. */
   claimant(): Claimant {
     return { process: this.#id, assets: this.#claimable };
+  }
+
+  #limit(): void {
+    const held = this.#heldHere;
+    // The list is kept while it is the same: what is derived of it is, too.
+    this.#claimable = held.size === 0 ? this.#counting : this.#counting.filter((asset) => !held.has(asset));
   }
 
   /** What it still held is given back to others. */

@@ -13,6 +13,13 @@ import { CustomSchemes, type SchemeAnswer } from './custom.schemes.js';
 /** How long a model serves for looking again at claims, ms. Requests always get a new one. */
 const MODEL_AGE = 1000;
 
+/** What functions of custom schemes are given. */
+export interface SchemeSupply {
+  readonly config: Readonly<Record<string, unknown>>;
+  /** Rejects where one of these resources, which `what` requires, is not healthy. */
+  readonly healthy: (resources: readonly unknown[], what: string) => Promise<void>;
+}
+
 /** What a model is for. */
 interface MomentOptions {
   /** By default those that count now. */
@@ -38,9 +45,13 @@ export class PartitionMoments {
     private readonly ledger: Ledger,
     private readonly registry: AssetRegistry,
     private readonly catalogue: Catalogue,
-    config: Readonly<Record<string, unknown>>,
+    { config, healthy }: SchemeSupply,
   ) {
-    this.#customs = new CustomSchemes((scheme) => ({ config, resources: this.#resourcesOf(scheme) }));
+    this.#customs = new CustomSchemes(async (scheme) => {
+      const resources = this.#resourcesOf(scheme);
+      await healthy(Object.values(resources), `The custom scheme "${scheme.name}"`);
+      return { config, resources };
+    });
   }
 
   /** The model of this moment. */

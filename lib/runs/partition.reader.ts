@@ -6,7 +6,7 @@ import type { EntityManager, Ledger } from '../ledger/ledger.port.js';
 import { canonicalKey } from '../partitions/canonical-key.js';
 import type { PartitionKeyInput } from '../partitions/partition-key.js';
 import type { Catalogue } from './catalogue.js';
-import { PartitionMoments } from './partition.moments.js';
+import { PartitionMoments, type SchemeSupply } from './partition.moments.js';
 import { bothGiven, type RequestReader } from './request.reader.js';
 import type { RecordedPlace } from './value.reader.js';
 
@@ -23,7 +23,7 @@ export class PartitionReader {
     private readonly catalogue: Catalogue,
     private readonly reader: RequestReader,
     private readonly moments: PartitionMoments,
-    private readonly config: Readonly<Record<string, unknown>>,
+    private readonly supply: SchemeSupply,
   ) {}
 
   /** A partition that exists; without one that of an unpartitioned asset. */
@@ -66,7 +66,7 @@ export class PartitionReader {
   /** Reads for a request or act in the transaction it belongs to, sharing nothing with those outside of it. */
   async reading<T>(manager: EntityManager | undefined, read: (moments: PartitionMoments) => Promise<T>): Promise<T> {
     if (!manager) return read(this.moments);
-    const moments = new PartitionMoments(this.ledger, this.registry, this.catalogue, this.config);
+    const moments = new PartitionMoments(this.ledger, this.registry, this.catalogue, this.supply);
     return this.ledger.readWithin(manager, () => read(moments));
   }
 }

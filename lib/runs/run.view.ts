@@ -1,7 +1,7 @@
 // A run as it is shown: the stored record, and `waiting` derived from what is left of it.
 import type { Ledger } from '../ledger/ledger.port.js';
-import type { CurrentDefinition } from '../ledger/registrations.js';
 import type { MaterializationRecord, RunRecord, RunStatus } from '../ledger/records.js';
+import type { KnownWorkers } from './waits.js';
 
 /** Failures that a result carries; the rest is a query away. */
 const FAILURES_SHOWN = 10;
@@ -27,7 +27,7 @@ export function hasEnded(status: RunStatus): boolean {
 export class RunViews {
   constructor(
     private readonly ledger: Ledger,
-    private readonly definitions: () => ReadonlyMap<string, CurrentDefinition>,
+    private readonly workers: Pick<KnownWorkers, 'current' | 'held'>,
   ) {}
 
   /** Undefined: no such run. */
@@ -50,11 +50,12 @@ export class RunViews {
     return { ...view, failures };
   }
 
-  /** Only approvals, absent workers, or runs that wait themselves are left (semantics, Planning and running 5). */
+  /** Only approvals, absent workers, unhealthy resources, or runs that wait themselves are left (semantics, Planning and running 5). */
   async #waits(run: RunRecord, depth: number): Promise<boolean> {
     if (run.status !== 'running' || run.counts.running > 0 || depth === 0) return false;
-    const live = [...this.definitions()].filter(([, definition]) => definition.live).map(([asset]) => asset);
-    const { going, ready, waitsFor } = await this.ledger.progressOf(run.id, live);
+    const { current, held } = this.workers;
+    const executed = [...current].filter(([asset, { live }]) => live && !held.has(asset)).map(([asset]) => asset);
+    const { going, ready, waitsFor } = await this.ledger.progressOf(run.id, executed);
     if (going) return false;
     for (const holder of waitsFor) {
       const other = await this.ledger.run(holder);

@@ -1,5 +1,6 @@
 // Why a materialization does not run yet, in words: read from what is recorded, never stored.
 import type { PlaceFacts, WaitFacts } from '../ledger/ledger.port.js';
+import type { HeldAsset } from '../ledger/process.records.js';
 
 /**
  * What a materialization waits for:
@@ -8,6 +9,7 @@ import type { PlaceFacts, WaitFacts } from '../ledger/ledger.port.js';
  * - `holder`: another one has the same asset and partition in hand; it looks again when that has ended.
  * - `retry`: the time of its next attempt.
  * - `worker`: no live process with workers declares its asset.
+ * - `resource`: in every such process something that its asset requires is not healthy.
  * - `paused`: a person paused the queue of its pool.
  * - `run_concurrency`: its run has as many running as its `maxConcurrency`.
  * - `pool_concurrency`, `pool_rate`: its pool is full, or has begun as many as its rate allows.
@@ -21,6 +23,7 @@ export type WaitKind =
   | 'holder'
   | 'retry'
   | 'worker'
+  | 'resource'
   | 'paused'
   | 'run_concurrency'
   | 'pool_concurrency'
@@ -38,6 +41,8 @@ export interface Wait {
   readonly pool: string;
   /** `upstream`: the first of them; `holder`: that one. */
   readonly materialization?: number;
+  /** `resource`: its name. */
+  readonly resource?: string;
   /** The key that it has in its pool (`key_concurrency`, `key_rate`). */
   readonly key?: string;
   /** When it may go on, where that is known (`retry`, `pool_rate`, `key_rate`; `holder` that is to be tried again). */
@@ -48,6 +53,8 @@ export interface Wait {
 export interface AskedProcess {
   /** Whether a worker declares the asset. */
   readonly live: boolean;
+  /** Why no worker can begin the asset. */
+  readonly held: HeldAsset | undefined;
   /** Whether the process is a worker that declares it in another definition than the current one. */
   readonly superseded: boolean;
   /** Whether its pool is paused. */
@@ -55,7 +62,7 @@ export interface AskedProcess {
 }
 
 /** Undefined: it does not wait. */
-export function waitReason(facts: WaitFacts, { live, superseded, paused }: AskedProcess): Wait | undefined {
+export function waitReason(facts: WaitFacts, { live, held, superseded, paused }: AskedProcess): Wait | undefined {
   const { status, pool, key, run, holder, upstreams, retryAt, now } = facts;
   const wait = (kind: WaitKind, message: string, more: Partial<Wait> = {}): Wait => ({
     kind,
@@ -81,6 +88,7 @@ export function waitReason(facts: WaitFacts, { live, superseded, paused }: Asked
   }
   if (retryAt) return wait('retry', `its next attempt at ${retryAt.toISOString()}`, { until: retryAt });
   if (!live) return wait('worker', `a worker: no worker declares ${facts.asset}`);
+  if (held) return wait('resource', heldInWords(held), { resource: held.resource });
   if (paused) return wait('paused', `pool ${pool.name}, which is paused`);
   if (run.concurrency !== null && run.running >= run.concurrency) {
     return wait('run_concurrency', `run ${run.id} (${run.running} of ${run.concurrency} running)`);
@@ -94,6 +102,12 @@ export function waitReason(facts: WaitFacts, { live, superseded, paused }: Asked
     return wait('definition', message);
   }
   return wait('turn', 'its turn');
+}
+
+function heldInWords({ asset, resource, state, message, since }: HeldAsset): string {
+  const where = `on no worker that declares ${asset}`;
+  if (state === 'setting_up') return `resource ${resource}, which is being set up and ready ${where} yet`;
+  return `resource ${resource}, which is healthy ${where} since ${since.toISOString()}: ${message}`;
 }
 
 /** What it waits for there; undefined: nothing. */

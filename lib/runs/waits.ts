@@ -1,5 +1,6 @@
 // What materializations wait for: the ledger's facts, with what this process knows of workers and queues. Nothing is stored.
 import type { Ledger, StartFacts, WaitFacts } from '../ledger/ledger.port.js';
+import type { HeldAsset } from '../ledger/process.records.js';
 import type { CurrentDefinition } from '../ledger/registrations.js';
 import type { PlanningFacts, PlanWait } from '../planning/planning.port.js';
 import type { WorkQueue } from '../queue/queue.port.js';
@@ -15,6 +16,8 @@ export interface RunWait extends Wait {
 /** What a process knows of who executes. */
 export interface KnownWorkers {
   readonly current: ReadonlyMap<string, CurrentDefinition>;
+  /** Assets that no worker can begin. */
+  readonly held: ReadonlyMap<string, HeldAsset>;
   /** Assets of this worker of which another definition counts. */
   readonly superseded: readonly string[];
 }
@@ -80,6 +83,7 @@ export class Waits {
   #reason(facts: WaitFacts): Wait | undefined {
     return waitReason(facts, {
       live: this.workers.current.get(facts.asset)?.live === true,
+      held: this.workers.held.get(facts.asset),
       superseded: this.workers.superseded.includes(facts.asset),
       paused: this.queue.isPaused(facts.pool.name),
     });

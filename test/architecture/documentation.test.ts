@@ -64,6 +64,7 @@ describe('documentation', () => {
         paths: {
           'nestjs-flowstone': [projectFile('lib/index.ts')],
           'nestjs-flowstone/bull': [projectFile('lib/queue/bull/index.ts')],
+          'nestjs-flowstone/terminus': [projectFile('lib/terminus/index.ts')],
           'nestjs-flowstone/duckdb': [projectFile('lib/duckdb/index.ts')],
           'nestjs-flowstone/testing': [projectFile('lib/testing/index.ts')],
           'nestjs-flowstone/migrations': [projectFile('migrations/index.ts')],

@@ -13,6 +13,7 @@ import { lineageBehaviours } from './ledger-lineage.suite.js';
 import { attemptNoticeBehaviours, outboxBehaviours } from './ledger-outbox.suite.js';
 import { poolBehaviours } from './ledger-pools.suite.js';
 import { processBehaviours } from './ledger-processes.suite.js';
+import { resourceBehaviours } from './ledger-resources.suite.js';
 import { requestBehaviours } from './ledger-requests.suite.js';
 import { runBehaviours } from './ledger-runs.suite.js';
 import { scheduleBehaviours } from './ledger-schedules.suite.js';
@@ -52,6 +53,9 @@ export function ledgerConformance(name: string, make: MakeLedger, { database = t
     });
     describe('processes', () => {
       processBehaviours(here);
+    });
+    describe('resources of processes', () => {
+      resourceBehaviours(here);
     });
     describe('approvals', () => {
       approvalBehaviours(here);

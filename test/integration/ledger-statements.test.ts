@@ -10,6 +10,7 @@ import * as claiming from '../../lib/ledger/sql/statements/claiming.js';
 import * as collecting from '../../lib/ledger/sql/statements/collecting.js';
 import * as following from '../../lib/ledger/sql/statements/following.js';
 import * as hooking from '../../lib/ledger/sql/statements/hooking.js';
+import * as lending from '../../lib/ledger/sql/statements/lending.js';
 import * as logging from '../../lib/ledger/sql/statements/logging.js';
 import * as reading from '../../lib/ledger/sql/statements/reading.js';
 import * as registering from '../../lib/ledger/sql/statements/registering.js';
@@ -37,6 +38,7 @@ const statements = [
   collecting,
   following,
   hooking,
+  lending,
   logging,
   reading,
   registering,

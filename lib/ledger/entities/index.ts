@@ -28,6 +28,7 @@ import { OutboxEntity } from './outbox.entity.js';
 import { PoolEntity } from './pool.entity.js';
 import { ProcessDefinitionEntity } from './process-definition.entity.js';
 import { ProcessEntity } from './process.entity.js';
+import { ProcessResourceEntity } from './process-resource.entity.js';
 import { ReadyEntity } from './ready.entity.js';
 import { RunKeyEntity } from './run-key.entity.js';
 import { RunEntity } from './run.entity.js';
@@ -71,6 +72,7 @@ export const LEDGER_ENTITIES = [
   PoolEntity,
   ProcessDefinitionEntity,
   ProcessEntity,
+  ProcessResourceEntity,
   ReadyEntity,
   RunEntity,
   RunKeyEntity,

@@ -30,8 +30,10 @@ export function register(
   }
   state.processes.set(process.id, {
     ...process,
+    enteredAt: new Date(state.clock()),
     leaseUntil: state.clock() + process.lease,
     outdated: false,
+    resources: state.processes.get(process.id)?.resources ?? new Map(),
     assets: new Map(assets.map((asset) => [asset.key, asset])),
   });
   if (!process.worker) return;

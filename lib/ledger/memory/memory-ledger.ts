@@ -22,6 +22,7 @@ import { MemoryHooks } from './memory-hooks.js';
 import { MemoryLogs } from './memory-logs.js';
 import { MemoryLineage } from './memory-lineage.js';
 import type { MemoryOutbox } from './memory-outbox.js';
+import { MemoryProcesses } from './memory-processes.js';
 import { MemorySchedules } from './memory-schedules.js';
 import * as reads from './memory-reads.js';
 import * as requests from './memory-requests.js';
@@ -39,6 +40,7 @@ export class MemoryLedger implements Ledger {
   readonly logs: MemoryLogs;
   readonly lineage: MemoryLineage;
   readonly automation: MemoryAutomation;
+  readonly processes: MemoryProcesses;
   readonly schedules: MemorySchedules;
   readonly outbox: MemoryOutbox;
   readonly #state: MemoryState;
@@ -53,6 +55,7 @@ export class MemoryLedger implements Ledger {
     this.logs = new MemoryLogs(this.#state);
     this.lineage = new MemoryLineage(this.#state);
     this.automation = new MemoryAutomation(this.#state);
+    this.processes = new MemoryProcesses(this.#state);
     this.schedules = new MemorySchedules(this.#state);
     this.outbox = this.#state.outbox;
   }

@@ -1,6 +1,7 @@
 // What the in-memory ledger keeps: records, and what only it needs of each.
 import type { ApprovalRecord } from '../approval.records.js';
 import type { ApprovalRequest } from '../approvals.port.js';
+import type { ProcessResource } from '../process.records.js';
 import type { DescribedValue, MaterializationRecord, RunRecord, ValueRecord } from '../records.js';
 import type { AssetRegistration, ProcessRegistration } from '../registrations.js';
 import { NO_COUNTS } from '../transitions.js';
@@ -73,10 +74,12 @@ export interface Timer {
 }
 
 export interface ProcessRow extends ProcessRegistration {
+  readonly enteredAt: Date;
   leaseUntil: number;
   /** Other definitions may count than it knows. */
   outdated: boolean;
   readonly assets: ReadonlyMap<string, AssetRegistration>;
+  readonly resources: Map<string, ProcessResource>;
 }
 
 /** A definition and when it was first seen, as a sequence number. */

@@ -11,6 +11,7 @@ import type { HookLedger } from '../hooks.port.js';
 import type { LogLedger } from '../logs.port.js';
 import type { LineageLedger } from '../lineage.port.js';
 import type { OutboxLedger } from '../outbox.port.js';
+import type { ProcessLedger } from '../processes.port.js';
 import type { ScheduleLedger } from '../schedules.port.js';
 import type { SummaryLedger } from '../summaries.port.js';
 import type { Renewal, TakenBack } from '../registrations.js';
@@ -30,6 +31,7 @@ import { afterCommit } from './host-commits.js';
 import { EventLog } from './event-log.js';
 import { ServerNews } from './server-news.js';
 import type { SoleConnectionConfig } from './sole-connection.js';
+import { FellowProcesses } from './fellow-processes.js';
 import { Hooks } from './hooks.js';
 import { Logs } from './logs.js';
 import { LineageReads } from './lineage.js';
@@ -75,6 +77,7 @@ interface Opened {
   readonly acts: Acts;
   readonly approvals: Approvals;
   readonly automation: Automation;
+  readonly fellows: FellowProcesses;
   readonly schedules: Schedules;
   readonly collection: Collection;
   readonly eventLog: EventLog;
@@ -154,6 +157,7 @@ export class SqlLedger implements Ledger {
         beats: new Beats(database, number, claims),
         acts: new Acts(database, number, assets, collection),
         automation: new Automation(database, number, assets, requests),
+        fellows: new FellowProcesses(database, number, assets),
         schedules: new Schedules(database, number, requests),
         approvals: new Approvals(database, number, assets, claims),
         collection,
@@ -354,6 +358,10 @@ export class SqlLedger implements Ledger {
 
   get automation(): AutomationLedger {
     return this.#open.automation;
+  }
+
+  get processes(): ProcessLedger {
+    return this.#open.fellows;
   }
 
   get schedules(): ScheduleLedger {

@@ -88,7 +88,7 @@ function coordinatorOf(
   };
   const coordinator = new Coordinator(ledger, membership, queue, desk, async () => undefined, new RunSignals(), news, {
     ...{ concurrency, worker: true, tellsAttempts: false, pools: new Map([['a', 'default']]), batchSizes: new Map() },
-    ...{ alone, rated: new Set(rated), isShared: (pool: string) => shared.includes(pool) },
+    ...{ alone, rated: new Set(rated), isHeld: () => false, isShared: (pool: string) => shared.includes(pool) },
   });
   const settled = async (count: number): Promise<void> => {
     while (told.flat().length < count) await new Promise<void>((resolve) => (heard = resolve));

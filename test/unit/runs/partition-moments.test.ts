@@ -27,7 +27,10 @@ function momentsOf(compute: CustomKeysFunction): PartitionMoments {
   ];
   const ledger = { now: async () => new Date(), dynamicPartitions: async () => [] } as Partial<Ledger> as Ledger;
   const registry = { definitions, require: () => ({ resources: {} }) } as unknown as AssetRegistry;
-  return new PartitionMoments(ledger, registry, { definitions } as unknown as Catalogue, {});
+  return new PartitionMoments(ledger, registry, { definitions } as unknown as Catalogue, {
+    config: {},
+    healthy: async () => undefined,
+  });
 }
 
 const shopsIn = (model: PlanningModel): number => model.setOf(model.requireIndex('shop')).size;

@@ -60,7 +60,9 @@ describe('what a materialization waits for', () => {
     ],
     ['turn', { pool: { ...facts.pool, concurrency: 3 } }, { message: 'its turn' }],
   ])('is told: %s', (kind, differing, wait) => {
-    expect(waitReason({ ...facts, ...differing }, { live: true, superseded: false, paused: false })).toMatchObject({
+    expect(
+      waitReason({ ...facts, ...differing }, { live: true, held: undefined, superseded: false, paused: false }),
+    ).toMatchObject({
       kind,
       pool: 'gpu',
       ...wait,
@@ -68,18 +70,36 @@ describe('what a materialization waits for', () => {
   });
 
   it('is a worker that declares it, then a person who paused its pool', () => {
-    expect(waitReason({ ...facts, ...full }, { live: false, superseded: true, paused: true })).toMatchObject({
+    expect(
+      waitReason({ ...facts, ...full }, { live: false, held: undefined, superseded: true, paused: true }),
+    ).toMatchObject({
       kind: 'worker',
       message: 'a worker: no worker declares report',
     });
-    expect(waitReason({ ...facts, ...full }, { live: true, superseded: true, paused: true })).toMatchObject({
+    expect(
+      waitReason({ ...facts, ...full }, { live: true, held: undefined, superseded: true, paused: true }),
+    ).toMatchObject({
       kind: 'paused',
       message: 'pool gpu, which is paused',
     });
   });
 
+  it('is a resource that is healthy on no worker', () => {
+    const held = { asset: 'report', resource: 'geo', state: 'unhealthy', message: 'no route', since: now } as const;
+    const asked = { live: true, superseded: false, paused: true };
+    expect(waitReason(facts, { ...asked, held })).toEqual({
+      kind: 'resource',
+      message: `resource geo, which is healthy on no worker that declares report since ${now.toISOString()}: no route`,
+      pool: 'gpu',
+      resource: 'geo',
+    });
+    expect(waitReason(facts, { ...asked, held: { ...held, state: 'setting_up', message: null } })?.message).toBe(
+      'resource geo, which is being set up and ready on no worker that declares report yet',
+    );
+  });
+
   it('is another worker, where a newer definition is current than that of the worker that is asked', () => {
-    const asked = { live: true, superseded: true, paused: false };
+    const asked = { live: true, held: undefined, superseded: true, paused: false };
     expect(waitReason(facts, asked)).toMatchObject({
       kind: 'definition',
       message: 'another worker than this one: a newer definition is current of report',
@@ -89,14 +109,14 @@ describe('what a materialization waits for', () => {
   });
 
   it('is a decision where it waits for that', () => {
-    const asked = { live: false, superseded: true, paused: true };
+    const asked = { live: false, held: undefined, superseded: true, paused: true };
     expect(waitReason({ ...facts, ...full, status: 'waiting_approval' }, asked)).toMatchObject({ kind: 'approval' });
   });
 
   it('is nothing where it is not pending', () => {
     for (const status of ['running', 'success', 'failed', 'cancelled'] as const) {
       expect(
-        waitReason({ ...facts, ...full, status }, { live: false, superseded: true, paused: true }),
+        waitReason({ ...facts, ...full, status }, { live: false, held: undefined, superseded: true, paused: true }),
       ).toBeUndefined();
     }
   });

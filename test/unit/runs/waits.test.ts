@@ -7,7 +7,7 @@ const facts: StartFacts = {
   ...{ asset: 'report', partition: '', holder: null, key: null, now: new Date('2030-01-01T00:00:00Z') },
   pool: { name: 'gpu', concurrency: null, running: 2, tokenDue: null },
 };
-const workers = { current: new Map([['report', { live: true } as never]]), superseded: [] };
+const workers = { current: new Map([['report', { live: true } as never]]), held: new Map(), superseded: [] };
 
 function waitsOf(recorded: readonly StartFacts[]): ReturnType<Waits['ofEntries']> {
   const ledger = { startFacts: async () => recorded } as never;
