@@ -64,6 +64,7 @@ import { ResourceKeeper } from './resources/resource.keeper.js';
 import { Collector } from './retention/collector.js';
 import { keptInWords } from './retention/retention.options.js';
 import type { OwnSchedule } from './automation/schedules/declared.schedules.js';
+import type { OwnSensor } from './automation/sensors/declared.sensors.js';
 import { Triggers } from './automation/triggers.js';
 import { WorkLog } from './flowstone.log.js';
 
@@ -91,6 +92,8 @@ export interface EngineParts {
   readonly resources?: readonly OwnResource[] | undefined;
   /** What code declares to be run by the clock. */
   readonly schedules?: readonly OwnSchedule[] | undefined;
+  /** What code declares to observe something. */
+  readonly sensors?: readonly OwnSensor[] | undefined;
   /** A logger of this name. */
   readonly loggerOf: (name: string) => ContextLogger;
 }
@@ -148,6 +151,7 @@ export class FlowStoneEngine {
     insideTransaction,
     receivers = [],
     schedules = [],
+    sensors = [],
     resources = [],
     bus,
     hooks,
@@ -319,14 +323,18 @@ export class FlowStoneEngine {
       },
     };
     this.triggers = new Triggers({
-      ...{ ledger, bus, schedules, enabled: options.triggers },
+      ...{ ledger, bus, schedules, sensors, loggerOf, enabled: options.triggers },
       facts: this.facts,
       reader: this.reader,
       requester: this.requester,
-      model: () => this.moments.fresh(),
+      model: (added) => this.moments.fresh({ added }),
       definitions: () => this.catalogue.definitions,
       resolve: (asset) => this.catalogue.resolve(asset),
       process: () => this.membership.id,
+      told: () => {
+        this.moments.forget();
+        this.events.wake();
+      },
       beforeUse: () => this.refuseInTransaction(),
       stumbled: (...what) => this.#log.stumbled(...what),
     });
@@ -418,8 +426,8 @@ export class FlowStoneEngine {
       this.collector.start();
       this.outbox.start();
       this.summaryKeeper.start();
-      await this.triggers.start();
     }
+    await this.triggers.start(this.options.role !== 'api');
     await this.events.start();
     await this.coordinator.start();
     this.#rescued(this.#taken);

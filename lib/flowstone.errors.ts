@@ -131,6 +131,11 @@ export const ERROR_CATALOGUE = {
   FLOWSTONE_SCHEDULE_EXISTS: request,
   FLOWSTONE_SCHEDULE_DECLARED: request,
   FLOWSTONE_SCHEDULE_INVALID: request,
+  // sensors
+  FLOWSTONE_SENSOR_UNKNOWN: request,
+  FLOWSTONE_SENSOR_BUSY: { family: 'request', retryable: true },
+  FLOWSTONE_SENSOR_RESULT_INVALID: userCode,
+  FLOWSTONE_SENSOR_TIMEOUT: retryableUserCode,
 } as const satisfies Record<string, CatalogueEntry>;
 
 /** A code of {@link ERROR_CATALOGUE}. */

@@ -14,6 +14,7 @@ import { AssetExplorer, type Discovery } from './assets/asset.explorer.js';
 import { AssetRegistry, type RegisteredAsset } from './assets/asset.registry.js';
 import { declarationError, type DeclarationProblem } from './assets/declaration.problem.js';
 import { readSchedules } from './automation/schedules/declared.schedules.js';
+import { readSensors } from './automation/sensors/declared.sensors.js';
 import { findResources, neededToPlan, ownResources } from './resources/declared.resources.js';
 import { checkDeclarations } from './assets/declaration.check.js';
 import { ApprovalNotifier, LogNotifier } from './checkpoints/approval.notifier.js';
@@ -67,6 +68,7 @@ export class FlowStoneLifecycle
       const discovery = this.explorer.explore();
       const problems: DeclarationProblem[] = [];
       const hooks = this.hookExplorer.explore(problems);
+      const sensors = readSensors(discovery, problems);
       const found = findResources(discovery, this.options.resources, problems);
       const assets = checkDeclarations(
         discovery,
@@ -99,6 +101,7 @@ export class FlowStoneLifecycle
         bus: this.bus,
         hooks,
         schedules,
+        sensors,
         resources: this.options.role === 'api' ? neededToPlan(resources, assets) : resources,
         loggerOf: (name) => new Logger(name),
       });

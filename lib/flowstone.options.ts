@@ -370,7 +370,7 @@ export const OPTION_CATALOGUE: { readonly [K in keyof ResolvedOptions]: OptionEn
     default: true,
     environment: 'FLOWSTONE_TRIGGERS',
     description:
-      'Whether a process that executes also requests runs without anybody asking, as [automation](automation.md) and [schedules](schedules.md) say. `false`: it leaves that to others; only what is asked for is run.',
+      'Whether a process that executes also requests runs without anybody asking, as [automation](automation.md), [schedules](schedules.md) and [sensors](sensors.md) say. `false`: it leaves that to others; only what is asked for is run.',
     read: flag,
   },
   notify: {

@@ -3,6 +3,7 @@ import { Injectable } from '@nestjs/common';
 import type { Observable } from 'rxjs';
 import { Automation } from './automation/automation.desk.js';
 import { Schedules } from './automation/schedules/schedule.desk.js';
+import { Sensors } from './automation/sensors/sensor.desk.js';
 import { Approvals } from './checkpoints/approvals.js';
 import { Signals } from './checkpoints/signals.js';
 import { parseDuration } from './assets/duration.js';
@@ -90,6 +91,9 @@ export class FlowStoneService {
 
   /** What is run by the clock. */
   readonly schedules = new Schedules(() => this.source.require().triggers.scheduleDesk);
+
+  /** What observes something and requests runs by what it sees. */
+  readonly sensors = new Sensors(() => this.source.require().triggers.sensorDesk);
 
   /** Where data came from, what came of it, and what would have to be computed again if it changed. */
   readonly lineage = new Lineage(() => this.source.require().lineageParts);

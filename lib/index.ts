@@ -271,6 +271,33 @@ export type { CatchUp, Overlap } from './automation/schedules/due.ticks.js';
 export type { ScheduleAct, Schedules, ScheduleView } from './automation/schedules/schedule.desk.js';
 export type { TickPage } from './ledger/schedules.port.js';
 export type { TickRecord, TickStatus } from './ledger/schedule.records.js';
+export { Sensor, type SensorOptions } from './automation/sensors/sensor.decorator.js';
+export type {
+  Sensing,
+  SensorAnswer,
+  SensorContext,
+  SensorResult,
+  SensorRunRequest,
+} from './automation/sensors/sensor.js';
+export {
+  AssetMaterializedSensor,
+  EventSensor,
+  RunEndedSensor,
+  type EventSensorCursor,
+  type RunEnd,
+} from './automation/sensors/event.sensor.js';
+export {
+  signedBy,
+  signedByFlowStone,
+  WebhookSensor,
+  type DeliveryContext,
+  type SensorDelivery,
+  type SignatureOptions,
+  type WebhookVerifier,
+} from './automation/sensors/webhook.sensor.js';
+export type { DeliveryAnswer, SensorAct, SensorDryRun, Sensors, SensorView } from './automation/sensors/sensor.desk.js';
+export type { EvaluationCause } from './ledger/sensors.port.js';
+export type { EvaluationRecord, EvaluationStatus, SensorPartitions, SensorRun } from './ledger/sensor.records.js';
 export type { AutomationOptions } from './assets/automation.options.js';
 export type {
   Automation,

@@ -9,6 +9,7 @@ import { HOOKS } from './0001-hooks.js';
 import { OUTBOX } from './0001-outbox.js';
 import { RESOURCES } from './0001-resources.js';
 import { SCHEDULES } from './0001-schedules.js';
+import { SENSORS } from './0001-sensors.js';
 import { SUMMARIES } from './0001-summaries.js';
 import { VALUE_TABLES } from './0001-value-tables.js';
 
@@ -365,6 +366,7 @@ const TABLES = [
   ...RESOURCES,
   ...AUTOMATION,
   ...SCHEDULES,
+  ...SENSORS,
   ...SUMMARIES,
   ...VALUE_TABLES,
   `INSERT INTO installation (schema_version, lowest_version) VALUES (1, 1)`,
@@ -382,7 +384,7 @@ export class FirstSchema0001 implements MigrationInterface {
     await queryRunner.query(
       `DROP FUNCTION places_left, token_due, gate_opens, tokens_left, bound_pools, describe_held, claim_run, insert_running, beat, take_back, hand_back, pause, resume, cancel_approvals, cancel_run, ask_to_stop, stop_pending, doom_pending, raise_holders, fire_retries, note_changes`,
     );
-    await queryRunner.query(`DROP TABLE process_resources, schedule_ticks, schedule_processes, schedule_definitions, schedules, automation_decisions, automation_flows, automation_requests, automations, automation_leaders, early_signals, approval_acts, approval_inputs, approvals, hooks, log_lines, outbox, head_changes, summary_chunks, summaries, value_documents, value_slices, value_tables, dynamic_partitions, events, timers, collections, superseded, lineage, materializations,
+    await queryRunner.query(`DROP TABLE sensor_deliveries, sensor_evaluations, sensor_processes, sensor_definitions, sensors, process_resources, schedule_ticks, schedule_processes, schedule_definitions, schedules, automation_decisions, automation_flows, automation_requests, automations, automation_leaders, early_signals, approval_acts, approval_inputs, approvals, hooks, log_lines, outbox, head_changes, summary_chunks, summaries, value_documents, value_slices, value_tables, dynamic_partitions, events, timers, collections, superseded, lineage, materializations,
       claims, ready, lanes, heads, run_keys, runs, process_definitions, processes, definitions, assets, pools, limits,
       namespaces, installation`);
     await queryRunner.query(`DROP SEQUENCE batches`);

@@ -1,4 +1,4 @@
-// What requests runs without anybody asking, in one process: automation and schedules, started and stopped together.
+// What requests runs without anybody asking, in one process: automation, schedules and sensors, started and stopped together.
 import type { AssetClass, DeclaredAsset } from '../assets/asset.definition.js';
 import type { EventBus } from '../events/event.bus.js';
 import type { Ledger } from '../ledger/ledger.port.js';
@@ -9,13 +9,18 @@ import type { RunRequester } from '../runs/requester.js';
 import type { AutomationDeskParts } from './automation.desk.js';
 import { Reconciler } from './conditions/reconciler.js';
 import type { OwnSchedule } from './schedules/declared.schedules.js';
+import type { ContextLogger } from '../assets/asset.context.js';
 import type { ScheduleDeskParts } from './schedules/schedule.desk.js';
 import { Scheduler } from './schedules/scheduler.js';
+import type { OwnSensor } from './sensors/declared.sensors.js';
+import { Evaluator } from './sensors/evaluator.js';
+import type { SensorDeskParts } from './sensors/sensor.desk.js';
 
 export interface TriggerParts {
   readonly ledger: Ledger;
   readonly facts: PlanningFacts;
-  readonly model: () => Promise<PlanningModel>;
+  /** @param added as if these keys of dynamic schemes were there already */
+  readonly model: (added?: ReadonlyMap<string, readonly string[]>) => Promise<PlanningModel>;
   /** All that is declared, by the definitions that count. */
   readonly definitions: () => readonly DeclaredAsset[];
   readonly resolve: (asset: AssetClass | string) => DeclaredAsset;
@@ -25,6 +30,10 @@ export interface TriggerParts {
   readonly requester: RunRequester;
   readonly bus: EventBus;
   readonly schedules: readonly OwnSchedule[];
+  readonly sensors: readonly OwnSensor[];
+  readonly loggerOf: (name: string) => ContextLogger;
+  /** Something was recorded, perhaps with new partitions. */
+  readonly told: () => void;
   /** Whether it requests anything by itself. */
   readonly enabled: boolean;
   readonly beforeUse: () => void;
@@ -35,8 +44,10 @@ export interface TriggerParts {
 export class Triggers {
   readonly automationDesk: AutomationDeskParts;
   readonly scheduleDesk: ScheduleDeskParts;
+  readonly sensorDesk: SensorDeskParts;
   readonly #reconciler: Reconciler;
   readonly #scheduler: Scheduler;
+  readonly #evaluator: Evaluator;
 
   constructor(private readonly parts: TriggerParts) {
     const { ledger, requester, stumbled, reader } = parts;
@@ -52,27 +63,39 @@ export class Triggers {
       ledger: () => ledger.schedules,
       failed: (error) => stumbled('A schedule is looked at again soon', error),
     });
+    const evaluator = new Evaluator({
+      ...parts,
+      ledger: () => ledger.sensors,
+      log: () => ledger.eventLog,
+      failed: (error) => stumbled('A sensor is looked at again soon', error),
+      random: Math.random,
+    });
     this.#reconciler = reconciler;
     this.#scheduler = scheduler;
+    this.#evaluator = evaluator;
     this.automationDesk = { ...parts, reconciler, partitionIn: (...place) => reader.partitionIn(...place) };
     this.scheduleDesk = { ...parts, scheduler };
+    this.sensorDesk = { ...parts, evaluator };
   }
 
-  /** In a process that works. */
-  async start(): Promise<void> {
+  /** @param works whether this process works; one that does not is still called by senders of webhooks */
+  async start(works: boolean): Promise<void> {
     const { enabled } = this.parts;
-    if (enabled) this.#reconciler.start();
-    await this.#scheduler.start(enabled);
+    if (enabled && works) this.#reconciler.start();
+    if (works) await this.#scheduler.start(enabled);
+    await this.#evaluator.start(works, enabled);
   }
 
   /** Time has passed in another way than by itself. */
   clockChanged(): void {
     this.#reconciler.clockChanged();
     this.#scheduler.wake();
+    this.#evaluator.wake();
   }
 
   /** Requests nothing more. */
   async close(): Promise<void> {
+    await this.#evaluator.close();
     await this.#scheduler.close();
     await this.#reconciler
       .close()

@@ -48,6 +48,11 @@ interface ScheduledTick extends Schedule {
   readonly tick: string;
 }
 
+/** What was done to a sensor, by name. */
+interface Sensor extends Reason {
+  readonly sensor: string;
+}
+
 /** A resource of a process. */
 interface LentResource {
   readonly resource: string;
@@ -107,6 +112,17 @@ export const EVENT_CATALOGUE = {
   'schedule.paused': ofNothing<Schedule>(),
   'schedule.resumed': ofNothing<Schedule>(),
   'schedule.deleted': ofNothing<Schedule>(),
+  'sensor.requested': ofNothing<{
+    readonly sensor: string;
+    readonly evaluation: number;
+    readonly runs: readonly number[];
+    readonly partitions: readonly { readonly scheme: string; readonly added: readonly string[] }[];
+  }>(),
+  'sensor.failed': ofNothing<Sensor & { readonly failures: number }>(),
+  'sensor.recovered': ofNothing<{ readonly sensor: string; readonly failures: number }>(),
+  'sensor.paused': ofNothing<Sensor>(),
+  'sensor.resumed': ofNothing<Sensor>(),
+  'sensor.cursor_set': ofNothing<Sensor & { readonly before: JsonValue; readonly after: JsonValue }>(),
   'resource.unhealthy': ofNothing<LentResource>(),
   'resource.healthy': ofNothing<LentResource>(),
   'process.blocked': ofNothing<{ readonly process: string; readonly milliseconds: number }>(),

@@ -11,6 +11,7 @@ import type { LineageLedger } from './lineage.port.js';
 import type { OutboxLedger } from './outbox.port.js';
 import type { ProcessLedger } from './processes.port.js';
 import type { ScheduleLedger } from './schedules.port.js';
+import type { SensorLedger } from './sensors.port.js';
 import type { SummaryLedger } from './summaries.port.js';
 import type {
   Act,
@@ -332,6 +333,8 @@ export interface Ledger {
   readonly processes: ProcessLedger;
   /** By which schedules work. Usable once the ledger is open. */
   readonly schedules: ScheduleLedger;
+  /** By which sensors work. Usable once the ledger is open. */
+  readonly sensors: SensorLedger;
   /** By which notices leave the system. Usable once the ledger is open. */
   readonly outbox: OutboxLedger;
   /** What is kept of large assets; a ledger in memory has its heads at hand, and no summaries. Usable once it is open. */

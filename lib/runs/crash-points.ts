@@ -32,6 +32,9 @@ export const CRASH_POINTS = [
   // Of who attends to a tick of a schedule: it is recorded between the two.
   'before-tick',
   'after-tick',
+  // Of who evaluates a sensor: its cursor and what it requests are recorded between the two.
+  'before-sensor-commit',
+  'after-sensor-commit',
   // Of who sends what leaves the system.
   'before-send',
   'after-send',

@@ -26,6 +26,8 @@ interface MomentOptions {
   readonly definitions?: readonly DeclaredAsset[];
   /** It is asked about these and their upstreams only: no other custom scheme is waited for. By default about all. */
   readonly assets?: Iterable<string>;
+  /** Keys that dynamic schemes are about to have, by name; such a model serves nobody else. */
+  readonly added?: ReadonlyMap<string, readonly string[]> | undefined;
 }
 
 /** A model, which is not asked about partitions of custom schemes before their answers are here. */
@@ -55,7 +57,8 @@ export class PartitionMoments {
   }
 
   /** The model of this moment. */
-  fresh({ definitions = this.catalogue.definitions, assets }: MomentOptions = {}): Promise<PlanningModel> {
+  fresh({ definitions = this.catalogue.definitions, assets, added }: MomentOptions = {}): Promise<PlanningModel> {
+    if (added && added.size > 0) return this.#answered(this.#begin(definitions, added), assets);
     return this.#answered((this.#moment = this.#begin(definitions)), assets);
   }
 
@@ -76,20 +79,24 @@ export class PartitionMoments {
     return new Set([...new Set(assets)].filter((asset) => customsOf(definitions, [asset]).size > 0));
   }
 
-  #begin(definitions: readonly DeclaredAsset[]): Moment {
+  #begin(definitions: readonly DeclaredAsset[], added?: ReadonlyMap<string, readonly string[]>): Moment {
     const answers = new Map<CustomScheme, SchemeAnswer>();
-    return { at: performance.now(), model: this.#build(definitions, answers), asked: new Map(), answers };
+    return { at: performance.now(), model: this.#build(definitions, answers, added), asked: new Map(), answers };
   }
 
   async #build(
     definitions: readonly DeclaredAsset[],
     answers: ReadonlyMap<CustomScheme, SchemeAnswer>,
+    added: ReadonlyMap<string, readonly string[]> = new Map(),
   ): Promise<PlanningModel> {
     const leaves = definitions.flatMap(({ scheme }) => (scheme ? schemeLeaves(scheme) : []));
     const names = new Set(leaves.flatMap((leaf) => (leaf.kind === 'dynamic' ? leaf.name : [])));
     const [now, dynamic] = await Promise.all([
       this.ledger.now(),
-      mapOf(names, (name) => this.ledger.dynamicPartitions(name)),
+      mapOf(names, async (name) => {
+        const known = await this.ledger.dynamicPartitions(name);
+        return added.has(name) ? [...new Set([...known, ...added.get(name)!])] : known;
+      }),
     ]);
     const moment = {
       now,

@@ -29,6 +29,8 @@ export async function sqlLedger(
       ['outbox', 'due_at'],
       ['outbox', 'created_at'],
       ['schedules', 'held_until'],
+      ['sensors', 'held_until'],
+      ['sensors', 'next_at'],
     ]) {
       await dataSource.query(
         `UPDATE flowstone.${table} t SET ${column} = ${column} - $1 * interval '1 millisecond'

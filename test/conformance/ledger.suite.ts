@@ -17,6 +17,7 @@ import { resourceBehaviours } from './ledger-resources.suite.js';
 import { requestBehaviours } from './ledger-requests.suite.js';
 import { runBehaviours } from './ledger-runs.suite.js';
 import { scheduleBehaviours } from './ledger-schedules.suite.js';
+import { sensorBehaviours } from './ledger-sensors.suite.js';
 import { summaryBehaviours } from './ledger-summaries.suite.js';
 import { valueBehaviours } from './ledger-values.suite.js';
 import { workBehaviours } from './ledger-work.suite.js';
@@ -65,6 +66,9 @@ export function ledgerConformance(name: string, make: MakeLedger, { database = t
     });
     describe('schedules', () => {
       scheduleBehaviours(here);
+    });
+    describe('sensors', () => {
+      sensorBehaviours(here);
     });
     describe('acts', () => {
       actBehaviours(here);

@@ -46,6 +46,9 @@ const DEATHS: Readonly<Record<CrashPoint, readonly Death[]>> = {
   // Those of schedules are passed in schedules.test.ts.
   'before-tick': [],
   'after-tick': [],
+  // Those of sensors are passed in sensors.test.ts.
+  'before-sensor-commit': [],
+  'after-sensor-commit': [],
   // Those of the outbox are passed in outbox.test.ts.
   'before-send': [],
   'after-send': [],

@@ -50,6 +50,14 @@ export interface ScheduleSettings {
   readonly stay: number;
 }
 
+/** What the process of sensors.process.mjs is told. */
+export interface SensorSettings {
+  readonly options: FlowStoneOptions;
+  readonly providers: 'ofTime' | 'ofSource' | 'ofDeliveries';
+  /** What is delivered to it. */
+  readonly deliveries: readonly number[];
+}
+
 /** What the process says after each step. */
 export interface Step {
   /** Ids of the runs it found. */

@@ -36,6 +36,11 @@ import { ScheduleEntity } from './schedule.entity.js';
 import { ScheduleDefinitionEntity } from './schedule-definition.entity.js';
 import { ScheduleProcessEntity } from './schedule-process.entity.js';
 import { ScheduleTickEntity } from './schedule-tick.entity.js';
+import { SensorDeliveryEntity } from './sensor-delivery.entity.js';
+import { SensorEvaluationEntity } from './sensor-evaluation.entity.js';
+import { SensorProcessEntity } from './sensor-process.entity.js';
+import { SensorDefinitionEntity } from './sensor-definition.entity.js';
+import { SensorEntity } from './sensor.entity.js';
 import { SummaryChunkEntity } from './summary-chunk.entity.js';
 import { SummaryEntity } from './summary.entity.js';
 import { SupersededEntity } from './superseded.entity.js';
@@ -80,6 +85,11 @@ export const LEDGER_ENTITIES = [
   ScheduleEntity,
   ScheduleProcessEntity,
   ScheduleTickEntity,
+  SensorDeliveryEntity,
+  SensorEvaluationEntity,
+  SensorProcessEntity,
+  SensorDefinitionEntity,
+  SensorEntity,
   SummaryChunkEntity,
   SummaryEntity,
   SupersededEntity,

@@ -24,6 +24,7 @@ import { MemoryLineage } from './memory-lineage.js';
 import type { MemoryOutbox } from './memory-outbox.js';
 import { MemoryProcesses } from './memory-processes.js';
 import { MemorySchedules } from './memory-schedules.js';
+import { MemorySensors } from './memory-sensors.js';
 import * as reads from './memory-reads.js';
 import * as requests from './memory-requests.js';
 import type { Row } from './memory-rows.js';
@@ -42,6 +43,7 @@ export class MemoryLedger implements Ledger {
   readonly automation: MemoryAutomation;
   readonly processes: MemoryProcesses;
   readonly schedules: MemorySchedules;
+  readonly sensors: MemorySensors;
   readonly outbox: MemoryOutbox;
   readonly #state: MemoryState;
 
@@ -57,6 +59,7 @@ export class MemoryLedger implements Ledger {
     this.automation = new MemoryAutomation(this.#state);
     this.processes = new MemoryProcesses(this.#state);
     this.schedules = new MemorySchedules(this.#state);
+    this.sensors = new MemorySensors(this.#state);
     this.outbox = this.#state.outbox;
   }
 

@@ -13,6 +13,7 @@ import type { LineageLedger } from '../lineage.port.js';
 import type { OutboxLedger } from '../outbox.port.js';
 import type { ProcessLedger } from '../processes.port.js';
 import type { ScheduleLedger } from '../schedules.port.js';
+import type { SensorLedger } from '../sensors.port.js';
 import type { SummaryLedger } from '../summaries.port.js';
 import type { Renewal, TakenBack } from '../registrations.js';
 import type { LedgerValues } from '../value-database.port.js';
@@ -37,6 +38,7 @@ import { Logs } from './logs.js';
 import { LineageReads } from './lineage.js';
 import { Outbox } from './outbox.js';
 import { Schedules } from './schedules.js';
+import { Sensors } from './sensors.js';
 import { Summaries } from './summaries.js';
 import { Processes } from './processes.js';
 import { Reads } from './reads.js';
@@ -79,6 +81,7 @@ interface Opened {
   readonly automation: Automation;
   readonly fellows: FellowProcesses;
   readonly schedules: Schedules;
+  readonly sensors: Sensors;
   readonly collection: Collection;
   readonly eventLog: EventLog;
   readonly hooks: Hooks;
@@ -143,6 +146,7 @@ export class SqlLedger implements Ledger {
       const collection = new Collection(database, number, assets);
       // Connections of a host may all be held by transactions that wait for us.
       const requests = new Requests(database, number, claims, this.#options.own && pool.options.max > 1);
+      const acts = new Acts(database, number, assets, collection);
       const eventLog = new EventLog(
         database,
         number,
@@ -155,7 +159,8 @@ export class SqlLedger implements Ledger {
         requests,
         claims,
         beats: new Beats(database, number, claims),
-        acts: new Acts(database, number, assets, collection),
+        acts,
+        sensors: new Sensors(database, number, requests, acts),
         automation: new Automation(database, number, assets, requests),
         fellows: new FellowProcesses(database, number, assets),
         schedules: new Schedules(database, number, requests),
@@ -366,6 +371,10 @@ export class SqlLedger implements Ledger {
 
   get schedules(): ScheduleLedger {
     return this.#open.schedules;
+  }
+
+  get sensors(): SensorLedger {
+    return this.#open.sensors;
   }
 
   get collection(): CollectionLedger {
