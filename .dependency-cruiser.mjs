@@ -12,6 +12,7 @@ const FLOORS = [
   'lineage',
   'outbox',
   'openlineage',
+  'telemetry',
   'events',
   'automation',
   'flowstone',
@@ -98,6 +99,12 @@ const rules = [
     comment: 'An optional peer: whoever does not open that door needs none of it.',
     from: { path: '^(lib|migrations)/', pathNot: '^lib/terminus/' },
     to: { path: ['node_modules/@nestjs/terminus', '^lib/terminus/'] },
+  },
+  {
+    name: 'opentelemetry-only-in-its-room',
+    comment: 'An optional peer: nothing of it is loaded where telemetry is off.',
+    from: { path: '^(lib|migrations)/', pathNot: '^lib/telemetry/' },
+    to: { path: 'node_modules/@opentelemetry' },
   },
   {
     name: 'duckdb-only-in-its-room',

@@ -41,6 +41,7 @@ import { PartitionMoments, type SchemeSupply } from './runs/partition.moments.js
 import { PartitionReader } from './runs/partition.reader.js';
 import { Presence } from './runs/presence.js';
 import { Ensurer } from './runs/ensurer.js';
+import { plainExecution } from './runs/execution.js';
 import { RequestReader } from './runs/request.reader.js';
 import { RunRequester } from './runs/requester.js';
 import { RunPlanner } from './runs/run.planner.js';
@@ -61,6 +62,7 @@ import type { Hook } from './events/hook.js';
 import { ProgressTokens } from './events/progress.tokens.js';
 import type { OwnResource } from './resources/declared.resources.js';
 import { ResourceKeeper } from './resources/resource.keeper.js';
+import { openTelemetry, type EngineTelemetry } from './telemetry/telemetry.js';
 import { Collector } from './retention/collector.js';
 import { keptInWords } from './retention/retention.options.js';
 import type { OwnSchedule } from './automation/schedules/declared.schedules.js';
@@ -133,6 +135,7 @@ export class FlowStoneEngine {
   readonly logs: LogKeeper;
   readonly progressTokens: ProgressTokens;
   readonly triggers: Triggers;
+  readonly #telemetry: EngineTelemetry | undefined;
   readonly #insideTransaction: (() => boolean) | undefined;
   readonly #io: IoRegistry;
   readonly #log: WorkLog;
@@ -218,6 +221,7 @@ export class FlowStoneEngine {
       outage: (error) => this.#log.outage.noticed(error),
       failed: (error) => this.#log.stumbled('What attempts logged could not be kept', error),
     });
+    this.#telemetry = openTelemetry(options.telemetry, (run) => ledger.run(run));
     const host: AttemptHost = {
       namespace: options.namespace,
       cancelGrace: options.cancelGrace,
@@ -237,12 +241,23 @@ export class FlowStoneEngine {
       },
       random: Math.random,
     };
+    const execution = this.#telemetry?.execution ?? plainExecution;
     const runEnded = (run: number): void => this.#tellEnd(run);
     this.coordinator = new Coordinator(
       ledger,
       this.membership,
       queue,
-      new LookAgainDesk(ledger, this.registry, this.catalogue, this.moments, this.presence, host, lostValue, tokens),
+      new LookAgainDesk(
+        ledger,
+        this.registry,
+        this.catalogue,
+        this.moments,
+        this.presence,
+        host,
+        lostValue,
+        tokens,
+        execution,
+      ),
       () => this.#planNext(),
       this.signals,
       {
@@ -251,6 +266,7 @@ export class FlowStoneEngine {
         outage: (error) => this.#log.outage.noticed(error),
         answered: () => this.#log.outage.over(),
         posted: () => this.outbox.look(),
+        settled: this.#telemetry?.settled,
         broken: (error) => this.#log.broken(error),
       },
       {
@@ -284,6 +300,7 @@ export class FlowStoneEngine {
         waits: (run) => this.waits.ofRun(run),
         runEnded,
       },
+      this.#telemetry,
     );
     this.ensurer = new Ensurer(ledger, this.moments, this.facts, this.requester, lostValue);
     this.valueReader = new ValueReader(ledger, this.values, (asset) =>
@@ -468,6 +485,7 @@ export class FlowStoneEngine {
   }
 
   async close(): Promise<void> {
+    this.#telemetry?.close();
     this.signals.close();
     await this.#io.close();
     await this.ledger.close();
@@ -531,7 +549,9 @@ export class FlowStoneEngine {
     this.signals.ended(id);
     this.queue.tellEnd(id);
     const run = await this.ledger.run(id);
-    if (run) this.#log.runEnded(run);
+    if (!run) return;
+    this.#log.runEnded(run);
+    this.#telemetry?.runEnded(run);
   }
 }
 

@@ -19,6 +19,7 @@ import {
 } from './retention/retention.options.js';
 import type { Failure } from './runs/failure.js';
 import { readPools, type PoolOptions } from './runs/pool.options.js';
+import { readTelemetry, type Telemetry, type TelemetryOptions } from './telemetry/telemetry.options.js';
 
 /** PostgreSQL (15 or newer) by url, with a DataSource of FlowStone's own. */
 export interface PostgresStorage {
@@ -66,6 +67,7 @@ export interface FlowStoneOptions {
   retention?: RetentionOptions;
   outbox?: OutboxOptions;
   openLineage?: OpenLineageOptions | false;
+  telemetry?: boolean | TelemetryOptions;
   events?: EventOptions;
   triggers?: boolean;
   notify?: readonly EventNotifier[];
@@ -99,6 +101,7 @@ export interface ResolvedOptions {
   readonly retention: Retention;
   readonly outbox: Outbox;
   readonly openLineage: OpenLineage | undefined;
+  readonly telemetry: Telemetry | undefined;
   readonly events: Events;
   readonly triggers: boolean;
   readonly notify: readonly EventNotifier[];
@@ -356,6 +359,14 @@ export const OPTION_CATALOGUE: { readonly [K in keyof ResolvedOptions]: OptionEn
     description:
       'Where OpenLineage events of all attempts go, to a server or to a file; `false`: nowhere. `namespace` is that of jobs and datasets (default: `namespace`), `producer` a URI. The worker that starts last decides for all whether events are recorded. See [openlineage](openlineage.md).',
     read: readOpenLineage,
+  },
+  telemetry: {
+    type: 'boolean | { traces?, metrics? }',
+    default: undefined,
+    defaultText: '`false`',
+    description:
+      'Spans and metrics by OpenTelemetry (package `@opentelemetry/api`), to whatever SDK the application has set up; `true`: both. Of several processes each decides for itself. See [telemetry](telemetry.md).',
+    read: readTelemetry,
   },
   events: {
     type: '{ listen? }',

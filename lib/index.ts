@@ -139,6 +139,7 @@ export { valueFromText, valueToText, type ValueText } from './io/value-text.js';
 
 // Webhooks
 export { verifyWebhook, type WebhookRequest, type WebhookVerdict } from './outbox/webhook.signature.js';
+export type { TelemetryOptions } from './telemetry/telemetry.options.js';
 export type { OpenLineageOptions } from './openlineage/openlineage.options.js';
 export type { OutboxOptions } from './outbox/outbox.options.js';
 export type { WebhookOptions } from './outbox/webhook.options.js';
@@ -335,6 +336,7 @@ export type {
   MaterializationStatus,
   RunCounts,
   RunRecord,
+  TraceContext,
   RunStatus,
   ValueColumn,
   ValueRecord,

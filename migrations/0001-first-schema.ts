@@ -123,6 +123,8 @@ const TABLES = [
     requested_by text,
     max_concurrency integer,
     fail_fast boolean NOT NULL,
+    -- Where its request stands in a trace; only with telemetry.
+    trace json,
     -- Of the request, which may be long and is read for each claim.
     force_max_age float8 GENERATED ALWAYS AS ((request ->> 'forceMaxAge')::float8) STORED,
     limit_id bigint,

@@ -65,6 +65,12 @@ export interface Act {
   readonly reason: string | null;
 }
 
+/** Where a request stands in a trace, in the words of W3C Trace Context. */
+export interface TraceContext {
+  readonly traceparent: string;
+  readonly tracestate?: string;
+}
+
 /** A run that is about to be recorded. */
 export interface NewRun {
   readonly request: RunRequest;
@@ -76,6 +82,8 @@ export interface NewRun {
   /** At most so many of its materializations run at once; null: no limit of its own. */
   readonly maxConcurrency: number | null;
   readonly failFast: boolean;
+  /** Of who requested it, with telemetry: spans of the run in any process belong to that trace. */
+  readonly trace?: TraceContext;
 }
 
 /** A recorded run. */

@@ -13,11 +13,10 @@ import type { InputVersion } from '../planning/planning.port.js';
 import type { PlanningModel } from '../planning/planning-model.js';
 import { AssetViews, type AssetView } from './asset.view.js';
 import { decideAfterClaim, decideAfterFailure, NO_RETRY, type RetryRule } from './attempt.machine.js';
-import { Attempt } from './attempt.js';
 import type { AttemptHost } from './attempt.host.js';
-import { BatchedAttempt } from './batch.js';
 import type { Catalogue } from './catalogue.js';
 import { DecisionDesk, type Asking } from './decision.desk.js';
+import type { MakeExecution } from './execution.js';
 import type { ClaimDesk, Examined, Execution, Finished } from './execution.port.js';
 import { errorRecord, placeName, wrapUserError, type Failure, type FailurePlace } from './failure.js';
 import type { Pin, PinnedDependency } from './input.loader.js';
@@ -46,8 +45,9 @@ export class LookAgainDesk implements ClaimDesk {
     private readonly host: AttemptHost,
     private readonly lostValue: LostValue,
     tokens: SignalTokens,
+    private readonly execution: MakeExecution,
   ) {
-    this.#decisions = new DecisionDesk(ledger, host, tokens);
+    this.#decisions = new DecisionDesk(ledger, host, tokens, execution);
     this.#views = new AssetViews(registry);
     const all = registry.definitions.flatMap(({ dependencies }) => dependencies);
     this.#awaited = new Set(all.filter(({ ordering }) => ordering).map(({ upstream }) => upstream));
@@ -212,8 +212,7 @@ export class LookAgainDesk implements ClaimDesk {
     const executable = asking(view, claim);
     const inputs = inputsFingerprint(versions);
     const prepared = { claim, definition, executable, dependencies, inputs, upstreams, partitions, ordinal };
-    if (definition.batchSize !== undefined) return new BatchedAttempt(this.host, prepared);
-    return new Attempt(this.host, prepared);
+    return this.execution(this.host, prepared);
   }
 
   #pin({ of, partitions }: Want, heads: ReadonlyMap<string, HeadRecord> | undefined): PinnedDependency {

@@ -16,6 +16,7 @@ import { isOutage, withPatience } from './patience.js';
 import { PlanWatch, type PlanNews } from './plan.watch.js';
 import type { RunSignals } from './run.signals.js';
 import { TimerWatch } from './timer.watch.js';
+import type { AttemptTracing } from './tracing.port.js';
 import { commitValue } from './value.commit.js';
 
 /** Outcomes settled in one transaction at most. */
@@ -47,6 +48,8 @@ export interface CoordinatorNews {
   answered(): void;
   /** Something may be in the outbox. */
   posted(): void;
+  /** With telemetry: how outcomes were settled. */
+  readonly settled?: AttemptTracing['settled'] | undefined;
   /** A bug or a broken ledger: the beat goes on at the next ring. */
   broken(error: unknown): void;
 }
@@ -427,6 +430,7 @@ export class Coordinator {
     if (full) this.#ringFor(claims);
     if (again !== null) this.#unrung.set(Math.max(again, LEAST_LOOK));
     this.accept(claims);
+    this.news.settled?.(batch, verdicts);
     this.#tell(batch, verdicts, endedRuns);
     if (outdated) await this.#catchUp();
   }

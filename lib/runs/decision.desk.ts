@@ -12,7 +12,7 @@ import type { HeadRecord } from '../ledger/records.js';
 import type { Claim } from '../ledger/work.js';
 import type { AssetView } from './asset.view.js';
 import type { AttemptHost, Executable } from './attempt.host.js';
-import { Attempt } from './attempt.js';
+import type { MakeExecution } from './execution.js';
 import type { Examined, Execution, Finished } from './execution.port.js';
 import type { Pin, PinnedDependency } from './input.loader.js';
 import type { Wanting } from './placed.claim.js';
@@ -30,6 +30,7 @@ export class DecisionDesk {
     private readonly ledger: Pick<Ledger, 'approvals'>,
     private readonly host: AttemptHost,
     private readonly tokens: SignalTokens,
+    private readonly execution: MakeExecution,
   ) {}
 
   /** Takes out what was decided upon; `open` is the rest, most of it no checkpoints. */
@@ -68,7 +69,7 @@ export class DecisionDesk {
         ? new ReceivedSignal(instance as SignalCode, definition, approval)
         : new DecidedCheckpoint(instance as CheckpointCode, definition, approval);
     const prepared = { claim, definition, executable, dependencies, inputs, upstreams, partitions, ordinal };
-    return new Attempt(this.host, { ...prepared, decided: approval });
+    return this.execution(this.host, { ...prepared, decided: approval });
   }
 
   /** Of signals it has to be known how often they were asked for before. */

@@ -13,6 +13,7 @@ import { RunHandle, type RunHandleParts } from './run.handle.js';
 import type { RunPlanner } from './run.planner.js';
 import type { RunSignals } from './run.signals.js';
 import type { RunViews } from './run.view.js';
+import type { RequestTrace, RequestTracing } from './tracing.port.js';
 
 /** Partitions that a request names one by one and that are planned before materialize() answers. */
 const PLANNED_AT_ONCE = 64;
@@ -38,6 +39,8 @@ export interface PreparedRun {
   readonly run: NewRun;
   readonly plan: Plan | undefined;
   readonly rows: PlanRows | undefined;
+  /** With telemetry. */
+  readonly trace?: RequestTrace | undefined;
 }
 
 interface TransactionalRequest {
@@ -59,23 +62,45 @@ export class RunRequester {
     private readonly signals: RunSignals,
     private readonly options: { readonly cancelGrace: number; readonly alone: boolean },
     private readonly hooks: RequesterHooks,
+    private readonly tracing?: RequestTracing,
   ) {}
 
   /** @param model of the moment at which the request was read */
   async request(request: RunRequest, options: RunOptions, model: PlanningModel): Promise<RunHandle> {
+    const trace = this.tracing?.request(request);
+    try {
+      return await this.#request(request, options, model, trace);
+    } catch (error) {
+      trace?.failed(error);
+      throw error;
+    }
+  }
+
+  async #request(
+    request: RunRequest,
+    options: RunOptions,
+    model: PlanningModel,
+    trace: RequestTrace | undefined,
+  ): Promise<RunHandle> {
     const { manager } = options;
     if (manager) {
-      const run = newRun(request, options);
+      const run = newRun(request, options, trace);
       const here = this.planner.canPlan(request);
       const awaitPlan = (): void => this.coordinator.awaitPlan(this.planner.targetPools(request), here);
-      const { id } = (await this.ledger.insertRun(run, { manager, committed: awaitPlan })).run;
-      return this.handle(id, { manager, awaitPlan });
+      let id = 0;
+      const committed = (): void => {
+        trace?.recorded(id);
+        awaitPlan();
+      };
+      ({ id } = (await this.ledger.insertRun(run, { manager, committed })).run);
+      return this.handle(id, { manager, awaitPlan: committed });
     }
-    const prepared = await this.prepare(request, options, model);
+    const prepared = await this.#prepare(request, options, model, trace);
     const claim = this.#claim();
     const { rows } = prepared;
     const inserted = await this.ledger.insertRun(prepared.run, rows ? { plan: rows, ...(claim && { claim }) } : {});
     crashPoint('after-request');
+    trace?.recorded(inserted.run.id);
     this.coordinator.accept(inserted.claims);
     if (inserted.created) await this.recorded(prepared, inserted.run);
     return this.handle(inserted.run.id);
@@ -86,15 +111,25 @@ export class RunRequester {
    * is small: by whoever asks, also where that executes nothing, so that it does not wait until larger ones are planned.
    * @param model of the moment at which the request was read
    */
-  async prepare(request: RunRequest, options: Omit<RunOptions, 'manager'>, model: PlanningModel): Promise<PreparedRun> {
-    const run = newRun(request, options);
+  prepare(request: RunRequest, options: Omit<RunOptions, 'manager'>, model: PlanningModel): Promise<PreparedRun> {
+    return this.#prepare(request, options, model, this.tracing?.request(request));
+  }
+
+  async #prepare(
+    request: RunRequest,
+    options: Omit<RunOptions, 'manager'>,
+    model: PlanningModel,
+    trace: RequestTrace | undefined,
+  ): Promise<PreparedRun> {
+    const run = newRun(request, options, trace);
     const small = isSmall(request) && this.planner.canPlan(request);
     const plan = small ? await this.planner.plan(request, model) : undefined;
-    return { run, plan, rows: plan && this.planner.rows(plan, run.priority) };
+    return { run, plan, rows: plan && this.planner.rows(plan, run.priority), ...(trace && { trace }) };
   }
 
   /** The run has been recorded, and is a new one: it begins, here or where it can. */
-  async recorded({ run: { request }, plan, rows }: PreparedRun, { id, completedAt }: RunRecord): Promise<void> {
+  async recorded({ run: { request }, plan, rows, trace }: PreparedRun, { id, completedAt }: RunRecord): Promise<void> {
+    trace?.recorded(id);
     // Nothing to do, or nothing that can be done.
     if (completedAt) this.hooks.runEnded(id);
     else this.signals.changed(id);
@@ -114,9 +149,14 @@ export class RunRequester {
       });
     }
     const { request, priority, tags, maxConcurrency, failFast } = old;
-    const again: NewRun = { request, runKey: null, retryOf: id, priority, tags, requestedBy, maxConcurrency, failFast };
+    const trace = this.tracing?.request(request);
+    const again: NewRun = {
+      ...{ request, runKey: null, retryOf: id, priority, tags, requestedBy, maxConcurrency, failFast },
+      ...(trace?.context && { trace: trace.context }),
+    };
     // A run that was never planned has no materializations: its request is planned anew.
     const inserted = await this.ledger.insertRun(again, plan.size > 0 ? { plan } : {});
+    trace?.recorded(inserted.run.id);
     this.signals.changed(inserted.run.id);
     if (plan.size > 0) this.coordinator.offer(await this.planner.readyPools(plan));
     else this.coordinator.awaitPlan(this.planner.targetPools(request), this.planner.canPlan(request));
@@ -182,7 +222,7 @@ export function refuseNested(what: string): void {
   );
 }
 
-function newRun(request: RunRequest, options: RunOptions): NewRun {
+function newRun(request: RunRequest, options: RunOptions, trace: RequestTrace | undefined): NewRun {
   const tags = Object.entries(options.tags ?? {});
   requireStorable('runKey, requestedBy and tags', [options.runKey, options.requestedBy, ...tags.flat()]);
   return {
@@ -194,6 +234,7 @@ function newRun(request: RunRequest, options: RunOptions): NewRun {
     requestedBy: options.requestedBy ?? null,
     maxConcurrency: options.maxConcurrency ?? null,
     failFast: options.failFast ?? false,
+    ...(trace?.context && { trace: trace.context }),
   };
 }
 

@@ -49,9 +49,9 @@ BEGIN
   ), held AS (
     INSERT INTO claims (namespace, process, materialization_id) VALUES (p_namespace, p_process, v_id)
   ), run AS (
-    INSERT INTO runs (id, namespace, status, request, priority, tags, requested_by, fail_fast, total, running)
-    SELECT v_run, p_namespace, 'running', p_request, r.priority, r.tags, r."requestedBy", r."failFast", 1, 1
-    FROM jsonb_to_record(p_run) AS r (priority integer, tags jsonb, "requestedBy" text, "failFast" boolean)
+    INSERT INTO runs (id, namespace, status, request, priority, tags, requested_by, fail_fast, trace, total, running)
+    SELECT v_run, p_namespace, 'running', p_request, r.priority, r.tags, r."requestedBy", r."failFast", r.trace, 1, 1
+    FROM jsonb_to_record(p_run) AS r (priority integer, tags jsonb, "requestedBy" text, "failFast" boolean, trace json)
     RETURNING *
   ), told AS (
     INSERT INTO events (namespace, kind, run_id, actor, detail)

@@ -1,6 +1,6 @@
 // A run: its request, its counters, how it stands.
 import { Column, Entity, PrimaryColumn } from 'typeorm';
-import type { ErrorRecord, RunRecord, RunRequest } from '../records.js';
+import type { ErrorRecord, RunRecord, RunRequest, TraceContext } from '../records.js';
 import { asNumber } from './as-number.js';
 
 @Entity({ name: 'runs', synchronize: false })
@@ -37,6 +37,10 @@ export class RunEntity {
 
   @Column({ type: 'boolean', name: 'fail_fast' })
   readonly failFast!: boolean;
+
+  /** Where its request stands in a trace; only with telemetry. */
+  @Column({ type: 'json', nullable: true })
+  readonly trace!: TraceContext | null;
 
   /** Of the request; its column follows from that. */
   @Column({ type: 'double precision', name: 'force_max_age', nullable: true, insert: false, update: false })

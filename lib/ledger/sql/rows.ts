@@ -12,6 +12,7 @@ import type {
   RunRecord,
   DescribedValue,
   RunRequest,
+  TraceContext,
   ValueColumn,
   ValueRecord,
 } from '../records.js';
@@ -27,6 +28,7 @@ export interface RunRow {
   readonly requested_by: string | null;
   readonly max_concurrency: number | null;
   readonly fail_fast: boolean;
+  readonly trace: TraceContext | null;
   readonly total: number;
   readonly success: number;
   readonly failed: number;
@@ -171,6 +173,7 @@ export function runRecord(row: RunRow): RunRecord {
     requestedBy: row.requested_by,
     maxConcurrency: row.max_concurrency,
     failFast: row.fail_fast,
+    ...(row.trace && { trace: row.trace }),
     counts: {
       ...{ total, success, failed, upstream_failed, skipped, cancelled, running },
       waiting_approval: waiting,

@@ -39,12 +39,12 @@ export const INSERT_RUN = statement(
     WHERE $2::jsonb ->> 'maxConcurrency' IS NOT NULL RETURNING id
   ), run AS (
     INSERT INTO fs.runs (id, namespace, status, request, run_key, retry_of, priority, tags, requested_by, max_concurrency,
-      limit_id, fail_fast, total, failed, upstream_failed, cancelled, completed_at)
+      limit_id, fail_fast, trace, total, failed, upstream_failed, cancelled, completed_at)
     SELECT COALESCE($5::bigint, nextval(pg_get_serial_sequence('fs.runs', 'id')::regclass)), $1, c.status, $3::json, n."runKey", n."retryOf", n.priority, n.tags, n."requestedBy", n."maxConcurrency",
-      (SELECT b.id FROM bound b), n."failFast", c.total, c.failed, c.upstream_failed, c.cancelled,
+      (SELECT b.id FROM bound b), n."failFast", n.trace, c.total, c.failed, c.upstream_failed, c.cancelled,
       CASE WHEN c.status NOT IN ('planning', 'running') THEN clock_timestamp() END
     FROM jsonb_to_record($2::jsonb) AS n ("runKey" text, "retryOf" bigint, priority integer, tags jsonb,
-      "requestedBy" text, "maxConcurrency" integer, "failFast" boolean),
+      "requestedBy" text, "maxConcurrency" integer, "failFast" boolean, trace json),
       jsonb_to_record($4::jsonb) AS c (status text, total integer, failed integer, upstream_failed integer,
       cancelled integer)
     ON CONFLICT (retry_of) WHERE status IN ('planning', 'running') DO NOTHING
