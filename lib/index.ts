@@ -287,6 +287,10 @@ export {
   type EventSensorCursor,
   type RunEnd,
 } from './automation/sensors/event.sensor.js';
+export { TableSensor, type RowSource, type SeenRow } from './automation/sensors/table.sensor.js';
+export { S3ObjectsSensor } from './automation/sensors/s3-objects.sensor.js';
+export type { Seen } from './automation/sensors/seen.js';
+export type { ListedObject } from './io/blobs/s3/s3.bucket.js';
 export {
   signedBy,
   signedByFlowStone,

@@ -22,6 +22,17 @@ export interface ObjectHead {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
+/** What a listing tells of an object. */
+export interface ListedObject {
+  readonly key: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Of its bytes. */
+  readonly etag: string;
+  /** In whole seconds. */
+  readonly modified: Date;
+}
+
 /** Of an object about to be, beside its bytes. */
 export interface ObjectDescription {
   readonly contentType: string;
@@ -156,9 +167,18 @@ export class S3Bucket {
 
   /** Keys of all objects whose keys begin so. */
   async *keys(prefix: string): AsyncGenerator<string> {
+    for await (const { key } of this.objects(prefix)) yield key;
+  }
+
+  /** All objects whose keys begin so, by key. */
+  async *objects(prefix: string): AsyncGenerator<ListedObject> {
     const { sdk, client } = await this.#open();
     const pages = sdk.paginateListObjectsV2({ client }, { Bucket: this.name, Prefix: prefix });
-    for await (const { Contents = [] } of pages) for (const { Key } of Contents) yield Key!;
+    for await (const { Contents = [] } of pages) {
+      for (const { Key, Size, ETag, LastModified } of Contents) {
+        yield { key: Key!, size: Size!, etag: ETag!, modified: LastModified! };
+      }
+    }
   }
 
   /** All uploads that are not ended and whose keys begin so; none where the server cannot tell. */
