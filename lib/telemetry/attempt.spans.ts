@@ -1,14 +1,17 @@
 // Spans of attempts: one for each, from when its code can begin until its outcome is committed, and below it one for each
-// thing it does. What does these is wrapped, so that attempts themselves know nothing of it.
+// thing it does; what is done for several at once is one span. What does these is wrapped, so that attempts themselves know nothing of it.
 import type { Attributes, Context, Span } from '@opentelemetry/api';
 import type { BatchResults } from '../assets/asset.context.js';
 import type { Claim, Outcome, Verdict } from '../ledger/work.js';
-import type { AttemptHost, Executable, Prepared } from '../runs/attempt.host.js';
+import type { AttemptHost, Prepared } from '../runs/attempt.host.js';
 import type { Finished } from '../runs/execution.port.js';
 import type { PinLoader } from '../runs/input.loader.js';
 import { tracerOf, type Api } from './api.js';
 import type { Instruments } from './instruments.js';
 import { failSpan, type RunSpans } from './run.spans.js';
+
+/** Others that a span of a commit names: as many as SDKs keep, if nothing else is said. */
+const MOST_LINKS = 128;
 
 /** What is known of an attempt under way. */
 interface OpenAttempt {
@@ -17,8 +20,8 @@ interface OpenAttempt {
   readonly context: Context;
   /** By performance.now(). */
   readonly began: number;
-  /** While its outcome is being committed. */
-  commit: Span | undefined;
+  /** When what came of it was known, by the same; 0: it is not. */
+  ended: number;
 }
 
 export class AttemptSpans {
@@ -41,20 +44,18 @@ export class AttemptSpans {
   }
 
   /** An attempt begins. @param parent of its run */
-  begin({ claim, definition }: Prepared, parent: Context): OpenAttempt {
+  begin({ claim, definition }: Prepared, parent: Context): void {
     const attributes: Attributes = {
       'flowstone.asset': claim.asset,
       'flowstone.run': claim.run,
       'flowstone.materialization': claim.id,
       'flowstone.attempt': claim.attempt,
       'flowstone.epoch': claim.epoch,
-      ...(definition.scheme && { 'flowstone.partition': claim.partition }),
     };
+    if (definition.scheme) attributes['flowstone.partition'] = claim.partition;
     const span = this.#tracer.startSpan('flowstone.materialization', { attributes }, parent);
     const context = this.api.trace.setSpan(parent, span);
-    const open = { span, context, began: performance.now(), commit: undefined };
-    this.#open.set(claim, open);
-    return open;
+    this.#open.set(claim, { span, context, began: performance.now(), ended: 0 });
   }
 
   /** It is known what came of it; without an outcome, others have settled it. */
@@ -62,21 +63,42 @@ export class AttemptSpans {
     const open = this.#open.get(claim);
     if (!open) return;
     if (!outcome) return this.#end(claim, open, 'fenced', undefined);
-    open.commit = this.#tracer.startSpan('flowstone.commit', undefined, open.context);
+    open.ended = performance.now();
   }
 
   /** The ledger has answered what came of these. */
   settled(finished: readonly Finished[], verdicts: readonly Verdict[]): void {
-    finished.forEach(({ claim, outcome }, index) => {
-      const open = claim && this.#open.get(claim);
-      if (!open) return;
-      const verdict = verdicts[index]!;
+    const settled: [Finished, Claim, OpenAttempt, Verdict][] = [];
+    finished.forEach((one, index) => {
+      const open = one.claim && this.#open.get(one.claim);
+      if (open) settled.push([one, one.claim, open, verdicts[index]!]);
+    });
+    this.#commits(settled);
+    for (const [{ outcome }, claim, open, verdict] of settled) {
       if (typeof verdict === 'object') {
         failSpan(this.api, open.span, verdict.refused);
         this.#end(claim, open, 'failed', verdict.refused.code);
       } else if (verdict === 'committed') this.#committed(claim, open, outcome);
       else this.#end(claim, open, verdict, undefined);
-    });
+    }
+  }
+
+  /** Outcomes are committed together. Of each run it is one span: below the attempt that waited longest, with links to all others. */
+  #commits(settled: readonly (readonly [Finished, Claim, OpenAttempt, Verdict])[]): void {
+    const byRun = new Map<number, OpenAttempt[]>();
+    for (const [, { run }, open] of settled) {
+      // What was written with its value has a span of its own.
+      if (open.ended === 0) continue;
+      const others = byRun.get(run);
+      if (others) others.push(open);
+      else byRun.set(run, [open]);
+    }
+    for (const [first, ...others] of byRun.values()) {
+      const links = others.slice(0, MOST_LINKS).map(({ span }) => ({ context: span.spanContext() }));
+      const attributes = { 'flowstone.commit.size': others.length + 1 };
+      const options = { startTime: first!.ended, attributes, ...(links.length > 0 && { links }) };
+      this.#tracer.startSpan('flowstone.commit', options, first!.context).end();
+    }
   }
 
   /** The same host, whose work for attempts is followed; the same for the same one. */
@@ -93,13 +115,15 @@ export class AttemptSpans {
       commit: (...commit) => {
         const open = this.#open.get(commit[0]);
         if (!open) return host.commit(...commit);
-        const span = (open.commit = this.#tracer.startSpan('flowstone.commit', undefined, open.context));
-        return host.commit(...commit).catch((error: unknown) => {
-          failSpan(this.api, span, error);
-          span.end();
-          open.commit = undefined;
-          throw error;
-        });
+        const span = this.#tracer.startSpan('flowstone.commit', undefined, open.context);
+        // What the database driver of the application records of it belongs there as well.
+        const within = this.api.trace.setSpan(open.context, span);
+        const committing = this.api.context.with(within, () => host.commit(...commit));
+        committing.then(
+          () => span.end(),
+          (error: unknown) => this.#fail(span, error),
+        );
+        return committing;
       },
       ask: async (claim, request) => {
         const asked = await this.#during(claim, 'flowstone.ask', () => host.ask(claim, request));
@@ -122,16 +146,8 @@ export class AttemptSpans {
     };
   }
 
-  /** Its code, in whose context spans of its own are children. @param batch whose are computed with it */
-  executable(claim: Claim, executable: Executable, batch: () => readonly Claim[]): Executable {
-    return {
-      execute: (context, inputs) => this.#executing(claim, () => executable.execute(context, inputs)),
-      executeMany: (context, items) =>
-        this.#executingMany(claim, batch(), () => executable.executeMany!(context, items)),
-    };
-  }
-
-  #executing(claim: Claim, call: () => unknown): unknown {
+  /** Code of an attempt. */
+  executing(claim: Claim, call: () => unknown): unknown {
     const { span, within } = this.#startExecute(claim, []);
     const failed = (error: unknown): void => this.#fail(span, error);
     try {
@@ -150,7 +166,8 @@ export class AttemptSpans {
     }
   }
 
-  async *#executingMany(
+  /** Code of a batch. @param fellows whose are computed with it */
+  async *executingMany(
     claim: Claim,
     fellows: readonly Claim[],
     call: () => BatchResults<unknown>,
@@ -221,7 +238,6 @@ export class AttemptSpans {
 
   #end(claim: Claim, open: OpenAttempt, outcome: string, error: string | undefined): void {
     this.#open.delete(claim);
-    open.commit?.end();
     open.span.setAttribute('flowstone.outcome', outcome);
     open.span.end();
     this.instruments().attemptEnded(claim.asset, outcome, error, (performance.now() - open.began) / 1000);
