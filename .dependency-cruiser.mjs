@@ -14,6 +14,7 @@ const FLOORS = [
   'openlineage',
   'telemetry',
   'events',
+  'checks',
   'automation',
   'flowstone',
   'admin',
@@ -33,7 +34,7 @@ const upwards = FLOORS.slice(0, -1).map((floor, level) => ({
 const PURE = [
   '^lib/(partitions|graph|planning)/',
   '^lib/assets/(asset\\.(definition|key|options|value)|automation\\.options|condition|checkpoint\\.(code|options)|signal\\.(code|options|value)|batch\\.failure|definition\\.hash|duration|expectations|dependency[^/]*)\\.ts$',
-  '^lib/ledger/((approval|automation|process|schedule|sensor)\\.records|event\\.catalogue|json|summary\\.records|records|registrations|transitions|work)\\.ts$',
+  '^lib/ledger/((approval|automation|check|process|schedule|sensor)\\.records|event\\.catalogue|json|summary\\.records|records|registrations|transitions|work)\\.ts$',
   '^lib/automation/(cron-ticks|conditions/(truth|decision|decide|flow|assets)|schedules/due.ticks|sensors/seen)\\.ts$',
   '\\.machine\\.ts$',
 ];

@@ -25,6 +25,10 @@ import type { AttemptHost } from './runs/attempt.host.js';
 import type { ApprovalDeskParts } from './checkpoints/approvals.js';
 import type { SignalDeskParts } from './checkpoints/signals.js';
 import { SignalTokens } from './checkpoints/signal.tokens.js';
+import { blockingGuards } from './checks/blocking.checks.js';
+import type { CheckDeskParts } from './checks/check.desk.js';
+import type { OwnCheck } from './checks/declared.checks.js';
+import { ValueInspector } from './checks/value.inspector.js';
 import type { LineageParts } from './lineage/lineage.parts.js';
 import { Catalogue } from './runs/catalogue.js';
 import { LookAgainDesk } from './runs/claim.desk.js';
@@ -92,6 +96,8 @@ export interface EngineParts {
   readonly hooks: readonly Hook[];
   /** What assets borrow, as far as it is set up and looked at here. */
   readonly resources?: readonly OwnResource[] | undefined;
+  /** What looks at values. */
+  readonly checks?: readonly OwnCheck[] | undefined;
   /** What code declares to be run by the clock. */
   readonly schedules?: readonly OwnSchedule[] | undefined;
   /** What code declares to observe something. */
@@ -127,6 +133,7 @@ export class FlowStoneEngine {
   readonly valueReader: ValueReader;
   readonly approvalDesk: ApprovalDeskParts<ValuePreview>;
   readonly lineageParts: LineageParts;
+  readonly checkDesk: CheckDeskParts;
   readonly signalDesk: SignalDeskParts;
   readonly collector: Collector;
   readonly outbox: OutboxSender;
@@ -156,6 +163,7 @@ export class FlowStoneEngine {
     schedules = [],
     sensors = [],
     resources = [],
+    checks = [],
     bus,
     hooks,
     loggerOf,
@@ -222,12 +230,14 @@ export class FlowStoneEngine {
       failed: (error) => this.#log.stumbled('What attempts logged could not be kept', error),
     });
     this.#telemetry = openTelemetry(options.telemetry, (run) => ledger.run(run));
+    const checking = { ledger: () => ledger.checks, loggerOf, recorded: () => this.events.wake() };
     const host: AttemptHost = {
       namespace: options.namespace,
       cancelGrace: options.cancelGrace,
       ledger,
       pulse,
       loader: this.values,
+      guards: blockingGuards(checks, checking),
       store: (definition, claim, slice, value, signal) => this.values.store(definition, claim, slice, value, signal),
       commit: (...commit) => this.coordinator.commit(...commit),
       ask: (...request) => this.coordinator.ask(...request),
@@ -306,6 +316,19 @@ export class FlowStoneEngine {
     this.valueReader = new ValueReader(ledger, this.values, (asset) =>
       keptInWords(this.catalogue.resolve(asset).keep ?? options.retention.versions),
     );
+    const inspector = new ValueInspector({
+      ...checking,
+      load: (place, version) => this.valueReader.load(place, version),
+      partitionOf: (...place) => this.partitions.shown(...place),
+      isPartitioned: (asset) => this.registry.resolve(asset).scheme !== undefined,
+    });
+    this.checkDesk = {
+      ...{ ledger, own: checks, inspector },
+      definitions: () => this.catalogue.definitions,
+      resolve: (asset) => this.catalogue.resolve(asset),
+      recorded: (...place) => this.partitions.recorded(...place),
+      beforeUse: () => this.refuseInTransaction(),
+    };
     const desk = {
       ledger,
       resolve: (asset: AssetClass | string) => this.catalogue.resolve(asset),
@@ -376,7 +399,15 @@ export class FlowStoneEngine {
       },
     });
     this.events = new EventHub({
-      ...{ ledger, bus, hooks, signals: this.signals, ...options, worker, log: this.#log },
+      ...{
+        ledger,
+        bus,
+        hooks: [...hooks, ...inspector.hooks(checks)],
+        signals: this.signals,
+        ...options,
+        worker,
+        log: this.#log,
+      },
       process: () => this.membership.id,
       posted: () => this.outbox.look(),
     });

@@ -15,6 +15,7 @@ import { AssetRegistry, type RegisteredAsset } from './assets/asset.registry.js'
 import { declarationError, type DeclarationProblem } from './assets/declaration.problem.js';
 import { readSchedules } from './automation/schedules/declared.schedules.js';
 import { readSensors } from './automation/sensors/declared.sensors.js';
+import { checkDefinitions, findChecks } from './checks/declared.checks.js';
 import { findResources, neededToPlan, ownResources } from './resources/declared.resources.js';
 import { checkDeclarations } from './assets/declaration.check.js';
 import { ApprovalNotifier, LogNotifier } from './checkpoints/approval.notifier.js';
@@ -69,6 +70,7 @@ export class FlowStoneLifecycle
       const problems: DeclarationProblem[] = [];
       const hooks = this.hookExplorer.explore(problems);
       const sensors = readSensors(discovery, problems);
+      const checks = findChecks(discovery, problems);
       const found = findResources(discovery, this.options.resources, problems);
       const assets = checkDeclarations(
         discovery,
@@ -83,6 +85,7 @@ export class FlowStoneLifecycle
           unreachable: (name) => this.options.role !== 'all' && io.require(name) instanceof MemoryIoManager,
         },
         problems,
+        checkDefinitions(checks),
       );
       requireSecret(assets, this.options);
       const { schedules, problems: wrongSchedules } = readSchedules(discovery, new AssetRegistry(assets));
@@ -102,6 +105,7 @@ export class FlowStoneLifecycle
         hooks,
         schedules,
         sensors,
+        checks,
         resources: this.options.role === 'api' ? neededToPlan(resources, assets) : resources,
         loggerOf: (name) => new Logger(name),
       });

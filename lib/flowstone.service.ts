@@ -5,6 +5,7 @@ import { Automation } from './automation/automation.desk.js';
 import { Schedules } from './automation/schedules/schedule.desk.js';
 import { Sensors } from './automation/sensors/sensor.desk.js';
 import { Approvals } from './checkpoints/approvals.js';
+import { Checks } from './checks/check.desk.js';
 import { Signals } from './checkpoints/signals.js';
 import { parseDuration } from './assets/duration.js';
 import type { AssetClass } from './assets/asset.definition.js';
@@ -94,6 +95,9 @@ export class FlowStoneService {
 
   /** What observes something and requests runs by what it sees. */
   readonly sensors = new Sensors(() => this.source.require().triggers.sensorDesk);
+
+  /** Which checks there are, what they found, and having them look now. */
+  readonly checks = new Checks(() => this.source.require().checkDesk);
 
   /** Where data came from, what came of it, and what would have to be computed again if it changed. */
   readonly lineage = new Lineage(() => this.source.require().lineageParts);

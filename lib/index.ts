@@ -229,6 +229,12 @@ export {
   type EventsSinceOptions,
 } from './events/flowstone.events.js';
 export type { DetailOf, EventSubject, SubjectsOf } from './ledger/event.catalogue.js';
+// Checks
+export { Check, type CheckDecorator } from './checks/check.decorator.js';
+export type { CheckAnswer, CheckContext, CheckFunction, CheckOptions } from './checks/check.options.js';
+export type { CheckResultFilter, Checks, DeclaredCheck, RunChecksOptions } from './checks/check.desk.js';
+export type { CheckResult, CheckSeverity, CheckStatus } from './ledger/check.records.js';
+
 // Resources
 export { asResource, Resource } from './resources/resource.decorator.js';
 export type {

@@ -1,5 +1,6 @@
 // What is declared of an asset, as plain data: all that the other rooms know of a class.
 // How it is read from the decorators stands in declaration.reader.ts.
+import type { CheckSeverity } from '../ledger/check.records.js';
 import type { ApprovalRule } from '../ledger/approval.records.js';
 import type { VersionPolicy } from '../ledger/records.js';
 import type { MappingSpec } from '../partitions/mapping.js';
@@ -54,6 +55,8 @@ export interface DeclaredAsset {
   readonly checkpoint: CheckpointDefinition | undefined;
   /** When it is computed without anybody asking; `undefined`: never by itself. */
   readonly automation: AutomationDefinition | undefined;
+  /** By name. */
+  readonly checks: readonly CheckDefinition[];
   readonly pool: string;
   /** Which versions keep their values; `undefined`: as the application says. */
   readonly keep: VersionPolicy | undefined;
@@ -85,6 +88,16 @@ export interface CheckpointDefinition {
   readonly rule: ApprovalRule;
   /** What people are asked, where its class does not say it. */
   readonly message: string | undefined;
+}
+
+/** What is declared of how a value is looked at. */
+export interface CheckDefinition {
+  /** Its own among those of the asset. */
+  readonly name: string;
+  readonly description?: string | undefined;
+  /** Whether what it finds wrong is not committed. */
+  readonly blocking: boolean;
+  readonly severity: CheckSeverity;
 }
 
 /** What is declared of when an asset is computed by itself. Times are in ms. */

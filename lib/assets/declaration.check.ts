@@ -4,7 +4,7 @@ import { findCycles } from '../graph/asset-graph.js';
 import { closest, didYouMean } from '../graph/did-you-mean.js';
 import { mappingLooksBack, mappingProblem } from '../partitions/mapping.js';
 import { schemeProblems, type PartitionScheme } from '../partitions/partitions.js';
-import type { AssetClass } from './asset.definition.js';
+import type { AssetClass, CheckDefinition } from './asset.definition.js';
 import type { DiscoveredProvider, Discovery } from './asset.explorer.js';
 import { assetOptionsOf } from './asset.metadata.js';
 import { ASSET_OPTION_NAMES } from './asset.options.js';
@@ -49,6 +49,7 @@ interface Checked {
 
 /**
  * Reads, checks and defines every discovered asset.
+ * @param checks those of each asset
  * @param elsewhere mistakes in what is declared beside assets
  * @throws FlowStoneError `FLOWSTONE_DECLARATION_INVALID` that lists every mistake found
  */
@@ -56,6 +57,7 @@ export function checkDeclarations(
   discovery: Discovery,
   managers: IoManagers,
   elsewhere: readonly DeclarationProblem[] = [],
+  checks: ReadonlyMap<AssetClass, readonly CheckDefinition[]> = new Map(),
 ): RegisteredAsset[] {
   const problems: DeclarationProblem[] = [...elsewhere];
   const note: Checked['note'] = ({ name, key }, problem, fix) =>
@@ -79,7 +81,13 @@ export function checkDeclarations(
 
   if (problems.length > 0) throw declarationError(problems);
   return declarations.map((declaration) => ({
-    definition: defineAsset(declaration, schemes.get(declaration), byClass, plainOptions(declaration, managers)),
+    definition: defineAsset(
+      declaration,
+      schemes.get(declaration),
+      byClass,
+      plainOptions(declaration, managers),
+      checks.get(declaration.asset.target),
+    ),
     instance: declaration.asset.instance,
     resources: Object.fromEntries(
       declaration.resources.map(([alias, resource]) => [alias, discovery.providers.get(resource)?.instance]),

@@ -35,6 +35,7 @@ export function definitionHash(definition: Omit<AssetDefinition, 'hash'>): strin
     definition.formerly,
     dependencies.map(dependencyFacts).sort(([a], [b]) => (a < b ? -1 : 1)),
     Object.keys(resources).sort(),
+    ...(definition.checks.length > 0 ? [definition.checks] : []),
   ];
   return hash('sha256', JSON.stringify(facts));
 }

@@ -14,6 +14,7 @@ export function defineAsset(
   scheme: PartitionScheme | undefined,
   byClass: ReadonlyMap<AssetClass, Declaration>,
   ioFacts: AssetDefinition['ioFacts'],
+  checks: AssetDefinition['checks'] = [],
 ): AssetDefinition {
   const { asset, key, options, managerOptions, decision } = declaration;
   const { description, group, io, codeVersion, retry, timeout, batch } = options;
@@ -41,6 +42,7 @@ export function defineAsset(
     checkpoint: decision && checkpointDefinition(decision, asset.methods),
     modification: decision?.modification,
     automation: options.automation && automationDefinition(options.automation),
+    checks,
     pool: options.pool ?? 'default',
     keep: keptVersions(options.keep),
     priority: options.priority ?? 0,

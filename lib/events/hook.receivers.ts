@@ -22,6 +22,7 @@ export function hookReceivers(hooks: readonly Hook[], ledger: () => Pick<HookLed
   return hooks.map((hook) => ({
     topic: topicOf(hook),
     name: hook.name,
+    limit: hook.limit,
     async send({ id, payload, attempt }, signal) {
       const event = eventIn(payload);
       // Of a kind that a newer version has posted: one of that takes it.

@@ -20,6 +20,8 @@ export interface Hook {
   readonly assets: readonly string[] | undefined;
   /** So often an event is given to it at most; undefined: for as long as the outbox keeps it. */
   readonly attempts: number | undefined;
+  /** What it may take for one event, ms, where that is more than usual. */
+  readonly limit?: number;
   call(event: FlowStoneEvent, delivery: HookDelivery): Promise<void>;
 }
 

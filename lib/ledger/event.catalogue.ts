@@ -53,6 +53,15 @@ interface Sensor extends Reason {
   readonly sensor: string;
 }
 
+/** What a check found. */
+interface Checked {
+  readonly check: string;
+  readonly severity: 'warn' | 'error';
+  /** Whether it decided about the commit. */
+  readonly blocking: boolean;
+  readonly message: string | null;
+}
+
 /** A resource of a process. */
 interface LentResource {
   readonly resource: string;
@@ -95,6 +104,10 @@ export const EVENT_CATALOGUE = {
   'approval.commented': ofMaterialization<Approval & { readonly text: string }>(),
   'approval.superseded': ofMaterialization<Approval>(),
   'approval.cancelled': ofMaterialization<Approval>(),
+  'check.passed': ofVersion<Checked>(),
+  'check.failed': ofVersion<Checked>(),
+  'check.errored': ofVersion<Checked>(),
+  'check.skipped': ofVersion<Checked>(),
   'asset.invalidated': ofPartition<Reason>(),
   'asset.deleted': ofPartition<Reason>(),
   'asset.version_reported': ofVersion<{ readonly dataVersion: string }>(),

@@ -9,6 +9,7 @@ import type { HookLedger } from './hooks.port.js';
 import type { LogLedger } from './logs.port.js';
 import type { LineageLedger } from './lineage.port.js';
 import type { OutboxLedger } from './outbox.port.js';
+import type { CheckLedger } from './checks.port.js';
 import type { ProcessLedger } from './processes.port.js';
 import type { ScheduleLedger } from './schedules.port.js';
 import type { SensorLedger } from './sensors.port.js';
@@ -329,6 +330,8 @@ export interface Ledger {
   readonly lineage: LineageLedger;
   /** By which automation works. Usable once the ledger is open. */
   readonly automation: AutomationLedger;
+  /** What checks found of values. Usable once the ledger is open. */
+  readonly checks: CheckLedger;
   /** By which processes see each other. Usable once the ledger is open. */
   readonly processes: ProcessLedger;
   /** By which schedules work. Usable once the ledger is open. */

@@ -17,6 +17,8 @@ export interface NoticeReceiver {
   readonly topic: string;
   /** Its own among those of the topic, and the same in every process. */
   readonly name: string;
+  /** What it may take for one, ms, where that is more than usual. */
+  readonly limit?: number | undefined;
   /**
    * Resolves once the notice is out of the system. What it throws sends the notice again later, unless that has
    * `retryable: false`: then this receiver does not get it. It gives up when `signal` says so.

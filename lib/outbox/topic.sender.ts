@@ -7,10 +7,8 @@ import type { Delivery, NoticeReceiver } from './receiver.port.js';
 
 /** Notices on their way at once. */
 const PLACES = 8;
-/** What a receiver may take for one, ms. */
+/** What a receiver may take for one, ms, unless it says more. */
 const SEND_LIMIT = 30_000;
-/** For so long a notice is ours, ms: longer than sending it takes. */
-const LEASE = 2 * SEND_LIMIT;
 /** Until the next look, ms, where something is due later, and where nothing is. */
 const SOON = 1000;
 const LATER = 5000;
@@ -48,12 +46,15 @@ export class TopicSender {
   readonly #stopping = new AbortController();
   #started = false;
   #closing = false;
+  readonly #limit: number;
 
   constructor(
     private readonly topic: string,
     private readonly receivers: readonly NoticeReceiver[],
     private readonly parts: SendingParts,
-  ) {}
+  ) {
+    this.#limit = Math.max(SEND_LIMIT, ...receivers.map(({ limit = 0 }) => limit));
+  }
 
   start(): void {
     this.#started = true;
@@ -102,7 +103,9 @@ export class TopicSender {
     const free = PLACES - this.#underWay.size;
     // Who gets a free place looks by itself.
     if (free === 0) return LATER;
-    const { notices, next } = await this.#patiently((ledger) => ledger.claimDue([this.topic], free, LEASE));
+    // For so long a notice is ours: longer than sending it takes.
+    const lease = 2 * this.#limit;
+    const { notices, next } = await this.#patiently((ledger) => ledger.claimDue([this.topic], free, lease));
     for (const notice of notices) {
       const sending = this.#send(notice)
         .catch((error: unknown) => this.parts.news.broken(error))
@@ -159,7 +162,7 @@ export class TopicSender {
     const limit = new AbortController();
     const { signal } = this.#stopping;
     const stop = (): void => limit.abort(new Error('The application is being closed.'));
-    const timer = setTimeout(() => limit.abort(new Error(`No answer within ${SEND_LIMIT / 1000} s.`)), SEND_LIMIT);
+    const timer = setTimeout(() => limit.abort(new Error(`No answer within ${this.#limit / 1000} s.`)), this.#limit);
     const aborted = new Promise<never>((_, reject) => {
       limit.signal.addEventListener('abort', () => reject(limit.signal.reason as Error), { once: true });
     });

@@ -11,6 +11,7 @@ import type { PartitionSet } from '../partitions/partition-set.js';
 import type { Abort } from './abort.js';
 import type { AttemptLog } from './attempt.log.js';
 import type { Pulse } from './heartbeat/pulse.js';
+import type { ValueGuards } from './value.guard.js';
 import type { PinLoader, PinnedDependency } from './input.loader.js';
 
 /** What computes values, or asks for them: the class of an asset, or what stands for that of a checkpoint. */
@@ -35,6 +36,8 @@ export interface AttemptHost {
   readonly ledger: Pick<Ledger, 'start'>;
   readonly pulse: Pick<Pulse, 'begin'>;
   readonly loader: PinLoader;
+  /** What looks at values before they may be committed. */
+  readonly guards: ValueGuards;
   /** Stores with the manager the asset declares; returns that manager's name too. */
   store(
     definition: AssetDefinition,

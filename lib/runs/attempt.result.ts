@@ -1,6 +1,6 @@
 // What one attempt tells the ledger: what its code reported, and the outcome that follows from its value or its failure.
 import { EventEmitter } from 'node:events';
-import type { ContextReport } from '../assets/asset.context.js';
+import type { ContextPartition, ContextReport } from '../assets/asset.context.js';
 import { FlowStoneError } from '../flowstone.errors.js';
 import type { PartitionSlice } from '../io/io-manager.port.js';
 import type { Outcome } from '../ledger/work.js';
@@ -12,6 +12,7 @@ import { decideAfterFailure, decideAfterMove, MOST_REPINS, NO_RETRY } from './at
 import type { AttemptLog } from './attempt.log.js';
 import { crashPoint } from './crash-points.js';
 import type { Finished } from './execution.port.js';
+import { guarded, type GuardedValue, type ValueGuard } from './value.guard.js';
 import { errorRecord, placeName, wrapUserError, type FailurePlace } from './failure.js';
 import type { PinnedDependency } from './input.loader.js';
 import { timeoutError } from './timed-out.js';
@@ -65,6 +66,14 @@ export class AttemptResult {
     if (dataVersion !== undefined) this.#dataVersion = dataVersion;
     if (metadata) Object.assign((this.#metadata ??= {}), metadata);
     if (columns) Object.assign((this.#columns ??= {}), columns);
+  }
+
+  /** What user code computed, once it may be committed: what its guard says otherwise, this rejects with. */
+  guard(guard: ValueGuard, value: unknown, partition: ContextPartition, abort: Abort): Promise<GuardedValue> {
+    const { claim } = this.prepared;
+    const guarding = guarded(guard, value, { claim, partition, signal: abort.signal });
+    if (value instanceof EventEmitter) heed(value, guarding);
+    return guarding;
   }
 
   /** Stores what user code computed. */
@@ -150,6 +159,15 @@ export class AttemptResult {
 function heed(stream: EventEmitter & { destroy?(): unknown }, storing: Promise<unknown>): void {
   stream.on('error', () => undefined);
   storing.catch(() => stream.destroy?.());
+}
+
+/** Frees what was kept of a value that was looked at, once nobody stores it any more. Never rejects. */
+export async function releaseGuarded(
+  guarding: Promise<GuardedValue>,
+  storing: Promise<unknown> | undefined,
+): Promise<void> {
+  const [looked] = await Promise.allSettled([guarding, storing]);
+  if (looked.status === 'fulfilled') await looked.value.release?.();
 }
 
 /** The same of what code gives, or still may, when nobody stores it any more. Never rejects. */

@@ -8,11 +8,12 @@ import type { Claim, Outcome } from '../ledger/work.js';
 import { abortAfter, Aborted, type Abort } from './abort.js';
 import { AttemptContext } from './attempt.context.js';
 import type { AttemptHost, Prepared, Stored, Unwritten } from './attempt.host.js';
-import { AttemptResult, closeUnwanted, releaseStored } from './attempt.result.js';
+import { AttemptResult, closeUnwanted, releaseGuarded, releaseStored } from './attempt.result.js';
 import { crashPoint } from './crash-points.js';
 import type { Ended, Execution, ToExecute } from './execution.port.js';
 import type { Failure } from './failure.js';
 import { loadInputs } from './input.loader.js';
+import type { GuardedValue } from './value.guard.js';
 
 const NOT_AT_ALL = (): number => 0;
 
@@ -42,6 +43,7 @@ export class Attempt implements Execution {
     let outcome: Outcome | undefined;
     let failure: Failure | undefined;
     let computing: unknown;
+    let guarding: Promise<GuardedValue> | undefined;
     let storing: Promise<Stored | Unwritten> | undefined;
     let committing: Promise<void> | undefined;
     try {
@@ -59,8 +61,14 @@ export class Attempt implements Execution {
       crashPoint('after-execute');
       abort.throwIfAborted();
       const asks = value instanceof Pause;
-      // Rows are produced while they are stored: inside the context as well. What is undefined, nobody stores.
-      storing = value === undefined || asks ? undefined : runInContext(context, () => this.#result.store(value, abort));
+      const guard = this.host.guards.get(definition.key);
+      // Rows are produced while they are looked at or stored: inside the context as well.
+      if (guard && !asks)
+        guarding = runInContext(context, () => this.#result.guard(guard, value, context.partition, abort));
+      const looked = guarding ? (await abort.over(guarding, grace)).value : value;
+      // What is undefined, nobody stores.
+      storing =
+        value === undefined || asks ? undefined : runInContext(context, () => this.#result.store(looked, abort));
       const stored = storing && (await abort.over(storing, grace));
       abort.throwIfMoved();
       if (asks) {
@@ -78,7 +86,8 @@ export class Attempt implements Execution {
     this.#stopTimer?.();
     over();
     if (storing && outcome?.kind !== 'success') void releaseStored(storing, committing);
-    if (!storing && outcome?.kind !== 'success') void closeUnwanted(computing);
+    if (guarding) void releaseGuarded(guarding, storing);
+    if (!storing && !guarding && outcome?.kind !== 'success') void closeUnwanted(computing);
     const logged = this.#result.logged();
     if (logged) await logged;
     ended(this.claim, outcome, failure);

@@ -11,13 +11,14 @@ import type { Claim, Outcome } from '../ledger/work.js';
 import { Abort, abortAfter } from './abort.js';
 import { partitionOf } from './attempt.context.js';
 import type { AttemptHost, Prepared, Stored, Unwritten } from './attempt.host.js';
-import { AttemptResult, releaseStored } from './attempt.result.js';
+import { AttemptResult, releaseGuarded, releaseStored } from './attempt.result.js';
 import { batchLog } from './attempt.log.js';
 import { BatchKeys } from './batch.keys.js';
 import { crashPoint } from './crash-points.js';
 import type { Ended, Execution, Finished, ToExecute } from './execution.port.js';
 import { messageOf } from './failure.js';
 import { loadInputs, type PinLoader } from './input.loader.js';
+import type { GuardedValue } from './value.guard.js';
 
 /** Items whose inputs are loaded at once. */
 const LOADING = 16;
@@ -207,11 +208,16 @@ class Batch {
   }
 
   async #conclude(member: Member, value: unknown): Promise<void> {
+    let guarding: Promise<GuardedValue> | undefined;
     let storing: Promise<Stored | Unwritten> | undefined;
     let committing: Promise<void> | undefined;
     try {
       member.abort.throwIfAborted();
-      storing = value === undefined ? undefined : member.result.store(value, member.abort);
+      const guard = this.#host.guards.get(member.prepared.definition.key);
+      if (guard) guarding = member.result.guard(guard, value, partitionOf(member.prepared), member.abort);
+      const looked = guarding ? (await guarding).value : value;
+      member.abort.throwIfAborted();
+      storing = value === undefined ? undefined : member.result.store(looked, member.abort);
       const stored = await storing;
       member.abort.throwIfMoved();
       let outcome: Outcome | undefined;
@@ -226,6 +232,7 @@ class Batch {
     } catch (error) {
       this.#fail(member, error);
     }
+    if (guarding) void releaseGuarded(guarding, storing);
     if (storing) void releaseStored(storing, committing);
   }
 

@@ -1,4 +1,5 @@
 // Which partition of an asset a caller means: one that exists, or a retired one of which something is recorded.
+import { contextPartition, type ContextPartition } from '../assets/asset.context.js';
 import type { AssetClass } from '../assets/asset.definition.js';
 import type { AssetRegistry } from '../assets/asset.registry.js';
 import { FlowStoneError } from '../flowstone.errors.js';
@@ -50,6 +51,15 @@ export class PartitionReader {
       if (!heads!.has(key)) throw error;
       return { asset: name, key, partition: key };
     }
+  }
+
+  /** As code that looks at a value is given it; one that was retired has only its key. */
+  async shown(asset: string, key: string): Promise<ContextPartition> {
+    const model = await this.moments.recent([asset]);
+    const set = model.setOf(model.requireIndex(asset));
+    const ordinal = set.ordinalOf(key);
+    if (ordinal < 0) return contextPartition(key, undefined, undefined);
+    return contextPartition(key, set.windowAt(ordinal), set.dimensionsAt(ordinal));
   }
 
   /** The keys of those that are named; undefined: none is. */

@@ -5,6 +5,7 @@ import { actBehaviours } from './ledger-acts.suite.js';
 import { approvalBehaviours } from './ledger-approvals.suite.js';
 import { automationBehaviours } from './ledger-automation.suite.js';
 import { batchBehaviours } from './ledger-batches.suite.js';
+import { checkBehaviours } from './ledger-checks.suite.js';
 import { collectionBehaviours } from './ledger-collection.suite.js';
 import { eventLogBehaviours } from './ledger-events.suite.js';
 import { hookBehaviours } from './ledger-hooks.suite.js';
@@ -54,6 +55,9 @@ export function ledgerConformance(name: string, make: MakeLedger, { database = t
     });
     describe('processes', () => {
       processBehaviours(here);
+    });
+    describe('results of checks', () => {
+      checkBehaviours(here);
     });
     describe('resources of processes', () => {
       resourceBehaviours(here);

@@ -6,6 +6,7 @@ import { migrateLedger } from '../../lib/ledger/sql/schema.js';
 import { inSchema, type Statement } from '../../lib/ledger/sql/statement.js';
 import * as acting from '../../lib/ledger/sql/statements/acting.js';
 import * as approving from '../../lib/ledger/sql/statements/approving.js';
+import * as checking from '../../lib/ledger/sql/statements/checking.js';
 import * as claiming from '../../lib/ledger/sql/statements/claiming.js';
 import * as collecting from '../../lib/ledger/sql/statements/collecting.js';
 import * as following from '../../lib/ledger/sql/statements/following.js';
@@ -34,6 +35,7 @@ const listed = [
 const statements = [
   acting,
   approving,
+  checking,
   claiming,
   collecting,
   following,

@@ -9,6 +9,7 @@ import { AutomationFlowEntity } from './automation-flow.entity.js';
 import { AutomationLeaderEntity } from './automation-leader.entity.js';
 import { AutomationRequestEntity } from './automation-request.entity.js';
 import { ClaimEntity } from './claim.entity.js';
+import { CheckResultEntity } from './check-result.entity.js';
 import { CollectionEntity } from './collection.entity.js';
 import { DefinitionEntity } from './definition.entity.js';
 import { DynamicPartitionEntity } from './dynamic-partition.entity.js';
@@ -58,6 +59,7 @@ export const LEDGER_ENTITIES = [
   AutomationLeaderEntity,
   AutomationRequestEntity,
   ClaimEntity,
+  CheckResultEntity,
   CollectionEntity,
   DefinitionEntity,
   DynamicPartitionEntity,

@@ -16,6 +16,7 @@ import type { ErrorRecord, EventRecord, HeadRecord, MaterializationRecord, NewRu
 import * as acts from './memory-acts.js';
 import { MemoryApprovals } from './memory-approvals.js';
 import { MemoryAutomation } from './memory-automation.js';
+import { MemoryChecks } from './memory-checks.js';
 import { MemoryCollection } from './memory-collection.js';
 import { MemoryEventLog } from './memory-event-log.js';
 import { MemoryHooks } from './memory-hooks.js';
@@ -42,6 +43,7 @@ export class MemoryLedger implements Ledger {
   readonly lineage: MemoryLineage;
   readonly automation: MemoryAutomation;
   readonly processes: MemoryProcesses;
+  readonly checks: MemoryChecks;
   readonly schedules: MemorySchedules;
   readonly sensors: MemorySensors;
   readonly outbox: MemoryOutbox;
@@ -57,6 +59,7 @@ export class MemoryLedger implements Ledger {
     this.logs = new MemoryLogs(this.#state);
     this.lineage = new MemoryLineage(this.#state);
     this.automation = new MemoryAutomation(this.#state);
+    this.checks = new MemoryChecks(this.#state);
     this.processes = new MemoryProcesses(this.#state);
     this.schedules = new MemorySchedules(this.#state);
     this.sensors = new MemorySensors(this.#state);

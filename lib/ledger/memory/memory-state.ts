@@ -3,6 +3,7 @@ import { isTerminal, mayBecome, openCount, plannedRunStatus } from '../transitio
 import type { Claim } from '../work.js';
 import type { ErrorRecord, EventKind, EventRecord, HeadRecord, JsonObject, MaterializationStatus } from '../records.js';
 import { ATTEMPTS, type AttemptNotice } from '../outbox.port.js';
+import type { CheckResult } from '../check.records.js';
 import type { LogLine } from '../logs.port.js';
 import { MemoryOutbox } from './memory-outbox.js';
 import { MemoryPools } from './memory-pools.js';
@@ -34,6 +35,8 @@ export class MemoryState {
   approvalClosed: (row: Row) => void = () => undefined;
   /** What attempts of each materialization have logged. */
   readonly logs = new Map<number, LogLine[]>();
+  /** What checks found of each materialization. */
+  readonly checks = new Map<number, readonly CheckResult[]>();
   events: EventRecord[] = [];
   lastEvent = 0;
   /** The last of those that retention has removed. */
@@ -133,6 +136,7 @@ export class MemoryState {
     for (const id of ids) {
       this.rows.delete(id);
       this.superseded.delete(id);
+      this.checks.delete(id);
     }
   }
 

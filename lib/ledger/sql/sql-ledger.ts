@@ -11,6 +11,7 @@ import type { HookLedger } from '../hooks.port.js';
 import type { LogLedger } from '../logs.port.js';
 import type { LineageLedger } from '../lineage.port.js';
 import type { OutboxLedger } from '../outbox.port.js';
+import type { CheckLedger } from '../checks.port.js';
 import type { ProcessLedger } from '../processes.port.js';
 import type { ScheduleLedger } from '../schedules.port.js';
 import type { SensorLedger } from '../sensors.port.js';
@@ -24,6 +25,7 @@ import { Approvals } from './approvals.js';
 import { AssetNumbers } from './asset-numbers.js';
 import { Automation } from './automation.js';
 import { Beats } from './beats.js';
+import { Checks } from './checks.js';
 import { Claims } from './claims.js';
 import { Collection } from './collection.js';
 import { Database, type Sql, type Transaction } from './database.js';
@@ -79,6 +81,7 @@ interface Opened {
   readonly acts: Acts;
   readonly approvals: Approvals;
   readonly automation: Automation;
+  readonly checks: Checks;
   readonly fellows: FellowProcesses;
   readonly schedules: Schedules;
   readonly sensors: Sensors;
@@ -162,6 +165,7 @@ export class SqlLedger implements Ledger {
         acts,
         sensors: new Sensors(database, number, requests, acts),
         automation: new Automation(database, number, assets, requests),
+        checks: new Checks(database, number, assets),
         fellows: new FellowProcesses(database, number, assets),
         schedules: new Schedules(database, number, requests),
         approvals: new Approvals(database, number, assets, claims),
@@ -363,6 +367,10 @@ export class SqlLedger implements Ledger {
 
   get automation(): AutomationLedger {
     return this.#open.automation;
+  }
+
+  get checks(): CheckLedger {
+    return this.#open.checks;
   }
 
   get processes(): ProcessLedger {

@@ -74,6 +74,7 @@ describe('a definition', () => {
       retry: { attempts: 3, delay: 10_000, factor: 2, max: 3_600_000, jitter: 0.1 },
       timeout: 120_000,
       batchSize: 20,
+      checks: [],
       pool: 'heavy',
       priority: 5,
       metadata: { docs: 'wiki' },

@@ -19,6 +19,8 @@ const removing = (ids: string): string => `edges AS (
     DELETE FROM fs.approvals a WHERE a.id = ANY (ARRAY(
       SELECT a.id FROM (${ids}) n (id)
       CROSS JOIN LATERAL (SELECT a.id FROM fs.approvals a WHERE a.materialization_id = n.id OFFSET 0) a))
+  ), checks AS (
+    DELETE FROM fs.check_results c WHERE c.materialization_id = ANY (ARRAY(${ids}))
   ), signals AS (
     DELETE FROM fs.early_signals s WHERE s.materialization_id = ANY (ARRAY(${ids}))
   ), removed AS (
