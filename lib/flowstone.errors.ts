@@ -137,6 +137,7 @@ export const ERROR_CATALOGUE = {
   FLOWSTONE_SCHEDULE_INVALID: request,
   // sensors
   FLOWSTONE_SENSOR_UNKNOWN: request,
+  FLOWSTONE_SENSOR_DECLARED: request,
   FLOWSTONE_SENSOR_BUSY: { family: 'request', retryable: true },
   FLOWSTONE_SENSOR_RESULT_INVALID: userCode,
   FLOWSTONE_SENSOR_TIMEOUT: retryableUserCode,

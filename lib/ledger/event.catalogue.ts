@@ -135,6 +135,7 @@ export const EVENT_CATALOGUE = {
   'sensor.recovered': ofNothing<{ readonly sensor: string; readonly failures: number }>(),
   'sensor.paused': ofNothing<Sensor>(),
   'sensor.resumed': ofNothing<Sensor>(),
+  'sensor.deleted': ofNothing<Sensor>(),
   'sensor.cursor_set': ofNothing<Sensor & { readonly before: JsonValue; readonly after: JsonValue }>(),
   'resource.unhealthy': ofNothing<LentResource>(),
   'resource.healthy': ofNothing<LentResource>(),

@@ -98,6 +98,8 @@ export interface SensorLedger {
   pause(name: string, paused: boolean, act: Act): Promise<boolean>;
   /** Null: as one that is new. What is being evaluated is void. False: there is no such sensor. */
   setCursor(name: string, cursor: JsonValue | null, act: Act): Promise<boolean>;
+  /** With its cursor, evaluations and deliveries; runs stay. False: there is none, or a live process declares it. */
+  remove(name: string, act: Act): Promise<boolean>;
   /** Newest first: of those that did something 1,000 are kept, of others 50. */
   evaluations(sensor: number, page: PageRequest): Promise<Page<EvaluationRecord>>;
 }

@@ -217,6 +217,20 @@ export function sensorBehaviours(here: () => World): void {
     expect(await deliver('second')).toMatchObject({ repeated: true });
   });
 
+  it('removes one whose code is gone, and no other', async () => {
+    await ledger().declare('one', [declared()]);
+    await ledger().commit((await take())!, asking(1, request('a')), 0);
+    expect(await ledger().remove('orders', ADA)).toBe(false);
+    expect(await ledger().remove('none', ADA)).toBe(false);
+    await here().outlive('two');
+    expect(await ledger().remove('orders', ADA)).toBe(true);
+    expect((await ledger().all()).sensors).toEqual([]);
+    expect(await runs()).toHaveLength(1);
+    // One of that name that comes later is new, and no run key of the old one is its own.
+    await ledger().declare('two', [declared()]);
+    expect(await take('two')).toMatchObject({ cursor: null });
+  });
+
   it('keeps few evaluations that did nothing', async () => {
     await ledger().declare('one', [declared()]);
     const did = (await ledger().commit((await take())!, asking(1, request('a')), 0))!.evaluation;

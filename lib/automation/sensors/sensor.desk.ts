@@ -154,6 +154,21 @@ export class Sensors {
   }
 
   /**
+   * Removes one whose code is gone, with its cursor and evaluations; runs stay.
+   * @throws FlowStoneError FLOWSTONE_SENSOR_DECLARED while a live process declares it
+   */
+  async delete(name: string, act: SensorAct = {}): Promise<void> {
+    const acted = actIn('delete', act);
+    await this.#require(name);
+    if (await this.#used().ledger.sensors.remove(name, acted)) return;
+    throw new FlowStoneError(
+      'FLOWSTONE_SENSOR_DECLARED',
+      `Sensor '${name}' is declared by code: remove it there first, or pause it.`,
+      { context: { sensor: name } },
+    );
+  }
+
+  /**
    * Takes what was delivered to a sensor that extends WebhookSensor, and answers what its sender is to be answered: 200 once
    * what it asks for is recorded, the same for one that comes again; 401 where it is not genuine, 413 where it is too large,
    * 503 while the sensor is paused or its newest code is in other processes, 500 where the sensor failed (nothing is recorded then, and the sender tries again).

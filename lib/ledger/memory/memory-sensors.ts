@@ -166,6 +166,14 @@ export class MemorySensors implements SensorLedger {
     return true;
   }
 
+  async remove(name: string, { actor, reason }: Act): Promise<boolean> {
+    const kept = this.#kept.get(name);
+    if (!kept || kept.definitions.some((definition) => this.#lives(definition))) return false;
+    this.#kept.delete(name);
+    this.state.tell('sensor.deleted', { actor, detail: { sensor: name, reason } });
+    return true;
+  }
+
   async evaluations(sensor: number, { limit, before = Infinity }: PageRequest): Promise<Page<EvaluationRecord>> {
     const found = this.#require(sensor)
       .evaluations.filter(({ id }) => id < before)

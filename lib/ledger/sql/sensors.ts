@@ -39,6 +39,7 @@ import {
   MOVE_SENSOR,
   OPEN_SENSOR,
   PAUSE_SENSOR,
+  REMOVE_SENSOR,
   SET_CURSOR,
   SETTLE_SENSORS,
   TAKE_SENSOR,
@@ -180,6 +181,14 @@ export class Sensors implements SensorLedger {
   async setCursor(name: string, cursor: JsonValue | null, { actor, reason }: Act): Promise<boolean> {
     const values = [this.namespace, name, cursor === null ? null : json(cursor), actor, reason];
     return (await this.database.rows(SET_CURSOR, values)).length > 0;
+  }
+
+  remove(name: string, { actor, reason }: Act): Promise<boolean> {
+    return this.database.transaction(async (sql) => {
+      if ((await sql.rows(REMOVE_SENSOR, [this.namespace, name])).length === 0) return false;
+      await this.#tell(sql, 'sensor.deleted', { sensor: name, reason }, actor);
+      return true;
+    });
   }
 
   async evaluations(sensor: number, { limit, before }: PageRequest): Promise<Page<EvaluationRecord>> {

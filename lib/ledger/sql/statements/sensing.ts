@@ -184,6 +184,13 @@ export const SET_CURSOR = statement(
   SELECT c.id FROM changed c`,
 );
 
+/** Plan: sensors_name. Guard: no live process declares it. Values: namespace, name. */
+export const REMOVE_SENSOR = statement(
+  'sensors_remove',
+  `DELETE FROM fs.sensors s WHERE s.namespace = $1 AND s.name = $2 AND NOT EXISTS (
+    SELECT FROM fs.sensor_definitions f WHERE f.sensor_id = s.id AND ${LIVE} OFFSET 0) RETURNING s.id`,
+);
+
 /** Values: namespace, kind, actor, detail. */
 export const TELL_SENSOR = statement(
   'sensors_tell',
