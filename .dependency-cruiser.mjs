@@ -104,8 +104,8 @@ const rules = [
   {
     name: 'opentelemetry-only-in-its-room',
     comment: 'An optional peer: nothing of it is loaded where telemetry is off.',
-    from: { path: '^(lib|migrations)/', pathNot: '^lib/telemetry/' },
-    to: { path: 'node_modules/@opentelemetry' },
+    from: { path: '^(lib|migrations)/', pathNot: '^lib/(telemetry|prometheus)/' },
+    to: { path: ['node_modules/@opentelemetry', '^lib/prometheus/'] },
   },
   {
     name: 'duckdb-only-in-its-room',

@@ -8,6 +8,7 @@ export default {
     '^(\\.{1,2}/.*)\\.js$': '$1',
     '^nestjs-flowstone$': '<rootDir>/lib/index.ts',
     '^nestjs-flowstone/terminus$': '<rootDir>/lib/terminus/index.ts',
+    '^nestjs-flowstone/prometheus$': '<rootDir>/lib/prometheus/index.ts',
     '^nestjs-flowstone/duckdb$': '<rootDir>/lib/duckdb/index.ts',
     '^nestjs-flowstone/testing$': '<rootDir>/lib/testing/index.ts',
   },

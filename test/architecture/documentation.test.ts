@@ -65,6 +65,7 @@ describe('documentation', () => {
           'nestjs-flowstone': [projectFile('lib/index.ts')],
           'nestjs-flowstone/bull': [projectFile('lib/queue/bull/index.ts')],
           'nestjs-flowstone/terminus': [projectFile('lib/terminus/index.ts')],
+          'nestjs-flowstone/prometheus': [projectFile('lib/prometheus/index.ts')],
           'nestjs-flowstone/duckdb': [projectFile('lib/duckdb/index.ts')],
           'nestjs-flowstone/testing': [projectFile('lib/testing/index.ts')],
           'nestjs-flowstone/migrations': [projectFile('migrations/index.ts')],
