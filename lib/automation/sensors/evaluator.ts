@@ -9,7 +9,7 @@ import type { CommittedEvaluation, EvaluationCause, SensorLedger, TakenSensor } 
 import { Alarm } from '../../runs/alarm.js';
 import { crashPoint } from '../../runs/crash-points.js';
 import { messageOf } from '../../runs/failure.js';
-import { isOutage } from '../../runs/patience.js';
+import { isOutage, withPatience } from '../../runs/patience.js';
 import type { RunRequester } from '../../runs/requester.js';
 import type { OwnSensor } from './declared.sensors.js';
 import type { Sensing, SensorResult } from './sensor.js';
@@ -247,7 +247,9 @@ export class Evaluator {
     } catch (error) {
       // Nothing is wrong with the sensor, and nothing can be recorded either.
       if (isOutage(error) || this.#closing.signal.aborted) {
-        await this.parts.ledger().leave(taken);
+        // Else it would be held for as long as this process lives and the lease lasts, once the ledger is back.
+        const leave = (): Promise<void> => this.parts.ledger().leave(taken);
+        await withPatience(leave, this.#closing.signal, this.parts.failed);
         if (isOutage(error)) throw error;
         return undefined;
       }
