@@ -33,9 +33,9 @@ const upwards = FLOORS.slice(0, -1).map((floor, level) => ({
 /** Rooms, and files of rooms, that compute from what they are given: no framework, no database, no clock, no input. */
 const PURE = [
   '^lib/(partitions|graph|planning)/',
-  '^lib/assets/(asset\\.(definition|key|options|value)|automation\\.options|condition|checkpoint\\.(code|options)|signal\\.(code|options|value)|batch\\.failure|definition\\.hash|duration|expectations|dependency[^/]*)\\.ts$',
+  '^lib/assets/(asset\\.(definition|key|options|value)|(automation|freshness)\\.options|condition|checkpoint\\.(code|options)|signal\\.(code|options|value)|batch\\.failure|definition\\.hash|duration|expectations|dependency[^/]*)\\.ts$',
   '^lib/ledger/((approval|automation|check|process|schedule|sensor)\\.records|event\\.catalogue|json|summary\\.records|records|registrations|transitions|work)\\.ts$',
-  '^lib/automation/(cron-ticks|conditions/(truth|decision|decide|flow|assets)|schedules/due.ticks|sensors/seen)\\.ts$',
+  '^lib/automation/(cron-ticks|conditions/(truth|decision|decide|flow|assets)|freshness/due|schedules/due.ticks|sensors/seen)\\.ts$',
   '\\.machine\\.ts$',
 ];
 

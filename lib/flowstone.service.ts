@@ -2,6 +2,7 @@
 import { Injectable } from '@nestjs/common';
 import type { Observable } from 'rxjs';
 import { Automation } from './automation/automation.desk.js';
+import { FreshnessDesk } from './automation/freshness/freshness.desk.js';
 import { Schedules } from './automation/schedules/schedule.desk.js';
 import { Sensors } from './automation/sensors/sensor.desk.js';
 import { Approvals } from './checkpoints/approvals.js';
@@ -95,6 +96,9 @@ export class FlowStoneService {
 
   /** What observes something and requests runs by what it sees. */
   readonly sensors = new Sensors(() => this.source.require().triggers.sensorDesk);
+
+  /** Whether what is there is as young as it has to be. */
+  readonly freshness = new FreshnessDesk(() => this.source.require().triggers.freshnessDesk);
 
   /** Which checks there are, what they found, and having them look now. */
   readonly checks = new Checks(() => this.source.require().checkDesk);

@@ -229,6 +229,11 @@ export {
   type EventsSinceOptions,
 } from './events/flowstone.events.js';
 export type { DetailOf, EventSubject, SubjectsOf } from './ledger/event.catalogue.js';
+// Freshness
+export type { FreshnessOptions } from './assets/freshness.options.js';
+export type { AssetFreshness, FreshnessDesk, FreshnessState } from './automation/freshness/freshness.desk.js';
+export type { OverduePartition } from './ledger/freshness.port.js';
+
 // Checks
 export { Check, type CheckDecorator } from './checks/check.decorator.js';
 export type { CheckAnswer, CheckContext, CheckFunction, CheckOptions } from './checks/check.options.js';

@@ -3,6 +3,7 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { APPROVAL_TABLES, NOTE_MOVED } from './0001-approvals.js';
 import { CHECKS } from './0001-checks.js';
 import { EVENT_LOG_COLUMNS, EVENTS } from './0001-events.js';
+import { FRESHNESS } from './0001-freshness.js';
 import { FUNCTIONS } from './0001-functions/index.js';
 import { AUTOMATION } from './0001-automation.js';
 import { LOGS } from './0001-logs.js';
@@ -368,6 +369,7 @@ const TABLES = [
   ...OUTBOX,
   ...RESOURCES,
   ...CHECKS,
+  ...FRESHNESS,
   ...AUTOMATION,
   ...SCHEDULES,
   ...SENSORS,
@@ -388,7 +390,7 @@ export class FirstSchema0001 implements MigrationInterface {
     await queryRunner.query(
       `DROP FUNCTION places_left, token_due, gate_opens, tokens_left, bound_pools, describe_held, claim_run, insert_running, beat, take_back, hand_back, pause, resume, cancel_approvals, cancel_run, ask_to_stop, stop_pending, doom_pending, raise_holders, fire_retries, note_changes`,
     );
-    await queryRunner.query(`DROP TABLE check_results, sensor_deliveries, sensor_evaluations, sensor_processes, sensor_definitions, sensors, process_resources, schedule_ticks, schedule_processes, schedule_definitions, schedules, automation_decisions, automation_flows, automation_requests, automations, automation_leaders, early_signals, approval_acts, approval_inputs, approvals, hooks, log_lines, outbox, head_changes, summary_chunks, summaries, value_documents, value_slices, value_tables, dynamic_partitions, events, timers, collections, superseded, lineage, materializations,
+    await queryRunner.query(`DROP TABLE check_results, overdue_partitions, sensor_deliveries, sensor_evaluations, sensor_processes, sensor_definitions, sensors, process_resources, schedule_ticks, schedule_processes, schedule_definitions, schedules, automation_decisions, automation_flows, automation_requests, automations, automation_leaders, early_signals, approval_acts, approval_inputs, approvals, hooks, log_lines, outbox, head_changes, summary_chunks, summaries, value_documents, value_slices, value_tables, dynamic_partitions, events, timers, collections, superseded, lineage, materializations,
       claims, ready, lanes, heads, run_keys, runs, process_definitions, processes, definitions, assets, pools, limits,
       namespaces, installation`);
     await queryRunner.query(`DROP SEQUENCE batches`);

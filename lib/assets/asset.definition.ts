@@ -55,6 +55,8 @@ export interface DeclaredAsset {
   readonly checkpoint: CheckpointDefinition | undefined;
   /** When it is computed without anybody asking; `undefined`: never by itself. */
   readonly automation: AutomationDefinition | undefined;
+  /** How old what is there may be; `undefined`: that does not matter. */
+  readonly freshness: FreshnessDefinition | undefined;
   /** By name. */
   readonly checks: readonly CheckDefinition[];
   readonly pool: string;
@@ -88,6 +90,14 @@ export interface CheckpointDefinition {
   readonly rule: ApprovalRule;
   /** What people are asked, where its class does not say it. */
   readonly message: string | undefined;
+}
+
+/** What is declared of how old a value may be. */
+export interface FreshnessDefinition {
+  /** ms. */
+  readonly maxLag: number;
+  /** Null: at any time. */
+  readonly clock: { readonly cron: string; readonly timeZone: string } | null;
 }
 
 /** What is declared of how a value is looked at. */

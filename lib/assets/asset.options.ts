@@ -4,6 +4,7 @@ import { closest } from '../graph/did-you-mean.js';
 import type { VersionPolicy } from '../ledger/records.js';
 import type { RetryPolicy } from './asset.definition.js';
 import type { AutomationOptions } from './automation.options.js';
+import type { FreshnessOptions } from './freshness.options.js';
 import type { Condition } from './condition.js';
 import { type Duration, parseDuration, readDuration } from './duration.js';
 import { duration, flag, isJson, isRecord, shown, text, texts, whole, type Expectation } from './expectations.js';
@@ -70,6 +71,11 @@ export interface KnownAssetOptions {
    * `{ when, retryAfter, debounce, ... }`. Default: on request only.
    */
   readonly automation?: Condition | AutomationOptions;
+  /**
+   * How old what is there may be: `{ maxLag: '26h' }`, or at the ticks of a clock only (`cron`, `timeZone`). What is older is told by the
+   * event `asset.overdue`; nothing is computed by that.
+   */
+  readonly freshness?: FreshnessOptions;
   /** Computed elsewhere: the class extends `ExternalAsset` and has no `execute`. */
   readonly external?: boolean;
 }
@@ -105,6 +111,8 @@ const EXPECTATIONS: Readonly<Record<keyof KnownAssetOptions, Expectation>> = {
   formerly: texts,
   // Where the dependencies are known (declaration.check.ts).
   automation: () => undefined,
+  // In declaration.reader.ts, which has more to say.
+  freshness: () => undefined,
   external: flag,
 };
 

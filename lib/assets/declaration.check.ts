@@ -15,6 +15,7 @@ import { type RegisteredAsset } from './asset.registry.js';
 import { type DeclarationProblem, declarationError } from './declaration.problem.js';
 import { type Declaration, type NoteMistake, readDeclaration } from './declaration.reader.js';
 import { defineAsset } from './definition.maker.js';
+import { freshnessProblem } from './freshness.options.js';
 import { inheritSchemes, type Schemes } from './scheme.inheritance.js';
 
 /** What the check has to know of the application's I/O managers. */
@@ -74,6 +75,7 @@ export function checkDeclarations(
   checkIo(checked, schemes, managers);
   checkCheckpoints(checked, managers);
   for (const declaration of declarations) {
+    checkFreshness(declaration, (...mistake) => note(declaration, ...mistake));
     checkAutomation(declaration, schemes.get(declaration), (...mistake) => note(declaration, ...mistake));
   }
   checkOccupied(checked, managers);
@@ -227,6 +229,13 @@ function checkCheckpoints({ declarations, byClass, note }: Checked, managers: Io
     const noteHere: NoteMistake = (problem, fix) => note(declaration, problem, fix);
     checkCheckpoint(declaration, ({ upstream }) => byClass.get(upstream), isHeadOnly, noteHere);
   }
+}
+
+function checkFreshness({ options: { freshness } }: Declaration, note: NoteMistake): void {
+  const problem = freshness === undefined ? undefined : freshnessProblem(freshness);
+  if (problem === undefined) return;
+  const [what, ...fix] = problem.split(/[:;] (.*)/s);
+  note(what!, fix.join('').trim() || 'see docs/freshness.md');
 }
 
 function checkOccupied({ declarations, note }: Checked, managers: IoManagers): void {

@@ -36,6 +36,7 @@ export function definitionHash(definition: Omit<AssetDefinition, 'hash'>): strin
     dependencies.map(dependencyFacts).sort(([a], [b]) => (a < b ? -1 : 1)),
     Object.keys(resources).sort(),
     ...(definition.checks.length > 0 ? [definition.checks] : []),
+    ...(definition.freshness ? [definition.freshness] : []),
   ];
   return hash('sha256', JSON.stringify(facts));
 }

@@ -6,6 +6,7 @@ import { keptVersions, retryPolicy } from './asset.options.js';
 import type { Declaration } from './declaration.reader.js';
 import { approvalRule, type MarkedDecision } from './checkpoint.options.js';
 import { definitionHash } from './definition.hash.js';
+import { freshnessDefinition } from './freshness.options.js';
 import { parseDuration } from './duration.js';
 
 /** The definition; `declaration` is without mistakes, `byClass` has its upstreams, `ioFacts` are its options as plain data. */
@@ -42,6 +43,7 @@ export function defineAsset(
     checkpoint: decision && checkpointDefinition(decision, asset.methods),
     modification: decision?.modification,
     automation: options.automation && automationDefinition(options.automation),
+    freshness: options.freshness && freshnessDefinition(options.freshness),
     checks,
     pool: options.pool ?? 'default',
     keep: keptVersions(options.keep),

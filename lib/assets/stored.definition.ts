@@ -10,7 +10,7 @@ import type { AssetDefinition, DeclaredAsset, DependencyDefinition } from './ass
 /** Named one by one and not cloned: there may be ten thousand, and copying whole definitions took a third of a boot. */
 export function storedDefinition(definition: AssetDefinition): JsonObject {
   const { external, description, group, owners, tags, kinds, io, ioFacts, scheme, codeVersion } = definition;
-  const { retry, timeout, batchSize, checkpoint, automation, checks, pool, priority, keep } = definition;
+  const { retry, timeout, batchSize, checkpoint, automation, freshness, checks, pool, priority, keep } = definition;
   const { metadata, dependencies, resources } = definition;
   const facts: Record<string, unknown> = {
     external,
@@ -27,6 +27,7 @@ export function storedDefinition(definition: AssetDefinition): JsonObject {
     batchSize,
     checkpoint,
     automation,
+    freshness,
     checks,
     pool,
     priority,

@@ -7,6 +7,9 @@ import type { PlanningModel } from '../planning/planning-model.js';
 import type { RequestReader } from '../runs/request.reader.js';
 import type { RunRequester } from '../runs/requester.js';
 import type { AutomationDeskParts } from './automation.desk.js';
+import type { FreshnessDeskParts } from './freshness/freshness.desk.js';
+import { FreshnessReader } from './freshness/freshness.reader.js';
+import { FreshnessWatch } from './freshness/freshness.watch.js';
 import { Reconciler } from './conditions/reconciler.js';
 import type { OwnSchedule } from './schedules/declared.schedules.js';
 import type { ContextLogger } from '../assets/asset.context.js';
@@ -47,7 +50,9 @@ export class Triggers {
   readonly sensorDesk: SensorDeskParts;
   readonly #reconciler: Reconciler;
   readonly #scheduler: Scheduler;
+  readonly freshnessDesk: FreshnessDeskParts;
   readonly #evaluator: Evaluator;
+  readonly #watch: FreshnessWatch;
 
   constructor(private readonly parts: TriggerParts) {
     const { ledger, requester, stumbled, reader } = parts;
@@ -70,6 +75,18 @@ export class Triggers {
       failed: (error) => stumbled('A sensor is looked at again soon', error),
       random: Math.random,
     });
+    const freshness = new FreshnessReader(() => ledger);
+    this.freshnessDesk = {
+      ...{ ledger: () => ledger.freshness, reader: freshness, resolve: parts.resolve, beforeUse: parts.beforeUse },
+      model: () => parts.model(),
+      partitionIn: (...place) => reader.partitionIn(...place),
+    };
+    this.#watch = new FreshnessWatch({
+      ...parts,
+      ledger: () => ledger.freshness,
+      ...{ reader: freshness, model: () => parts.model(), recorded: () => parts.told() },
+      failed: (error) => stumbled('What is overdue is looked at again soon', error),
+    });
     this.#reconciler = reconciler;
     this.#scheduler = scheduler;
     this.#evaluator = evaluator;
@@ -83,6 +100,7 @@ export class Triggers {
     const { enabled } = this.parts;
     if (enabled && works) this.#reconciler.start();
     if (works) await this.#scheduler.start(enabled);
+    if (enabled && works) this.#watch.start();
     await this.#evaluator.start(works, enabled);
   }
 
@@ -91,10 +109,12 @@ export class Triggers {
     this.#reconciler.clockChanged();
     this.#scheduler.wake();
     this.#evaluator.wake();
+    this.#watch.wake();
   }
 
   /** Requests nothing more. */
   async close(): Promise<void> {
+    await this.#watch.close();
     await this.#evaluator.close();
     await this.#scheduler.close();
     await this.#reconciler

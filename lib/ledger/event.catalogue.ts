@@ -104,6 +104,8 @@ export const EVENT_CATALOGUE = {
   'approval.commented': ofMaterialization<Approval & { readonly text: string }>(),
   'approval.superseded': ofMaterialization<Approval>(),
   'approval.cancelled': ofMaterialization<Approval>(),
+  'asset.overdue': ofPartition<{ readonly due: string }>(),
+  'asset.on_time': ofPartition(),
   'check.passed': ofVersion<Checked>(),
   'check.failed': ofVersion<Checked>(),
   'check.errored': ofVersion<Checked>(),

@@ -10,6 +10,7 @@ import type { LogLedger } from './logs.port.js';
 import type { LineageLedger } from './lineage.port.js';
 import type { OutboxLedger } from './outbox.port.js';
 import type { CheckLedger } from './checks.port.js';
+import type { FreshnessLedger } from './freshness.port.js';
 import type { ProcessLedger } from './processes.port.js';
 import type { ScheduleLedger } from './schedules.port.js';
 import type { SensorLedger } from './sensors.port.js';
@@ -330,6 +331,8 @@ export interface Ledger {
   readonly lineage: LineageLedger;
   /** By which automation works. Usable once the ledger is open. */
   readonly automation: AutomationLedger;
+  /** What is overdue. Usable once the ledger is open. */
+  readonly freshness: FreshnessLedger;
   /** What checks found of values. Usable once the ledger is open. */
   readonly checks: CheckLedger;
   /** By which processes see each other. Usable once the ledger is open. */

@@ -8,6 +8,7 @@ import { batchBehaviours } from './ledger-batches.suite.js';
 import { checkBehaviours } from './ledger-checks.suite.js';
 import { collectionBehaviours } from './ledger-collection.suite.js';
 import { eventLogBehaviours } from './ledger-events.suite.js';
+import { freshnessBehaviours } from './ledger-freshness.suite.js';
 import { hookBehaviours } from './ledger-hooks.suite.js';
 import { logBehaviours } from './ledger-logs.suite.js';
 import { lineageBehaviours } from './ledger-lineage.suite.js';
@@ -55,6 +56,9 @@ export function ledgerConformance(name: string, make: MakeLedger, { database = t
     });
     describe('processes', () => {
       processBehaviours(here);
+    });
+    describe('what is overdue', () => {
+      freshnessBehaviours(here);
     });
     describe('results of checks', () => {
       checkBehaviours(here);

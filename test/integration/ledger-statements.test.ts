@@ -5,6 +5,7 @@ import { ledgerDataSource } from '../../lib/ledger/sql/data-source.js';
 import { migrateLedger } from '../../lib/ledger/sql/schema.js';
 import { inSchema, type Statement } from '../../lib/ledger/sql/statement.js';
 import * as acting from '../../lib/ledger/sql/statements/acting.js';
+import * as aging from '../../lib/ledger/sql/statements/aging.js';
 import * as approving from '../../lib/ledger/sql/statements/approving.js';
 import * as checking from '../../lib/ledger/sql/statements/checking.js';
 import * as claiming from '../../lib/ledger/sql/statements/claiming.js';
@@ -34,6 +35,7 @@ const listed = [
 ]);
 const statements = [
   acting,
+  aging,
   approving,
   checking,
   claiming,

@@ -26,6 +26,7 @@ import { LogLineEntity } from './log-line.entity.js';
 import { MaterializationEntity } from './materialization.entity.js';
 import { NamespaceEntity } from './namespace.entity.js';
 import { OutboxEntity } from './outbox.entity.js';
+import { OverduePartitionEntity } from './overdue-partition.entity.js';
 import { PoolEntity } from './pool.entity.js';
 import { ProcessDefinitionEntity } from './process-definition.entity.js';
 import { ProcessEntity } from './process.entity.js';
@@ -76,6 +77,7 @@ export const LEDGER_ENTITIES = [
   MaterializationEntity,
   NamespaceEntity,
   OutboxEntity,
+  OverduePartitionEntity,
   PoolEntity,
   ProcessDefinitionEntity,
   ProcessEntity,

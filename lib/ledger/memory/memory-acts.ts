@@ -26,7 +26,7 @@ export function register(
     if (former !== undefined && !state.definitions.has(asset.key)) rename(state, former, asset.key);
     let known = state.definitions.get(asset.key);
     if (!known) state.definitions.set(asset.key, (known = new Map()));
-    if (!known.has(asset.hash)) known.set(asset.hash, { ...asset, first: known.size });
+    if (!known.has(asset.hash)) known.set(asset.hash, { ...asset, first: known.size, at: new Date(state.clock()) });
   }
   state.processes.set(process.id, {
     ...process,

@@ -23,6 +23,7 @@ import { MemoryHooks } from './memory-hooks.js';
 import { MemoryLogs } from './memory-logs.js';
 import { MemoryLineage } from './memory-lineage.js';
 import type { MemoryOutbox } from './memory-outbox.js';
+import { MemoryFreshness } from './memory-freshness.js';
 import { MemoryProcesses } from './memory-processes.js';
 import { MemorySchedules } from './memory-schedules.js';
 import { MemorySensors } from './memory-sensors.js';
@@ -44,6 +45,7 @@ export class MemoryLedger implements Ledger {
   readonly automation: MemoryAutomation;
   readonly processes: MemoryProcesses;
   readonly checks: MemoryChecks;
+  readonly freshness: MemoryFreshness;
   readonly schedules: MemorySchedules;
   readonly sensors: MemorySensors;
   readonly outbox: MemoryOutbox;
@@ -59,6 +61,7 @@ export class MemoryLedger implements Ledger {
     this.logs = new MemoryLogs(this.#state);
     this.lineage = new MemoryLineage(this.#state);
     this.automation = new MemoryAutomation(this.#state);
+    this.freshness = new MemoryFreshness(this.#state);
     this.checks = new MemoryChecks(this.#state);
     this.processes = new MemoryProcesses(this.#state);
     this.schedules = new MemorySchedules(this.#state);

@@ -85,6 +85,7 @@ export interface ProcessRow extends ProcessRegistration {
 /** A definition and when it was first seen, as a sequence number. */
 export interface DefinitionRow extends AssetRegistration {
   readonly first: number;
+  readonly at: Date;
 }
 
 /** A run that is about to be planned. */

@@ -12,6 +12,7 @@ import type { LogLedger } from '../logs.port.js';
 import type { LineageLedger } from '../lineage.port.js';
 import type { OutboxLedger } from '../outbox.port.js';
 import type { CheckLedger } from '../checks.port.js';
+import type { FreshnessLedger } from '../freshness.port.js';
 import type { ProcessLedger } from '../processes.port.js';
 import type { ScheduleLedger } from '../schedules.port.js';
 import type { SensorLedger } from '../sensors.port.js';
@@ -35,6 +36,7 @@ import { EventLog } from './event-log.js';
 import { ServerNews } from './server-news.js';
 import type { SoleConnectionConfig } from './sole-connection.js';
 import { FellowProcesses } from './fellow-processes.js';
+import { Freshness } from './freshness.js';
 import { Hooks } from './hooks.js';
 import { Logs } from './logs.js';
 import { LineageReads } from './lineage.js';
@@ -82,6 +84,7 @@ interface Opened {
   readonly approvals: Approvals;
   readonly automation: Automation;
   readonly checks: Checks;
+  readonly freshness: Freshness;
   readonly fellows: FellowProcesses;
   readonly schedules: Schedules;
   readonly sensors: Sensors;
@@ -165,6 +168,7 @@ export class SqlLedger implements Ledger {
         acts,
         sensors: new Sensors(database, number, requests, acts),
         automation: new Automation(database, number, assets, requests),
+        freshness: new Freshness(database, number, assets),
         checks: new Checks(database, number, assets),
         fellows: new FellowProcesses(database, number, assets),
         schedules: new Schedules(database, number, requests),
@@ -371,6 +375,10 @@ export class SqlLedger implements Ledger {
 
   get checks(): CheckLedger {
     return this.#open.checks;
+  }
+
+  get freshness(): FreshnessLedger {
+    return this.#open.freshness;
   }
 
   get processes(): ProcessLedger {
