@@ -18,7 +18,7 @@ import {
   type FlowStoneService,
 } from '../../lib/index.js';
 import { gate, startApp } from './graph.js';
-import { STORAGES, testStorage, type TestStorage } from './storages.js';
+import { SAMPLED_STORAGES, testStorage, type TestStorage } from './storages.js';
 
 let computed: string[] = [];
 let broken = false;
@@ -114,7 +114,7 @@ const idle = async (): Promise<void> => {
   await until(async () => (await flowstone.runs({ status: ['planning', 'running'] })).items.length === 0);
 };
 
-describe.each(STORAGES)('automation, on %s', (kind) => {
+describe.each(SAMPLED_STORAGES)('automation, on %s', (kind) => {
   beforeEach(async () => {
     storage = await testStorage(kind);
     computed = [];

@@ -24,7 +24,7 @@ import {
   type InputsOf,
 } from '../../lib/index.js';
 import { gate, startApp } from './graph.js';
-import { STORAGES, testStorage, type TestStorage } from './storages.js';
+import { SAMPLED_STORAGES, testStorage, type TestStorage } from './storages.js';
 
 let computed: string[] = [];
 let broken = new Set<string>();
@@ -174,7 +174,7 @@ async function settled(): Promise<string[]> {
 const explain = (...args: Parameters<FlowStoneService['automation']['explain']>): Promise<AutomationExplanation> =>
   flowstone.automation.explain(...args);
 
-describe.each(STORAGES)('automation, on %s', (kind) => {
+describe.each(SAMPLED_STORAGES)('automation, on %s', (kind) => {
   beforeEach(async () => {
     storage = await testStorage(kind);
     computed = [];

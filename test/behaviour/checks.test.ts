@@ -20,7 +20,7 @@ import {
   type Rows,
 } from '../../lib/index.js';
 import { gate, startApp } from './graph.js';
-import { testStorage, type TestStorage } from './storages.js';
+import { SAMPLED_STORAGES, testStorage, type TestStorage } from './storages.js';
 
 interface Order {
   readonly id: number;
@@ -126,7 +126,7 @@ async function until(holds: () => Promise<boolean> | boolean): Promise<void> {
   while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
-describe.each(['memory', 'postgres'] as const)('checks on %s', (kind) => {
+describe.each(SAMPLED_STORAGES)('checks on %s', (kind) => {
   beforeEach(async () => {
     storage = await testStorage(kind);
     value = 1;

@@ -14,7 +14,7 @@ import {
   type FlowStoneService,
 } from '../../lib/index.js';
 import { startApp } from './graph.js';
-import { STORAGES, testStorage, type TestStorage } from './storages.js';
+import { SAMPLED_STORAGES, testStorage, type TestStorage } from './storages.js';
 
 @Asset()
 class Numbers {
@@ -52,7 +52,7 @@ class Listener {
   }
 }
 
-describe.each(STORAGES)('events with storage %s', (kind) => {
+describe.each(SAMPLED_STORAGES)('events with storage %s', (kind) => {
   let storage: TestStorage;
   let app: TestingModule;
   let flowstone: FlowStoneService;

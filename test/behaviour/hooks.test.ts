@@ -28,7 +28,7 @@ import {
   type HookDelivery,
 } from '../../lib/index.js';
 import { startApp } from './graph.js';
-import { DURABLE_STORAGES, STORAGES, testStorage, type TestStorage } from './storages.js';
+import { DURABLE_STORAGES, SAMPLED_STORAGES, testStorage, type TestStorage } from './storages.js';
 
 @Asset({ partitions: Partitions.static(['good', 'bad']) })
 class Parts {
@@ -127,7 +127,7 @@ const until = async (reached: () => boolean) => {
 };
 const hooks = () => told.map(({ hook }) => hook).sort();
 
-describe.each(STORAGES)('hooks on %s', (kind) => {
+describe.each(SAMPLED_STORAGES)('hooks on %s', (kind) => {
   it('hear of what they name, each once, and of nothing else', async () => {
     storage = await testStorage(kind);
     const { flowstone } = await start([Listener], storage.options);

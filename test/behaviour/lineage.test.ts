@@ -21,7 +21,7 @@ import {
   type RunHandle,
 } from '../../lib/index.js';
 import { startApp } from './graph.js';
-import { STORAGES, testStorage, type TestStorage } from './storages.js';
+import { SAMPLED_STORAGES, testStorage, type TestStorage } from './storages.js';
 
 let computed: string[] = [];
 let factor = 1;
@@ -183,7 +183,7 @@ const run = async (requested: Promise<RunHandle>): Promise<RunHandle> => {
   return handle;
 };
 
-describe.each(STORAGES)('lineage on %s', (kind) => {
+describe.each(SAMPLED_STORAGES)('lineage on %s', (kind) => {
   let storage: TestStorage;
   let app: TestingModule;
   let flowstone: FlowStoneService;

@@ -13,7 +13,7 @@ import {
   type LogLine,
 } from '../../lib/index.js';
 import { gate, startApp } from './graph.js';
-import { STORAGES, testStorage, type TestStorage } from './storages.js';
+import { SAMPLED_STORAGES, testStorage, type TestStorage } from './storages.js';
 
 const world: { hold: Promise<void>; attempts: number } = { hold: Promise.resolve(), attempts: 0 };
 
@@ -79,7 +79,7 @@ class Batched {
   }
 }
 
-describe.each(STORAGES)('logs with storage %s', (kind) => {
+describe.each(SAMPLED_STORAGES)('logs with storage %s', (kind) => {
   let storage: TestStorage;
   let app: TestingModule;
   let flowstone: FlowStoneService;

@@ -25,7 +25,7 @@ import { HttpTransport } from '../../lib/openlineage/http.transport.js';
 import { readOpenLineage } from '../../lib/openlineage/openlineage.options.js';
 import { startApp } from './graph.js';
 import { eventProblems, type RunEvent } from './openlineage-schema.js';
-import { STORAGES, testStorage, type TestStorage } from './storages.js';
+import { SAMPLED_STORAGES, testStorage, type TestStorage } from './storages.js';
 
 @Asset({
   partitions: Partitions.daily({ start: '2001-03-04', end: '2001-03-07', timeZone: 'Europe/Berlin' }),
@@ -128,7 +128,7 @@ const facetUrl = (schema: string): string =>
 
 const shown = ({ eventType, job }: RunEvent): string => `${eventType} ${job.name}`;
 
-describe.each(STORAGES)('OpenLineage events, the ledger on %s', (kind) => {
+describe.each(SAMPLED_STORAGES)('OpenLineage events, the ledger on %s', (kind) => {
   let storage: TestStorage;
   let file: string;
 

@@ -11,7 +11,7 @@ import {
   type ScheduleTick,
 } from '../../lib/index.js';
 import { gate, startApp } from './graph.js';
-import { STORAGES, testStorage, type TestStorage } from './storages.js';
+import { SAMPLED_STORAGES, testStorage, type TestStorage } from './storages.js';
 
 let computed: string[] = [];
 let asked: ScheduleTick[] = [];
@@ -76,7 +76,7 @@ async function until(condition: () => boolean | Promise<boolean>): Promise<void>
   while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
-describe.each(STORAGES)('schedules, on %s', (kind) => {
+describe.each(SAMPLED_STORAGES)('schedules, on %s', (kind) => {
   beforeEach(async () => {
     storage = await testStorage(kind);
     computed = [];

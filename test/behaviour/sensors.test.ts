@@ -26,7 +26,7 @@ import {
 } from '../../lib/index.js';
 import { signatureOf } from '../../lib/outbox/webhook.signature.js';
 import { gate, startApp } from './graph.js';
-import { STORAGES, testStorage, type TestStorage } from './storages.js';
+import { SAMPLED_STORAGES, testStorage, type TestStorage } from './storages.js';
 
 let computed: string[] = [];
 let seen: SensorContext<number>[] = [];
@@ -134,7 +134,7 @@ beforeEach(() => {
   onDelivery = () => ({ runs: [{ target: Orders, runKey: 'same' }] });
 });
 
-describe.each(STORAGES)('sensors, on %s', (kind) => {
+describe.each(SAMPLED_STORAGES)('sensors, on %s', (kind) => {
   beforeEach(async () => {
     storage = await testStorage(kind);
   });

@@ -14,6 +14,15 @@ export interface TestStorage {
 export const DURABLE_STORAGES = ['postgres', 'embedded'] as const;
 export const STORAGES = ['memory', ...DURABLE_STORAGES] as const;
 
+const isAll = process.env['FLOWSTONE_TEST_ALL'] === '1';
+
+/**
+ * The same without embedded PostgreSQL, for what that does by the same statements in the same way. FLOWSTONE_TEST_ALL=1 has it,
+ * too.
+ */
+export const SERVER_STORAGES: readonly (typeof DURABLE_STORAGES)[number][] = isAll ? DURABLE_STORAGES : ['postgres'];
+export const SAMPLED_STORAGES: readonly (typeof STORAGES)[number][] = ['memory', ...SERVER_STORAGES];
+
 export async function testStorage(kind: (typeof STORAGES)[number]): Promise<TestStorage> {
   const directory = await mkdtemp(join(tmpdir(), 'flowstone-'));
   const removeFiles = (): Promise<void> => rm(directory, { recursive: true, force: true });

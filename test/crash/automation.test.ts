@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { FlowStoneOptions, FlowStoneService } from '../../lib/index.js';
 import { startApp } from '../behaviour/graph.js';
-import { DURABLE_STORAGES, testStorage, type TestStorage } from '../behaviour/storages.js';
+import { SERVER_STORAGES, testStorage, type TestStorage } from '../behaviour/storages.js';
 import { assets, Feed } from './automation-graph.mjs';
 import { liveAs, type Life } from './crash-process.js';
 import { build, LASTING, TIMES } from './survivor.js';
@@ -48,7 +48,7 @@ async function computedTwice(flowstone: FlowStoneService): Promise<string[]> {
   return twice;
 }
 
-describe.each(DURABLE_STORAGES)('automation, its ledger on %s', (kind) => {
+describe.each(SERVER_STORAGES)('automation, its ledger on %s', (kind) => {
   let storage: TestStorage;
 
   beforeEach(async () => {

@@ -5,7 +5,7 @@ import type { TestingModule } from '@nestjs/testing';
 import type { DataSource } from 'typeorm';
 import { FLOWSTONE_DATA_SOURCE, FlowStoneService, type FlowStoneOptions } from '../../lib/index.js';
 import { startApp } from '../behaviour/graph.js';
-import { DURABLE_STORAGES, testStorage, type TestStorage } from '../behaviour/storages.js';
+import { SERVER_STORAGES, testStorage, type TestStorage } from '../behaviour/storages.js';
 import { assets } from './crash-graph.mjs';
 import { live, type Life } from './crash-process.js';
 import { violations } from './invariants.js';
@@ -40,7 +40,7 @@ async function expectCancelled(app: TestingModule, run: number): Promise<void> {
   expect(await violations(database, recordedValues(database, join(options.directory!, 'values')))).toEqual([]);
 }
 
-describe.each(DURABLE_STORAGES)('a large run that is cancelled by a process that dies amid it, on %s', (kind) => {
+describe.each(SERVER_STORAGES)('a large run that is cancelled by a process that dies amid it, on %s', (kind) => {
   beforeEach(async () => {
     storage = await testStorage(kind);
     options = { ...storage.options, ...TIMES };

@@ -5,7 +5,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/gl
 import type { DataSource } from 'typeorm';
 import { FLOWSTONE_DATA_SOURCE, type FlowStoneOptions, type FlowStoneService } from '../../lib/index.js';
 import { startApp } from '../behaviour/graph.js';
-import { DURABLE_STORAGES, testStorage, type TestStorage } from '../behaviour/storages.js';
+import { SERVER_STORAGES, testStorage, type TestStorage } from '../behaviour/storages.js';
 import { assets, Draft, Printed, Reviewed, Timely, world } from './checkpoint-graph.mjs';
 import { liveAs, type CheckpointSettings } from './crash-process.js';
 import { violations } from './invariants.js';
@@ -14,7 +14,7 @@ import { build, LASTING, TIMES } from './survivor.js';
 
 beforeAll(build, 120_000);
 
-describe.each(DURABLE_STORAGES)('a process that dies, its ledger on %s,', (kind) => {
+describe.each(SERVER_STORAGES)('a process that dies, its ledger on %s,', (kind) => {
   let storage: TestStorage;
   let options: FlowStoneOptions;
 

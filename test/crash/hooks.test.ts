@@ -7,7 +7,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/gl
 import type { DataSource } from 'typeorm';
 import { FLOWSTONE_DATA_SOURCE } from '../../lib/index.js';
 import { startApp } from '../behaviour/graph.js';
-import { DURABLE_STORAGES, testStorage, type TestStorage } from '../behaviour/storages.js';
+import { SERVER_STORAGES, testStorage, type TestStorage } from '../behaviour/storages.js';
 import { liveAs } from './crash-process.js';
 import { assets, Parts } from './hook-graph.mjs';
 import { build, LASTING, TIMES } from './survivor.js';
@@ -20,7 +20,7 @@ interface Written {
 
 beforeAll(build, 120_000);
 
-describe.each(DURABLE_STORAGES)('a process with a hook, its ledger on %s', (kind) => {
+describe.each(SERVER_STORAGES)('a process with a hook, its ledger on %s', (kind) => {
   let storage: TestStorage;
   let file: string;
 

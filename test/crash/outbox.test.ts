@@ -7,7 +7,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/gl
 import type { DataSource } from 'typeorm';
 import { FLOWSTONE_DATA_SOURCE, type FlowStoneOptions } from '../../lib/index.js';
 import { startApp } from '../behaviour/graph.js';
-import { DURABLE_STORAGES, testStorage, type TestStorage } from '../behaviour/storages.js';
+import { SERVER_STORAGES, testStorage, type TestStorage } from '../behaviour/storages.js';
 import { assets, request } from './crash-graph.mjs';
 import { live } from './crash-process.js';
 import { build, LASTING, TIMES } from './survivor.js';
@@ -22,7 +22,7 @@ interface Told {
 
 beforeAll(build, 120_000);
 
-describe.each(DURABLE_STORAGES)('a process that sends notices, its ledger on %s', (kind) => {
+describe.each(SERVER_STORAGES)('a process that sends notices, its ledger on %s', (kind) => {
   let storage: TestStorage;
   let file: string;
 

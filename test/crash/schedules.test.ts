@@ -4,7 +4,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/gl
 import type { DataSource } from 'typeorm';
 import { FLOWSTONE_DATA_SOURCE, type FlowStoneOptions, type FlowStoneService } from '../../lib/index.js';
 import { startApp } from '../behaviour/graph.js';
-import { DURABLE_STORAGES, testStorage, type TestStorage } from '../behaviour/storages.js';
+import { SERVER_STORAGES, testStorage, type TestStorage } from '../behaviour/storages.js';
 import { liveAs } from './crash-process.js';
 import { assets } from './schedule-graph.mjs';
 import { build, LASTING, TIMES } from './survivor.js';
@@ -22,7 +22,7 @@ async function expectEachSecondOnce(flowstone: FlowStoneService): Promise<number
   return times.length;
 }
 
-describe.each(DURABLE_STORAGES)('a process that attends to schedules, its ledger on %s', (kind) => {
+describe.each(SERVER_STORAGES)('a process that attends to schedules, its ledger on %s', (kind) => {
   let storage: TestStorage;
 
   beforeEach(async () => {

@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { FlowStoneOptions, FlowStoneService } from '../../lib/index.js';
 import { startApp } from '../behaviour/graph.js';
-import { DURABLE_STORAGES, testStorage, type TestStorage } from '../behaviour/storages.js';
+import { SERVER_STORAGES, testStorage, type TestStorage } from '../behaviour/storages.js';
 import { liveAs, type SensorSettings } from './crash-process.js';
 import { delivery, LAST, ofDeliveries, ofSource, ofTime, Source } from './sensor-graph.mjs';
 import { build, LASTING, TIMES } from './survivor.js';
@@ -17,7 +17,7 @@ async function tagged(flowstone: FlowStoneService, tag: string): Promise<string[
   return items.flatMap(({ tags }) => tags[tag] ?? []).sort((a, b) => Number(a) - Number(b));
 }
 
-describe.each(DURABLE_STORAGES)('a process that evaluates sensors, its ledger on %s', (kind) => {
+describe.each(SERVER_STORAGES)('a process that evaluates sensors, its ledger on %s', (kind) => {
   let storage: TestStorage;
   let options: FlowStoneOptions;
 
