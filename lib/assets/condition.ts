@@ -4,8 +4,11 @@ import { cronProblem, zoneProblem } from '../partitions/clock-problems.js';
 import { parseDuration, readDuration, type Duration } from './duration.js';
 import { isRecord, shown, wholeFrom } from './expectations.js';
 
-/** The state of a partition, or that its newest materialization failed or could not run. */
-export type ConditionStatus = 'missing' | 'stale' | 'fresh' | 'failed';
+/**
+ * The state of a partition; `failed`: its newest materialization failed or could not run; `checked`: all checks of its asset, but for those
+ * that only warn, have passed of the value that is there.
+ */
+export type ConditionStatus = 'missing' | 'stale' | 'fresh' | 'failed' | 'checked';
 
 export type Weekday = 'mon' | 'tue' | 'wed' | 'thu' | 'fri' | 'sat' | 'sun';
 
@@ -38,7 +41,7 @@ export type Condition =
   | { readonly kind: 'not'; readonly of: Condition };
 
 const DAYS: readonly Weekday[] = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'];
-const STATUSES: readonly ConditionStatus[] = ['missing', 'stale', 'fresh', 'failed'];
+const STATUSES: readonly ConditionStatus[] = ['missing', 'stale', 'fresh', 'failed', 'checked'];
 const MINUTES_OF_DAY = 24 * 60;
 const TIME = /^([01]\d|2[0-4]):([0-5]\d)$/;
 
@@ -82,7 +85,7 @@ export function not(of: Condition): Condition {
   return { kind: 'not', of };
 }
 
-/** The partition is `missing`, `stale` or `fresh`; `failed`: its newest materialization failed or could not run. */
+/** The partition is so ({@link ConditionStatus}). */
 export function status(is: ConditionStatus): Condition {
   return { kind: 'status', is };
 }

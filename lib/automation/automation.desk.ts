@@ -101,7 +101,11 @@ export class Automation {
     const index = model.requireIndex(key);
     const ordinal = model.setOf(index).ordinalOf(partition);
     const extent = new Map([[index, OrdinalRanges.of([ordinal, ordinal + 1])]]);
-    const read = { facts, ledger: () => ledger.automation, quiet: reconciler.quiet };
+    const read = {
+      ...{ facts, definitions, quiet: reconciler.quiet },
+      ledger: () => ledger.automation,
+      checks: () => ledger.checks,
+    };
     const { question, decisions } = await evaluate(model, assets, extent, read);
     const node = question.scope.nodeOf(index, ordinal);
     const decision = decisions.byNode.get(node);

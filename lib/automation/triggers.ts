@@ -59,6 +59,7 @@ export class Triggers {
     const reconciler = new Reconciler({
       ...parts,
       ledger: () => ledger.automation,
+      checks: () => ledger.checks,
       prepare: (...request) => requester.prepare(...request),
       recorded: (...run) => requester.recorded(...run),
       failed: (error) => stumbled('Automation looks again soon', error),

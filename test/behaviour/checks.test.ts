@@ -3,9 +3,12 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Injectable } from '@nestjs/common';
 import type { TestingModule } from '@nestjs/testing';
 import {
+  allUpstreams,
+  and,
   Asset,
   Check,
   DependsOn,
+  eager,
   ExternalAsset,
   Partitions,
   type AssetContext,
@@ -299,6 +302,42 @@ describe.each(SAMPLED_STORAGES)('checks on %s', (kind) => {
       { asset: 'total', name: 'is_right', description: undefined, blocking: true, severity: 'error' },
       { asset: 'total', name: 'not_large', description: 'not too large', blocking: false, severity: 'warn' },
     ]);
+  });
+
+  it('are what automation may wait for', async () => {
+    await app.close();
+    const inputs = { total: Total };
+    @Asset({ automation: and(eager(), allUpstreams('fresh'), allUpstreams('checked')) })
+    @DependsOn(inputs)
+    class Careful {
+      execute(_context: AssetContext, { total }: InputsOf<typeof inputs>): unknown {
+        return total;
+      }
+    }
+    @Injectable()
+    class Strict {
+      @Check(Total, { name: 'strict' })
+      strict(context: CheckContext, given: unknown): CheckAnswer | Promise<CheckAnswer> {
+        return tells(context, given);
+      }
+    }
+    const options = { pollInterval: 50, ...storage.options };
+    ({ app, flowstone } = await startApp([Total, Strict, Careful], options));
+    tells = (_context, given) => given !== 2;
+    await (await flowstone.materialize(Total)).wait();
+    await until(async () => (await flowstone.status(Careful, '')).state === 'fresh');
+    value = 2;
+    await (await flowstone.materialize(Total, { force: true })).wait();
+    await until(async () => (await flowstone.checks.latest(Total)).some(({ status }) => status === 'failed'));
+    await flowstone.automation.look();
+    const explained = await flowstone.automation.explain(Careful);
+    expect(explained).toMatchObject({ decision: 'not_wanted', condition: { holds: false } });
+    expect(JSON.stringify(explained.condition)).toContain('each upstream has passed its checks');
+    expect(await flowstone.load(Careful)).toBe(1);
+    value = 3;
+    await (await flowstone.materialize(Total, { force: true })).wait();
+    await until(async () => (await flowstone.status(Careful, '')).state === 'fresh');
+    expect(await flowstone.load(Careful)).toBe(3);
   });
 
   it('stop with their attempt, and with the rows they were to look at', async () => {

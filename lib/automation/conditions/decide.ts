@@ -21,6 +21,8 @@ export interface Question {
   automated(asset: number): Automated | undefined;
   /** Of the nodes that {@link nodesInQuestion} names. */
   readonly factsOf: (node: number) => AutomationFacts | undefined;
+  /** Whether its checks have passed of the value that is there: of what conditions ask that of. */
+  readonly isChecked: (node: number) => boolean;
   readonly clocks: Clocks;
   readonly now: Date;
   readonly flow: FlowGate;
@@ -300,13 +302,17 @@ export function explainDecision(question: Question, node: number): Truth {
 }
 
 function subjectOf(
-  { scope, states, now, factsOf }: Question,
+  { scope, states, now, factsOf, isChecked }: Question,
   node: number,
   { asset, start, ranges }: ScopeBlock,
   { lastTick, attendedTo }: Automated,
 ): Subject & { tick: number | undefined } {
   const facts = factsOf(node);
-  const standing = (of: number): Standing => ({ state: states.stateOf(of), failed: states.hasFailed(of) });
+  const standing = (of: number): Standing => ({
+    state: states.stateOf(of),
+    failed: states.hasFailed(of),
+    checked: isChecked(of),
+  });
   const subject = {
     ...standing(node),
     age: facts?.head ? now.getTime() - facts.head.at.getTime() : undefined,

@@ -1,5 +1,7 @@
 // One look of automation: which partitions it is about, what is recorded of them, and what is decided.
+import type { DeclaredAsset } from '../../assets/asset.definition.js';
 import { leavesOf } from '../../assets/condition.js';
+import type { CheckLedger } from '../../ledger/checks.port.js';
 import type { AutomationFacts } from '../../ledger/automation.records.js';
 import type { AutomationLedger, PlaceOfAsset } from '../../ledger/automation.port.js';
 import { NodeStates } from '../../planning/node-states.js';
@@ -15,6 +17,7 @@ import { decide, nodesInQuestion, type Decisions, type Question } from './decide
 import { flowKey, type Automated } from './decision.js';
 import { isOutage } from '../../runs/patience.js';
 import { FlowGate, type FlowFacts, type Quiet } from './flow.js';
+import { readChecked } from './checked.js';
 import { clocksAt } from './truth.js';
 import type { Windows } from './windows.js';
 
@@ -42,6 +45,9 @@ export interface EvaluationParts {
   readonly facts: PlanningFacts;
   readonly ledger: () => AutomationLedger;
   readonly quiet: Quiet;
+  readonly checks: () => Pick<CheckLedger, 'latest'>;
+  /** All that is declared. */
+  readonly definitions: () => readonly DeclaredAsset[];
 }
 
 /** What extents are made by. */
@@ -120,7 +126,7 @@ export async function evaluate(
   model: PlanningModel,
   assets: AutomatedAssets,
   extent: Extent,
-  { facts, ledger, quiet }: EvaluationParts,
+  { facts, ledger, quiet, checks, definitions }: EvaluationParts,
 ): Promise<Evaluated> {
   const pace = new Pace(facts);
   const scope = await openScope(model, extent, pace);
@@ -129,12 +135,13 @@ export async function evaluate(
   for (const [key, automated] of assets.byKey) byIndex.set(model.indexOf(key), automated);
   const automated = (index: number): Automated | undefined => byIndex.get(index);
   const nodes = nodesInQuestion({ scope, states, automated });
-  const [factsOf, flow] = await Promise.all([
+  const [factsOf, flow, isChecked] = await Promise.all([
     readFacts(scope, nodes, ledger()),
     readFlow(assets, scope, ledger(), quiet, model.now),
+    readChecked({ scope, states, automated }, nodes, checks(), definitions()),
   ]);
   const question: Question = {
-    ...{ scope, states, automated, flow, now: model.now, clocks: clocksAt(model.now), most: MOST_REQUESTED },
+    ...{ scope, states, automated, flow, isChecked, now: model.now, clocks: clocksAt(model.now), most: MOST_REQUESTED },
     factsOf: (node) => factsOf.get(node),
   };
   const decisions = decide(question);

@@ -3,6 +3,7 @@
 // failed run or a change during a run loses nothing, since the next look sees it.
 import type { DeclaredAsset } from '../../assets/asset.definition.js';
 import type { AutomationLedger, AutomationStep } from '../../ledger/automation.port.js';
+import type { CheckLedger } from '../../ledger/checks.port.js';
 import type { RunRecord, RunRequest } from '../../ledger/records.js';
 import type { PlanningFacts } from '../../planning/planning.port.js';
 import type { PlanningModel } from '../../planning/planning-model.js';
@@ -47,6 +48,9 @@ const NEWS: readonly EventKind[] = [
   'partitions.added',
   'partitions.removed',
   'automation.resumed',
+  'check.passed',
+  'check.failed',
+  'check.errored',
 ];
 
 const REQUESTED_BY = 'automation';
@@ -54,6 +58,7 @@ const REQUESTED_BY = 'automation';
 export interface ReconcilerParts {
   /** Usable once the ledger is open. */
   readonly ledger: () => AutomationLedger;
+  readonly checks: () => Pick<CheckLedger, 'latest'>;
   readonly facts: PlanningFacts;
   readonly model: () => Promise<PlanningModel>;
   /** All that is declared, by the definitions that count. The same list as long as nothing has changed. */

@@ -7,6 +7,8 @@ export interface Standing {
   readonly state: AssetState;
   /** Its newest materialization failed or could not run. */
   readonly failed: boolean;
+  /** Its checks have passed of the value that is there. */
+  readonly checked: boolean;
 }
 
 /** A partition that is judged. */
@@ -90,7 +92,8 @@ function leafHolds(leaf: Leaf, subject: Subject, clocks: Clocks, ageless: boolea
   }
 }
 
-function isSo({ state, failed }: Standing, is: ConditionStatus): boolean {
+function isSo({ state, failed, checked }: Standing, is: ConditionStatus): boolean {
+  if (is === 'checked') return checked;
   return is === 'failed' ? failed : state === is;
 }
 
@@ -131,6 +134,7 @@ const STATUS_WORDS = {
   stale: 'is stale',
   fresh: 'is fresh',
   failed: 'failed at the last try',
+  checked: 'has passed its checks',
 } as const;
 
 /** A condition in words. */

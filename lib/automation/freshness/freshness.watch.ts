@@ -19,7 +19,7 @@ export interface WatchParts {
   readonly reader: FreshnessReader;
   readonly model: () => Promise<PlanningModel>;
   readonly definitions: () => readonly DeclaredAsset[];
-  readonly bus: Pick<EventBus, 'add'>;
+  readonly bus: Pick<EventBus, 'add' | 'listening'>;
   /** Something was recorded. */
   readonly recorded: () => void;
   readonly failed: (error: unknown) => void;
@@ -78,7 +78,7 @@ export class FreshnessWatch {
     const watched = definitions().filter(({ freshness }) => freshness !== undefined);
     const known = await ledger().overdue();
     if (watched.length === 0 && known.length === 0) return LOOK;
-    this.#listen();
+    await this.#listen();
     const model = await fresh();
     const all = await reader.read(model, watched);
     const now = model.now.getTime();
@@ -101,14 +101,17 @@ export class FreshnessWatch {
     return Math.min(LOOK, Math.max(1, next - now));
   }
 
-  #listen(): void {
-    this.#stopListening ??= this.parts.bus.add({
+  /** What is committed from here on is heard. */
+  async #listen(): Promise<void> {
+    if (this.#stopListening) return;
+    this.#stopListening = this.parts.bus.add({
       kinds: ['materialization.success', 'asset.version_reported', 'asset.deleted'],
       next: ({ asset }) => {
         if (asset !== null && this.#prompt.has(asset)) this.#alarm.set(GATHER);
       },
       complete: () => undefined,
     });
+    await this.parts.bus.listening();
   }
 }
 

@@ -29,6 +29,7 @@ import {
 const subject = (fields: Partial<Subject> = {}): Subject => ({
   state: 'stale',
   failed: false,
+  checked: false,
   age: 1000,
   upstreams: () => [],
   isDue: () => false,
@@ -49,6 +50,8 @@ describe('a condition', () => {
     ['onMissing: missing', onMissing(), { state: 'missing' }, true],
     ['never', never(), { state: 'missing' }, false],
     ['failed', status('failed'), { failed: true }, true],
+    ['checked', status('checked'), { checked: true }, true],
+    ['not checked', status('checked'), {}, false],
     ['not failed', not(status('failed')), { failed: true }, false],
     ['and', and(status('stale'), newest(1)), {}, false],
     ['or', or(status('fresh'), status('stale')), {}, true],
@@ -63,14 +66,16 @@ describe('a condition', () => {
   it('asks about upstreams: any, all, some by alias, and none at all', () => {
     const upstreams = () =>
       [
-        { alias: 'a', state: 'fresh', failed: false },
-        { alias: 'b', state: 'stale', failed: true },
+        { alias: 'a', state: 'fresh', failed: false, checked: true },
+        { alias: 'b', state: 'stale', failed: true, checked: false },
       ] as const;
     expect(is(anyUpstream('stale'), { upstreams })).toBe(true);
     expect(is(allUpstreams('fresh'), { upstreams })).toBe(false);
     expect(is(allUpstreams('fresh', 'a'), { upstreams })).toBe(true);
     expect(is(anyUpstream('failed', 'a'), { upstreams })).toBe(false);
     expect(is(anyUpstream('failed'), { upstreams })).toBe(true);
+    expect(is(allUpstreams('checked', 'a'), { upstreams })).toBe(true);
+    expect(is(allUpstreams('checked'), { upstreams })).toBe(false);
     expect(is(anyUpstream('fresh'))).toBe(false);
     expect(is(allUpstreams('fresh'))).toBe(false);
   });
@@ -141,7 +146,7 @@ describe('what is wrong with an automation', () => {
       'an object that does not fit is no condition: use eager(), onCron(...), onMissing() and the like',
     ],
     ['an empty and', and(), 'and() needs at least one condition'],
-    ['a status', and(status('old' as never)), "'old' is no status: missing, stale, fresh, failed are"],
+    ['a status', and(status('old' as never)), "'old' is no status: missing, stale, fresh, failed, checked are"],
     ['an alias', anyUpstream('stale', 'b'), "it consumes nothing as 'b': its dependencies are a"],
     [
       'a zone',
