@@ -500,12 +500,13 @@ export class FlowStoneEngine {
       outages.push(error);
     };
     await this.coordinator.drain(this.options.drainDeadline).catch(unlessAway);
-    await this.resources.close();
     await this.#leave().catch(unlessAway);
     // What it has recorded last is told as well, and goes out.
     await this.logs.close();
     await this.events.close();
     await this.outbox.close(outages.length === 0 ? LAST_NOTICES : 0);
+    // Hooks and checks may have used them until now.
+    await this.resources.close();
     if (outages.length > 0) this.#log.leftInOutage(outages[0]);
   }
 

@@ -301,7 +301,7 @@ export {
 export { TableSensor, type RowSource, type SeenRow } from './automation/sensors/table.sensor.js';
 export { S3ObjectsSensor } from './automation/sensors/s3-objects.sensor.js';
 export type { Seen } from './automation/sensors/seen.js';
-export type { ListedObject } from './io/blobs/s3/s3.bucket.js';
+export type { ListedObject } from './io/blobs/s3/listed.object.js';
 export {
   signedBy,
   signedByFlowStone,

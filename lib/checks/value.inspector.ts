@@ -49,7 +49,8 @@ export class ValueInspector {
     return checks
       .filter(({ blocking }) => !blocking)
       .map((check) => ({
-        name: `check ${check.asset}.${check.name}`,
+        // Both may have dots.
+        name: `check ${check.asset} ${check.name}`,
         events: ['materialization.success', 'asset.version_reported'],
         assets: [check.asset],
         attempts: undefined,

@@ -363,6 +363,32 @@ describe.each(SAMPLED_STORAGES)('checks on %s', (kind) => {
   });
 });
 
+describe('a check whose process ends before it has answered', () => {
+  it('is run by the next one', async () => {
+    storage = await testStorage('postgres');
+    try {
+      const begun = gate();
+      blocks = () => true;
+      value = 1;
+      tells = () => {
+        begun.open();
+        return new Promise(() => undefined);
+      };
+      await start();
+      await (await flowstone.materialize(Total)).wait();
+      await begun.opened;
+      await app.close();
+      tells = () => false;
+      await start();
+      await until(async () => (await flowstone.checks.latest(Total)).length === 2);
+      expect(await statusesOf(Total)).toEqual(['not_large failed', 'is_right passed']);
+    } finally {
+      await app.close();
+      await storage.remove();
+    }
+  });
+});
+
 describe('mistakes in checks', () => {
   it('are reported at boot, all at once', async () => {
     class Nothing {}

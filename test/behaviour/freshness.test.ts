@@ -155,6 +155,34 @@ describe('freshness', () => {
     });
   });
 
+  it('of others is told also where the partitions of one asset cannot be', async () => {
+    let fails = false;
+    const odd = Partitions.custom(
+      () => {
+        if (fails) throw new Error('the list is away');
+        return ['x'];
+      },
+      { name: 'odd' },
+    );
+    @Asset({ partitions: odd, freshness: { maxLag: '1h' } })
+    class Odd {
+      execute(): number {
+        return 1;
+      }
+    }
+    const clock = new FakeClock(begin);
+    await using graph = await start(clock, Odd, Prices);
+    const { flowstone } = graph;
+    clock.advance(2 * HOUR);
+    await until(async () => (await overdueIn(flowstone)).length === 2);
+    fails = true;
+    clock.advance(1);
+    await (await flowstone.materialize(Prices)).wait();
+    await until(async () => (await overdueIn(flowstone)).length === 1);
+    expect(await overdueIn(flowstone)).toEqual(['odd x']);
+    await expect(flowstone.freshness.of(Odd)).rejects.toMatchObject({ code: 'FLOWSTONE_PARTITION_SCHEME_FAILED' });
+  });
+
   it('is asked of assets that declare it', async () => {
     await using graph = await start(new FakeClock(begin), Ageless);
     await expect(graph.flowstone.freshness.of(Ageless)).rejects.toMatchObject({ code: 'FLOWSTONE_REQUEST_INVALID' });

@@ -49,11 +49,12 @@ export class FreshnessDesk {
     }
     const model = await fresh();
     const { partition } = options;
-    const all = await reader.read(
+    const { all, unknown } = await reader.read(
       model,
       [declared],
       partition === undefined ? undefined : partitionIn(model, key, partition),
     );
+    if (unknown.has(key)) throw unknown.get(key);
     const now = model.now.getTime();
     const first = all.reduce((earliest, { due }) => Math.min(earliest, due), Infinity);
     return {

@@ -3,6 +3,7 @@ import type { DeclaredAsset } from '../../assets/asset.definition.js';
 import type { FreshnessLedger } from '../../ledger/freshness.port.js';
 import type { Ledger } from '../../ledger/ledger.port.js';
 import type { PlanningModel } from '../../planning/planning-model.js';
+import type { PartitionSet } from '../../partitions/partition-set.js';
 import { dueAfter } from './due.js';
 
 /** Of an asset so many partitions are looked at, the last ones: of time, the newest. */
@@ -16,19 +17,27 @@ export interface Freshness {
   readonly due: number;
 }
 
+export interface ReadFreshness {
+  readonly all: readonly Freshness[];
+  /** Assets whose partitions cannot be told now, and why. */
+  readonly unknown: ReadonlyMap<string, unknown>;
+}
+
 export class FreshnessReader {
   constructor(private readonly ledger: () => Pick<Ledger, 'heads'> & { readonly freshness: FreshnessLedger }) {}
 
   /** All that are looked at of these assets; `only`: of one asset, this partition. */
-  async read(model: PlanningModel, assets: readonly DeclaredAsset[], only?: string): Promise<readonly Freshness[]> {
+  async read(model: PlanningModel, assets: readonly DeclaredAsset[], only?: string): Promise<ReadFreshness> {
     const ledger = this.ledger();
     const watched = assets.filter(({ freshness }) => freshness !== undefined);
-    if (watched.length === 0) return [];
+    const unknown = new Map<string, unknown>();
+    if (watched.length === 0) return { all: [], unknown };
     const keys = watched.map(({ key }) => key);
     const registered = await ledger.freshness.registered(keys);
     const all: Freshness[] = [];
     for (const { key: asset, freshness } of watched) {
-      const set = model.setOf(model.requireIndex(asset));
+      const set = this.#setOf(model, asset, unknown);
+      if (!set) continue;
       const first = only === undefined ? Math.max(0, set.size - MOST_PARTITIONS) : set.ordinalOf(only);
       const last = only === undefined ? set.size : first + 1;
       const partitions: string[] = [];
@@ -48,6 +57,16 @@ export class FreshnessReader {
         all.push({ asset, partition, due });
       }
     }
-    return all;
+    return { all, unknown };
+  }
+
+  /** The function of a custom scheme may fail, which is nobody else's business. */
+  #setOf(model: PlanningModel, asset: string, unknown: Map<string, unknown>): PartitionSet | undefined {
+    try {
+      return model.setOf(model.requireIndex(asset));
+    } catch (error) {
+      unknown.set(asset, error);
+      return undefined;
+    }
   }
 }

@@ -74,13 +74,14 @@ export class FreshnessWatch {
 
   /** Answers with the ms until the next look. */
   async #lookOnce(): Promise<number> {
-    const { ledger, reader, model: fresh, definitions, recorded } = this.parts;
+    const { ledger, reader, model: fresh, definitions, recorded, failed } = this.parts;
     const watched = definitions().filter(({ freshness }) => freshness !== undefined);
     const known = await ledger().overdue();
     if (watched.length === 0 && known.length === 0) return LOOK;
     await this.#listen();
     const model = await fresh();
-    const all = await reader.read(model, watched);
+    const { all, unknown } = await reader.read(model, watched);
+    for (const error of unknown.values()) failed(error);
     const now = model.now.getTime();
     const overdue = all
       .filter(({ due }) => due <= now)
@@ -92,7 +93,7 @@ export class FreshnessWatch {
     const before = new Set(known.map(nameOf));
     const after = new Set(overdue.map(nameOf));
     const news = overdue.filter((each) => !before.has(nameOf(each)));
-    const over = known.filter((each) => !after.has(nameOf(each)));
+    const over = known.filter((each) => !after.has(nameOf(each)) && !unknown.has(each.asset));
     if (news.length > 0 || over.length > 0) {
       await ledger().tell(news, over);
       recorded();

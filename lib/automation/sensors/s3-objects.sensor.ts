@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto';
 import type { OnApplicationShutdown } from '@nestjs/common';
 import { parseDuration, type Duration } from '../../assets/duration.js';
-import { S3Bucket, type ListedObject } from '../../io/blobs/s3/s3.bucket.js';
+import type { ListedObject } from '../../io/blobs/s3/listed.object.js';
+import { S3Bucket } from '../../io/blobs/s3/s3.bucket.js';
 import { requireS3Options, type S3Options } from '../../io/blobs/s3/s3.options.js';
 import type { Sensing, SensorAnswer, SensorContext } from './sensor.js';
 import { NOTHING_SEEN, unseen, type Found, type Seen } from './seen.js';

@@ -1,6 +1,7 @@
 // A bucket: every call of the SDK, which is loaded when the first is made. What calls make up a blob stands beside it.
 import type { CompletedPart, PutObjectCommandInput, S3Client } from '@aws-sdk/client-s3';
 import { requirePackages } from '../../../optional-packages.js';
+import type { ListedObject } from './listed.object.js';
 import { nameOf, NOT_S3, statusOf } from './s3.failures.js';
 import type { S3Options } from './s3.options.js';
 
@@ -20,17 +21,6 @@ export interface ObjectHead {
   readonly size: number;
   readonly modified: Date;
   readonly metadata: Readonly<Record<string, string>>;
-}
-
-/** What a listing tells of an object. */
-export interface ListedObject {
-  readonly key: string;
-  /** Bytes. */
-  readonly size: number;
-  /** Of its bytes. */
-  readonly etag: string;
-  /** In whole seconds. */
-  readonly modified: Date;
 }
 
 /** Of an object about to be, beside its bytes. */
